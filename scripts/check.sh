@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The checks that need no running gateway: types, lint, walls between the rooms, format, generated documents.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+bash scripts/node-modules.sh
+bin=$PWD/node_modules/.bin node=$PWD/node_modules/node/bin/node
+step() { echo "== $1"; shift; "$@"; }
+step types "$bin/tsc" -p .
+step lint "$node" node_modules/eslint/bin/eslint.js --max-warnings 0 .
+step walls "$node" node_modules/dependency-cruiser/bin/dependency-cruiser.mjs --config .dependency-cruiser.cjs --output-type err src
+step format "$node" node_modules/prettier/bin/prettier.cjs --check --log-level warn .
+if [[ -f scripts/docs.ts ]]; then step docs "$node" scripts/docs.ts --check; fi

@@ -1,0 +1,77 @@
+/** The nouns of the gateway: a call on its way, the reply to it, and the one verb that answers it. */
+import type { Cancellation } from './cancel.ts';
+import type { Flow } from './flow.ts';
+import type { Metadata } from './metadata.ts';
+
+/** The APIs that doors and backends speak. "other" is any gRPC service the gateway does not know. */
+export type Api = 'tfs' | 'kserve' | 'other';
+
+/** Which door a call came through; also a label of metrics and logs. */
+export type Interface = 'gRPC' | 'gRPC-Web' | 'REST';
+
+/** One RPC method; interned, so two calls of one method hold the same object. */
+export interface Method {
+  /** "/tensorflow.serving.PredictionService/Predict" */
+  readonly path: string;
+  readonly service: string;
+  readonly name: string;
+  readonly api: Api;
+  /** Running it twice does no harm, so a retry or a hedge may. */
+  readonly idempotent: boolean;
+  /** It changes a server (reload, load, unload): refused unless the configuration allows it. */
+  readonly admin: boolean;
+}
+
+/** The model a call asks for. A version of undefined and no label mean the default version. */
+export interface Target {
+  readonly model: string;
+  readonly version?: bigint;
+  readonly label?: string;
+  /** Empty means the default signature. */
+  readonly signature: string;
+}
+
+interface CallBase {
+  readonly method: Method;
+  readonly via: Interface;
+  /** The client's metadata without pseudo-headers and hop-by-hop fields. */
+  readonly metadata: Metadata;
+  /** Undefined when the method names no model. */
+  readonly target: Target | undefined;
+  /** Length-prefixed messages (5-byte gRPC prefix each), as they arrive. */
+  readonly request: Flow;
+  /** Monotonic milliseconds; Infinity without a deadline. */
+  readonly deadline: number;
+  readonly cancellation: Cancellation;
+  /** For logs and the x-request-id header. */
+  readonly id: string;
+  /** The client's address, for logs. */
+  readonly peer: string;
+}
+
+/** One message in, one message out; the request flow retains, so it can be sent again. */
+export interface UnaryCall extends CallBase {
+  readonly kind: 'unary';
+}
+
+/** Any number of messages either way; passes once. */
+export interface StreamCall extends CallBase {
+  readonly kind: 'stream';
+}
+
+export type Call = UnaryCall | StreamCall;
+
+/**
+ * The start of an answer. `body` carries the messages and ends with the trailers, which hold grpc-status.
+ * A backend's own error status is a Reply; only what the gateway itself says is thrown, as a StatusError.
+ */
+export interface Reply {
+  /** Initial metadata, without pseudo-headers. */
+  readonly metadata: Metadata;
+  readonly body: Flow;
+  /** Where it came from, for logs and the x-served-by header: "127.0.0.1:8500", "cache". */
+  readonly from: string;
+}
+
+export type Handler = (call: Call) => Promise<Reply>;
+export type Filter = (next: Handler) => Handler;

@@ -1,0 +1,36 @@
+/** Deadlines: a moment on the monotonic clock, and the grpc-timeout header that carries what remains of it. */
+import { Code, StatusError } from './status.ts';
+
+/** Milliseconds on a monotonic clock; tests inject their own. */
+export type Clock = () => number;
+
+export const monotonic: Clock = () => performance.now();
+
+/** No deadline at all. */
+export const never = Number.POSITIVE_INFINITY;
+
+const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+
+/**
+ * Reads a grpc-timeout value (PROTOCOL-HTTP2.md: at most 8 digits and a unit) into milliseconds.
+ * @throws StatusError INTERNAL when it is malformed, as gRPC servers answer.
+ */
+export function parseTimeout(value: string): number {
+  const unit = unitMs[value.slice(-1)];
+  const digits = value.slice(0, -1);
+  if (unit === undefined || !/^[0-9]{1,8}$/.test(digits)) {
+    throw new StatusError(
+      Code.INTERNAL,
+      `malformed grpc-timeout "${value.slice(0, 20)}": up to 8 digits and one of HMSmun`,
+    );
+  }
+  return Number(digits) * unit;
+}
+
+/** Writes milliseconds as a grpc-timeout value that is never longer than what was given. */
+export function formatTimeout(ms: number): string {
+  if (ms <= 0) return '1n';
+  if (ms < 100) return `${Math.max(1, Math.floor(ms * 1000))}u`;
+  if (ms < 99_999_999) return `${Math.floor(ms)}m`;
+  return `${Math.min(99_999_999, Math.floor(ms / 1000))}S`;
+}

@@ -1,0 +1,150 @@
+/**
+ * One direction of a call: bytes of length-prefixed messages in the order they arrived, then an end.
+ *
+ * A Flow has one producer and, at any time, at most one reader. It can retain what it has delivered, so that a retry
+ * or a hedge reads the same bytes again from the start. Credit (how much the reader has dealt with) travels back to the
+ * producer, which widens the peer's flow-control window by it: the slower side sets the pace.
+ */
+import { type Metadata, noMetadata } from './metadata.ts';
+import { Code, StatusError } from './status.ts';
+
+/** Who consumes a flow. Calls arrive in order: any number of onData, then exactly one of onEnd and onError. */
+export interface FlowReader {
+  onData(chunk: Uint8Array): void;
+  onEnd(trailers: Metadata): void;
+  onError(error: StatusError): void;
+}
+
+export class Flow {
+  /** Chunks not yet delivered, or all chunks so far while the flow retains. */
+  #chunks: Uint8Array[] = [];
+  #reader: FlowReader | undefined;
+  #delivered = 0;
+  #retain: boolean;
+  #credited = 0;
+  #read = 0;
+  #finished: ((error: StatusError | undefined) => void)[] | undefined;
+  /** Bytes that arrived so far. */
+  bytes = 0;
+  ended = false;
+  trailers: Metadata = noMetadata;
+  error: StatusError | undefined;
+  /** The producer's hook: the reader has dealt with n more bytes. */
+  onCredit: ((bytes: number) => void) | undefined;
+  /** The producer's hook: nobody will read this flow any more. */
+  onAbandon: ((reason: StatusError) => void) | undefined;
+
+  constructor(retain = false) {
+    this.#retain = retain;
+  }
+
+  /** A flow that is complete from the start. */
+  static of(chunks: readonly Uint8Array[], trailers: Metadata = noMetadata): Flow {
+    const flow = new Flow(true);
+    for (const chunk of chunks) flow.push(chunk);
+    flow.end(trailers);
+    return flow;
+  }
+
+  get done(): boolean {
+    return this.ended || this.error !== undefined;
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.done) return;
+    this.bytes += chunk.length;
+    if (this.#reader !== undefined && !this.#retain) {
+      this.#reader.onData(chunk);
+      return;
+    }
+    this.#chunks.push(chunk);
+    if (this.#reader !== undefined) {
+      this.#delivered++;
+      this.#reader.onData(chunk);
+    }
+  }
+
+  end(trailers: Metadata = noMetadata): void {
+    if (this.done) return;
+    this.ended = true;
+    this.trailers = trailers;
+    this.#reader?.onEnd(trailers);
+    this.#finish();
+  }
+
+  fail(error: StatusError): void {
+    if (this.done) return;
+    this.error = error;
+    this.#reader?.onError(error);
+    this.#finish();
+  }
+
+  /** Reads from the first retained byte on; replaces the reader before it. */
+  read(reader: FlowReader): void {
+    this.#reader = reader;
+    this.#delivered = 0;
+    this.#read = 0;
+    if (this.#retain) {
+      while (this.#delivered < this.#chunks.length && this.#reader === reader) {
+        reader.onData(this.#chunks[this.#delivered++] as Uint8Array);
+      }
+    } else {
+      const waiting = this.#chunks;
+      this.#chunks = [];
+      for (const chunk of waiting) if (this.#reader === reader) reader.onData(chunk);
+    }
+    if (this.#reader !== reader) return;
+    if (this.error !== undefined) reader.onError(this.error);
+    else if (this.ended) reader.onEnd(this.trailers);
+  }
+
+  /** The reader goes; a retaining flow can be read again. */
+  detach(): void {
+    this.#reader = undefined;
+  }
+
+  /** Chunks that are held: all of them while retaining, else those not delivered. Do not change them. */
+  peek(): readonly Uint8Array[] {
+    return this.#chunks;
+  }
+
+  /** Stops retaining: delivered chunks are let go, there is no second reading. */
+  release(): void {
+    if (!this.#retain) return;
+    this.#retain = false;
+    this.#chunks = this.#reader === undefined ? this.#chunks : [];
+  }
+
+  get retains(): boolean {
+    return this.#retain;
+  }
+
+  /** The reader has dealt with n bytes of this reading. Repeated readings give no second credit. */
+  credit(bytes: number): void {
+    this.#read += bytes;
+    if (this.#read > this.#credited) {
+      const fresh = this.#read - this.#credited;
+      this.#credited = this.#read;
+      this.onCredit?.(fresh);
+    }
+  }
+
+  /** Nobody will read this flow any more: the producer may stop. */
+  abandon(reason: StatusError = new StatusError(Code.CANCELLED, 'nobody reads any more')): void {
+    this.detach();
+    this.#chunks = [];
+    if (!this.done) this.onAbandon?.(reason);
+  }
+
+  /** Calls back once when the flow has ended (undefined) or failed; at once if it already has. */
+  whenDone(callback: (error: StatusError | undefined) => void): void {
+    if (this.done) callback(this.error);
+    else (this.#finished ??= []).push(callback);
+  }
+
+  #finish(): void {
+    const callbacks = this.#finished;
+    this.#finished = undefined;
+    if (callbacks !== undefined) for (const callback of callbacks) callback(this.error);
+  }
+}

@@ -1,0 +1,33 @@
+/** The room's front door: what every other room may use of it. */
+export { Cancellation } from './cancel.ts';
+export type {
+  Api,
+  Call,
+  Filter,
+  Handler,
+  Interface,
+  Method,
+  Reply,
+  StreamCall,
+  Target,
+  UnaryCall,
+} from './call.ts';
+export { type Clock, formatTimeout, monotonic, never, parseTimeout } from './deadline.ts';
+export { Flow, type FlowReader } from './flow.ts';
+export {
+  decodeGrpcMessage,
+  encodeGrpcMessage,
+  errorOf,
+  flowOf,
+  messageIn,
+  messagePrefix,
+  prefixBytes,
+  replyOf,
+  statusOf,
+  trailersOf,
+  wholeMessage,
+  type WholeMessage,
+} from './message.ts';
+export { getMetadata, type Metadata, noMetadata, withoutMetadata } from './metadata.ts';
+export { type CallEnd, type Observer, silentObserver } from './observer.ts';
+export { Code, codeName, StatusError } from './status.ts';

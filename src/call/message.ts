@@ -1,0 +1,123 @@
+/** Whole messages in and out of flows: the 5-byte gRPC prefix, put on and taken off. */
+import type { Reply } from './call.ts';
+import { Flow } from './flow.ts';
+import { getMetadata, type Metadata, noMetadata } from './metadata.ts';
+import { Code, StatusError } from './status.ts';
+
+/** Flag byte and big-endian length before every gRPC message (PROTOCOL-HTTP2.md). */
+export const prefixBytes = 5;
+
+/** The prefix of an uncompressed message of this many bytes. */
+export function messagePrefix(length: number): Uint8Array {
+  const prefix = new Uint8Array(prefixBytes);
+  new DataView(prefix.buffer).setUint32(1, length);
+  return prefix;
+}
+
+/** A complete flow of one uncompressed message. */
+export function flowOf(message: Uint8Array, trailers: Metadata = noMetadata): Flow {
+  return Flow.of([messagePrefix(message.length), message], trailers);
+}
+
+/** A successful reply of one message. */
+export function replyOf(message: Uint8Array, from: string): Reply {
+  return { metadata: noMetadata, body: flowOf(message, ['grpc-status', '0']), from };
+}
+
+export interface WholeMessage {
+  /** The message without its prefix; still compressed when `compressed`. */
+  readonly bytes: Uint8Array;
+  readonly compressed: boolean;
+  readonly trailers: Metadata;
+}
+
+/** The one message in complete chunks, or undefined when they hold none. Throws when they hold more, or a cut one. */
+export function messageIn(
+  chunks: readonly Uint8Array[],
+): { bytes: Uint8Array; compressed: boolean } | undefined {
+  const all = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+  if (all.length === 0) return undefined;
+  if (all.length < prefixBytes) throw new StatusError(Code.INTERNAL, 'message prefix is cut short');
+  const length = new DataView(all.buffer, all.byteOffset).getUint32(1);
+  if (all.length !== prefixBytes + length) {
+    throw new StatusError(
+      Code.INTERNAL,
+      `expected one message of ${length} bytes, got ${all.length - prefixBytes} bytes`,
+    );
+  }
+  return { bytes: all.subarray(prefixBytes), compressed: (all[0] as number) !== 0 };
+}
+
+/** Waits for the end of a flow and gives its one message; undefined when it ended without any (an error status). */
+export async function wholeMessage(flow: Flow, limit: number): Promise<WholeMessage | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const trailers = await new Promise<Metadata>((resolve, reject) => {
+    flow.read({
+      onData(chunk) {
+        size += chunk.length;
+        if (size > limit + prefixBytes) {
+          const error = new StatusError(
+            Code.RESOURCE_EXHAUSTED,
+            `message is larger than the limit of ${limit} bytes`,
+          );
+          flow.abandon(error);
+          reject(error);
+          return;
+        }
+        chunks.push(chunk);
+        flow.credit(chunk.length);
+      },
+      onEnd: resolve,
+      onError: reject,
+    });
+  });
+  const message = messageIn(chunks);
+  return message === undefined ? undefined : { ...message, trailers };
+}
+
+/** The gRPC status that trailers carry: UNKNOWN when missing or not a number, as gRPC clients read it. */
+export function statusOf(trailers: Metadata): Code {
+  const value = getMetadata(trailers, 'grpc-status');
+  if (value === undefined || !/^[0-9]{1,2}$/.test(value)) return Code.UNKNOWN;
+  const code = Number(value);
+  return code <= 16 ? (code as Code) : Code.UNKNOWN;
+}
+
+/** Percent-encodes a grpc-message: every byte outside 0x20-0x7E, and the percent sign. */
+export function encodeGrpcMessage(text: string): string {
+  if (/^[ -$&-~]*$/.test(text)) return text;
+  let out = '';
+  for (const byte of Buffer.from(text, 'utf8')) {
+    out +=
+      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+  }
+  return out;
+}
+
+/** Reads a percent-encoded grpc-message; a stray percent sign stays as it is. */
+export function decodeGrpcMessage(text: string): string {
+  if (!text.includes('%')) return text;
+  const bytes: number[] = [];
+  for (let i = 0; i < text.length; i++) {
+    const hex = text[i] === '%' ? /^[0-9a-fA-F]{2}/.exec(text.slice(i + 1, i + 3)) : null;
+    if (hex !== null) {
+      bytes.push(parseInt(hex[0], 16));
+      i += 2;
+    } else bytes.push(text.charCodeAt(i) & 0xff);
+  }
+  return Buffer.from(bytes).toString('utf8');
+}
+
+/** The error that trailers with a status other than OK stand for. */
+export function errorOf(trailers: Metadata, where: string): StatusError {
+  const message = decodeGrpcMessage(getMetadata(trailers, 'grpc-message') ?? '');
+  return new StatusError(statusOf(trailers), message, { where, fromBackend: true });
+}
+
+/** The trailers that say an error to a gRPC client. */
+export function trailersOf(error: StatusError): Metadata {
+  return ['grpc-status', String(error.code), 'grpc-message', encodeGrpcMessage(error.message)];
+}

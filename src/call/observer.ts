@@ -1,0 +1,47 @@
+/** What the rooms tell telemetry: an interface, so that none of them knows Prometheus or a logger. */
+import type { Call } from './call.ts';
+import type { Code } from './status.ts';
+
+/** The end of one call as its client saw it. */
+export interface CallEnd {
+  readonly call: Call;
+  readonly code: Code;
+  /** For the log; empty on success. */
+  readonly message: string;
+  readonly where: string;
+  readonly durationMs: number;
+  /** Which backend (or "cache") answered. */
+  readonly from: string;
+  readonly requestBytes: number;
+  readonly replyBytes: number;
+  /** The version that the gateway resolved or the client named. */
+  readonly version: string;
+  /** True only for a model that the fleet or the configuration knows: others never make series. */
+  readonly knownModel: boolean;
+}
+
+/** Events outside of one call's start and end; labels are bounded by configuration, never by clients. */
+export interface Observer {
+  callStarted(call: Call): void;
+  callEnded(end: CallEnd): void;
+  retried(backend: string, reason: string): void;
+  ejected(backend: string, model: string): void;
+  backendState(backend: string, model: string, version: string, available: boolean): void;
+  backendInFlight(backend: string, inFlight: number): void;
+  backendGone(backend: string): void;
+  cache(model: string, event: 'hit' | 'miss' | 'store' | 'error' | 'skip'): void;
+  /** A limit refused something: "body", "streams", "headers", ... */
+  limited(limit: string): void;
+}
+
+export const silentObserver: Observer = {
+  callStarted() {},
+  callEnded() {},
+  retried() {},
+  ejected() {},
+  backendState() {},
+  backendInFlight() {},
+  backendGone() {},
+  cache() {},
+  limited() {},
+};

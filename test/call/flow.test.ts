@@ -1,0 +1,81 @@
+/** A flow delivers in order, retains for a second reading, gives credit once, and ends once. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Code, Flow, type FlowReader, StatusError } from '../../src/call/index.ts';
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+function recorder(): FlowReader & { seen: string[] } {
+  const seen: string[] = [];
+  return {
+    seen,
+    onData: (chunk) => seen.push([...chunk].join(',')),
+    onEnd: (trailers) => seen.push(`end ${trailers.join('=')}`),
+    onError: (error) => seen.push(`error ${error.message}`),
+  };
+}
+
+describe('Flow', () => {
+  it('delivers what came before the reader, then what comes after, then the end', () => {
+    const flow = new Flow();
+    flow.push(bytes(1));
+    const reader = recorder();
+    flow.read(reader);
+    flow.push(bytes(2, 3));
+    flow.end(['grpc-status', '0']);
+    flow.push(bytes(4));
+    flow.end();
+    assert.deepEqual(reader.seen, ['1', '2,3', 'end grpc-status=0']);
+    assert.equal(flow.bytes, 3);
+  });
+
+  it('gives every reader all bytes from the start while it retains', () => {
+    const flow = new Flow(true);
+    flow.push(bytes(1));
+    const first = recorder();
+    flow.read(first);
+    flow.push(bytes(2));
+    const second = recorder();
+    flow.read(second);
+    flow.push(bytes(3));
+    flow.end();
+    assert.deepEqual(first.seen, ['1', '2']);
+    assert.deepEqual(second.seen, ['1', '2', '3', 'end ']);
+  });
+
+  it('gives the producer credit for a byte once, however often it is read', () => {
+    const flow = new Flow(true);
+    let credit = 0;
+    flow.onCredit = (n) => (credit += n);
+    flow.push(bytes(1, 2, 3));
+    flow.read(recorder());
+    flow.credit(2);
+    flow.read(recorder());
+    flow.credit(3);
+    assert.equal(credit, 3);
+  });
+
+  it('tells an error to the reader, to late readers and to those who wait for the end', () => {
+    const flow = new Flow();
+    const error = new StatusError(Code.UNAVAILABLE, 'gone');
+    const done: unknown[] = [];
+    flow.whenDone((e) => done.push(e));
+    flow.fail(error);
+    flow.whenDone((e) => done.push(e));
+    const late = recorder();
+    flow.read(late);
+    assert.deepEqual(late.seen, ['error gone']);
+    assert.deepEqual(done, [error, error]);
+  });
+
+  it('tells the producer when nobody reads any more, unless it had ended', () => {
+    const flow = new Flow();
+    const reasons: string[] = [];
+    flow.onAbandon = (reason) => reasons.push(reason.message);
+    flow.abandon(new StatusError(Code.CANCELLED, 'left'));
+    const ended = Flow.of([bytes(1)]);
+    ended.onAbandon = (reason) => reasons.push(reason.message);
+    ended.abandon();
+    assert.deepEqual(reasons, ['left']);
+  });
+});
