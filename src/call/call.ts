@@ -43,6 +43,8 @@ interface CallBase {
   /** Monotonic milliseconds; Infinity without a deadline. */
   readonly deadline: number;
   readonly cancellation: Cancellation;
+  /** Names of backends that a retry or hedge should not pick again while another can answer. */
+  readonly avoid?: readonly string[];
   /** For logs and the x-request-id header. */
   readonly id: string;
   /** The client's address, for logs. */

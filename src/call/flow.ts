@@ -29,13 +29,19 @@ export class Flow {
   ended = false;
   trailers: Metadata = noMetadata;
   error: StatusError | undefined;
+  /** Somebody has begun to read: without retaining, nobody else can from the start. */
+  started = false;
   /** The producer's hook: the reader has dealt with n more bytes. */
   onCredit: ((bytes: number) => void) | undefined;
   /** The producer's hook: nobody will read this flow any more. */
   onAbandon: ((reason: StatusError) => void) | undefined;
 
-  constructor(retain = false) {
+  readonly #maxRetainedBytes: number;
+
+  /** @param maxRetainedBytes a flow that grows beyond it stops retaining */
+  constructor(retain = false, maxRetainedBytes = Number.POSITIVE_INFINITY) {
     this.#retain = retain;
+    this.#maxRetainedBytes = maxRetainedBytes;
   }
 
   /** A flow that is complete from the start. */
@@ -53,6 +59,7 @@ export class Flow {
   push(chunk: Uint8Array): void {
     if (this.done) return;
     this.bytes += chunk.length;
+    if (this.#retain && this.bytes > this.#maxRetainedBytes) this.release();
     if (this.#reader !== undefined && !this.#retain) {
       this.#reader.onData(chunk);
       return;
@@ -81,6 +88,7 @@ export class Flow {
 
   /** Reads from the first retained byte on; replaces the reader before it. */
   read(reader: FlowReader): void {
+    this.started = true;
     this.#reader = reader;
     this.#delivered = 0;
     this.#read = 0;

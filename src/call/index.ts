@@ -28,6 +28,7 @@ export {
   wholeMessage,
   type WholeMessage,
 } from './message.ts';
+export { type Log, silentLog } from './log.ts';
 export { getMetadata, type Metadata, noMetadata, withoutMetadata } from './metadata.ts';
 export { type CallEnd, type Observer, silentObserver } from './observer.ts';
 export { Code, codeName, StatusError } from './status.ts';

@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Installs what the tests drive besides npm packages: a Redis, Python venvs with the real clients, grpcurl, h2spec.
+# What is there already costs milliseconds and prints nothing. What cannot be had (offline, no root) is said loudly and
+# its tests skip; with CI=true that is a failure. Arguments, or TENSORGATE_TOOLS, choose tools by name.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis go grpcurl h2spec tfs ovmsclient triton}}"
+python=${PYTHON:-python3}
+log=$tools/install.log
+missing=0
+
+# The pinned clients, one line a venv: their protobuf releases do not agree with each other.
+# shellcheck disable=SC2034 # all three are read by name
+{
+  pins_tfs='tensorflow-serving-api==2.21.0 tensorflow-cpu==2.21.0 requests==2.34.2'
+  pins_ovmsclient='ovmsclient==2023.1 grpcio==1.85.1 protobuf==7.36.2 numpy==2.4.6 requests==2.34.2'
+  pins_triton='tritonclient[grpc]==2.73.0 numpy==2.4.6'
+}
+
+say() { echo "tensorgate tests: $*" >&2; }
+
+# have NAME: is the tool there, at its version? Must be quick.
+have() {
+  case $1 in
+    redis) command -v redis-server >/dev/null ;;
+    chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ;;
+    go) command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ;;
+    grpcurl | h2spec) [[ -x $tools/bin/$1 ]] ;;
+    *) have_venv "$1" ;;
+  esac
+}
+
+have_venv() {
+  local -n pins=pins_$1
+  local dir=$tools/$1
+  [[ -x $dir/bin/python ]] || return 1
+  [[ $(cat "$dir/.pins" 2>/dev/null) == "$pins" ]] && return 0
+  # Made by hand, or the pins changed: believe what is installed, and remember it.
+  # shellcheck disable=SC2086
+  "$dir/bin/python" - $pins <<'PY' 2>/dev/null || return 1
+import re, sys
+from importlib.metadata import version
+for pin in sys.argv[1:]:
+    name, wanted = re.sub(r'\[.*?\]', '', pin).split('==')
+    if version(name) != wanted: sys.exit(1)
+PY
+  echo "$pins" >"$dir/.pins"
+}
+
+install() {
+  case $1 in
+    redis) install_apt redis-server ;;
+    chromium) install_apt chromium ;;
+    go) install_apt golang-go ;;
+    grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
+    h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
+    tfs | ovmsclient | triton) install_venv "$1" ;;
+    *) say "no tool is called \"$1\"" && return 1 ;;
+  esac
+}
+
+install_apt() {
+  local sudo=()
+  if ((EUID != 0)); then sudo=(sudo -n); fi
+  # RUNLEVEL=1: the package shall start no daemon; the tests start their own on free ports.
+  export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+  "${sudo[@]}" apt-get install -y -q --no-install-recommends "$1" ||
+    { "${sudo[@]}" apt-get update -q && "${sudo[@]}" apt-get install -y -q --no-install-recommends "$1"; }
+}
+
+install_go() {
+  local go
+  go=$(command -v go || echo /usr/local/go/bin/go)
+  GOBIN=$tools/bin GOFLAGS=-mod=mod "$go" install "$1"
+}
+
+install_venv() {
+  local -n pins=pins_$1
+  local dir=$tools/$1
+  rm -rf "$dir"
+  "$python" -m venv "$dir" || { install_apt python3-venv && rm -rf "$dir" && "$python" -m venv "$dir"; }
+  # tensorflow-serving-api asks for the full tensorflow package; the CPU one has the same modules at half the size.
+  local pip=("$dir/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile)
+  # shellcheck disable=SC2086
+  if [[ $1 == tfs ]]; then "${pip[@]}" ${pins#* } && "${pip[@]}" --no-deps "${pins%% *}"; else "${pip[@]}" $pins; fi
+  echo "$pins" >"$dir/.pins"
+}
+
+mkdir -p "$tools/bin"
+exec 9>"$tools/.lock"
+flock 9 # two test runs at once install once
+for tool in "${wanted[@]}"; do
+  if have "$tool"; then continue; fi
+  say "installing $tool (once)"
+  # A shell of its own, so that -e holds inside the function and one failure does not end the others.
+  set +e
+  (set -e; install "$tool") >"$log" 2>&1
+  set -e
+  if have "$tool"; then continue; fi
+  missing=1
+  say "SKIP: $tool could not be installed; the tests that need it will not run. The last lines of $log:"
+  tail -n 5 "$log" | sed 's/^/    /' >&2
+done
+if ((missing)) && [[ ${CI:-} == true ]]; then
+  say 'every tool must be there under CI=true'
+  exit 1
+fi

@@ -1,0 +1,79 @@
+/** The protobuf messages of TensorFlow Serving, health and reflection: bytes in, plain objects out, and back. */
+export {
+  decodeExample,
+  decodeExamplesRequest,
+  decodeMultiInferenceRequest,
+  encodeExample,
+  encodeExamplesRequest,
+  encodeInput,
+  encodeMultiInferenceRequest,
+  type ExamplesRequest,
+  type InferenceTask,
+  type MultiInferenceRequest,
+} from './examples.ts';
+export {
+  decodeHealthCheckRequest,
+  decodeHealthCheckResponse,
+  encodeHealthCheckRequest,
+  encodeHealthCheckResponse,
+  encodeHealthListResponse,
+  servingStatus,
+} from './health.ts';
+export {
+  decodeGetModelMetadataRequest,
+  decodeGetModelMetadataResponse,
+  encodeGetModelMetadataRequest,
+  encodeGetModelMetadataResponse,
+  signatureDefType,
+} from './model-metadata.ts';
+export {
+  encodeModelSpec,
+  type FoundSpec,
+  type ModelSpec,
+  readModelSpec,
+  replaceModelSpec,
+} from './model-spec.ts';
+export {
+  decodeGetModelStatusRequest,
+  decodeGetModelStatusResponse,
+  encodeGetModelStatusRequest,
+  encodeGetModelStatusResponse,
+  modelState,
+  type ModelVersionStatus,
+  type StatusProto,
+} from './model-status.ts';
+export {
+  decodePredictRequest,
+  decodePredictResponse,
+  encodePredictRequest,
+  encodePredictResponse,
+  type PredictRequest,
+  type PredictResponse,
+} from './predict.ts';
+export {
+  decodeReflectionRequest,
+  encodeReflectionResponse,
+  type ReflectionAnswer,
+  type ReflectionRequest,
+} from './reflection.ts';
+export {
+  decodeReloadConfigRequest,
+  decodeReloadConfigResponse,
+  encodeReloadConfigResponse,
+  type ModelConfig,
+  type VersionPolicy,
+} from './reload-config.ts';
+export {
+  type ClassificationResponse,
+  type ClassScore,
+  decodeClassificationResponse,
+  decodeMultiInferenceResponse,
+  decodeRegressionResponse,
+  encodeClassificationResponse,
+  encodeMultiInferenceResponse,
+  encodeRegressionResponse,
+  type InferenceResult,
+  type RegressionResponse,
+} from './results.ts';
+export { decodeTensor, defaultMaxTensorBytes } from './tensor-decode.ts';
+export { encodeTensor } from './tensor-encode.ts';

@@ -1,0 +1,138 @@
+/** ModelSpec (model.proto), and how it is found in or replaced at the front of a request that is otherwise left alone. */
+import { malformed, Reader, wire } from './reader.ts';
+import { Writer } from './writer.ts';
+
+/** Which model, version and signature; a version or label that is undefined is absent on the wire. */
+export interface ModelSpec {
+  readonly name: string;
+  readonly version?: bigint;
+  readonly label?: string;
+  readonly signature: string;
+}
+
+/** Where a message's model_spec stands: [start, end) of the whole field, tag included. */
+export interface FoundSpec {
+  readonly spec: ModelSpec;
+  readonly start: number;
+  readonly end: number;
+}
+
+const modelSpecField = 1;
+
+function readVersion(reader: Reader): bigint {
+  let version = 0n;
+  while (reader.next()) {
+    if (reader.is(1, wire.varint)) version = reader.int64();
+    else reader.skip();
+  }
+  return version;
+}
+
+/** Reads a ModelSpec into what an earlier piece of the same field said: protobuf merges repeats of a message field. */
+export function decodeModelSpec(reader: Reader, before?: ModelSpec): ModelSpec {
+  let name = before?.name ?? '';
+  let version = before?.version;
+  let label = before?.label;
+  let signature = before?.signature ?? '';
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) name = reader.string();
+    else if (reader.is(2, wire.bytes)) {
+      version = readVersion(reader.message());
+      label = undefined;
+    } else if (reader.is(3, wire.bytes)) signature = reader.string();
+    else if (reader.is(4, wire.bytes)) {
+      label = reader.string();
+      version = undefined;
+    } else reader.skip();
+  }
+  return {
+    name,
+    signature,
+    ...(version === undefined ? {} : { version }),
+    ...(label === undefined ? {} : { label }),
+  };
+}
+
+/** How many bytes the varint at `at` takes, or 0 when it is not complete. */
+function varintSize(bytes: Uint8Array, at: number): number {
+  for (let i = 0; i < 10 && at + i < bytes.length; i++) if ((bytes[at + i] as number) < 0x80) return i + 1;
+  if (bytes.length - at >= 10) throw malformed('a varint is longer than 10 bytes');
+  return 0;
+}
+
+/**
+ * Finds model_spec, field 1 of every TFS request message, in the first bytes of a message.
+ * When the field is repeated, only adjacent pieces are merged before the whole message is there.
+ * @param complete nothing follows these bytes
+ * @returns undefined when more bytes are needed, null when the whole message has none
+ * @throws StatusError INVALID_ARGUMENT for what is no protobuf message
+ */
+export function readModelSpec(bytes: Uint8Array, complete: boolean): FoundSpec | null | undefined {
+  let at = 0;
+  let found: FoundSpec | undefined;
+  while (at < bytes.length) {
+    const start = at;
+    const tagSize = varintSize(bytes, at);
+    if (tagSize === 0) break;
+    const reader = new Reader(bytes, at);
+    reader.next();
+    if (found !== undefined && reader.field !== modelSpecField) return found;
+    if (reader.type !== wire.bytes) {
+      try {
+        reader.skip();
+      } catch (error) {
+        // cut short only because the rest is still to come
+        if (complete) throw error;
+        break;
+      }
+      at = reader.at;
+      continue;
+    }
+    if (varintSize(bytes, reader.at) === 0) break;
+    const size = reader.uint32();
+    const from = reader.at;
+    if (bytes.length - from < size) break;
+    at = from + size;
+    if (reader.field !== modelSpecField) continue;
+    const spec = decodeModelSpec(new Reader(bytes, from, at), found?.spec);
+    found = { spec, start: found?.start ?? start, end: at };
+  }
+  if (at < bytes.length && complete) throw malformed('a field is cut short');
+  // with nothing behind it, another piece of the spec could still follow; no sender does that, and waiting for the
+  // rest of the message would cost everybody else
+  if (found !== undefined) return found;
+  return complete ? null : undefined;
+}
+
+/** The bytes of the embedded message. */
+export function encodeModelSpec(spec: ModelSpec): Uint8Array {
+  return modelSpecWriter(spec).finish();
+}
+
+export function modelSpecWriter(spec: ModelSpec): Writer {
+  const writer = new Writer();
+  if (spec.name !== '') writer.string(1, spec.name);
+  if (spec.version !== undefined) {
+    const version = new Writer();
+    if (spec.version !== 0n) version.int64(1, spec.version);
+    writer.message(2, version);
+  } else if (spec.label !== undefined) writer.string(4, spec.label);
+  if (spec.signature !== '') writer.string(3, spec.signature);
+  return writer;
+}
+
+/** The same message with another model_spec; every other byte as it was, unknown fields too. The parts are views. */
+export function replaceModelSpec(message: Uint8Array, spec: ModelSpec): Uint8Array[] {
+  const parts: Uint8Array[] = [new Writer().message(modelSpecField, modelSpecWriter(spec)).finish()];
+  const reader = new Reader(message);
+  let from = 0;
+  for (let at = 0; reader.next(); at = reader.at) {
+    const isSpec = reader.is(modelSpecField, wire.bytes);
+    reader.skip();
+    if (!isSpec) continue;
+    if (at > from) parts.push(message.subarray(from, at));
+    from = reader.at;
+  }
+  if (from < message.length) parts.push(message.subarray(from));
+  return parts;
+}

@@ -1,0 +1,153 @@
+/** TensorProto (tensor.proto) to Tensor: every legal encoding of a value becomes the same canonical bytes. */
+import { Code, StatusError } from '../../call/index.ts';
+import { type DType, dtypeOf, enumName, widthOf } from '../dtype.ts';
+import type { Tensor } from '../tensor.ts';
+import { malformed, Reader, wire } from './reader.ts';
+import { fillValues } from './typed-values.ts';
+
+/** TensorFlow's own bound (TensorShape::MaxDimensions). */
+const maxRank = 254;
+/** A few bytes can stand for a huge tensor (one value and a big shape), so what they may become is bounded: 1 GiB. */
+export const defaultMaxTensorBytes = 2 ** 30;
+
+/** tensor.proto: which field holds the values of a dtype. */
+const valueField: Readonly<Partial<Record<DType, number>>> = {
+  float: 5,
+  double: 6,
+  int32: 7,
+  uint8: 7,
+  int16: 7,
+  int8: 7,
+  uint16: 7,
+  qint8: 7,
+  quint8: 7,
+  qint32: 7,
+  qint16: 7,
+  quint16: 7,
+  string: 8,
+  complex64: 9,
+  int64: 10,
+  bool: 11,
+  complex128: 12,
+  half: 13,
+  bfloat16: 13,
+  uint32: 16,
+  uint64: 17,
+};
+
+/** One stretch of a repeated field: a packed run, or a single value. */
+export interface Run {
+  readonly start: number;
+  readonly end: number;
+}
+
+function decodeDim(reader: Reader): bigint {
+  let size = 0n;
+  while (reader.next()) {
+    if (reader.is(1, wire.varint)) size = reader.int64();
+    else reader.skip();
+  }
+  return size;
+}
+
+/** TensorShapeProto; undefined for an unknown rank. Dimensions are not checked. */
+export function decodeShape(reader: Reader): number[] | undefined {
+  const shape: number[] = [];
+  let unknownRank = false;
+  while (reader.next()) {
+    if (reader.is(2, wire.bytes)) {
+      if (shape.length >= maxRank) throw malformed(`a shape has more than ${maxRank} dimensions`);
+      shape.push(Number(decodeDim(reader.message())));
+    } else if (reader.is(3, wire.varint)) unknownRank = reader.bool();
+    else reader.skip();
+  }
+  return unknownRank ? undefined : shape;
+}
+
+function elements(shape: readonly number[], width: number, maxBytes: number): number {
+  let count = 1;
+  for (const size of shape) {
+    if (size < 0) throw malformed(`a tensor has the negative dimension ${size}`);
+    count *= size;
+  }
+  const bytes = count * Math.max(1, width);
+  if (!(bytes <= maxBytes)) {
+    throw new StatusError(
+      Code.RESOURCE_EXHAUSTED,
+      `a tensor of shape [${shape.slice(0, 8).join(',')}] takes ${bytes} bytes, the limit is ${maxBytes} bytes`,
+    );
+  }
+  return count;
+}
+
+function stringsOfContent(content: Uint8Array, count: number): Uint8Array[] {
+  const reader = new Reader(content);
+  const lengths: number[] = [];
+  for (let i = 0; i < count; i++) lengths.push(reader.uint32());
+  let at = reader.at;
+  const values = lengths.map((length) => {
+    if (content.length - at < length) throw malformed('tensor_content is shorter than its strings');
+    return content.subarray(at, (at += length));
+  });
+  if (at !== content.length) throw malformed('tensor_content is longer than its strings');
+  return values;
+}
+
+const empty = new Uint8Array(0);
+
+/**
+ * Reads a TensorProto. Bytes of the result may be a view on the message.
+ * @param maxBytes the most that the tensor may take once every value is written out
+ * @throws StatusError INVALID_ARGUMENT when TensorFlow could not parse it either, RESOURCE_EXHAUSTED beyond the limit
+ */
+export function decodeTensor(message: Uint8Array | Reader, maxBytes = defaultMaxTensorBytes): Tensor {
+  const reader = message instanceof Reader ? message : new Reader(message);
+  let number = 0;
+  let shape: number[] | undefined = [];
+  let content: Uint8Array = empty;
+  const runs: { field: number; type: number; start: number; end: number }[] = [];
+  let strings: Uint8Array[] = [];
+  while (reader.next()) {
+    if (reader.is(1, wire.varint)) number = reader.int32();
+    else if (reader.is(2, wire.bytes)) shape = decodeShape(reader.message());
+    else if (reader.is(4, wire.bytes)) content = reader.slice();
+    else if (reader.is(8, wire.bytes)) strings.push(reader.slice());
+    else if (reader.field >= 5 && reader.field <= 17) {
+      const { field, type } = reader;
+      const before = reader.at;
+      if (type === wire.bytes) {
+        const run = reader.message();
+        runs.push({ field, type, start: run.at, end: run.end });
+      } else {
+        reader.skip();
+        runs.push({ field, type, start: before, end: reader.at });
+      }
+    } else reader.skip();
+  }
+  const dtype = dtypeOf(number);
+  const field = dtype === undefined ? undefined : valueField[dtype];
+  if (dtype === undefined || field === undefined) {
+    const name = dtype === undefined ? String(number) : enumName(dtype);
+    throw new StatusError(Code.INVALID_ARGUMENT, `tensors of dtype ${name} cannot be read`);
+  }
+  shape ??= [];
+  const width = widthOf(dtype);
+  const count = elements(shape, width, maxBytes);
+  if (dtype === 'string') {
+    if (content.length > 0) return { dtype, shape, values: stringsOfContent(content, count) };
+    if (strings.length > count) strings = strings.slice(0, count);
+    const last = strings.at(-1) ?? empty;
+    while (strings.length < count) strings.push(last);
+    return { dtype, shape, values: strings };
+  }
+  if (content.length > 0) {
+    if (content.length !== count * width) {
+      throw malformed(
+        `tensor_content has ${content.length} bytes, ${enumName(dtype)} of shape [${shape.join(',')}] takes ${count * width}`,
+      );
+    }
+    return { dtype, shape, bytes: content };
+  }
+  const own: Run[] = runs.filter((run) => run.field === field);
+  return { dtype, shape, bytes: fillValues(reader.bytes, own, dtype, count * width) };
+}

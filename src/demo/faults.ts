@@ -1,0 +1,158 @@
+/** What a demo server can be told to do wrong: to be slow, to fail, to hang, to drop connections. */
+import { Code, StatusError } from '../call/index.ts';
+
+/** Faults hit the inference calls (Predict, Classify, Regress, MultiInference) or, with scope "all", every call. */
+export interface Faults {
+  /** Added to every call, and up to jitterMs more, evenly spread. */
+  latencyMs: number;
+  jitterMs: number;
+  /** Share of calls that fail, 0 to 1, with failCode and failMessage. */
+  failRate: number;
+  failCode: Code;
+  failMessage: string;
+  /** The next so many calls fail whatever failRate says; counts down. */
+  failNext: number;
+  /** Calls get no answer until this is false again or their deadline passes. */
+  hang: boolean;
+  /** Share of calls whose connection is cut in place of an answer. */
+  dropRate: number;
+  /** The next so many calls have their connection cut; counts down. */
+  dropNext: number;
+  scope: 'inference' | 'all';
+  /** Only calls for this model; empty is all. */
+  model: string;
+}
+
+export const noFaults: Readonly<Faults> = {
+  latencyMs: 0,
+  jitterMs: 0,
+  failRate: 0,
+  failCode: Code.UNAVAILABLE,
+  failMessage: 'failing on request',
+  failNext: 0,
+  hang: false,
+  dropRate: 0,
+  dropNext: 0,
+  scope: 'inference',
+  model: '',
+};
+
+/** Reads a code by number or name ("UNAVAILABLE"). */
+export function codeOf(value: unknown): Code {
+  const code = typeof value === 'string' && value in Code ? Code[value as keyof typeof Code] : Number(value);
+  if (!Number.isInteger(code) || code < 1 || code > 16) {
+    throw new StatusError(
+      Code.INVALID_ARGUMENT,
+      `failCode: expected a gRPC code but OK, got ${String(value)}`,
+    );
+  }
+  return code as Code;
+}
+
+/**
+ * Checks settings that came as JSON or flags.
+ * @throws StatusError INVALID_ARGUMENT that names the setting.
+ */
+export function parseFaults(given: unknown): Partial<Faults> {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new StatusError(Code.INVALID_ARGUMENT, 'faults: expected an object');
+  }
+  const faults: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(noFaults, name)) {
+      throw new StatusError(Code.INVALID_ARGUMENT, `unknown fault "${name}"`);
+    }
+    if (name === 'failCode') {
+      faults[name] = codeOf(value);
+      continue;
+    }
+    const expected = typeof noFaults[name as keyof Faults];
+    const wrong =
+      typeof value !== expected ||
+      (typeof value === 'number' && !(value >= 0)) ||
+      (name === 'scope' && value !== 'inference' && value !== 'all');
+    if (wrong)
+      throw new StatusError(Code.INVALID_ARGUMENT, `${name}: expected ${expected}, got ${String(value)}`);
+    faults[name] = value;
+  }
+  return faults;
+}
+
+/** What befalls one call. */
+export type Fate = 'answer' | 'drop';
+
+export class FaultBox {
+  #faults: Faults;
+  #held = new Set<() => void>();
+  #random: () => number;
+
+  constructor(initial: Partial<Faults>, random: () => number) {
+    this.#faults = { ...noFaults, ...initial };
+    this.#random = random;
+  }
+
+  get current(): Readonly<Faults> {
+    return this.#faults;
+  }
+
+  set(change: Partial<Faults>): void {
+    this.#faults = { ...this.#faults, ...change };
+    if (!this.#faults.hang) this.#release();
+  }
+
+  clear(): void {
+    this.#faults = { ...noFaults };
+    this.#release();
+  }
+
+  /**
+   * Waits out the latency and the hang, then says whether the call is answered or its connection cut.
+   * `onCancel` registers what ends the waiting when the client goes.
+   * @throws StatusError the failure that the call is to get.
+   */
+  async befall(
+    call: { inference: boolean; model: string },
+    onCancel: (stop: () => void) => void,
+  ): Promise<Fate> {
+    const faults = this.#faults;
+    if (faults.scope === 'inference' && !call.inference) return 'answer';
+    if (faults.model !== '' && faults.model !== call.model) return 'answer';
+    // Decided at arrival, so that "the next call" is the next to arrive and not the next to wake.
+    const drops = this.#strikes('dropNext', faults.dropRate);
+    const fails = !drops && this.#strikes('failNext', faults.failRate);
+    const delayMs = faults.latencyMs + faults.jitterMs * this.#random();
+    if (delayMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, delayMs);
+        onCancel(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    if (this.#faults.hang) {
+      await new Promise<void>((resolve) => {
+        this.#held.add(resolve);
+        onCancel(() => {
+          this.#held.delete(resolve);
+          resolve();
+        });
+      });
+    }
+    if (fails) throw new StatusError(faults.failCode, faults.failMessage);
+    return drops ? 'drop' : 'answer';
+  }
+
+  #strikes(counter: 'failNext' | 'dropNext', rate: number): boolean {
+    if (this.#faults[counter] > 0) {
+      this.#faults[counter]--;
+      return true;
+    }
+    return rate > 0 && this.#random() < rate;
+  }
+
+  #release(): void {
+    for (const release of this.#held) release();
+    this.#held.clear();
+  }
+}

@@ -1,0 +1,63 @@
+/** The "my_model" of the OVMS client page: input_name to output_name, as an image, a numeric or a string model. */
+import { type DemoModel, predictSignature, signatureMap } from '../model.ts';
+import {
+  doubles,
+  doubleTensor,
+  floatTensor,
+  info,
+  needNumeric,
+  needStrings,
+  stringTensor,
+} from '../tensors.ts';
+import { decodeImage, meanColour } from '../images/image.ts';
+import type { NamedTensors } from '../../codec/index.ts';
+
+export type MyModelVariant = 'image' | 'numeric' | 'string';
+
+/** The dtypes are those the page's clients send: np.array of floats is DT_DOUBLE. */
+const dtypes = {
+  image: { input: 'string', output: 'float' },
+  numeric: { input: 'double', output: 'double' },
+  string: { input: 'string', output: 'string' },
+} as const;
+
+const runs: Readonly<Record<MyModelVariant, (inputs: NamedTensors) => NamedTensors>> = {
+  /** Encoded JPEG or PNG to its mean red, green and blue, 0 to 1. */
+  image(inputs) {
+    const encoded = needStrings(inputs, 'input_name');
+    const colours = encoded.values.flatMap((bytes) => meanColour(decodeImage(bytes)));
+    return new Map([['output_name', floatTensor([...encoded.shape, 3], colours)]]);
+  },
+  /** Twice the input. */
+  numeric(inputs) {
+    const x = needNumeric(inputs, 'input_name');
+    return new Map([
+      [
+        'output_name',
+        doubleTensor(
+          x.shape,
+          doubles(x).map((value) => 2 * value),
+        ),
+      ],
+    ]);
+  },
+  /** The upper-case text. */
+  string(inputs) {
+    const text = needStrings(inputs, 'input_name');
+    const upper = text.values.map((value) => Buffer.from(value).toString('utf8').toUpperCase());
+    return new Map([['output_name', stringTensor(text.shape, upper)]]);
+  },
+};
+
+export function myModel(variant: MyModelVariant): DemoModel {
+  const { input, output } = dtypes[variant];
+  const signatures = signatureMap(
+    predictSignature(
+      'serving_default',
+      { input_name: info(input, undefined, 'serving_default_input_name:0') },
+      { output_name: info(output, undefined, 'StatefulPartitionedCall:0') },
+      runs[variant],
+    ),
+  );
+  return { versions: new Map([[1n, signatures]]), labels: new Map() };
+}

@@ -1,0 +1,3 @@
+/** The admin door's own door. */
+export { type AdminDoor, createAdminDoor } from './door.ts';
+export type { AdminBackend, AdminDeps, AdminFleet } from './view.ts';

@@ -1,0 +1,105 @@
+/** Every RPC method that the gateway knows by name, and what may be done with a call of it. */
+import type { Api, Method } from '../call/index.ts';
+
+interface Traits {
+  /** Running it twice does no harm. */
+  readonly idempotent?: boolean;
+  /** It changes a server. */
+  readonly admin?: boolean;
+}
+
+const safe: Traits = { idempotent: true };
+const admin: Traits = { admin: true };
+
+/**
+ * The services of prediction_service.proto and model_service.proto (TensorFlow Serving 2.21; PredictStreamed is not in
+ * the published service) and of grpc_service.proto (KServe V2 with Triton's extensions).
+ * TraceSetting and LogSettings read and write with one method, so they count as admin.
+ */
+const services: readonly { service: string; api: Api; methods: Readonly<Record<string, Traits>> }[] = [
+  {
+    service: 'tensorflow.serving.PredictionService',
+    api: 'tfs',
+    methods: { Predict: safe, Classify: safe, Regress: safe, MultiInference: safe, GetModelMetadata: safe },
+  },
+  {
+    service: 'tensorflow.serving.ModelService',
+    api: 'tfs',
+    methods: { GetModelStatus: safe, HandleReloadConfigRequest: admin },
+  },
+  {
+    service: 'inference.GRPCInferenceService',
+    api: 'kserve',
+    methods: {
+      ServerLive: safe,
+      ServerReady: safe,
+      ServerMetadata: safe,
+      ModelReady: safe,
+      ModelMetadata: safe,
+      ModelInfer: safe,
+      ModelStreamInfer: {},
+      ModelConfig: safe,
+      ModelStatistics: safe,
+      RepositoryIndex: safe,
+      RepositoryModelLoad: admin,
+      RepositoryModelUnload: admin,
+      SystemSharedMemoryStatus: safe,
+      SystemSharedMemoryRegister: admin,
+      SystemSharedMemoryUnregister: admin,
+      CudaSharedMemoryStatus: safe,
+      CudaSharedMemoryRegister: admin,
+      CudaSharedMemoryUnregister: admin,
+      TraceSetting: admin,
+      LogSettings: admin,
+    },
+  },
+];
+
+const table = new Map<string, Method>();
+for (const { service, api, methods: members } of services) {
+  for (const [name, traits] of Object.entries(members)) {
+    const path = `/${service}/${name}`;
+    table.set(
+      path,
+      Object.freeze({
+        path,
+        service,
+        name,
+        api,
+        idempotent: traits.idempotent ?? false,
+        admin: traits.admin ?? false,
+      }),
+    );
+  }
+}
+
+/** Every known method by its path ("/package.Service/Method"). */
+export const methods: ReadonlyMap<string, Method> = table;
+
+/** Other services that one process sees are few; clients choose the paths, so the memory is bounded. */
+const maxInterned = 1024;
+/** Longer paths are no real method's, and are not worth remembering. */
+const maxInternedPath = 256;
+const others = new Map<string, Method>();
+
+/** The method of a path, the same object each time. An unknown path is of api "other", neither idempotent nor admin. */
+export function methodOf(path: string): Method {
+  const known = table.get(path) ?? others.get(path);
+  if (known !== undefined) return known;
+  const slash = path.lastIndexOf('/');
+  const method: Method = Object.freeze({
+    path,
+    service: path.slice(path.startsWith('/') ? 1 : 0, Math.max(slash, 1)),
+    name: path.slice(slash + 1),
+    api: 'other',
+    idempotent: false,
+    admin: false,
+  });
+  if (path.length > maxInternedPath) return method;
+  if (others.size >= maxInterned) {
+    const oldest = others.keys().next();
+    if (oldest.done !== true) others.delete(oldest.value);
+  }
+  others.set(path, method);
+  return method;
+}

@@ -1,0 +1,25 @@
+/** What a ModelSpec asks for: the one place that knows what version 0 means. */
+import type { Target } from '../call/index.ts';
+import type { ModelSpec } from '../codec/index.ts';
+
+/**
+ * The target of a ModelSpec. A version of 0 means "the default version" to OVMS and to its clients, which always send
+ * one; TensorFlow Serving would look for a version numbered 0. Here 0 is the default, whichever door it came through.
+ * An empty label that is present stays a label (TensorFlow Serving looks it up as "").
+ */
+export function targetOf(spec: ModelSpec): Target {
+  const { name: model, signature } = spec;
+  if (spec.label !== undefined) return { model, label: spec.label, signature };
+  if (spec.version !== undefined && spec.version !== 0n) return { model, version: spec.version, signature };
+  return { model, signature };
+}
+
+/** The ModelSpec that asks a model server for a target. */
+export function specOf(target: Target): ModelSpec {
+  return {
+    name: target.model,
+    signature: target.signature,
+    ...(target.version === undefined ? {} : { version: target.version }),
+    ...(target.label === undefined ? {} : { label: target.label }),
+  };
+}

@@ -1,0 +1,54 @@
+/** What is known of models right now: the fleet says it, filters and doors read it. */
+
+/** tensorflow.serving.ModelVersionStatus.State by name. */
+export type VersionStateName = 'START' | 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END' | 'UNKNOWN';
+
+/** One version of a model at one moment. */
+export interface VersionState {
+  readonly version: bigint;
+  readonly state: VersionStateName;
+  /** A tensorflow.error.Code; 0 is OK. */
+  readonly errorCode: number;
+  /** Why loading failed; empty on success. */
+  readonly errorMessage: string;
+}
+
+/** One model as the whole fleet sees it. */
+export interface ModelState {
+  readonly name: string;
+  readonly versions: readonly VersionState[];
+  /** Backends that serve it, and how many of them are healthy for it. */
+  readonly backends: number;
+  readonly available: number;
+}
+
+export interface ModelView {
+  /** The version that a call without one would run: the highest AVAILABLE; undefined when unknown. */
+  defaultVersion(model: string): bigint | undefined;
+  /** Changes whenever that version was (re)loaded anywhere in the fleet: part of cache keys. */
+  incarnation(model: string, version: bigint): string;
+  /** True when the configuration or a healthy backend knows the model: others never make metric series. */
+  knows(model: string): boolean;
+  models(): readonly ModelState[];
+}
+
+/** The names behind ModelVersionStatus.State numbers (get_model_status.proto). */
+const stateNames: ReadonlyMap<number, VersionStateName> = new Map([
+  [0, 'UNKNOWN'],
+  [10, 'START'],
+  [20, 'LOADING'],
+  [30, 'AVAILABLE'],
+  [40, 'UNLOADING'],
+  [50, 'END'],
+]);
+
+/** The name of a state number; one that the proto does not have is UNKNOWN. */
+export function stateName(state: number): VersionStateName {
+  return stateNames.get(state) ?? 'UNKNOWN';
+}
+
+/** The number of a state's name. */
+export function stateNumber(name: VersionStateName): number {
+  for (const [number, known] of stateNames) if (known === name) return number;
+  return 0;
+}

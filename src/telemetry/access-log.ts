@@ -1,0 +1,52 @@
+/** One structured log line a call, and who gets one: nobody, failures and a sample, or everybody. */
+import { type CallEnd, Code, codeName, type Log } from '../call/index.ts';
+
+export interface AccessLogOptions {
+  /** off: no lines; errors: calls that did not end with OK, and the sample; all: every call. */
+  readonly mode: 'off' | 'errors' | 'all';
+  /** Share (0 to 1) of successful calls that are logged in mode "errors". */
+  readonly sample: number;
+}
+
+/** Clients choose names and texts; a log line keeps this many characters of each. */
+const maxTextLength = 256;
+
+const cut = (text: string): string =>
+  text.length <= maxTextLength ? text : `${text.slice(0, maxTextLength)}…`;
+
+/** Two decimals are 10 us, more than a log needs. */
+const round = (ms: number): number => Math.round(ms * 100) / 100;
+
+/** What writes a call's line; undefined when the log is off. */
+export function accessLog(
+  options: AccessLogOptions,
+  log: Log,
+  random: () => number,
+): ((end: CallEnd) => void) | undefined {
+  const { mode, sample } = options;
+  if (mode === 'off') return undefined;
+  return (end) => {
+    if (mode === 'errors' && end.code === Code.OK && (sample <= 0 || random() >= sample)) return;
+    log.info(fieldsOf(end), 'call');
+  };
+}
+
+function fieldsOf(end: CallEnd): object {
+  const { call } = end;
+  return {
+    id: cut(call.id),
+    peer: call.peer,
+    via: call.via,
+    method: cut(call.method.path),
+    model: cut(call.target?.model ?? ''),
+    version: end.version,
+    ...(call.target?.label === undefined ? {} : { label: cut(call.target.label) }),
+    code: codeName(end.code),
+    ms: round(end.durationMs),
+    bytesIn: end.requestBytes,
+    bytesOut: end.replyBytes,
+    backend: end.from,
+    ...(end.message === '' ? {} : { message: cut(end.message) }),
+    ...(end.where === '' || end.where === end.from ? {} : { where: end.where }),
+  };
+}

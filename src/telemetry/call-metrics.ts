@@ -1,0 +1,191 @@
+/** What is counted of calls: requests by code, latency, bytes, how many are under way. */
+import {
+  type Api,
+  type Call,
+  type CallEnd,
+  Code,
+  codeName,
+  type Interface,
+  type Method,
+} from '../call/index.ts';
+import { type Cell, HistogramFamily, NumberFamily } from './family.ts';
+import type { Histogram } from './histogram.ts';
+
+/** OVMS's values of the label "api", and one for services that the gateway passes through. */
+const apiLabels: Readonly<Record<Api, string>> = {
+  tfs: 'TensorFlowServing',
+  kserve: 'KServe',
+  other: 'other',
+};
+
+/** Methods whose time is a model's: polls of status and metadata would drown it in the same histogram. */
+const inferenceMethods: ReadonlySet<string> = new Set([
+  'Predict',
+  'Classify',
+  'Regress',
+  'MultiInference',
+  'SessionRun',
+  'ModelInfer',
+]);
+
+/** Everything that one call adds to, looked up once and kept. */
+interface CallSeries {
+  /** By code; made when a call first ends so. */
+  readonly codes: (Cell | undefined)[];
+  readonly latency: Histogram | undefined;
+  readonly requestBytes: Cell;
+  readonly replyBytes: Cell;
+  readonly answered: Cell;
+  readonly refused: Cell;
+}
+
+type Versions = Map<string, CallSeries>;
+type Models = Map<string, Versions>;
+
+export interface CallMetricsOptions {
+  readonly prefix: string;
+  /** Models that get series of their own. */
+  readonly maxModels: number;
+  /** Versions of one model that get series of their own. */
+  readonly maxVersionsPerModel: number;
+  readonly maxSeries: number;
+}
+
+export class CallMetrics {
+  readonly #options: CallMetricsOptions;
+  readonly #success: NumberFamily;
+  readonly #fail: NumberFamily;
+  readonly #accepted: NumberFamily;
+  readonly #rejected: NumberFamily;
+  readonly #time: HistogramFamily;
+  readonly #current: NumberFamily;
+  readonly #requestBytes: NumberFamily;
+  readonly #replyBytes: NumberFamily;
+  readonly families: readonly (NumberFamily | HistogramFamily)[];
+  /** method key -> interface -> model -> version; calls of unknown services share one method key. */
+  readonly #byMethod = new Map<Method | 'other', Map<Interface, Models>>();
+  /** Models that the fleet or the configuration knows, and their versions that some server has shown to exist. */
+  readonly #known = new Map<string, Set<string>>();
+  /** Where a call under way was counted, so that it is taken off the same gauge. */
+  readonly #underWay = new Map<Call, Cell>();
+
+  constructor(options: CallMetricsOptions) {
+    this.#options = options;
+    const { prefix, maxSeries } = options;
+    const number = (type: 'counter' | 'gauge', name: string, help: string, labels: string[]): NumberFamily =>
+      new NumberFamily(type, { name: `${prefix}_${name}`, help, labels, maxSeries });
+    const method = ['api', 'interface', 'method', 'name'];
+    const full = [...method, 'version', 'code'];
+    this.#success = number('counter', 'requests_success', 'Calls that ended with OK.', full);
+    this.#fail = number('counter', 'requests_fail', 'Calls that ended with another status code.', full);
+    this.#accepted = number(
+      'counter',
+      'requests_accepted',
+      'Calls that a backend or the cache answered.',
+      method,
+    );
+    this.#rejected = number('counter', 'requests_rejected', 'Calls that the gateway refused itself.', method);
+    this.#time = new HistogramFamily({
+      name: `${prefix}_request_time_us`,
+      help: 'Time of successful unary inference calls in the gateway, in microseconds.',
+      labels: ['interface', 'name', 'version'],
+      maxSeries,
+    });
+    this.#current = number('gauge', 'current_requests', 'Calls under way.', ['interface', 'name']);
+    const bytes = ['interface', 'name'];
+    this.#requestBytes = number('counter', 'request_bytes_total', 'Bytes of request messages.', bytes);
+    this.#replyBytes = number('counter', 'response_bytes_total', 'Bytes of response messages.', bytes);
+    this.families = [
+      this.#success,
+      this.#fail,
+      this.#accepted,
+      this.#rejected,
+      this.#time,
+      this.#current,
+      this.#requestBytes,
+      this.#replyBytes,
+    ];
+  }
+
+  /** A server has shown that this model, and this version of it, exist. */
+  learn(model: string, version: string): Set<string> | undefined {
+    let versions = this.#known.get(model);
+    if (versions === undefined) {
+      if (model === '' || this.#known.size >= this.#options.maxModels) return undefined;
+      this.#known.set(model, (versions = new Set()));
+    }
+    if (version !== '' && versions.size < this.#options.maxVersionsPerModel) versions.add(version);
+    return versions;
+  }
+
+  started(call: Call): void {
+    const model = call.target?.model ?? '';
+    const cell = this.#current.cell(call.via, this.#known.has(model) ? model : '');
+    cell.value++;
+    this.#underWay.set(call, cell);
+  }
+
+  ended(end: CallEnd): void {
+    const { call, code } = end;
+    const gauge = this.#underWay.get(call);
+    if (gauge !== undefined) {
+      gauge.value--;
+      this.#underWay.delete(call);
+    }
+    const series = this.#seriesOf(end);
+    const cell = (series.codes[code] ??= this.#codeCell(end));
+    cell.value++;
+    (end.from === '' ? series.refused : series.answered).value++;
+    series.requestBytes.value += end.requestBytes;
+    series.replyBytes.value += end.replyBytes;
+    if (code === Code.OK && call.kind === 'unary') series.latency?.observe(end.durationMs * 1000);
+  }
+
+  /** The model and version labels of a call: empty when naming them would let a client make series. */
+  #names(end: CallEnd): [model: string, version: string] {
+    const model = end.call.target?.model ?? '';
+    if (!end.knownModel) return ['', ''];
+    const versions = this.learn(model, end.code === Code.OK ? end.version : '');
+    if (versions === undefined) return ['', ''];
+    return [model, versions.has(end.version) ? end.version : ''];
+  }
+
+  #seriesOf(end: CallEnd): CallSeries {
+    const { method, via } = end.call;
+    const key = method.api === 'other' ? 'other' : method;
+    const byInterface = getOrAdd(this.#byMethod, key, () => new Map<Interface, Models>());
+    const models = getOrAdd(byInterface, via, () => new Map() as Models);
+    const [model, version] = this.#names(end);
+    const versions = getOrAdd(models, model, () => new Map() as Versions);
+    return getOrAdd(versions, version, () => {
+      const labels = [...this.#methodLabels(method, via), model];
+      return {
+        codes: [],
+        latency:
+          inferenceMethods.has(method.name) && model !== ''
+            ? this.#time.cell(via, model, version)
+            : undefined,
+        requestBytes: this.#requestBytes.cell(via, model),
+        replyBytes: this.#replyBytes.cell(via, model),
+        answered: this.#accepted.cell(...labels),
+        refused: this.#rejected.cell(...labels),
+      };
+    });
+  }
+
+  #codeCell(end: CallEnd): Cell {
+    const { method, via } = end.call;
+    const family = end.code === Code.OK ? this.#success : this.#fail;
+    return family.cell(...this.#methodLabels(method, via), ...this.#names(end), codeName(end.code));
+  }
+
+  #methodLabels(method: Method, via: Interface): [api: string, via: string, name: string] {
+    return [apiLabels[method.api], via, method.api === 'other' ? 'other' : method.name];
+  }
+}
+
+function getOrAdd<K, V>(map: Map<K, V>, key: K, create: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = create()));
+  return value;
+}

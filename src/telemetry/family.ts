@@ -1,0 +1,150 @@
+/**
+ * Metric families: a name, fixed label names, and one cell per set of label values.
+ *
+ * Counting is an addition to a cell that its user holds; label objects exist nowhere, and text is made only when
+ * somebody scrapes. A family takes a bounded number of series: what comes after that shares one cell.
+ */
+import { bucketEdgesUs, Histogram } from './histogram.ts';
+
+export interface FamilyOptions {
+  /** With the prefix, without the suffixes of a histogram. */
+  readonly name: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Series beyond this many share one whose label values are all "other". */
+  readonly maxSeries: number;
+}
+
+/** One number; its user adds to it or sets it. */
+export interface Cell {
+  value: number;
+}
+
+interface Series<T> {
+  readonly values: readonly string[];
+  readonly cell: T;
+  /** The texts before the number of each line, made at the first scrape. */
+  lines: readonly string[] | undefined;
+}
+
+abstract class Family<T> {
+  readonly options: FamilyOptions;
+  readonly #series = new Map<string, Series<T>>();
+  /** Asked-for series that found no room. */
+  overflowed = 0;
+
+  constructor(options: FamilyOptions) {
+    this.options = options;
+  }
+
+  protected abstract create(): T;
+  protected abstract linesOf(labels: string): readonly string[];
+  protected abstract print(lines: readonly string[], cell: T, out: string[]): void;
+  abstract readonly type: 'counter' | 'gauge' | 'histogram';
+
+  get size(): number {
+    return this.#series.size;
+  }
+
+  /** The cell of these label values, in the order of the label names; the same object every time. */
+  cell(...values: string[]): T {
+    const key = values.join('\u0000');
+    const known = this.#series.get(key);
+    if (known !== undefined) return known.cell;
+    if (this.#series.size >= this.options.maxSeries) {
+      this.overflowed++;
+      const other = this.options.labels.map(() => 'other');
+      return this.#series.get(other.join('\u0000'))?.cell ?? this.#add(other);
+    }
+    return this.#add(values);
+  }
+
+  #add(values: readonly string[]): T {
+    const series = { values, cell: this.create(), lines: undefined };
+    this.#series.set(values.join('\u0000'), series);
+    return series.cell;
+  }
+
+  /** Forgets the series whose label has this value. */
+  drop(label: string, value: string): void {
+    const at = this.options.labels.indexOf(label);
+    for (const [key, series] of this.#series) if (series.values[at] === value) this.#series.delete(key);
+  }
+
+  /** Appends the text of all series, in the Prometheus text format 0.0.4. */
+  write(out: string[]): void {
+    const { name, help } = this.options;
+    out.push(`# HELP ${name} ${help}\n# TYPE ${name} ${this.type}\n`);
+    for (const series of this.#series.values()) {
+      series.lines ??= this.linesOf(labelText(this.options.labels, series.values));
+      this.print(series.lines, series.cell, out);
+    }
+  }
+}
+
+/** Counters or gauges. */
+export class NumberFamily extends Family<Cell> {
+  readonly type: 'counter' | 'gauge';
+
+  constructor(type: 'counter' | 'gauge', options: FamilyOptions) {
+    super(options);
+    this.type = type;
+  }
+
+  protected create(): Cell {
+    return { value: 0 };
+  }
+
+  protected linesOf(labels: string): readonly string[] {
+    return [`${this.options.name}${labels === '' ? '' : `{${labels}}`} `];
+  }
+
+  protected print(lines: readonly string[], cell: Cell, out: string[]): void {
+    out.push(`${lines[0]}${cell.value}\n`);
+  }
+}
+
+/** Histograms over {@link bucketEdgesUs}. */
+export class HistogramFamily extends Family<Histogram> {
+  readonly type = 'histogram';
+
+  protected create(): Histogram {
+    return new Histogram();
+  }
+
+  protected linesOf(labels: string): readonly string[] {
+    const { name } = this.options;
+    const all = labels === '' ? '' : `{${labels}}`;
+    const first = labels === '' ? '' : `${labels},`;
+    const edges = [...bucketEdgesUs.map(String), '+Inf'];
+    return [
+      ...edges.map((edge) => `${name}_bucket{${first}le="${edge}"} `),
+      `${name}_sum${all} `,
+      `${name}_count${all} `,
+    ];
+  }
+
+  protected print(lines: readonly string[], cell: Histogram, out: string[]): void {
+    const { buckets } = cell;
+    let below = 0;
+    for (let i = 0; i < buckets.length; i++) {
+      below += buckets[i] as number;
+      out.push(`${lines[i]}${below}\n`);
+    }
+    out.push(`${lines[buckets.length]}${cell.sumUs}\n${lines[buckets.length + 1]}${cell.count}\n`);
+  }
+}
+
+/** `a="x",b="y"`; an empty value is as good as no label to Prometheus, so it is left out. */
+function labelText(names: readonly string[], values: readonly string[]): string {
+  const parts: string[] = [];
+  names.forEach((name, i) => {
+    const value = values[i] ?? '';
+    if (value !== '') parts.push(`${name}="${escapeLabel(value)}"`);
+  });
+  return parts.join(',');
+}
+
+function escapeLabel(value: string): string {
+  return value.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');
+}

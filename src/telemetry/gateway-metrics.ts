@@ -1,0 +1,51 @@
+/** What is counted beside calls: backends, retries, ejections, the cache, limits. */
+import { NumberFamily } from './family.ts';
+
+type CacheEvent = 'hit' | 'miss' | 'store' | 'error' | 'skip';
+
+export class GatewayMetrics {
+  readonly available: NumberFamily;
+  readonly inFlight: NumberFamily;
+  readonly ejections: NumberFamily;
+  readonly retries: NumberFamily;
+  readonly cache: NumberFamily;
+  readonly limits: NumberFamily;
+  readonly families: readonly NumberFamily[];
+
+  constructor(prefix: string, maxSeries: number) {
+    const family = (type: 'counter' | 'gauge', name: string, help: string, labels: string[]): NumberFamily =>
+      new NumberFamily(type, { name: `${prefix}_${name}`, help, labels, maxSeries });
+    this.available = family(
+      'gauge',
+      'backend_available',
+      'Whether a model version is AVAILABLE at a backend.',
+      ['backend', 'name', 'version'],
+    );
+    this.inFlight = family('gauge', 'backend_in_flight', 'Calls under way at a backend.', ['backend']);
+    this.ejections = family(
+      'counter',
+      'backend_ejections_total',
+      'Times a backend was ejected for a model.',
+      ['backend', 'name'],
+    );
+    this.retries = family(
+      'counter',
+      'retries_total',
+      'Calls that were sent again, by the backend that failed.',
+      ['backend', 'reason'],
+    );
+    this.cache = family('counter', 'cache_events_total', 'What the response cache did.', ['name', 'event']);
+    this.limits = family('counter', 'limited_total', 'Refusals, by the limit that was met.', ['limit']);
+    this.families = [this.available, this.inFlight, this.ejections, this.retries, this.cache, this.limits];
+  }
+
+  cacheEvent(model: string, event: CacheEvent): void {
+    this.cache.cell(model, event).value++;
+  }
+
+  /** A backend has left the fleet: addresses that never come back must not stay for ever. */
+  backendGone(backend: string): void {
+    for (const family of [this.available, this.inFlight, this.ejections, this.retries])
+      family.drop('backend', backend);
+  }
+}

@@ -1,0 +1,6 @@
+/** The room's front door: metrics and logs behind the Observer interface. */
+export type { AccessLogOptions } from './access-log.ts';
+export { bucketEdgesUs } from './histogram.ts';
+export type { LoggerOptions, LogLevel } from './logger.ts';
+export { mergeRenderings } from './merge.ts';
+export { createTelemetry, type Rendering, type Telemetry, type TelemetryOptions } from './telemetry.ts';

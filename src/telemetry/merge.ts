@@ -1,0 +1,48 @@
+/** Several workers' metrics as one: the text renderings added up line by line. */
+
+/** Figures that mean nothing when added: the largest, smallest or first worker's is kept. Everything else is summed. */
+function ruleOf(name: string): 'sum' | 'max' | 'min' | 'first' {
+  if (name.endsWith('_backend_available')) return 'max';
+  if (name.includes('eventloop_lag') || name === 'process_max_fds') return 'max';
+  if (name === 'process_start_time_seconds') return 'min';
+  if (name.endsWith('_info')) return 'first';
+  return 'sum';
+}
+
+const rules = {
+  sum: (a: number, b: number) => a + b,
+  max: Math.max,
+  min: Math.min,
+  first: (a: number, _b: number) => a,
+};
+
+/** Merges bodies that `render()` gave in several processes; the order of families is that of the first. */
+export function mergeRenderings(bodies: readonly string[]): string {
+  const families = new Map<string, { head: string[]; lines: Map<string, number> }>();
+  for (const body of bodies) {
+    let family: { head: string[]; lines: Map<string, number> } | undefined;
+    let combine = rules.sum;
+    for (const line of body.split('\n')) {
+      if (line === '') continue;
+      if (line.startsWith('#')) {
+        const [, kind, name = ''] = line.split(' ', 3);
+        family = families.get(name);
+        if (family === undefined) families.set(name, (family = { head: [], lines: new Map() }));
+        combine = rules[ruleOf(name)];
+        if (!family.head.some((head) => head.startsWith(`# ${kind} `))) family.head.push(line);
+        continue;
+      }
+      const space = line.lastIndexOf(' ');
+      const key = line.slice(0, space);
+      const value = Number(line.slice(space + 1));
+      const before = family?.lines.get(key);
+      family?.lines.set(key, before === undefined ? value : combine(before, value));
+    }
+  }
+  const out: string[] = [];
+  for (const { head, lines } of families.values()) {
+    out.push(...head.map((line) => `${line}\n`));
+    for (const [key, value] of lines) out.push(`${key} ${value}\n`);
+  }
+  return out.join('');
+}

@@ -1,0 +1,100 @@
+/** Telemetry: an Observer that counts and logs, and the page that Prometheus scrapes. */
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Log, Observer } from '../call/index.ts';
+import { accessLog, type AccessLogOptions } from './access-log.ts';
+import { CallMetrics } from './call-metrics.ts';
+import { NumberFamily } from './family.ts';
+import { GatewayMetrics } from './gateway-metrics.ts';
+import { createLogger, type LoggerOptions } from './logger.ts';
+
+export interface TelemetryOptions {
+  /** Before every metric of ours: "tensorgate". */
+  readonly prefix: string;
+  /** For the build_info metric. */
+  readonly version: string;
+  /** Models with series of their own; the others count without a name. */
+  readonly maxModels: number;
+  readonly maxVersionsPerModel: number;
+  /** Series of one metric. */
+  readonly maxSeries: number;
+  /** Figures of the process (CPU, memory, event loop lag, garbage collection). */
+  readonly processMetrics: boolean;
+  readonly log: LoggerOptions;
+  readonly access: AccessLogOptions;
+}
+
+export interface Rendering {
+  readonly contentType: string;
+  readonly body: string;
+}
+
+export interface Telemetry {
+  readonly observer: Observer;
+  readonly log: Log;
+  /** The metrics in the Prometheus text format; askers at the same time share one rendering. */
+  render(): Promise<Rendering>;
+  /** Writes waiting log lines; for the end of the process. */
+  flush(): void;
+}
+
+const contentType = 'text/plain; version=0.0.4; charset=utf-8';
+
+export function createTelemetry(options: TelemetryOptions, deps: { random: () => number }): Telemetry {
+  const { prefix, maxSeries } = options;
+  const calls = new CallMetrics(options);
+  const gateway = new GatewayMetrics(prefix, maxSeries);
+  const build = new NumberFamily('gauge', {
+    name: `${prefix}_build_info`,
+    help: 'Always 1; which gateway and Node this is.',
+    labels: ['version', 'node'],
+    maxSeries: 1,
+  });
+  build.cell(options.version, process.version).value = 1;
+  const logDropped = new NumberFamily('counter', {
+    name: `${prefix}_log_lines_dropped_total`,
+    help: 'Log lines that their destination did not take.',
+    labels: [],
+    maxSeries: 1,
+  });
+  const processFigures = new Registry();
+  if (options.processMetrics) collectDefaultMetrics({ register: processFigures });
+  const logger = createLogger(options.log);
+  const logCall = accessLog(options.access, logger.log, deps.random);
+
+  const observer: Observer = {
+    callStarted: (call) => calls.started(call),
+    callEnded(end) {
+      calls.ended(end);
+      logCall?.(end);
+    },
+    retried: (backend, reason) => void gateway.retries.cell(backend, reason).value++,
+    ejected: (backend, model) => void gateway.ejections.cell(backend, model).value++,
+    backendState(backend, model, version, available) {
+      calls.learn(model, version);
+      gateway.available.cell(backend, model, version).value = available ? 1 : 0;
+    },
+    backendInFlight: (backend, inFlight) => void (gateway.inFlight.cell(backend).value = inFlight),
+    backendGone: (backend) => gateway.backendGone(backend),
+    cache: (model, event) => gateway.cacheEvent(model, event),
+    limited: (limit) => void gateway.limits.cell(limit).value++,
+  };
+
+  async function renderOnce(): Promise<Rendering> {
+    logDropped.cell().value = logger.dropped();
+    const out: string[] = [];
+    for (const family of [build, ...calls.families, ...gateway.families, logDropped]) family.write(out);
+    const own = out.join('');
+    return { contentType, body: options.processMetrics ? own + (await processFigures.metrics()) : own };
+  }
+  let rendering: Promise<Rendering> | undefined;
+
+  return {
+    observer,
+    log: logger.log,
+    render() {
+      rendering ??= renderOnce().finally(() => (rendering = undefined));
+      return rendering;
+    },
+    flush: () => logger.flush(),
+  };
+}

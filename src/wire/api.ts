@@ -1,0 +1,38 @@
+/** What the users of a connection see: streams, and the events that streams have. */
+import type { Headers } from './hpack-decoder.ts';
+
+/** Implemented by the user of a stream. */
+export interface StreamEvents {
+  /** The response head (client end only; 1xx ones are swallowed). `end`: it is all there is. */
+  onHeaders?(headers: Headers, end: boolean): void;
+  /** DATA without padding, a stable view; the user gives its bytes back with credit() once they are dealt with. */
+  onData(chunk: Buffer): void;
+  /** The peer has ended its side; [] without trailers. Not called after a head with `end`. */
+  onEnd(trailers: Headers): void;
+  /**
+   * The stream is gone before the peer ended its side; the last event.
+   * @param notProcessed the peer surely did nothing with it (REFUSED_STREAM, above GOAWAY's last id, never sent)
+   */
+  onReset(code: number, notProcessed: boolean): void;
+  /** Queued output has drained after write() returned false. */
+  onDrain(): void;
+}
+
+export interface Stream {
+  readonly id: number;
+  /** Bytes written that the peer has not allowed to be sent yet. */
+  readonly queuedBytes: number;
+  /** Queues DATA; the chunk must not change afterwards. False: stop until onDrain. */
+  write(chunk: Uint8Array): boolean;
+  /** Ends this side, with trailers if there are any. */
+  end(trailers?: Headers): void;
+  /** RST_STREAM; no events after it. */
+  reset(code: number): void;
+  /** Gives back receive window: so many bytes are dealt with. */
+  credit(bytes: number): void;
+}
+
+export interface ServerStream extends Stream {
+  /** The response head. `end`: there is nothing behind it. */
+  respond(headers: Headers, end?: boolean): void;
+}

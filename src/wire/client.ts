@@ -1,0 +1,165 @@
+/** The client end of one HTTP/2 connection. */
+import type { Duplex } from 'node:stream';
+import type { Stream, StreamEvents } from './api.ts';
+import { Connection, type ConnectionOptions, connectionLost } from './connection.ts';
+import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
+import type { Headers } from './hpack-decoder.ts';
+import type { Http2Stream } from './stream.ts';
+import { checkResponse, checkTrailers } from './validate.ts';
+
+export interface Http2ClientOptions extends ConnectionOptions {
+  /** The peer's SETTINGS came: it does speak HTTP/2. */
+  onReady(): void;
+  onClose(error?: Error): void;
+  /** The peer takes no new streams; those that are open go on. */
+  onGoaway?(): void;
+  /** A stream has closed, or the peer allows more. */
+  onCapacity?(): void;
+}
+
+/** RFC 9113 §6.5.2 sets no limit; until a server says its own, this many is what servers commonly allow. */
+const assumedMaxStreams = 100;
+
+export class Http2Client extends Connection {
+  readonly #options: Http2ClientOptions;
+  #nextId = 1;
+  #ready = false;
+  #draining = false;
+
+  constructor(socket: Duplex, options: Http2ClientOptions) {
+    super(socket, options);
+    this.#options = options;
+    this.peerMaxStreams = assumedMaxStreams;
+    this.output.raw(preface);
+    this.sendSettings([
+      [Setting.ENABLE_PUSH, 0],
+      [Setting.INITIAL_WINDOW_SIZE, options.limits.initialWindowBytes],
+      [Setting.MAX_HEADER_LIST_SIZE, options.limits.maxHeaderListBytes],
+    ]);
+  }
+
+  get maxConcurrentStreams(): number {
+    return this.peerMaxStreams;
+  }
+
+  /** No new streams are possible: GOAWAY came, shutdown() was called, or the connection is gone. */
+  get draining(): boolean {
+    return this.#draining || this.closed || this.#nextId > maxStreamId;
+  }
+
+  get canOpen(): boolean {
+    return !this.draining && this.streams.size < this.peerMaxStreams;
+  }
+
+  /**
+   * Opens a stream.
+   * @param headers an interned list: the same object again is encoded from memory
+   * @param varying fields that differ from call to call, sent behind them
+   * @param end there is no body
+   */
+  request(headers: Headers, varying: Headers, end: boolean, events: StreamEvents): Stream {
+    const stream = this.addStream(this.#nextId);
+    this.#nextId += 2;
+    stream.events = events;
+    if (this.draining && this.closed) {
+      this.streams.delete(stream.id);
+      stream.removed = true;
+      process.nextTick(() => {
+        if (!stream.muted) events.onReset(connectionLost, true);
+      });
+      return stream;
+    }
+    this.sendHeaders(stream, headers, varying, end);
+    return stream;
+  }
+
+  /** No new streams; ends when those that are open have ended. */
+  shutdown(): void {
+    if (this.closed || this.#draining) return;
+    this.#draining = true;
+    this.sendGoaway(0, ErrorCode.NO_ERROR);
+    if (this.streams.size === 0) this.finish();
+  }
+
+  protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      if (this.isIdle(id))
+        throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `HEADERS on idle stream ${id}`);
+      if (this.wasReset(id)) return;
+      throw new ConnectionError(ErrorCode.STREAM_CLOSED, `HEADERS on closed stream ${id}`);
+    }
+    if (stream.remoteClosed) {
+      this.streamError(stream, ErrorCode.STREAM_CLOSED);
+      return;
+    }
+    if (fields === undefined) {
+      this.limited('headers');
+      this.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM);
+    } else if (stream.headed) this.#trailers(stream, fields, end);
+    else this.#head(stream, fields, end);
+  }
+
+  #head(stream: Http2Stream, fields: Headers, end: boolean): void {
+    const { ok, status } = checkResponse(fields);
+    if (!ok) {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+      return;
+    }
+    if (status >= 100 && status < 200) {
+      if (end) this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+      return;
+    }
+    stream.headed = true;
+    if (!end) {
+      if (!stream.muted) stream.events?.onHeaders?.(fields, false);
+      return;
+    }
+    stream.remoteClosed = true;
+    if (!stream.muted) stream.events?.onHeaders?.(fields, true);
+    if (stream.localClosed) this.remove(stream);
+  }
+
+  #trailers(stream: Http2Stream, fields: Headers, end: boolean): void {
+    if (!end || !checkTrailers(fields).ok) this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+    else this.remoteEnd(stream, fields);
+  }
+
+  protected override onStreamRemoved(): void {
+    if (this.closed) return;
+    if (this.#draining && this.streams.size === 0) {
+      process.nextTick(() => {
+        if (this.streams.size === 0) this.finish();
+      });
+    } else this.#options.onCapacity?.();
+  }
+
+  protected override onPeerGoaway(lastId: number): void {
+    const first = !this.#draining;
+    this.#draining = true;
+    if (first) this.#options.onGoaway?.();
+    for (const stream of [...this.streams.values()]) {
+      if (stream.id <= lastId) continue;
+      const told = !stream.muted;
+      this.remove(stream);
+      if (told) stream.events?.onReset(ErrorCode.REFUSED_STREAM, true);
+    }
+    if (this.streams.size === 0) this.onStreamRemoved();
+  }
+
+  protected override onPeerSettings(): void {
+    if (!this.#ready) {
+      this.#ready = true;
+      this.#options.onReady();
+    }
+    this.#options.onCapacity?.();
+  }
+
+  protected override onLost(error: Error | undefined): void {
+    this.#options.onClose(error);
+  }
+
+  protected override isIdle(id: number): boolean {
+    return id % 2 === 0 || id >= this.#nextId;
+  }
+}

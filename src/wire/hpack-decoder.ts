@@ -1,0 +1,137 @@
+/** HPACK in: header blocks to field lists; a block that repeats gives the same list object. */
+import { ConnectionError, defaultTableBytes, ErrorCode } from './constants.ts';
+import { decodeHuffman } from './huffman.ts';
+import { DynamicTable, staticTable } from './hpack-tables.ts';
+
+/** A flat name/value list, pseudo-headers first. Treated as immutable. */
+export type Headers = readonly string[];
+
+export interface DecoderLimits {
+  readonly maxHeaderListBytes: number;
+  readonly maxHeaderFields: number;
+}
+
+/** Blocks above this are not remembered: those of repeated gRPC calls take about ten bytes. */
+const maxMemoBytes = 128;
+const maxMemos = 128;
+const fieldOverhead = 32;
+
+const broken = (what: string): ConnectionError => new ConnectionError(ErrorCode.COMPRESSION_ERROR, what);
+
+export class HpackDecoder {
+  readonly #limits: DecoderLimits;
+  readonly #table = new DynamicTable(defaultTableBytes);
+  readonly #memo = new Map<string, Headers>();
+  #memoGeneration = 0;
+  #block: Buffer = Buffer.alloc(0);
+  #at = 0;
+
+  constructor(limits: DecoderLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Decodes one complete block. Undefined when the list is larger than the limits; the table is kept right all the same.
+   * @throws ConnectionError COMPRESSION_ERROR
+   */
+  decode(block: Buffer): Headers | undefined {
+    const memorable = block.length <= maxMemoBytes;
+    const key = memorable ? block.toString('latin1') : '';
+    if (this.#memoGeneration !== this.#table.generation) {
+      this.#memo.clear();
+      this.#memoGeneration = this.#table.generation;
+    } else if (memorable) {
+      const known = this.#memo.get(key);
+      if (known !== undefined) return known;
+    }
+    const fields = this.#read(block);
+    // a block that changed the table means something else the next time
+    if (
+      memorable &&
+      fields !== undefined &&
+      this.#memoGeneration === this.#table.generation &&
+      this.#memo.size < maxMemos
+    ) {
+      this.#memo.set(key, fields);
+    }
+    return fields;
+  }
+
+  #read(block: Buffer): Headers | undefined {
+    this.#block = block;
+    this.#at = 0;
+    const fields: string[] = [];
+    let size = 0;
+    let fits = true;
+    while (this.#at < block.length) {
+      const byte = block[this.#at] as number;
+      let name: string;
+      let value: string;
+      if (byte >= 0x80) {
+        const index = this.#integer(7);
+        name = this.#name(index);
+        value =
+          index <= staticTable.length
+            ? (staticTable[index - 1] as readonly [string, string])[1]
+            : (this.#table.value(index - staticTable.length - 1) as string);
+      } else if (byte >= 0x40) {
+        const index = this.#integer(6);
+        name = index === 0 ? this.#string() : this.#name(index);
+        value = this.#string();
+        this.#table.add(name, value);
+      } else if (byte >= 0x20) {
+        if (fields.length > 0) throw broken('a table size update after the first field');
+        const maxBytes = this.#integer(5);
+        if (maxBytes > defaultTableBytes)
+          throw broken(`a table of ${maxBytes} bytes, the limit is ${defaultTableBytes}`);
+        this.#table.resize(maxBytes);
+        continue;
+      } else {
+        const index = this.#integer(4);
+        name = index === 0 ? this.#string() : this.#name(index);
+        value = this.#string();
+      }
+      size += name.length + value.length + fieldOverhead;
+      if (size > this.#limits.maxHeaderListBytes || fields.length / 2 >= this.#limits.maxHeaderFields)
+        fits = false;
+      if (fits) fields.push(name, value);
+    }
+    return fits ? fields : undefined;
+  }
+
+  #name(index: number): string {
+    if (index === 0) throw broken('index 0');
+    if (index <= staticTable.length) return (staticTable[index - 1] as readonly [string, string])[0];
+    const name = this.#table.name(index - staticTable.length - 1);
+    if (name === undefined) throw broken(`index ${index} is beyond the table`);
+    return name;
+  }
+
+  /** An integer with a prefix of so many bits (§5.1). */
+  #integer(prefixBits: number): number {
+    const mask = (1 << prefixBits) - 1;
+    let value = (this.#block[this.#at++] as number) & mask;
+    if (value < mask) return value;
+    for (let shift = 0; ; shift += 7) {
+      if (shift > 21) throw broken('an integer is too large');
+      if (this.#at >= this.#block.length) throw broken('a block is cut short');
+      const byte = this.#block[this.#at++] as number;
+      value += (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  #string(): string {
+    if (this.#at >= this.#block.length) throw broken('a block is cut short');
+    const huffman = (this.#block[this.#at] as number) >= 0x80;
+    const length = this.#integer(7);
+    const from = this.#at;
+    const to = from + length;
+    if (to > this.#block.length) throw broken('a string is cut short');
+    this.#at = to;
+    if (!huffman) return this.#block.toString('latin1', from, to);
+    const text = decodeHuffman(this.#block, from, to);
+    if (text === undefined) throw broken('invalid Huffman code');
+    return text;
+  }
+}

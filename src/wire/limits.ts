@@ -1,0 +1,85 @@
+/** What one HTTP/2 connection may cost; beyond it the peer is told and, for floods, cut off. */
+
+export interface Http2Limits {
+  /** Streams the peer may have open at once; more are refused (a client end takes no streams). */
+  readonly maxConcurrentStreams: number;
+  /** Sum of name and value lengths and 32 a field, in bytes (RFC 9113 §6.5.2). */
+  readonly maxHeaderListBytes: number;
+  readonly maxHeaderFields: number;
+  /** CONTINUATION frames of one header block. */
+  readonly maxContinuations: number;
+  /** What a peer may send ahead on one stream, in bytes: the memory that a stalled call can hold. */
+  readonly initialWindowBytes: number;
+  /** The same for the connection as a whole. */
+  readonly connectionWindowBytes: number;
+  /** Queued output of one stream at which write() says stop, in bytes; onDrain comes at a quarter of it. */
+  readonly highWaterBytes: number;
+  /** Output that waits for a peer that does not read, beyond the streams' own, in bytes. */
+  readonly maxControlBytes: number;
+  /** Frames that carry nothing (PING, SETTINGS, PRIORITY, RST_STREAM, empty DATA): so many at once ... */
+  readonly burstFrames: number;
+  /** ... and so many a second from then on. */
+  readonly framesPerSecond: number;
+  /** Streams that the peer opened and reset (CVE-2023-44487): so many at once ... */
+  readonly burstResets: number;
+  /** ... and so many a second from then on. */
+  readonly resetsPerSecond: number;
+}
+
+export const defaultServerLimits: Http2Limits = {
+  // gRPC clients multiplex everything over one connection; 256 is what most proxies allow at least
+  maxConcurrentStreams: 256,
+  // gRPC's metadata limit is 8 KiB by default; browsers' cookies need more
+  maxHeaderListBytes: 65_536,
+  maxHeaderFields: 256,
+  // a block of 64 KiB takes 4 frames; some senders split smaller
+  maxContinuations: 16,
+  // an image tensor of 600 KB in one go, without a round trip
+  initialWindowBytes: 1_048_576,
+  connectionWindowBytes: 16_777_216,
+  highWaterBytes: 262_144,
+  maxControlBytes: 65_536,
+  burstFrames: 5000,
+  framesPerSecond: 500,
+  // a client whose deadlines strike cancels hundreds of calls at once
+  burstResets: 1000,
+  resetsPerSecond: 100,
+};
+
+/** Backends are ours, so floods are less of a worry than a deep pipe; the same bounds hold all the same. */
+export const defaultClientLimits: Http2Limits = {
+  ...defaultServerLimits,
+  maxHeaderListBytes: 131_072,
+  framesPerSecond: 2000,
+};
+
+/** Lets `burst` events pass at once and `perSecond` from then on. */
+export class Allowance {
+  readonly #burst: number;
+  readonly #perMs: number;
+  readonly #clock: () => number;
+  #left: number;
+  #at: number;
+
+  constructor(burst: number, perSecond: number, clock: () => number) {
+    this.#burst = burst;
+    this.#perMs = perSecond / 1000;
+    this.#clock = clock;
+    this.#left = burst;
+    this.#at = clock();
+  }
+
+  /** False when there is none left. */
+  take(): boolean {
+    if (this.#left >= 1) {
+      this.#left--;
+      return true;
+    }
+    const now = this.#clock();
+    this.#left = Math.min(this.#burst, this.#left + (now - this.#at) * this.#perMs);
+    this.#at = now;
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
+  }
+}

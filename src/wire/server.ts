@@ -1,0 +1,145 @@
+/** The server end of one HTTP/2 connection. */
+import type { Duplex } from 'node:stream';
+import type { ServerStream, StreamEvents } from './api.ts';
+import { Connection, type ConnectionOptions } from './connection.ts';
+import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
+import type { Headers } from './hpack-decoder.ts';
+import { checkRequest, checkTrailers } from './validate.ts';
+
+export interface Http2ServerOptions extends ConnectionOptions {
+  /** What was read from the socket already, the preface included. */
+  readonly initialBytes?: Buffer;
+  /** A request has begun. `end`: it has no body; its onEnd follows all the same. */
+  readonly onStream: (stream: ServerStream, headers: Headers, end: boolean) => StreamEvents;
+  readonly onClose?: () => void;
+}
+
+/** A peer that does not answer the ping of a graceful end is not waited for longer, in ms. */
+const shutdownPingMs = 1000;
+const tooLarge: Headers = [':status', '431'];
+
+export class Http2Server extends Connection {
+  readonly #onStream: Http2ServerOptions['onStream'];
+  readonly #onClose: (() => void) | undefined;
+  #prefaceLeft: Buffer = preface;
+  #shuttingDown = false;
+  /** Streams above this came after the final GOAWAY. */
+  #lastServed = maxStreamId;
+
+  constructor(socket: Duplex, options: Http2ServerOptions) {
+    super(socket, options);
+    this.#onStream = options.onStream;
+    this.#onClose = options.onClose;
+    const { limits } = options;
+    this.sendSettings([
+      [Setting.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
+      [Setting.INITIAL_WINDOW_SIZE, limits.initialWindowBytes],
+      [Setting.MAX_HEADER_LIST_SIZE, limits.maxHeaderListBytes],
+    ]);
+    if (options.initialBytes !== undefined && options.initialBytes.length > 0)
+      this.read(options.initialBytes);
+  }
+
+  /** No new streams; ends when those that are open have ended. */
+  shutdown(): void {
+    if (this.#shuttingDown || this.closed) return;
+    this.#shuttingDown = true;
+    // first a warning, so that requests which are on their way are still served (RFC 9113 §6.8)
+    this.sendGoaway(maxStreamId, ErrorCode.NO_ERROR);
+    const timer = setTimeout(() => {
+      this.#lastCall();
+    }, shutdownPingMs).unref();
+    this.ping(() => {
+      clearTimeout(timer);
+      this.#lastCall();
+    });
+  }
+
+  #lastCall(): void {
+    if (this.closed || this.#lastServed !== maxStreamId) return;
+    this.#lastServed = this.lastPeerId;
+    this.sendGoaway(this.lastPeerId, ErrorCode.NO_ERROR);
+    if (this.streams.size === 0) this.finish();
+  }
+
+  protected override read(chunk: Buffer): void {
+    if (this.#prefaceLeft.length === 0) {
+      super.read(chunk);
+      return;
+    }
+    const length = Math.min(chunk.length, this.#prefaceLeft.length);
+    if (chunk.compare(this.#prefaceLeft, 0, length, 0, length) !== 0) {
+      this.fail(new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'invalid connection preface'));
+      return;
+    }
+    this.#prefaceLeft = this.#prefaceLeft.subarray(length);
+    if (chunk.length > length) super.read(chunk.subarray(length));
+  }
+
+  protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
+    const open = this.streams.get(id);
+    if (open !== undefined) {
+      if (open.remoteClosed) this.streamError(open, ErrorCode.STREAM_CLOSED);
+      else if (!end || fields === undefined || !checkTrailers(fields).ok)
+        this.streamError(open, ErrorCode.PROTOCOL_ERROR);
+      else this.remoteEnd(open, fields);
+      return;
+    }
+    if (id % 2 === 0)
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `HEADERS on stream ${id}, which is not a client's`);
+    if (id <= this.lastPeerId) {
+      if (this.wasReset(id)) return;
+      throw new ConnectionError(ErrorCode.STREAM_CLOSED, `HEADERS on closed stream ${id}`);
+    }
+    this.lastPeerId = id;
+    if (id > this.#lastServed) {
+      this.resetId(id, ErrorCode.REFUSED_STREAM);
+      return;
+    }
+    if (this.streams.size >= this.limits.maxConcurrentStreams) {
+      this.limited('streams');
+      this.resetId(id, ErrorCode.REFUSED_STREAM);
+      return;
+    }
+    if (fields === undefined) {
+      this.limited('headers');
+      const stream = this.addStream(id);
+      stream.remoteClosed = end;
+      stream.respond(tooLarge, true);
+      stream.reset(ErrorCode.NO_ERROR);
+      return;
+    }
+    const checked = checkRequest(fields);
+    if (!checked.ok) {
+      this.resetId(id, ErrorCode.PROTOCOL_ERROR);
+      return;
+    }
+    const stream = this.addStream(id);
+    stream.contentLength = checked.contentLength;
+    stream.events = this.#onStream(stream, fields, end);
+    if (end && !stream.removed) this.remoteEnd(stream, []);
+  }
+
+  protected override onStreamRemoved(): void {
+    if (this.streams.size === 0 && this.#lastServed !== maxStreamId) {
+      // what the stream wrote last must leave first
+      process.nextTick(() => {
+        if (this.streams.size === 0) this.finish();
+      });
+    }
+  }
+
+  protected override onPeerGoaway(): void {
+    // a client that goes opens no more streams; those that are open go on
+  }
+
+  protected override onPeerSettings(): void {}
+
+  protected override onLost(): void {
+    this.#onClose?.();
+  }
+
+  protected override isIdle(id: number): boolean {
+    return id % 2 === 0 || id > this.lastPeerId;
+  }
+}

@@ -1,0 +1,72 @@
+/** One stream of a connection: its windows, its queued output, and how far each side has come. */
+import type { ServerStream, StreamEvents } from './api.ts';
+import type { Connection } from './connection.ts';
+import { ErrorCode } from './constants.ts';
+import type { Headers } from './hpack-decoder.ts';
+
+export class Http2Stream implements ServerStream {
+  readonly id: number;
+  readonly #connection: Connection;
+  events: StreamEvents | undefined;
+  /** What the peer may still be sent, and what it may still send, in bytes. */
+  sendWindow: number;
+  receiveWindow: number;
+  /** Bytes that were delivered and not credited yet. */
+  outstanding = 0;
+  /** Credited bytes that the peer has not been told of. */
+  unannounced = 0;
+  /** DATA bytes that came, against content-length (-1 without one). */
+  received = 0;
+  contentLength = -1;
+  queue: Uint8Array[] = [];
+  queuedBytes = 0;
+  /** end() was called; undefined before, [] without trailers. */
+  ending: Headers | undefined;
+  localClosed = false;
+  remoteClosed = false;
+  /** The response head came (client end). */
+  headed = false;
+  /** The user wants no more events; what still comes is thrown away. */
+  muted = false;
+  resetAfterEnd = false;
+  removed = false;
+  needsDrain = false;
+
+  constructor(connection: Connection, id: number, sendWindow: number, receiveWindow: number) {
+    this.#connection = connection;
+    this.id = id;
+    this.sendWindow = sendWindow;
+    this.receiveWindow = receiveWindow;
+  }
+
+  respond(headers: Headers, end = false): void {
+    if (this.localClosed || this.ending !== undefined) return;
+    this.#connection.sendHeaders(this, headers, undefined, end);
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.localClosed || this.ending !== undefined) return true;
+    return this.#connection.sendData(this, chunk);
+  }
+
+  end(trailers: Headers = none): void {
+    if (this.localClosed || this.ending !== undefined) return;
+    this.ending = trailers;
+    this.#connection.sendEnd(this);
+  }
+
+  reset(code: number): void {
+    if (this.removed) return;
+    this.muted = true;
+    // the answer goes out whole before the peer is told that its request is not needed
+    if (code === ErrorCode.NO_ERROR && this.ending !== undefined && !this.localClosed)
+      this.resetAfterEnd = true;
+    else this.#connection.sendReset(this, code);
+  }
+
+  credit(bytes: number): void {
+    if (bytes > 0) this.#connection.credit(this, bytes);
+  }
+}
+
+const none: Headers = Object.freeze([]);

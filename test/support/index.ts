@@ -1,0 +1,25 @@
+/** What tests share: real programs, calls and stubs. */
+export {
+  errorReply,
+  manualClock,
+  method,
+  predictMethod,
+  readAll,
+  streamCall,
+  type StubHandler,
+  stubHandler,
+  unaryCall,
+} from './calls.ts';
+export { recordingObserver, type RecordingObserver } from './observer.ts';
+export {
+  freePort,
+  type ProcessOptions,
+  type ProcessResult,
+  run,
+  type RunningProcess,
+  sleep,
+  startProcess,
+  waitFor,
+} from './process.ts';
+export { startRedis, type TestRedis } from './redis.ts';
+export { missing, needTool, python, tool, type Tool, type Venv } from './tools.ts';

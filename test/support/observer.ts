@@ -1,0 +1,33 @@
+/** An observer that remembers what it was told. */
+import type { CallEnd, Observer } from '../../src/call/index.ts';
+
+export interface RecordingObserver extends Observer {
+  started: number;
+  readonly ends: CallEnd[];
+  /** Everything else, in order: "cache m hit", "retried b reason", ... */
+  readonly events: string[];
+  count(event: string): number;
+}
+
+export function recordingObserver(): RecordingObserver {
+  const events: string[] = [];
+  const ends: CallEnd[] = [];
+  return {
+    started: 0,
+    ends,
+    events,
+    count: (event) => events.filter((e) => e === event).length,
+    callStarted() {
+      this.started++;
+    },
+    callEnded: (end) => void ends.push(end),
+    retried: (backend, reason) => void events.push(`retried ${backend} ${reason}`),
+    ejected: (backend, model) => void events.push(`ejected ${backend} ${model}`),
+    backendState: (backend, model, version, available) =>
+      void events.push(`state ${backend} ${model} ${version} ${available}`),
+    backendInFlight: (backend, inFlight) => void events.push(`inflight ${backend} ${inFlight}`),
+    backendGone: (backend) => void events.push(`gone ${backend}`),
+    cache: (model, event) => void events.push(`cache ${model} ${event}`),
+    limited: (limit) => void events.push(`limited ${limit}`),
+  };
+}
