@@ -2,6 +2,21 @@
 export { type DType, dtypeOf, dtypes, enumName, widthOf } from './dtype.ts';
 export type { Example, Feature } from './example.ts';
 export {
+  BodyCollector,
+  checkJson,
+  type DecodedExamples,
+  decodeExamplesJson,
+  type DecodedPredict,
+  encodeClassifyJson,
+  encodePredictJson,
+  encodeRegressJson,
+  errorBody,
+  type JsonLimits,
+  type PredictFormat,
+  PredictJsonDecoder,
+  type SignatureSource,
+} from './json/index.ts';
+export {
   type ClassificationResponse,
   type ClassScore,
   decodeClassificationResponse,
@@ -56,6 +71,8 @@ export {
   type PredictResponse,
   readModelSpec,
   type ReflectionAnswer,
+  type ReflectionFile,
+  reflectionFiles,
   type ReflectionRequest,
   type RegressionResponse,
   replaceModelSpec,

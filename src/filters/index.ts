@@ -10,4 +10,7 @@ export {
   type ResponseStore,
   type StoreMiss,
 } from './cache/index.ts';
+export { type DeadlineDeps, deadlineFilter } from './deadline.ts';
 export { type ObserveDeps, observeFilter } from './observe.ts';
+export { retryFilter, type RetryDeps, type RetryOptions } from './retry.ts';
+export { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';

@@ -1,5 +1,7 @@
 /** The room's front door: what every other room may use of it. */
+export { Catalog, type CatalogContext, type CatalogDeps, type CatalogOptions } from './catalog.ts';
 export { methodOf, methods } from './methods.ts';
+export { signatureSource } from './signatures.ts';
 export { specOf, targetOf } from './target.ts';
 export {
   type ModelState,

@@ -1,5 +1,6 @@
 /** What the users of a connection see: streams, and the events that streams have. */
 import type { Headers } from './hpack-decoder.ts';
+import type { Http2Limits } from './limits.ts';
 
 /** Implemented by the user of a stream. */
 export interface StreamEvents {
@@ -36,3 +37,14 @@ export interface ServerStream extends Stream {
   /** The response head. `end`: there is nothing behind it. */
   respond(headers: Headers, end?: boolean): void;
 }
+
+export interface ConnectionOptions {
+  readonly limits: Http2Limits;
+  /** A limit refused something: "streams", "headers", "resets", ... */
+  onLimit?(name: string): void;
+  /** Monotonic milliseconds; for the flood limits. */
+  readonly clock?: () => number;
+}
+
+/** onReset's code when the connection was lost: no code of the peer's. */
+export const connectionLost = -1;

@@ -1,7 +1,7 @@
 /** The client end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
-import type { Stream, StreamEvents } from './api.ts';
-import { Connection, type ConnectionOptions, connectionLost } from './connection.ts';
+import { type ConnectionOptions, connectionLost, type Stream, type StreamEvents } from './api.ts';
+import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import type { Http2Stream } from './stream.ts';
@@ -69,7 +69,7 @@ export class Http2Client extends Connection {
       });
       return stream;
     }
-    this.sendHeaders(stream, headers, varying, end);
+    this.sender.headers(stream, headers, varying, end);
     return stream;
   }
 

@@ -13,22 +13,13 @@ import {
   Setting,
 } from './constants.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
+import { goawayPayload, settingsPayload, uint32Payload } from './payloads.ts';
+import { type ConnectionOptions, connectionLost } from './api.ts';
 import { HpackDecoder, type Headers } from './hpack-decoder.ts';
-import { HpackEncoder } from './hpack-encoder.ts';
 import { Allowance, type Http2Limits } from './limits.ts';
 import { Output } from './output.ts';
+import { Sender } from './sender.ts';
 import { Http2Stream } from './stream.ts';
-
-export interface ConnectionOptions {
-  readonly limits: Http2Limits;
-  /** A limit refused something: "streams", "headers", "resets", ... */
-  onLimit?(name: string): void;
-  /** Monotonic milliseconds; for the flood limits. */
-  readonly clock?: () => number;
-}
-
-/** onReset's code when the connection was lost: no code of the peer's. */
-export const connectionLost = -1;
 
 /** Streams that this end reset and that the peer may not know of yet. */
 const maxRecentlyReset = 256;
@@ -42,17 +33,14 @@ export abstract class Connection implements FrameSink {
   protected readonly output: Output;
   protected readonly reader: FrameReader;
   protected readonly decoder: HpackDecoder;
-  readonly #encoder = new HpackEncoder();
-  readonly #onLimit: (name: string) => void;
+  protected readonly limited: (name: string) => void;
   readonly #frames: Allowance;
   readonly #resets: Allowance;
   readonly #recentlyReset = new Set<number>();
-  readonly #pending = new Set<Http2Stream>();
-  #sendWindow = defaultWindowBytes;
+  readonly sender: Sender;
   #receiveWindow: number;
   #unannounced = 0;
   #peerWindow = defaultWindowBytes;
-  #peerFrameBytes = defaultFrameBytes;
   protected peerMaxStreams = maxStreamId;
   #settingsAcked = false;
   #pings = new Map<string, () => void>();
@@ -66,12 +54,16 @@ export abstract class Connection implements FrameSink {
     const clock = options.clock ?? (() => performance.now());
     this.socket = socket;
     this.limits = limits;
-    this.#onLimit = (name) => options.onLimit?.(name);
+    this.limited = (name) => options.onLimit?.(name);
     this.#frames = new Allowance(limits.burstFrames, limits.framesPerSecond, clock);
     this.#resets = new Allowance(limits.burstResets, limits.resetsPerSecond, clock);
     this.decoder = new HpackDecoder(limits);
     this.output = new Output(socket, () => {
-      this.#pump();
+      this.sender.pump();
+    });
+    this.sender = new Sender(this.output, limits, (stream) => {
+      if (stream.remoteClosed) this.remove(stream);
+      else if (stream.resetAfterEnd) this.sendReset(stream, ErrorCode.NO_ERROR);
     });
     this.#receiveWindow = Math.max(limits.connectionWindowBytes, defaultWindowBytes);
     this.reader = new FrameReader(this, limits);
@@ -138,12 +130,8 @@ export abstract class Connection implements FrameSink {
   }
 
   protected flood(limit: string): ConnectionError {
-    this.#onLimit(limit);
+    this.limited(limit);
     return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `too many ${limit} frames`);
-  }
-
-  protected limited(name: string): void {
-    this.#onLimit(name);
   }
 
   #spend(limit: string): void {
@@ -234,7 +222,7 @@ export abstract class Connection implements FrameSink {
     for (const [id, value] of entries) this.#applySetting(id, value);
     this.output.frame(FrameType.SETTINGS, Flag.ACK, 0, undefined);
     this.onPeerSettings();
-    this.#pump();
+    this.sender.pump();
   }
 
   onSettingsAck(): void {
@@ -261,10 +249,10 @@ export abstract class Connection implements FrameSink {
   onWindowUpdate(id: number, increment: number): void {
     if (id === 0) {
       if (increment === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
-      this.#sendWindow += increment;
-      if (this.#sendWindow > maxWindowBytes)
+      this.sender.window += increment;
+      if (this.sender.window > maxWindowBytes)
         throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'the connection window overflows');
-      this.#pump();
+      this.sender.pump();
       return;
     }
     const stream = this.streams.get(id);
@@ -279,13 +267,13 @@ export abstract class Connection implements FrameSink {
     }
     stream.sendWindow += increment;
     if (stream.sendWindow > maxWindowBytes) this.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR);
-    else if (this.#pending.has(stream)) this.#pump();
+    else if (this.sender.waits(stream)) this.sender.pump();
   }
 
   #applySetting(id: number, value: number): void {
     switch (id) {
       case Setting.HEADER_TABLE_SIZE:
-        this.#encoder.setTableSize(value);
+        this.sender.encoder.setTableSize(value);
         break;
       case Setting.ENABLE_PUSH:
         if (value > 1) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `ENABLE_PUSH of ${value}`);
@@ -310,7 +298,7 @@ export abstract class Connection implements FrameSink {
           throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `MAX_FRAME_SIZE of ${value}`);
         }
         // larger frames than the default only make a slow peer's turns longer
-        this.#peerFrameBytes = Math.min(value, 65_536);
+        this.sender.frameBytes = Math.min(value, 65_536);
         break;
     }
   }
@@ -365,7 +353,7 @@ export abstract class Connection implements FrameSink {
     stream.removed = true;
     stream.localClosed = true;
     this.streams.delete(stream.id);
-    this.#pending.delete(stream);
+    this.sender.forget(stream);
     stream.queue = [];
     stream.queuedBytes = 0;
     this.#creditConnection(stream.outstanding);
@@ -383,41 +371,6 @@ export abstract class Connection implements FrameSink {
 
   // --- output ---
 
-  sendHeaders(stream: Http2Stream, headers: Headers, extra: Headers | undefined, end: boolean): void {
-    const block = this.#encoder.encode(headers, extra);
-    const flags = end ? Flag.END_STREAM : 0;
-    if (block.length <= this.#peerFrameBytes) {
-      this.output.frame(FrameType.HEADERS, flags | Flag.END_HEADERS, stream.id, block);
-    } else {
-      // a large payload is sent by reference, and the encoder's buffer is used again
-      const copy = Buffer.from(block);
-      for (let at = 0; at < copy.length; at += this.#peerFrameBytes) {
-        const last = at + this.#peerFrameBytes >= copy.length;
-        const type = at === 0 ? FrameType.HEADERS : FrameType.CONTINUATION;
-        const part = copy.subarray(at, at + this.#peerFrameBytes);
-        this.output.frame(type, (at === 0 ? flags : 0) | (last ? Flag.END_HEADERS : 0), stream.id, part);
-      }
-    }
-    if (end) this.#localEnd(stream);
-  }
-
-  sendData(stream: Http2Stream, chunk: Uint8Array): boolean {
-    if (chunk.length > 0) {
-      stream.queue.push(chunk);
-      stream.queuedBytes += chunk.length;
-      if (this.#pending.has(stream)) {
-        // waits its turn
-      } else if (!this.#send(stream, Number.POSITIVE_INFINITY)) this.#pending.add(stream);
-    }
-    if (stream.queuedBytes < this.limits.highWaterBytes) return true;
-    stream.needsDrain = true;
-    return false;
-  }
-
-  sendEnd(stream: Http2Stream): void {
-    if (!this.#pending.has(stream)) this.#send(stream, 0);
-  }
-
   sendReset(stream: Http2Stream, code: number): void {
     if (stream.removed) return;
     this.#remember(stream.id);
@@ -426,70 +379,7 @@ export abstract class Connection implements FrameSink {
   }
 
   #sendRst(id: number, code: number): void {
-    const payload = Buffer.allocUnsafe(4);
-    payload.writeUInt32BE(code);
-    this.output.frame(FrameType.RST_STREAM, 0, id, payload);
-  }
-
-  /** Sends what the windows allow, `maxFrames` at most. True when nothing is left to send. */
-  #send(stream: Http2Stream, maxFrames: number): boolean {
-    let frames = maxFrames;
-    while (stream.queuedBytes > 0 && frames-- > 0) {
-      if (this.output.blocked) return false;
-      const chunk = stream.queue[0] as Uint8Array;
-      const size = Math.min(chunk.length, stream.sendWindow, this.#sendWindow, this.#peerFrameBytes);
-      if (size <= 0) return false;
-      const whole = size === chunk.length;
-      if (whole) stream.queue.shift();
-      else stream.queue[0] = chunk.subarray(size);
-      stream.queuedBytes -= size;
-      stream.sendWindow -= size;
-      this.#sendWindow -= size;
-      const last = stream.queuedBytes === 0 && stream.ending?.length === 0;
-      this.output.frame(
-        FrameType.DATA,
-        last ? Flag.END_STREAM : 0,
-        stream.id,
-        whole ? chunk : chunk.subarray(0, size),
-      );
-      if (last) {
-        this.#localEnd(stream);
-        return true;
-      }
-    }
-    if (stream.queuedBytes > 0) return false;
-    if (stream.ending !== undefined && !stream.localClosed) {
-      if (stream.ending.length > 0) this.sendHeaders(stream, stream.ending, undefined, true);
-      else {
-        this.output.frame(FrameType.DATA, Flag.END_STREAM, stream.id, undefined);
-        this.#localEnd(stream);
-      }
-    }
-    return true;
-  }
-
-  #localEnd(stream: Http2Stream): void {
-    stream.localClosed = true;
-    if (stream.remoteClosed) this.remove(stream);
-    else if (stream.resetAfterEnd) this.sendReset(stream, ErrorCode.NO_ERROR);
-  }
-
-  /** One frame of each waiting stream in turn, for as long as anything can go. */
-  #pump(): void {
-    let progress = this.#pending.size > 0;
-    while (progress) {
-      progress = false;
-      for (const stream of this.#pending) {
-        if (this.output.blocked || this.#sendWindow <= 0) return;
-        const before = stream.queuedBytes;
-        if (this.#send(stream, 1)) this.#pending.delete(stream);
-        progress ||= stream.queuedBytes < before && stream.queuedBytes > 0;
-        if (stream.needsDrain && stream.queuedBytes <= this.limits.highWaterBytes / 4) {
-          stream.needsDrain = false;
-          if (!stream.muted) stream.events?.onDrain();
-        }
-      }
-    }
+    this.output.frame(FrameType.RST_STREAM, 0, id, uint32Payload(code));
   }
 
   credit(stream: Http2Stream, bytes: number): void {
@@ -514,28 +404,17 @@ export abstract class Connection implements FrameSink {
   }
 
   #sendWindowUpdate(id: number, increment: number): void {
-    const payload = Buffer.allocUnsafe(4);
-    payload.writeUInt32BE(increment);
-    this.output.frame(FrameType.WINDOW_UPDATE, 0, id, payload);
+    this.output.frame(FrameType.WINDOW_UPDATE, 0, id, uint32Payload(increment));
   }
 
   protected sendSettings(entries: readonly (readonly [id: number, value: number])[]): void {
-    const payload = Buffer.allocUnsafe(entries.length * 6);
-    entries.forEach(([id, value], i) => {
-      payload.writeUInt16BE(id, i * 6);
-      payload.writeUInt32BE(value, i * 6 + 2);
-    });
-    this.output.frame(FrameType.SETTINGS, 0, 0, payload);
+    this.output.frame(FrameType.SETTINGS, 0, 0, settingsPayload(entries));
     const more = this.limits.connectionWindowBytes - defaultWindowBytes;
     if (more > 0) this.#sendWindowUpdate(0, more);
   }
 
   protected sendGoaway(lastId: number, code: number, text = ''): void {
-    const payload = Buffer.alloc(8 + text.length);
-    payload.writeUInt32BE(lastId);
-    payload.writeUInt32BE(code, 4);
-    payload.write(text, 8, 'latin1');
-    this.output.frame(FrameType.GOAWAY, 0, 0, payload);
+    this.output.frame(FrameType.GOAWAY, 0, 0, goawayPayload(lastId, code, text));
   }
 
   // --- the end ---
@@ -546,11 +425,7 @@ export abstract class Connection implements FrameSink {
     const known = reason instanceof ConnectionError;
     const error = known ? reason : new ConnectionError(ErrorCode.INTERNAL_ERROR, 'internal error');
     this.sendGoaway(this.lastPeerId, error.code, error.message);
-    this.output.flush();
-    const { socket } = this;
-    this.#end(known ? error : (reason as Error));
-    socket.end();
-    setTimeout(() => socket.destroy(), lingerMs).unref();
+    this.#leave(known ? error : (reason as Error));
   }
 
   protected lost(error: Error | undefined): void {
@@ -562,19 +437,21 @@ export abstract class Connection implements FrameSink {
 
   /** Nothing is left to do: the socket ends after what was written. */
   protected finish(): void {
-    if (this.closed) return;
+    if (!this.closed) this.#leave(undefined);
+  }
+
+  #leave(error: Error | undefined): void {
     this.output.flush();
-    const { socket } = this;
-    this.#end(undefined);
-    socket.end();
-    setTimeout(() => socket.destroy(), lingerMs).unref();
+    this.#end(error);
+    this.socket.end();
+    setTimeout(() => this.socket.destroy(), lingerMs).unref();
   }
 
   #end(error: Error | undefined): void {
     this.closed = true;
     const streams = [...this.streams.values()];
     this.streams.clear();
-    this.#pending.clear();
+    this.sender.clear();
     this.#pings.clear();
     for (const stream of streams) {
       stream.removed = true;

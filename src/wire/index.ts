@@ -1,7 +1,6 @@
 /** HTTP/2 over sockets: a server end and a client end; knows no gRPC and no model. */
-export type { ServerStream, Stream, StreamEvents } from './api.ts';
+export { connectionLost, type ServerStream, type Stream, type StreamEvents } from './api.ts';
 export { Http2Client, type Http2ClientOptions } from './client.ts';
-export { connectionLost } from './connection.ts';
 export { ErrorCode } from './constants.ts';
 export type { Headers } from './hpack-decoder.ts';
 export { defaultClientLimits, defaultServerLimits, type Http2Limits } from './limits.ts';

@@ -1,7 +1,7 @@
 /** The server end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
-import type { ServerStream, StreamEvents } from './api.ts';
-import { Connection, type ConnectionOptions } from './connection.ts';
+import type { ConnectionOptions, ServerStream, StreamEvents } from './api.ts';
+import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { checkRequest, checkTrailers } from './validate.ts';

@@ -41,18 +41,18 @@ export class Http2Stream implements ServerStream {
 
   respond(headers: Headers, end = false): void {
     if (this.localClosed || this.ending !== undefined) return;
-    this.#connection.sendHeaders(this, headers, undefined, end);
+    this.#connection.sender.headers(this, headers, undefined, end);
   }
 
   write(chunk: Uint8Array): boolean {
     if (this.localClosed || this.ending !== undefined) return true;
-    return this.#connection.sendData(this, chunk);
+    return this.#connection.sender.data(this, chunk);
   }
 
   end(trailers: Headers = none): void {
     if (this.localClosed || this.ending !== undefined) return;
     this.ending = trailers;
-    this.#connection.sendEnd(this);
+    this.#connection.sender.end(this);
   }
 
   reset(code: number): void {

@@ -130,7 +130,9 @@ describe('the server end with node:http2 as its client', () => {
       const stream = session.request({ ':method': 'POST', ':path': '/x' });
       const chunks: Buffer[] = [];
       let trailers: Record<string, unknown> = {};
-      stream.on('trailers', (fields) => (trailers = fields));
+      stream.on('trailers', (fields: Record<string, unknown>) => {
+        trailers = fields;
+      });
       stream.on('data', (chunk: Buffer) => chunks.push(chunk));
       stream.end(body);
       await once(stream, 'end');

@@ -77,3 +77,4 @@ export {
 } from './results.ts';
 export { decodeTensor, defaultMaxTensorBytes } from './tensor-decode.ts';
 export { encodeTensor } from './tensor-encode.ts';
+export { reflectionFiles, type ReflectionFile } from './reflection-files.ts';

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Compiles protos/ into src/codec/proto/descriptors.ts, which server reflection gives out. Run it after a change in protos/.
+# PROTOC_PYTHON names a Python that has grpcio-tools 1.76.0; without it, one is set up in a temporary directory.
+set -eu
+cd "$(dirname "$0")/.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python=${PROTOC_PYTHON:-}
+if [ -z "$python" ]; then
+  python3 -m venv "$work/venv"
+  python="$work/venv/bin/python"
+  "$python" -m pip -q install grpcio-tools==1.76.0
+fi
+(cd protos && find . -name '*.proto' | sed 's|^\./||' | sort | xargs "$python" -m grpc_tools.protoc -I . --include_imports --descriptor_set_out "$work/set")
+{
+  echo '/** Compiled from protos/ by scripts/protos.sh: a google.protobuf.FileDescriptorSet in base64. Do not edit. */'
+  echo 'export const descriptorSet ='
+  base64 -w 100 "$work/set" | sed "s/.*/  '&' +/" | sed '$ s/ +$/;/'
+} > src/codec/proto/descriptors.ts

@@ -1,0 +1,107 @@
+/** `serve`: the gateway, from its configuration to its orderly end. */
+import cluster from 'node:cluster';
+import { availableParallelism } from 'node:os';
+import { ConfigError, type Flags, loadSnapshot, type Snapshot } from '../config/index.ts';
+import { type Gateway, startGateway } from '../gateway.ts';
+import { gatewayOptions } from '../options.ts';
+import { serveArguments } from './flags.ts';
+import { serveHelp } from './help.ts';
+import { CliError, exit } from './usage.ts';
+import { runWorkers } from './workers.ts';
+
+export interface RunOptions {
+  readonly version: string;
+  readonly flags: Flags;
+  readonly config: string | undefined;
+  /** Called once when the doors are open. */
+  readonly onReady?: (gateway: Gateway) => void;
+}
+
+/** @throws CliError 78 with every mistake, a line each */
+export function snapshotOf(config: string | undefined, flags: Flags): Snapshot {
+  try {
+    return loadSnapshot(config, flags, process.env);
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CliError(exit.config, error.message);
+    throw error;
+  }
+}
+
+const place = ({ address, port, family }: { address: string; port: number; family: string }): string =>
+  family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
+
+/** Where the doors are, a line each. */
+export function doorLines(gateway: Gateway, tls: boolean): string {
+  const { rest, grpc, admin } = gateway.addresses;
+  const http = tls ? 'https' : 'http';
+  const lines = [`REST and gRPC-Web  ${http}://${place(rest)}`, `gRPC               ${place(grpc)}`];
+  if (admin !== undefined)
+    lines.push(`admin              ${http}://${place(admin)}  (/readyz, /metrics, /api/fleet)`);
+  return `${lines.map((line) => `  ${line}`).join('\n')}\n`;
+}
+
+/** Runs one gateway in this process until a signal ends it. */
+export async function runGateway(options: RunOptions): Promise<number> {
+  const snapshot = snapshotOf(options.config, options.flags);
+  let gateway: Gateway;
+  const reload = async (): Promise<void> => {
+    const next = snapshotOf(options.config, options.flags);
+    await gateway.reload(gatewayOptions(next, options.version));
+  };
+  try {
+    gateway = await startGateway(gatewayOptions(snapshot, options.version), {
+      version: options.version,
+      reload,
+    });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
+      throw new CliError(exit.unavailable, message);
+    throw error;
+  }
+  options.onReady?.(gateway);
+  process.on('SIGHUP', () => {
+    reload().catch((error: unknown) => {
+      process.stderr.write(
+        `tensorgate: the new configuration is refused, the old one stays:\n${(error as Error).message}\n`,
+      );
+    });
+  });
+  await stopSignal();
+  // a second signal ends it at once
+  const second = stopSignal().then(() => gateway.stop());
+  await Promise.race([gateway.drain(), second]);
+  return exit.ok;
+}
+
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      process.off('SIGTERM', stop).off('SIGINT', stop);
+      resolve();
+    };
+    process.on('SIGTERM', stop).on('SIGINT', stop);
+  });
+}
+
+export async function serve(args: readonly string[], version: string): Promise<number> {
+  const { flags, config, help } = serveArguments(args);
+  if (help) {
+    process.stdout.write(serveHelp);
+    return exit.ok;
+  }
+  const { workers, doors } = snapshotOf(config, flags).config;
+  const count = workers === 'auto' ? availableParallelism() : workers;
+  if (count > 1 && cluster.isPrimary) return runWorkers(count);
+  return runGateway({
+    version,
+    flags,
+    config,
+    onReady(gateway) {
+      if (!cluster.isPrimary && cluster.worker?.id !== 1) return;
+      process.stdout.write(
+        `tensorgate ${version} is serving\n${doorLines(gateway, doors.tls !== undefined)}`,
+      );
+    },
+  });
+}

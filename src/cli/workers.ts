@@ -1,0 +1,58 @@
+/** `--workers`: several processes behind the same ports; the first one only watches over the others. */
+import cluster, { type Worker } from 'node:cluster';
+
+/** A worker that ends by itself is started again after this, doubled with each early end, in ms. */
+const firstRestartMs = 200;
+const maxRestartMs = 10_000;
+/** A worker that ran this long had a good start, in ms. */
+const goodStartMs = 10_000;
+
+/** Resolves when all workers have ended after a signal. */
+export function runWorkers(count: number): Promise<number> {
+  return new Promise((resolve) => {
+    let stopping = false;
+    let restartMs = firstRestartMs;
+    const started = new Map<number, number>();
+    const fork = (): void => {
+      const worker = cluster.fork();
+      started.set(worker.id, performance.now());
+    };
+    const forward = (signal: NodeJS.Signals): void => {
+      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill(signal);
+    };
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        stopping = true;
+        forward(signal);
+      });
+    }
+    process.on('SIGHUP', () => {
+      forward('SIGHUP');
+    });
+    cluster.on('exit', (worker: Worker, code: number) => {
+      const ranMs = performance.now() - (started.get(worker.id) ?? 0);
+      started.delete(worker.id);
+      const left = Object.keys(cluster.workers ?? {}).length;
+      if (stopping) {
+        if (left === 0) resolve(0);
+        return;
+      }
+      // a configuration or an address that is wrong does not get better by trying again
+      if (code === 78 || code === 69 || code === 64) {
+        stopping = true;
+        if (left === 0) resolve(code);
+        else forward('SIGTERM');
+        process.exitCode = code;
+        return;
+      }
+      process.stderr.write(
+        `tensorgate: worker ${worker.process.pid ?? ''} ended (${code}); starting another\n`,
+      );
+      restartMs = ranMs > goodStartMs ? firstRestartMs : Math.min(maxRestartMs, restartMs * 2);
+      setTimeout(() => {
+        if (!stopping) fork();
+      }, restartMs);
+    });
+    for (let i = 0; i < count; i++) fork();
+  });
+}

@@ -1,0 +1,205 @@
+/** A configuration file and the command line's flags become one Snapshot, or a list of everything that is wrong. */
+import { readFileSync } from 'node:fs';
+import { Ajv, type ErrorObject } from 'ajv';
+import { parse, YAMLParseError } from 'yaml';
+import { parseBackendUrl } from './backend-url.ts';
+import { interpolate } from './interpolate.ts';
+import { ConfigError, type Problem } from './problem.ts';
+import { type Config, configSchema } from './schema.ts';
+
+/** What the command line says; it comes before the file. */
+export interface Flags {
+  readonly backends?: readonly string[] | undefined;
+  readonly host?: string | undefined;
+  readonly restPort?: number | undefined;
+  readonly grpcPort?: number | undefined;
+  readonly adminPort?: number | undefined;
+  readonly workers?: number | 'auto' | undefined;
+  readonly passthrough?: boolean | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly tlsClientCa?: string | undefined;
+}
+
+/** One valid configuration, whole and frozen; files that it names have been read. */
+export interface Snapshot {
+  readonly config: Config;
+  /** Contents of the files that the configuration names, by path. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Where it came from; undefined when from flags alone. */
+  readonly path: string | undefined;
+}
+
+const validate = new Ajv({ allErrors: true, useDefaults: true, strict: false }).compile(configSchema);
+
+/** "/fleets/default/backends/1" as "fleets.default.backends[1]". */
+function pathOf(pointer: string): string {
+  return pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
+    .reduce(
+      (path, part) => (/^[0-9]+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`),
+      '',
+    );
+}
+
+/** Letters to change to make one word of another. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}
+
+function problemOf(error: ErrorObject): Problem {
+  const path = pathOf(error.instancePath);
+  if (error.keyword !== 'additionalProperties') {
+    const allowed = (error.params as { allowedValues?: unknown[] }).allowedValues;
+    return {
+      path,
+      message: `${error.message ?? 'is wrong'}${allowed === undefined ? '' : `: ${allowed.join(', ')}`}`,
+    };
+  }
+  const key = (error.params as { additionalProperty: string }).additionalProperty;
+  const known = Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {});
+  const near = known.find((name) => distance(name.toLowerCase(), key.toLowerCase()) <= 2);
+  const hint = near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`;
+  return { path: path === '' ? key : `${path}.${key}`, message: `unknown key (${hint})` };
+}
+
+function readYaml(path: string): unknown {
+  let source: string;
+  try {
+    source = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new ConfigError([{ path: '', message: `cannot read ${path}: ${(error as Error).message}` }]);
+  }
+  try {
+    return (parse(source) as unknown) ?? {};
+  } catch (error) {
+    const place = error instanceof YAMLParseError ? ` (line ${error.linePos?.[0].line ?? '?'})` : '';
+    throw new ConfigError([
+      {
+        path: '',
+        message: `${path} is no YAML${place}: ${(error as Error).message.split('\n', 1)[0] ?? ''}`,
+      },
+    ]);
+  }
+}
+
+type Draft = Record<string, unknown>;
+
+/** Writes what the flags say into the file's values. */
+function withFlags(draft: Draft, flags: Flags): void {
+  const set = (name: string, values: Record<string, unknown>): void => {
+    const present = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+    if (Object.keys(present).length > 0) draft[name] = { ...(draft[name] as object | undefined), ...present };
+  };
+  const { tlsCert, tlsKey, tlsClientCa } = flags;
+  const tls =
+    tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined
+      ? undefined
+      : clean({ cert: tlsCert, key: tlsKey, clientCa: tlsClientCa });
+  set('doors', {
+    host: flags.host,
+    restPort: flags.restPort,
+    grpcPort: flags.grpcPort,
+    adminPort: flags.adminPort,
+    tls,
+  });
+  set('grpc', { passthrough: flags.passthrough });
+  if (flags.workers !== undefined) draft.workers = flags.workers;
+  if (flags.backends !== undefined && flags.backends.length > 0) {
+    const fleets = (draft.fleets ?? {}) as Record<string, object>;
+    draft.fleets = { ...fleets, default: { ...fleets.default, backends: [...flags.backends] } };
+  }
+}
+
+const clean = (values: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+
+/** What a schema cannot say. */
+function crossCheck(config: Config, files: Map<string, string>, problems: Problem[]): void {
+  const add = (path: string, message: string): void => void problems.push({ path, message });
+  const need = (path: string, file: string | undefined): void => {
+    if (file === undefined || files.has(file)) return;
+    try {
+      files.set(file, readFileSync(file, 'utf8'));
+    } catch (error) {
+      add(path, `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
+    }
+  };
+  const { doors, fleets, models, defaultFleet, deadlines } = config;
+  const ports = [doors.restPort, doors.grpcPort, doors.adminPort].filter((number) => number !== 0);
+  if (new Set(ports).size !== ports.length) add('doors', 'restPort, grpcPort and adminPort must differ');
+  need('doors.tls.cert', doors.tls?.cert);
+  need('doors.tls.key', doors.tls?.key);
+  need('doors.tls.clientCa', doors.tls?.clientCa);
+  if (Object.keys(fleets).length === 0)
+    add('fleets', 'there is no backend: name one with --backend, or fleets in a configuration');
+  else if (fleets[defaultFleet] === undefined) add('defaultFleet', `there is no fleet named ${defaultFleet}`);
+  for (const [name, fleet] of Object.entries(fleets)) {
+    const seen = new Set<string>();
+    fleet.backends.forEach((url, i) => {
+      const parsed = parseBackendUrl(url);
+      if (typeof parsed === 'string') add(`fleets.${name}.backends[${i}]`, parsed);
+      if (seen.has(url)) add(`fleets.${name}.backends[${i}]`, `${url} is there twice`);
+      seen.add(url);
+    });
+    need(`fleets.${name}.tls.ca`, fleet.tls?.ca);
+    need(`fleets.${name}.tls.cert`, fleet.tls?.cert);
+    need(`fleets.${name}.tls.key`, fleet.tls?.key);
+    if ((fleet.tls?.cert === undefined) !== (fleet.tls?.key === undefined))
+      add(`fleets.${name}.tls`, 'cert and key belong together');
+  }
+  for (const [name, { fleet, cache }] of Object.entries(models)) {
+    if (fleet !== undefined && fleets[fleet] === undefined)
+      add(`models.${name}.fleet`, `there is no fleet named ${fleet}`);
+    if (cache?.enabled === true && config.cache.redisUrl === undefined)
+      add(`models.${name}.cache`, 'needs cache.redisUrl');
+  }
+  if (deadlines.defaultMs > deadlines.maxMs) add('deadlines.defaultMs', 'is longer than deadlines.maxMs');
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) freeze(inner);
+  }
+  return value;
+}
+
+/**
+ * @param env for ${NAME} in the file
+ * @throws ConfigError with every mistake at once
+ */
+export function loadSnapshot(
+  path: string | undefined,
+  flags: Flags,
+  env: Readonly<Record<string, string | undefined>>,
+): Snapshot {
+  const problems: Problem[] = [];
+  const draft = path === undefined ? {} : interpolate(readYaml(path), env, problems);
+  if (typeof draft !== 'object' || draft === null || Array.isArray(draft)) {
+    throw new ConfigError([
+      {
+        path: '',
+        message: `${path ?? ''} holds no configuration: expected keys such as doors, fleets, models`,
+      },
+    ]);
+  }
+  withFlags(draft as Draft, flags);
+  const config = draft as Config;
+  if (!validate(config)) problems.push(...(validate.errors ?? []).map(problemOf));
+  const files = new Map<string, string>();
+  if (problems.length === 0) crossCheck(config, files, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { config: freeze(config), files, path };
+}

@@ -1,0 +1,60 @@
+/** How many retries are allowed: a share of the calls of late, so that a fleet in trouble is not asked twice for everything. */
+import type { Clock } from '../call/index.ts';
+
+export interface RetryBudgetOptions {
+  /** Retries for each hundred calls. */
+  readonly percent: number;
+  /** Retries a second that are always allowed. */
+  readonly minPerSecond: number;
+  /** For how long calls count, in ms. */
+  readonly windowMs: number;
+}
+
+const slots = 10;
+
+export class RetryBudget {
+  readonly #options: RetryBudgetOptions;
+  readonly #clock: Clock;
+  /** Calls and retries of each tenth of the window, and which tenth it is. */
+  readonly #calls = new Float64Array(slots);
+  readonly #retries = new Float64Array(slots);
+  readonly #tick = new Float64Array(slots).fill(-1);
+
+  constructor(options: RetryBudgetOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  #slot(): number {
+    const tick = Math.floor(this.#clock() / (this.#options.windowMs / slots));
+    const slot = tick % slots;
+    if (this.#tick[slot] !== tick) {
+      this.#tick[slot] = tick;
+      this.#calls[slot] = 0;
+      this.#retries[slot] = 0;
+    }
+    return slot;
+  }
+
+  called(): void {
+    const slot = this.#slot();
+    this.#calls[slot] = (this.#calls[slot] as number) + 1;
+  }
+
+  /** Takes one retry out of the budget; false when it is used up. */
+  take(): boolean {
+    const slot = this.#slot();
+    const oldest = (this.#tick[slot] as number) - slots;
+    let calls = 0;
+    let retries = 0;
+    for (let i = 0; i < slots; i++) {
+      if ((this.#tick[i] as number) <= oldest) continue;
+      calls += this.#calls[i] as number;
+      retries += this.#retries[i] as number;
+    }
+    const { percent, minPerSecond, windowMs } = this.#options;
+    if (retries + 1 > (calls * percent) / 100 + (minPerSecond * windowMs) / 1000) return false;
+    this.#retries[slot] = (this.#retries[slot] as number) + 1;
+    return true;
+  }
+}

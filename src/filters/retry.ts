@@ -1,0 +1,100 @@
+/** Sends a call to another backend when the first one surely did nothing with it, or when doing it twice does no harm. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Call,
+  type Clock,
+  Code,
+  errorOf,
+  type Filter,
+  getMetadata,
+  type Observer,
+  type Reply,
+  StatusError,
+  statusOf,
+} from '../call/index.ts';
+import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
+
+export interface RetryOptions {
+  /** The first attempt included. */
+  readonly maxAttempts: number;
+  /** Attempts when nothing was started so far: each costs a refused connection only. */
+  readonly maxUnstarted: number;
+  /** Wait before the third attempt, doubled from then on, in ms; the second one goes at once. */
+  readonly backoffMs: number;
+  readonly budget: RetryBudgetOptions;
+}
+
+export interface RetryDeps {
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** Why an attempt failed, if another one may be made. */
+interface Failure {
+  readonly error: StatusError;
+  readonly notStarted: boolean;
+  readonly backend: string;
+  /** The backend's wish, in ms (gRFC A6); negative: do not try again. */
+  readonly pushbackMs: number | undefined;
+}
+
+/** An answer that says "not me, not now" before any message: the trailers of a backend that is overloaded or leaving. */
+function failureOf(reply: Reply): Failure | undefined {
+  const { body, from } = reply;
+  if (!body.ended || body.bytes > 0 || statusOf(body.trailers) !== Code.UNAVAILABLE) return undefined;
+  const pushback = getMetadata(body.trailers, 'grpc-retry-pushback-ms');
+  const pushbackMs =
+    pushback === undefined ? undefined : /^[0-9]{1,6}$/.test(pushback) ? Number(pushback) : -1;
+  return { error: errorOf(body.trailers, from), notStarted: false, backend: from, pushbackMs };
+}
+
+/** The request can be sent from its start. */
+const repeatable = (call: Call): boolean => call.request.retains || !call.request.started;
+
+export function retryFilter(options: RetryOptions, { observer, clock, random }: RetryDeps): Filter {
+  const budget = new RetryBudget(options.budget, clock);
+
+  function mayRetry(call: Call, failure: Failure, attempt: number): boolean {
+    if (call.cancellation.reason !== undefined || !repeatable(call)) return false;
+    if ((failure.pushbackMs ?? 0) < 0) return false;
+    if (failure.notStarted) return attempt < options.maxUnstarted;
+    if (!call.method.idempotent || failure.error.code !== Code.UNAVAILABLE) return false;
+    return attempt < options.maxAttempts && budget.take();
+  }
+
+  /** The wait before the attempt after this one; undefined when the deadline leaves no room. */
+  function waitMs(call: Call, failure: Failure, attempt: number): number | undefined {
+    const backoffMs = attempt < 2 ? 0 : options.backoffMs * 2 ** (attempt - 2) * (0.8 + 0.4 * random());
+    const ms = failure.pushbackMs ?? backoffMs;
+    return clock() + ms >= call.deadline ? undefined : ms;
+  }
+
+  return (next) => async (call) => {
+    budget.called();
+    let avoid = call.avoid;
+    for (let attempt = 1; ; attempt++) {
+      let reply: Reply | undefined;
+      let failure: Failure | undefined;
+      try {
+        reply = await next(avoid === call.avoid ? call : { ...call, avoid: avoid ?? [] });
+        failure = failureOf(reply);
+      } catch (reason) {
+        const error = StatusError.from(reason);
+        failure = { error, notStarted: error.notStarted, backend: error.where ?? '', pushbackMs: undefined };
+      }
+      const again = failure !== undefined && mayRetry(call, failure, attempt);
+      const ms = failure === undefined || !again ? undefined : waitMs(call, failure, attempt);
+      if (failure === undefined || ms === undefined) {
+        // nobody reads the request from its start any more
+        call.request.release();
+        if (reply !== undefined) return reply;
+        throw (failure as Failure).error;
+      }
+      observer.retried(failure.backend, failure.notStarted ? 'not started' : 'unavailable');
+      avoid = [...(avoid ?? []), failure.backend];
+      if (ms > 0) await sleep(ms);
+      if (call.cancellation.reason !== undefined) throw call.cancellation.reason;
+    }
+  };
+}

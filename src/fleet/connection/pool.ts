@@ -1,0 +1,154 @@
+/** The connections to one backend: as few as its stream limit allows, and a bounded queue when that binds. */
+import type { Socket } from 'node:net';
+import { type Clock, Code, StatusError } from '../../call/index.ts';
+import type { Http2Client } from '../../wire/index.ts';
+import type { BackendAddress, ConnectionOptions } from '../options.ts';
+import { dial } from './dial.ts';
+import { HangWatch } from './hang-watch.ts';
+
+export interface PoolEvents {
+  /** A connection attempt failed, or a connection that was in use was lost. */
+  readonly onLost: (reason: StatusError) => void;
+  readonly onLimit: (name: string) => void;
+}
+
+interface Waiter {
+  resolve(client: Http2Client): void;
+  reject(error: StatusError): void;
+}
+
+export class Pool {
+  readonly #address: BackendAddress;
+  readonly #options: ConnectionOptions;
+  readonly #events: PoolEvents;
+  readonly #hangs: HangWatch;
+  readonly #sockets = new Map<Http2Client, Socket>();
+  #clients: Http2Client[] = [];
+  #dialing = 0;
+  #waiters: Waiter[] = [];
+  #closed = false;
+
+  constructor(address: BackendAddress, options: ConnectionOptions, events: PoolEvents, clock: Clock) {
+    this.#address = address;
+    this.#options = options;
+    this.#events = events;
+    this.#hangs = new HangWatch(options.hungAfterMs, clock);
+  }
+
+  get connections(): number {
+    return this.#clients.length;
+  }
+
+  /** A connection with room for a stream: at once when there is one. Rejects with UNAVAILABLE, surely not started. */
+  acquire(): Http2Client | Promise<Http2Client> {
+    const free = this.#free();
+    if (free !== undefined && this.#waiters.length === 0) return free;
+    if (this.#closed) return Promise.reject(this.#unavailable('the gateway is stopping'));
+    if (this.#waiters.length >= this.#options.maxQueue) {
+      this.#events.onLimit('queue');
+      const text = `${this.#options.maxQueue} calls wait for it already`;
+      return Promise.reject(
+        new StatusError(Code.UNAVAILABLE, `backend ${this.#address.name}: ${text}`, {
+          where: this.#address.name,
+          notStarted: true,
+        }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#grow();
+    });
+  }
+
+  /** Looks for connections that give no sign of life; called every so often. */
+  watch(): void {
+    for (const client of this.#clients) {
+      const socket = this.#sockets.get(client);
+      if (socket === undefined || !this.#hangs.isHung(client, socket)) continue;
+      const text = `no sign of life for ${2 * this.#options.hungAfterMs} ms`;
+      client.destroy(new Error(text));
+    }
+  }
+
+  close(graceful: boolean): void {
+    this.#closed = true;
+    for (const client of [...this.#clients]) {
+      if (graceful) client.shutdown();
+      else client.destroy();
+    }
+    this.#failWaiters(this.#unavailable('the gateway is stopping'));
+  }
+
+  #unavailable(reason: string): StatusError {
+    return new StatusError(Code.UNAVAILABLE, `backend ${this.#address.name}: ${reason}`, {
+      where: this.#address.name,
+      notStarted: true,
+    });
+  }
+
+  /** The one with the fewest streams of those that take one more. */
+  #free(): Http2Client | undefined {
+    let best: Http2Client | undefined;
+    for (const client of this.#clients) {
+      if (client.canOpen && (best === undefined || client.openStreams < best.openStreams)) best = client;
+    }
+    return best;
+  }
+
+  #grow(): void {
+    if (this.#dialing > 0 || this.#closed || this.#clients.length >= this.#options.maxConnections) return;
+    this.#dialing++;
+    const events = {
+      onClose: (client: Http2Client, error: Error | undefined): void => {
+        this.#clients = this.#clients.filter((other) => other !== client);
+        this.#sockets.delete(client);
+        this.#hangs.forget(client);
+        if (this.#closed) return;
+        if (!client.draining || error !== undefined)
+          this.#events.onLost(this.#unavailable(error?.message ?? 'the connection was closed'));
+        this.#serve();
+      },
+      onCapacity: (): void => {
+        this.#serve();
+      },
+      onLimit: this.#events.onLimit,
+    };
+    dial(this.#address, this.#options, events).then(
+      ({ client, socket }) => {
+        this.#dialing--;
+        if (this.#closed) {
+          client.destroy();
+          return;
+        }
+        this.#clients.push(client);
+        this.#sockets.set(client, socket);
+        this.#serve();
+      },
+      (reason: unknown) => {
+        this.#dialing--;
+        const error = StatusError.from(reason);
+        if (this.#clients.length === 0) this.#failWaiters(error);
+        this.#events.onLost(error);
+      },
+    );
+  }
+
+  #serve(): void {
+    while (this.#waiters.length > 0) {
+      const free = this.#free();
+      if (free === undefined) {
+        this.#grow();
+        return;
+      }
+      this.#waiters.shift()?.resolve(free);
+      // a waiter opens its stream in a later turn: until then the count does not show it
+      if (free.openStreams + 1 >= free.maxConcurrentStreams) return;
+    }
+  }
+
+  #failWaiters(error: StatusError): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(error);
+  }
+}

@@ -1,0 +1,124 @@
+/** Reads a backend's response head and trailers into metadata, and says what is wrong with those that are no gRPC. */
+import { Code, getMetadata, type Metadata, StatusError } from '../../call/index.ts';
+import type { Headers } from '../../wire/index.ts';
+
+/** What a response head says. */
+export type Head =
+  | { readonly metadata: Metadata; readonly trailers: Metadata }
+  | { readonly error: { code: Code; message: string } };
+
+/** http-grpc-status-mapping.md: for answers that carry no grpc-status. */
+const byHttpStatus: Readonly<Record<number, Code>> = {
+  400: Code.INTERNAL,
+  401: Code.UNAUTHENTICATED,
+  403: Code.PERMISSION_DENIED,
+  404: Code.UNIMPLEMENTED,
+  429: Code.UNAVAILABLE,
+  502: Code.UNAVAILABLE,
+  503: Code.UNAVAILABLE,
+  504: Code.UNAVAILABLE,
+  431: Code.INTERNAL,
+};
+
+/** Fields that end at this hop. */
+const hopFields: ReadonlySet<string> = new Set(['content-length', 'trailer', 'date', 'server']);
+
+function withoutPseudo(fields: Headers): Metadata {
+  const kept: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (name.charCodeAt(0) !== 58 /* : */ && !hopFields.has(name)) kept.push(name, fields[i + 1] as string);
+  }
+  return kept;
+}
+
+/** gRPC clients take a missing or unreadable status for UNKNOWN; and a message with status 0 says nothing. */
+function normalTrailers(fields: Metadata): Metadata {
+  const status = getMetadata(fields, 'grpc-status');
+  if (status === undefined)
+    return [
+      ...fields,
+      'grpc-status',
+      String(Code.UNKNOWN),
+      'grpc-message',
+      'the backend ended the call without a status',
+    ];
+  if (!/^[0-9]{1,4}$/.test(status)) {
+    return fields.map((text, i) =>
+      i % 2 === 1 && fields[i - 1] === 'grpc-status' ? String(Code.UNKNOWN) : text,
+    );
+  }
+  if (status !== '0' || getMetadata(fields, 'grpc-message') === undefined) return fields;
+  const kept: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i] !== 'grpc-message') kept.push(fields[i] as string, fields[i + 1] as string);
+  }
+  return kept;
+}
+
+function readHead(fields: Headers, end: boolean): Head {
+  const status = Number(getMetadata(fields, ':status'));
+  const type = getMetadata(fields, 'content-type');
+  const hasGrpcStatus = getMetadata(fields, 'grpc-status') !== undefined;
+  if (status !== 200 && !(end && hasGrpcStatus)) {
+    return {
+      error: {
+        code: byHttpStatus[status] ?? Code.UNKNOWN,
+        message: `the backend answered with HTTP status ${status}`,
+      },
+    };
+  }
+  if (type !== undefined && !/^application\/grpc($|[+; ])/i.test(type)) {
+    return {
+      error: { code: Code.UNKNOWN, message: `the backend answered with content-type ${type.slice(0, 100)}` },
+    };
+  }
+  const metadata = withoutPseudo(fields);
+  return end
+    ? { metadata: [], trailers: normalTrailers(metadata.filter((_, i) => !isType(metadata, i))) }
+    : { metadata, trailers: [] };
+}
+
+/** Both halves of a content-type field. */
+const isType = (fields: Metadata, i: number): boolean => fields[i - (i % 2)] === 'content-type';
+
+const heads = new WeakMap<Headers, Head>();
+const endHeads = new WeakMap<Headers, Head>();
+const trailerLists = new WeakMap<Headers, Metadata>();
+
+/** @param end there is nothing behind it: a trailers-only answer */
+export function headOf(fields: Headers, end: boolean): Head {
+  const cache = end ? endHeads : heads;
+  let head = cache.get(fields);
+  if (head === undefined) cache.set(fields, (head = readHead(fields, end)));
+  return head;
+}
+
+export function trailersFrom(fields: Headers): Metadata {
+  let trailers = trailerLists.get(fields);
+  if (trailers === undefined) trailerLists.set(fields, (trailers = normalTrailers(fields)));
+  return trailers;
+}
+
+/** RST_STREAM codes as gRPC statuses (PROTOCOL-HTTP2.md). */
+export function resetError(code: number, where: string, notProcessed: boolean): StatusError {
+  const details = { where, notStarted: notProcessed };
+  switch (code) {
+    case -1:
+      return new StatusError(Code.UNAVAILABLE, `backend ${where}: the connection was lost`, details);
+    case 7:
+      return new StatusError(Code.UNAVAILABLE, `backend ${where} refused the stream`, details);
+    case 8:
+      return new StatusError(Code.CANCELLED, `backend ${where} cancelled the call`, details);
+    case 11:
+      return new StatusError(Code.RESOURCE_EXHAUSTED, `backend ${where} asks for fewer calls`, details);
+    case 12:
+      return new StatusError(Code.PERMISSION_DENIED, `backend ${where} asks for better security`, details);
+    default:
+      return new StatusError(
+        Code.INTERNAL,
+        `backend ${where} reset the stream with HTTP/2 error ${code}`,
+        details,
+      );
+  }
+}

@@ -1,0 +1,46 @@
+/** The header lists of requests to one backend, the same object for the same metadata, so that they are encoded once. */
+import type { Metadata, Method } from '../../call/index.ts';
+import type { Headers } from '../../wire/index.ts';
+
+export class RequestHeads {
+  readonly #scheme: string;
+  readonly #authority: string;
+  readonly #known = new WeakMap<Metadata, { method: Method; headers: Headers }>();
+
+  constructor(authority: string, tls: boolean) {
+    this.#authority = authority;
+    this.#scheme = tls ? 'https' : 'http';
+  }
+
+  /** A client's header block names its method, so one metadata list goes with one method nearly always. */
+  of(method: Method, metadata: Metadata): Headers {
+    const known = this.#known.get(metadata);
+    if (known?.method === method) return known.headers;
+    const headers = this.#build(method, metadata);
+    this.#known.set(metadata, { method, headers });
+    return headers;
+  }
+
+  #build(method: Method, metadata: Metadata): Headers {
+    const headers = [
+      ':method',
+      'POST',
+      ':scheme',
+      this.#scheme,
+      ':path',
+      method.path,
+      ':authority',
+      this.#authority,
+    ];
+    let hasType = false;
+    for (let i = 0; i < metadata.length; i += 2) {
+      const name = metadata[i] as string;
+      hasType ||= name === 'content-type';
+      headers.push(name, metadata[i + 1] as string);
+    }
+    if (!hasType) headers.push('content-type', 'application/grpc');
+    // gRPC servers on the C core refuse calls without it
+    headers.push('te', 'trailers');
+    return headers;
+  }
+}

@@ -1,0 +1,173 @@
+/** One call on a stream to a backend: the request flow goes out, the reply flow comes in, each at the pace of its reader. */
+import {
+  type Call,
+  type Clock,
+  Code,
+  Flow,
+  type FlowReader,
+  formatTimeout,
+  never,
+  noMetadata,
+  type Reply,
+  StatusError,
+} from '../../call/index.ts';
+import {
+  ErrorCode,
+  type Headers,
+  type Http2Client,
+  type Stream,
+  type StreamEvents,
+} from '../../wire/index.ts';
+import { headOf, resetError, trailersFrom } from './reply-head.ts';
+
+export interface UpstreamDeps {
+  readonly client: Http2Client;
+  readonly headers: Headers;
+  /** The backend's name. */
+  readonly where: string;
+  readonly clock: Clock;
+  /** Called once, when nothing more comes; the error is the gateway's own view, not a status of the backend's. */
+  readonly onOver: (error: StatusError | undefined, trailers: readonly string[]) => void;
+}
+
+/** Sends a call; the promise is its reply, or the StatusError that ended it before there was one. */
+export function sendCall(call: Call, deps: UpstreamDeps): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    new Upstream(call, deps, resolve, reject).start();
+  });
+}
+
+class Upstream implements StreamEvents {
+  readonly #call: Call;
+  readonly #deps: UpstreamDeps;
+  #resolve: ((reply: Reply) => void) | undefined;
+  readonly #reject: (error: StatusError) => void;
+  readonly #body = new Flow();
+  #metadata: readonly string[] = noMetadata;
+  #stream: Stream | undefined;
+  #uncredited = 0;
+  #over = false;
+  #stopListening: (() => void) | undefined;
+
+  constructor(
+    call: Call,
+    deps: UpstreamDeps,
+    resolve: (reply: Reply) => void,
+    reject: (error: StatusError) => void,
+  ) {
+    this.#call = call;
+    this.#deps = deps;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    const call = this.#call;
+    const { client, headers, clock } = this.#deps;
+    const varying =
+      call.deadline === never ? noMetadata : ['grpc-timeout', formatTimeout(call.deadline - clock())];
+    const stream = client.request(headers, varying, false, this);
+    this.#stream = stream;
+    this.#body.onCredit = (bytes) => {
+      stream.credit(bytes);
+    };
+    this.#body.onAbandon = (reason) => {
+      this.#cut(reason);
+    };
+    const request: FlowReader = {
+      onData: (chunk) => {
+        if (stream.write(chunk)) call.request.credit(chunk.length);
+        else this.#uncredited += chunk.length;
+      },
+      onEnd: () => {
+        stream.end();
+      },
+      onError: (error) => {
+        this.#cut(error);
+      },
+    };
+    call.request.read(request);
+    if (!this.#over) {
+      this.#stopListening = call.cancellation.onCancel((reason) => {
+        this.#cut(reason);
+      });
+      // a call that was cancelled already has been cut by now
+      if (this.#over) this.#stopListening();
+    }
+  }
+
+  onHeaders(fields: Headers, end: boolean): void {
+    if (this.#over) return;
+    const head = headOf(fields, end);
+    if ('error' in head) {
+      this.#fail(
+        new StatusError(head.error.code, head.error.message, { where: this.#deps.where, fromBackend: true }),
+      );
+      if (!end) this.#stream?.reset(ErrorCode.CANCEL);
+      return;
+    }
+    this.#metadata = head.metadata;
+    if (end) this.#end(head.trailers);
+    else if (this.#call.kind === 'stream') this.#answer();
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#body.push(chunk);
+    this.#answer();
+  }
+
+  onEnd(trailers: Headers): void {
+    if (!this.#over) this.#end(trailersFrom(trailers));
+  }
+
+  onReset(code: number, notProcessed: boolean): void {
+    if (!this.#over) this.#fail(resetError(code, this.#deps.where, notProcessed));
+  }
+
+  onDrain(): void {
+    const bytes = this.#uncredited;
+    this.#uncredited = 0;
+    this.#call.request.credit(bytes);
+  }
+
+  /** A unary call's reply is given when its first bytes are there, so that everything before can still be tried again. */
+  #answer(): void {
+    this.#resolve?.({ metadata: this.#metadata, body: this.#body, from: this.#deps.where });
+    this.#resolve = undefined;
+  }
+
+  #end(trailers: readonly string[]): void {
+    this.#done();
+    this.#body.end(trailers);
+    this.#answer();
+    this.#deps.onOver(undefined, trailers);
+    // an early answer: the rest of the request is not wanted
+    if (!this.#call.request.done) this.#stream?.reset(ErrorCode.NO_ERROR);
+  }
+
+  #fail(error: StatusError): void {
+    if (this.#over) return;
+    this.#done();
+    this.#deps.onOver(error, noMetadata);
+    if (this.#resolve === undefined) this.#body.fail(error);
+    else {
+      this.#resolve = undefined;
+      this.#reject(error);
+    }
+  }
+
+  /** This side wants no more of it. */
+  #cut(reason: StatusError): void {
+    if (this.#over) return;
+    this.#stream?.reset(ErrorCode.CANCEL);
+    this.#fail(reason.code === Code.OK ? new StatusError(Code.CANCELLED, 'cancelled') : reason);
+  }
+
+  #done(): void {
+    this.#over = true;
+    this.#stopListening?.();
+    // the reader of the request was this stream; a retry reads it anew
+    if (!this.#call.request.done) this.#call.request.detach();
+  }
+}

@@ -1,0 +1,81 @@
+/** Which models are watched: the configured ones, and those that calls asked for and some backend has. */
+import type { Cancellation, Clock } from '../../call/index.ts';
+
+/** A model that nobody has is not looked for again so soon, in ms. */
+const unknownForMs = 5000;
+/** Names of models that nobody has, remembered at most: they come from clients. */
+const maxUnknown = 10_000;
+
+export class WatchedModels {
+  readonly #configured: ReadonlySet<string>;
+  readonly #maxLearnt: number;
+  readonly #clock: Clock;
+  /** In order of use, the oldest first. */
+  readonly #learnt = new Set<string>();
+  readonly #unknownUntilMs = new Map<string, number>();
+  readonly #looking = new Map<string, Promise<void>>();
+  #dropped: string[] = [];
+
+  constructor(configured: readonly string[], maxLearnt: number, clock: Clock) {
+    this.#configured = new Set(configured);
+    this.#maxLearnt = maxLearnt;
+    this.#clock = clock;
+  }
+
+  isConfigured(model: string): boolean {
+    return this.#configured.has(model);
+  }
+
+  names(): readonly string[] {
+    return [...this.#configured, ...this.#learnt];
+  }
+
+  /** Models that are not watched any more since the last time of asking. */
+  dropped(): readonly string[] {
+    const dropped = this.#dropped;
+    if (dropped.length > 0) this.#dropped = [];
+    return dropped;
+  }
+
+  /**
+   * Looks for a model once, however many calls ask for it at the same time.
+   * @param look resolves to whether anybody has it
+   */
+  async learn(model: string, look: () => Promise<boolean>, cancellation: Cancellation): Promise<void> {
+    if (this.#configured.has(model) || this.#learnt.has(model)) return;
+    if ((this.#unknownUntilMs.get(model) ?? 0) > this.#clock()) return;
+    let looking = this.#looking.get(model);
+    if (looking === undefined) {
+      // watched from now on, so that what the look finds is kept
+      looking = look()
+        .then((found) => {
+          if (found) this.#add(model);
+          else this.#miss(model);
+        })
+        .finally(() => this.#looking.delete(model));
+      this.#looking.set(model, looking);
+    }
+    let stop = (): void => undefined;
+    const cancelled = new Promise<never>((_, reject) => {
+      stop = cancellation.onCancel(reject);
+    });
+    try {
+      await Promise.race([looking, cancelled]);
+    } finally {
+      stop();
+    }
+  }
+
+  #add(model: string): void {
+    this.#learnt.add(model);
+    if (this.#learnt.size <= this.#maxLearnt) return;
+    const [oldest] = this.#learnt;
+    this.#learnt.delete(oldest as string);
+    this.#dropped.push(oldest as string);
+  }
+
+  #miss(model: string): void {
+    if (this.#unknownUntilMs.size >= maxUnknown) this.#unknownUntilMs.clear();
+    this.#unknownUntilMs.set(model, this.#clock() + unknownForMs);
+  }
+}

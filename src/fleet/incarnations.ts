@@ -1,0 +1,24 @@
+/** Names for what is behind a version number: a version that was loaded anew may be another model. */
+
+export class Incarnations {
+  readonly #random: () => number;
+  /** Pairs of backend, model and version that were AVAILABLE before. */
+  readonly #seen = new Set<string>();
+  readonly #names = new Map<string, string>();
+
+  constructor(random: () => number) {
+    this.#random = random;
+  }
+
+  /** A version became AVAILABLE at a backend: the second time, it was loaded again. */
+  loaded(backend: string, model: string, version: bigint): void {
+    const key = `${backend}\0${model}\0${version}`;
+    if (!this.#seen.has(key)) this.#seen.add(key);
+    else this.#names.set(`${model}\0${version}`, Math.floor(this.#random() * 2 ** 48).toString(36));
+  }
+
+  /** The same for all gateways until one of them sees a reload. */
+  of(model: string, version: bigint): string {
+    return this.#names.get(`${model}\0${version}`) ?? '0';
+  }
+}

@@ -1,0 +1,10 @@
+/** Who answers: the backends of a fleet, their health, the choice between them and the connections to them. */
+export { type BackendState, Fleet, type FleetDeps } from './fleet.ts';
+export type {
+  BackendAddress,
+  BackendTls,
+  ConnectionOptions,
+  EjectionOptions,
+  FleetOptions,
+  HealthOptions,
+} from './options.ts';

@@ -1,0 +1,66 @@
+/** What a fleet is told: its backends, and how it treats them. Every time is in milliseconds. */
+import type { Http2Limits } from '../wire/index.ts';
+
+export interface BackendTls {
+  /** PEM texts; absent means the system's authorities, and no client certificate. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** Name to verify and to send in SNI, when it is not the host. */
+  readonly serverName?: string | undefined;
+}
+
+export interface BackendAddress {
+  /** "127.0.0.1:8500": its name in metrics, logs and replies. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Absent for plain text. */
+  readonly tls?: BackendTls | undefined;
+}
+
+export interface HealthOptions {
+  /** Between two looks at a backend that is well; plus or minus a fifth, so that gateways do not march in step. */
+  readonly intervalMs: number;
+  /** While it is down or a model is loading: how soon its return is seen. */
+  readonly fastIntervalMs: number;
+  readonly timeoutMs: number;
+  /** Looks in a row that must fail by time-out before the backend counts as down; a refused connection is enough at once. */
+  readonly fall: number;
+  /** Models that are watched because a call asked for them, beyond the configured ones. */
+  readonly maxLearntModels: number;
+}
+
+export interface EjectionOptions {
+  /** Failures of a model at a backend in a row; 0 turns ejection off. */
+  readonly consecutiveErrors: number;
+  /** How long the first time; the n-th time n times as long. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+  /** Of the backends that have the model, so many percent at most are ejected; one of two always may be. */
+  readonly maxPercent: number;
+}
+
+export interface ConnectionOptions {
+  /** For TCP, TLS and the first SETTINGS frame together. */
+  readonly connectTimeoutMs: number;
+  /** Silence on a connection with calls in flight before it is asked for a sign of life, and again before it is given up. */
+  readonly hungAfterMs: number;
+  /** Connections to one backend; a new one is made when the backend's own stream limit binds. */
+  readonly maxConnections: number;
+  /** Calls that may wait for a stream at one backend. */
+  readonly maxQueue: number;
+  readonly http2: Http2Limits;
+}
+
+export interface FleetOptions {
+  readonly name: string;
+  readonly backends: readonly BackendAddress[];
+  /** Models that are watched from the start. */
+  readonly models: readonly string[];
+  readonly health: HealthOptions;
+  readonly ejection: EjectionOptions;
+  readonly connection: ConnectionOptions;
+  /** Longest message of a control call's reply, in bytes. */
+  readonly maxControlBytes: number;
+}

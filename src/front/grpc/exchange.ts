@@ -1,0 +1,247 @@
+/** One gRPC call at a door: the client's bytes become a Call, the Reply's bytes go back; both untouched. */
+import {
+  type Call,
+  Cancellation,
+  type Clock,
+  Code,
+  Flow,
+  type Handler,
+  type Interface,
+  type Metadata,
+  never,
+  type Observer,
+  StatusError,
+  type Target,
+} from '../../call/index.ts';
+import { targetOf } from '../../models/index.ts';
+import type { ServerStream, StreamEvents } from '../../wire/index.ts';
+import { FrameWatch } from './frame-watch.ts';
+import type { RpcHead } from './head.ts';
+import { type Opened, Opening, type RewriteSpec } from './opening.ts';
+import { ReplyWriter } from './reply-writer.ts';
+
+export interface RpcOptions {
+  /** Largest message in bytes, either way, by its length prefix. */
+  readonly maxMessageBytes: number;
+  /** For calls without grpc-timeout, in ms; Infinity for none. */
+  readonly defaultTimeoutMs: number;
+  /** Requests up to this size are kept for another attempt, in bytes. */
+  readonly maxRetainedBytes: number;
+  /** No call may ask for more, in ms. */
+  readonly maxTimeoutMs: number;
+}
+
+export interface RpcDeps {
+  readonly handler: Handler;
+  readonly options: RpcOptions;
+  readonly rewriteSpec: RewriteSpec;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  /** A new request id. */
+  readonly nextId: () => string;
+}
+
+/** RST_STREAM error codes (RFC 9113 §7). */
+const noError = 0;
+
+/** Methods that carry one model_spec at the start of one request message. */
+function isModelCall(head: RpcHead): boolean {
+  return head.method.api === 'tfs' && !head.method.admin;
+}
+
+export class Exchange implements StreamEvents {
+  readonly #stream: ServerStream;
+  readonly #head: RpcHead;
+  readonly #deps: RpcDeps;
+  readonly #via: Interface;
+  readonly #peer: string;
+  readonly #watch: FrameWatch;
+  readonly #cancellation = new Cancellation();
+  readonly #deadline: number;
+  /** The request as the gateway passes it on; absent until the target is known. */
+  #request: Flow | undefined;
+  #opening: Opening | undefined;
+  /** Chunks that came while a compressed message was being read. */
+  #waiting: Uint8Array[] | undefined;
+  /** Bytes credited to the client before the call began; the flow's first credits are these. */
+  #prepaid = 0;
+  #requestEnded = false;
+  readonly #reply: ReplyWriter;
+
+  constructor(stream: ServerStream, head: RpcHead, deps: RpcDeps, via: Interface, peer: string) {
+    this.#stream = stream;
+    this.#head = head;
+    this.#deps = deps;
+    this.#via = via;
+    this.#peer = peer;
+    this.#reply = new ReplyWriter(stream, () => {
+      this.#over();
+    });
+    this.#watch = new FrameWatch(deps.options.maxMessageBytes);
+    const timeoutMs = Math.min(head.timeoutMs ?? deps.options.defaultTimeoutMs, deps.options.maxTimeoutMs);
+    this.#deadline = timeoutMs === Number.POSITIVE_INFINITY ? never : deps.clock() + timeoutMs;
+  }
+
+  /** Begins; apart from the constructor, because a failure answers the stream at once. */
+  begin(): void {
+    const head = this.#head;
+    if (head.error !== undefined) this.#reply.onError(head.error);
+    else if (isModelCall(head)) {
+      const { options, rewriteSpec } = this.#deps;
+      this.#opening = new Opening(head.method, head.encoding, options.maxMessageBytes, rewriteSpec);
+    } else this.#dispatch(undefined, []);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.#reply.over) {
+      this.#stream.credit(chunk.length);
+      return;
+    }
+    try {
+      this.#watch.feed(chunk);
+      if (this.#opening !== undefined || this.#waiting !== undefined) this.#open(chunk, false);
+      else this.#pass(chunk);
+    } catch (reason) {
+      this.#refuse(reason);
+    }
+  }
+
+  onEnd(_trailers: Metadata): void {
+    this.#requestEnded = true;
+    if (this.#reply.over) return;
+    try {
+      if (!this.#watch.atBoundary) {
+        throw new StatusError(Code.INTERNAL, 'the request ended inside a message');
+      }
+      if (this.#opening !== undefined) this.#open(undefined, true);
+      else if (this.#waiting === undefined) this.#request?.end();
+    } catch (reason) {
+      this.#refuse(reason);
+    }
+  }
+
+  onReset(): void {
+    if (this.#reply.over) return;
+    this.#reply.abort();
+    this.#cancellation.cancel();
+    this.#letGo();
+  }
+
+  onDrain(): void {
+    this.#reply.drain();
+  }
+
+  // --- request ---
+
+  #open(chunk: Uint8Array | undefined, complete: boolean): void {
+    if (chunk !== undefined) {
+      // the client must be able to go on sending until the target is known
+      this.#stream.credit(chunk.length);
+      this.#prepaid += chunk.length;
+    }
+    if (this.#waiting !== undefined) {
+      if (chunk !== undefined) this.#waiting.push(chunk);
+      this.#checkSingle();
+      return;
+    }
+    const opened = (this.#opening as Opening).push(chunk, complete);
+    if (opened === undefined) return;
+    this.#opening = undefined;
+    if (!(opened instanceof Promise)) {
+      this.#started(opened, []);
+      return;
+    }
+    const waiting: Uint8Array[] = [];
+    this.#waiting = waiting;
+    opened.then(
+      (result) => {
+        this.#waiting = undefined;
+        if (!this.#reply.over) this.#started(result, waiting);
+      },
+      (reason: unknown) => {
+        this.#refuse(reason);
+      },
+    );
+  }
+
+  #started(opened: Opened, more: readonly Uint8Array[]): void {
+    try {
+      this.#checkSingle();
+      this.#dispatch(targetOf(opened.spec), [...opened.chunks, ...more]);
+    } catch (reason) {
+      this.#refuse(reason);
+    }
+  }
+
+  /** statuscodes.md: the wrong number of messages for the method's kind. */
+  #checkSingle(): void {
+    if (this.#watch.messages <= 1) return;
+    throw new StatusError(
+      Code.UNIMPLEMENTED,
+      `${this.#head.method.name} takes one request message, more came`,
+    );
+  }
+
+  #pass(chunk: Uint8Array): void {
+    const request = this.#request;
+    if (request === undefined) return;
+    if (request.retains && this.#watch.messages > 1) this.#checkSingle();
+    request.push(chunk);
+  }
+
+  #dispatch(target: Target | undefined, chunks: readonly Uint8Array[]): void {
+    const unary = target !== undefined;
+    const request = new Flow(unary, this.#deps.options.maxRetainedBytes);
+    this.#request = request;
+    request.onCredit = (bytes) => {
+      const prepaid = Math.min(bytes, this.#prepaid);
+      this.#prepaid -= prepaid;
+      if (bytes > prepaid && !this.#requestEnded) this.#stream.credit(bytes - prepaid);
+    };
+    for (const chunk of chunks) request.push(chunk);
+    if (this.#requestEnded) request.end();
+    const head = this.#head;
+    const call: Call = {
+      kind: unary ? 'unary' : 'stream',
+      method: head.method,
+      via: this.#via,
+      metadata: head.metadata,
+      target,
+      request,
+      deadline: this.#deadline,
+      cancellation: this.#cancellation,
+      id: head.requestId ?? this.#deps.nextId(),
+      peer: this.#peer,
+    };
+    this.#deps.handler(call).then(
+      (reply) => {
+        this.#reply.answer(reply);
+      },
+      (reason: unknown) => {
+        this.#reply.cut(StatusError.from(reason));
+      },
+    );
+  }
+
+  /** A request that cannot go on: the client is told, and whoever works on it is called off. */
+  #refuse(reason: unknown): void {
+    const error = StatusError.from(reason);
+    if (error.code === Code.RESOURCE_EXHAUSTED) this.#deps.observer.limited('message');
+    this.#reply.cut(error);
+    this.#cancellation.cancel(error);
+  }
+
+  /** The answer is out. */
+  #over(): void {
+    // an early answer: the client need not send the rest (RFC 9113 §8.1)
+    if (!this.#requestEnded) this.#stream.reset(noError);
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    this.#waiting = undefined;
+    this.#opening = undefined;
+    if (this.#request?.done === false)
+      this.#request.fail(new StatusError(Code.CANCELLED, 'the call is over'));
+  }
+}

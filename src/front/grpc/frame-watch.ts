@@ -1,0 +1,56 @@
+/** Follows the message boundaries of a gRPC byte stream without touching the bytes. */
+import { Code, prefixBytes, StatusError } from '../../call/index.ts';
+
+export class FrameWatch {
+  readonly #maxMessageBytes: number;
+  /** Bytes of the current prefix that have been seen (0 to 5). */
+  #prefix = 0;
+  #length = 0;
+  #left = 0;
+  /** Messages that have begun. */
+  messages = 0;
+  /** The flag byte of the newest message. */
+  flag = 0;
+
+  constructor(maxMessageBytes: number) {
+    this.#maxMessageBytes = maxMessageBytes;
+  }
+
+  /** True when no message is under way. */
+  get atBoundary(): boolean {
+    return this.#prefix === 0 && this.#left === 0;
+  }
+
+  /** Length of the newest message in bytes, without its prefix. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Passes over a chunk. @throws StatusError RESOURCE_EXHAUSTED from the length prefix alone, before the message came. */
+  feed(chunk: Uint8Array): void {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#left > 0) {
+        const taken = Math.min(this.#left, chunk.length - at);
+        this.#left -= taken;
+        at += taken;
+        continue;
+      }
+      const byte = chunk[at++] as number;
+      if (this.#prefix === 0) {
+        this.flag = byte;
+        this.#length = 0;
+        this.messages++;
+      } else this.#length = this.#length * 256 + byte;
+      if (++this.#prefix < prefixBytes) continue;
+      this.#prefix = 0;
+      this.#left = this.#length;
+      if (this.#length > this.#maxMessageBytes) {
+        throw new StatusError(
+          Code.RESOURCE_EXHAUSTED,
+          `message is ${this.#length} bytes, the limit is ${this.#maxMessageBytes} bytes`,
+        );
+      }
+    }
+  }
+}

@@ -1,0 +1,173 @@
+/** What the header fields of one RPC say: read once per distinct header block, since clients send the same one again and again. */
+import { Code, type Metadata, type Method, parseTimeout, StatusError } from '../../call/index.ts';
+import { methodOf } from '../../models/index.ts';
+
+/** How the client speaks: native gRPC, or gRPC-Web in binary or base64. */
+export type Protocol = 'grpc' | 'grpc-web' | 'grpc-web-text';
+
+export interface RpcHead {
+  readonly method: Method;
+  readonly protocol: Protocol;
+  /** How the reply must be written; a text request may ask for a binary reply by Accept. */
+  readonly replyProtocol: Protocol;
+  /** "+proto", "+json", or "" when the client named none. */
+  readonly subtype: string;
+  /** Undefined without grpc-timeout. */
+  readonly timeoutMs: number | undefined;
+  /** A malformed grpc-timeout; answered instead of the call. */
+  readonly error: StatusError | undefined;
+  /** The client's metadata for the backend: no pseudo-headers, nothing that belongs to one hop. */
+  readonly metadata: Metadata;
+  /** grpc-encoding of the request's messages; "identity" when absent. */
+  readonly encoding: string;
+  readonly origin: string | undefined;
+  readonly requestId: string | undefined;
+}
+
+/** Fields that end at this hop (RFC 9110 §7.6.1) or that the upstream connection writes itself. */
+const hopFields = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+  'te',
+  'trailer',
+  'expect',
+  'content-length',
+  'content-type',
+  'grpc-timeout',
+  'x-grpc-web',
+  'http2-settings',
+]);
+/** What a browser adds for HTTP's sake, not as metadata. */
+const browserFields = new Set(['accept', 'accept-encoding', 'accept-language', 'origin', 'referer']);
+
+const contentTypePattern = /^application\/(grpc(?:-web(?:-text)?)?)(\+[a-z0-9.-]+)?[ \t]*(?:;|$)/i;
+
+/** The protocol and subtype of a media type, or undefined when it is no gRPC one. Case and parameters do not matter. */
+export function rpcContentType(
+  value: string | undefined,
+): { protocol: Protocol; subtype: string } | undefined {
+  const match = value === undefined ? null : contentTypePattern.exec(value);
+  if (match === null) return undefined;
+  return {
+    protocol: (match[1] as string).toLowerCase() as Protocol,
+    subtype: (match[2] ?? '').toLowerCase(),
+  };
+}
+
+/** The content type to answer with or to ask the backend with. */
+export function contentTypeOf(protocol: Protocol, subtype: string): string {
+  // protobuf-ts and others compare gRPC-Web's type by exact string, and "+proto" is the one that all of them know
+  return `application/${protocol}${protocol === 'grpc' ? subtype : subtype || '+proto'}`;
+}
+
+function acceptedProtocol(accept: string | undefined, asked: Protocol): Protocol {
+  if (asked === 'grpc' || accept === undefined) return asked;
+  const first = accept
+    .split(',')
+    .map((part) => rpcContentType(part.trim()))
+    .find((part) => part !== undefined);
+  return first === undefined || first.protocol === 'grpc' ? asked : first.protocol;
+}
+
+/**
+ * Reads the fields of an RPC. Undefined when the content type is no gRPC one.
+ * @param fields header fields without pseudo-headers' checks: `:path` must be among them
+ */
+function read(fields: Metadata): RpcHead | undefined {
+  let path = '';
+  let type: string | undefined;
+  let timeout: string | undefined;
+  let accept: string | undefined;
+  let encoding = 'identity';
+  let origin: string | undefined;
+  let requestId: string | undefined;
+  for (let i = 0; i < fields.length; i += 2) {
+    const value = fields[i + 1] as string;
+    switch (fields[i] as string) {
+      case ':path':
+        path = value;
+        break;
+      case 'content-type':
+        type = value;
+        break;
+      case 'grpc-timeout':
+        timeout = value;
+        break;
+      case 'accept':
+        accept = value;
+        break;
+      case 'grpc-encoding':
+        encoding = value;
+        break;
+      case 'origin':
+        origin = value;
+        break;
+      case 'x-request-id':
+        requestId = value;
+        break;
+    }
+  }
+  const content = rpcContentType(type);
+  if (content === undefined) return undefined;
+  const web = content.protocol !== 'grpc';
+  const metadata: string[] = ['content-type', contentTypeOf('grpc', content.subtype)];
+  let acceptsEncoding = false;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (name.charCodeAt(0) === 58 /* : */ || hopFields.has(name) || (web && browserFields.has(name)))
+      continue;
+    if (name === 'grpc-accept-encoding') acceptsEncoding = true;
+    metadata.push(name, fields[i + 1] as string);
+  }
+  // The JavaScript parsers cannot read compressed frames, so an upstream must not choose to compress.
+  if (web && !acceptsEncoding) metadata.push('grpc-accept-encoding', 'identity');
+  let timeoutMs: number | undefined;
+  let error: StatusError | undefined;
+  if (timeout !== undefined) {
+    try {
+      timeoutMs = parseTimeout(timeout);
+    } catch (reason) {
+      error = StatusError.from(reason);
+    }
+  }
+  return {
+    method: methodOf(path),
+    protocol: content.protocol,
+    replyProtocol: acceptedProtocol(accept, content.protocol),
+    subtype: content.subtype,
+    timeoutMs,
+    error,
+    metadata,
+    encoding,
+    origin,
+    requestId,
+  };
+}
+
+const cache = new WeakMap<Metadata, RpcHead>();
+
+/** As read(), remembered by the identity of the list: the HTTP/2 stack gives equal blocks as the same object. */
+export function rpcHead(fields: Metadata): RpcHead | undefined {
+  const known = cache.get(fields);
+  if (known !== undefined) return known;
+  const head = read(fields);
+  if (head !== undefined) cache.set(fields, head);
+  return head;
+}
+
+/** "/package.Service/Method": a path that can only be meant as an RPC. */
+export function looksLikeRpc(path: string): boolean {
+  return /^\/[A-Za-z_][\w]*(\.[A-Za-z_][\w]*)+\/[A-Za-z_]\w*$/.test(path);
+}
+
+/** The refusal of methods that change a server. */
+export function adminRefusal(method: Method): StatusError {
+  return new StatusError(
+    Code.PERMISSION_DENIED,
+    `${method.path} changes a model server: the gateway refuses it unless its configuration allows it`,
+  );
+}

@@ -1,0 +1,139 @@
+/** Finds out which model a unary request is for, from the first bytes of its message and while the rest still arrives. */
+import { promisify } from 'node:util';
+import { gunzip, inflate } from 'node:zlib';
+import { Code, messagePrefix, type Method, prefixBytes, StatusError } from '../../call/index.ts';
+import { encodeModelSpec, type ModelSpec, readModelSpec, replaceModelSpec } from '../../codec/index.ts';
+
+/** A fully known beginning: who is asked, and the chunks to send on in place of those that came. */
+export interface Opened {
+  readonly spec: ModelSpec;
+  readonly chunks: readonly Uint8Array[];
+}
+
+/** A spec to send instead of the client's, or undefined when the client's is right as it is. */
+export type RewriteSpec = (spec: ModelSpec) => ModelSpec | undefined;
+
+const inflaters: Readonly<Record<string, typeof gunzip>> = { gzip: gunzip, deflate: inflate };
+
+const modelSpecField = 1;
+
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  for (; value > 0x7f; value = Math.floor(value / 128)) bytes.push((value % 128) | 0x80);
+  bytes.push(value);
+  return bytes;
+}
+
+/** Sends another spec in front of what came: only the first chunk and the length prefix change. */
+function withSpec(first: Uint8Array, start: number, end: number, spec: ModelSpec): Uint8Array[] {
+  const inner = encodeModelSpec(spec);
+  const field = Uint8Array.from([(modelSpecField << 3) | 2, ...varint(inner.length), ...inner]);
+  const length = new DataView(first.buffer, first.byteOffset).getUint32(1) - (end - start) + field.length;
+  return [
+    messagePrefix(length),
+    first.subarray(prefixBytes, prefixBytes + start),
+    field,
+    first.subarray(prefixBytes + end),
+  ].filter((part) => part.length > 0);
+}
+
+const missingSpec = new StatusError(Code.INVALID_ARGUMENT, 'Missing ModelSpec');
+
+export class Opening {
+  readonly #method: Method;
+  readonly #rewrite: RewriteSpec;
+  readonly #encoding: string;
+  readonly #maxMessageBytes: number;
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  /** Bytes that must be there before another look is worth its while: doubles, so that a drip costs linear time. */
+  #next = prefixBytes + 1;
+
+  constructor(method: Method, encoding: string, maxMessageBytes: number, rewrite: RewriteSpec) {
+    this.#method = method;
+    this.#encoding = encoding;
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#rewrite = rewrite;
+  }
+
+  /**
+   * Takes a chunk; gives the target as soon as it is known, undefined until then. A promise for a compressed message.
+   * @param complete the request ends here
+   * @throws StatusError INVALID_ARGUMENT when the whole message names no model
+   */
+  push(chunk: Uint8Array | undefined, complete: boolean): Opened | Promise<Opened> | undefined {
+    if (chunk !== undefined) {
+      this.#chunks.push(chunk);
+      this.#bytes += chunk.length;
+    }
+    if (!complete && this.#bytes < this.#next) return undefined;
+    const all = this.#joined();
+    if (all.length < prefixBytes) {
+      if (complete)
+        throw new StatusError(
+          Code.INVALID_ARGUMENT,
+          `${this.#method.name} takes one request message, none came`,
+        );
+      return undefined;
+    }
+    const length = new DataView(all.buffer, all.byteOffset).getUint32(1);
+    const whole = all.length >= prefixBytes + length;
+    if (complete && !whole) {
+      throw new StatusError(
+        Code.INTERNAL,
+        `the request ended inside its message: ${all.length - prefixBytes} of ${length} bytes came`,
+      );
+    }
+    if (all[0] !== 0) return whole ? this.#inflated(all) : undefined;
+    const found = readModelSpec(all.subarray(prefixBytes, prefixBytes + length), whole);
+    if (found === undefined) {
+      this.#next = Math.min(prefixBytes + length, this.#bytes * 2);
+      return undefined;
+    }
+    if (found === null) throw missingSpec;
+    const replaced = this.#rewrite(found.spec);
+    if (replaced === undefined) return { spec: found.spec, chunks: this.#chunks };
+    return { spec: replaced, chunks: withSpec(all, found.start, found.end, replaced) };
+  }
+
+  #joined(): Uint8Array {
+    if (this.#chunks.length !== 1) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#chunks[0] as Uint8Array;
+  }
+
+  /** Looks into a compressed message; its bytes go on as they came unless the spec must be another one. */
+  async #inflated(all: Uint8Array): Promise<Opened> {
+    const inflater = inflaters[this.#encoding];
+    if (inflater === undefined) {
+      throw this.#encoding === 'identity'
+        ? new StatusError(
+            Code.INTERNAL,
+            'the message is marked as compressed, but grpc-encoding names no coding',
+          )
+        : new StatusError(
+            Code.UNIMPLEMENTED,
+            `grpc-encoding "${this.#encoding}" is not supported: identity, ${Object.keys(inflaters).join(', ')}`,
+          );
+    }
+    const options = { maxOutputLength: this.#maxMessageBytes };
+    const message = await promisify<Uint8Array, object, Buffer>(inflater)(
+      all.subarray(prefixBytes),
+      options,
+    ).catch((cause: unknown) => {
+      const tooLarge = (cause as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE';
+      throw tooLarge
+        ? new StatusError(
+            Code.RESOURCE_EXHAUSTED,
+            `decompressed message is larger than the limit of ${this.#maxMessageBytes} bytes`,
+          )
+        : new StatusError(Code.INTERNAL, `the message is no valid ${this.#encoding} data`, { cause });
+    });
+    const found = readModelSpec(message, true);
+    if (found === null || found === undefined) throw missingSpec;
+    const replaced = this.#rewrite(found.spec);
+    if (replaced === undefined) return { spec: found.spec, chunks: [all] };
+    const rewritten = replaceModelSpec(message, replaced);
+    const length = rewritten.reduce((sum, part) => sum + part.length, 0);
+    return { spec: replaced, chunks: [messagePrefix(length), ...rewritten] };
+  }
+}

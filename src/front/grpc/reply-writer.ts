@@ -1,0 +1,85 @@
+/** Writes a Reply to the client's stream as it arrives, at the pace the client reads. */
+import {
+  type Flow,
+  type FlowReader,
+  type Metadata,
+  type Reply,
+  type StatusError,
+  trailersOf,
+} from '../../call/index.ts';
+import type { ServerStream } from '../../wire/index.ts';
+import { headersOf, trailersOnly } from './reply-head.ts';
+
+export class ReplyWriter implements FlowReader {
+  readonly #stream: ServerStream;
+  readonly #onOver: () => void;
+  #body: Flow | undefined;
+  #headersSent = false;
+  /** Reply bytes that were written but wait for the client to read on. */
+  #uncredited = 0;
+  #blocked = false;
+  over = false;
+
+  /** @param onOver called once, when the last byte is written or the stream is gone */
+  constructor(stream: ServerStream, onOver: () => void) {
+    this.#stream = stream;
+    this.#onOver = onOver;
+  }
+
+  answer(reply: Reply): void {
+    const body = reply.body;
+    if (this.over) {
+      body.abandon();
+      return;
+    }
+    this.#body = body;
+    // a trailers-only reply stays one: clients tell it from headers followed by empty trailers
+    const trailersOnlyReply = body.ended && body.bytes === 0 && reply.metadata.length === 0;
+    if (!trailersOnlyReply) {
+      this.#headersSent = true;
+      this.#stream.respond(headersOf(reply.metadata));
+    }
+    body.read(this);
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#stream.write(chunk) && !this.#blocked) this.#body?.credit(chunk.length);
+    else {
+      this.#blocked = true;
+      this.#uncredited += chunk.length;
+    }
+  }
+
+  onEnd(trailers: Metadata): void {
+    if (this.over) return;
+    this.over = true;
+    if (this.#headersSent) this.#stream.end(trailers);
+    else this.#stream.respond(trailersOnly(trailers), true);
+    this.#onOver();
+  }
+
+  onError(error: StatusError): void {
+    this.onEnd(trailersOf(error));
+  }
+
+  /** The client has read on. */
+  drain(): void {
+    this.#blocked = false;
+    const bytes = this.#uncredited;
+    this.#uncredited = 0;
+    if (bytes > 0) this.#body?.credit(bytes);
+  }
+
+  /** The client's stream is gone. */
+  abort(): void {
+    this.over = true;
+    this.#body?.abandon();
+  }
+
+  /** Nothing more comes of the reply (a deadline, a refused request). */
+  cut(error: StatusError): void {
+    if (this.over) return;
+    this.onError(error);
+    this.#body?.abandon(error);
+  }
+}

@@ -1,0 +1,155 @@
+/** Serves what is no RPC on an HTTP/2 stream: the HTTP/1.1 server behind an in-process pipe answers it. */
+import { type ClientRequest, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
+import { Duplex } from 'node:stream';
+import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
+
+/** One end of a pipe within the process, with the backpressure of streams. */
+class PipeEnd extends Duplex {
+  peer: PipeEnd | undefined;
+  #resume: (() => void) | undefined;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+
+  constructor(address: string) {
+    super();
+    const colon = address.lastIndexOf(':');
+    this.remoteAddress = address.slice(0, colon);
+    this.remotePort = Number(address.slice(colon + 1));
+  }
+
+  override _read(): void {
+    const resume = this.#resume;
+    this.#resume = undefined;
+    resume?.();
+  }
+
+  override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
+    const peer = this.peer as PipeEnd;
+    if (chunk.length === 0) callback();
+    else if (peer.push(chunk)) callback();
+    else peer.#resume = callback;
+  }
+
+  override _final(callback: () => void): void {
+    this.peer?.push(null);
+    callback();
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    const peer = this.peer;
+    this.peer = undefined;
+    if (peer !== undefined && !peer.destroyed) process.nextTick(() => peer.destroy());
+    callback(error);
+  }
+
+  /** node:http asks its sockets for these. */
+  setTimeout(): this {
+    return this;
+  }
+  setNoDelay(): this {
+    return this;
+  }
+  setKeepAlive(): this {
+    return this;
+  }
+}
+
+/** Fields that HTTP/2 forbids (RFC 9113 §8.2.2) or that the bridge writes itself. */
+const hopFields = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+]);
+
+const internalError = 2;
+
+function openRequest(server: Server, fields: Headers, peer: string): ClientRequest {
+  const client = new PipeEnd(peer);
+  const serverEnd = new PipeEnd(peer);
+  client.peer = serverEnd;
+  serverEnd.peer = client;
+  server.emit('connection', serverEnd);
+  let method = 'GET';
+  let path = '/';
+  const headers: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    const value = fields[i + 1] as string;
+    if (name === ':method') method = value;
+    else if (name === ':path') path = value;
+    else if (name === ':authority') headers.push('host', value);
+    else if (name.charCodeAt(0) !== 58 /* : */ && !hopFields.has(name)) headers.push(name, value);
+  }
+  // node adds no host of its own to a list of headers
+  if (!fields.includes(':authority') && !fields.includes('host')) headers.push('host', 'localhost');
+  return httpRequest({ createConnection: () => client, agent: false, method, path, headers } as never);
+}
+
+function headOf(response: IncomingMessage): string[] {
+  const fields = [':status', String(response.statusCode ?? 502)];
+  const raw = response.rawHeaders;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase();
+    if (!hopFields.has(name)) fields.push(name, raw[i + 1] as string);
+  }
+  return fields;
+}
+
+/** @param end the request has no body */
+export function bridge(
+  server: Server,
+  stream: ServerStream,
+  fields: Headers,
+  end: boolean,
+  peer: string,
+): StreamEvents {
+  const request = openRequest(server, fields, peer);
+  let response: IncomingMessage | undefined;
+  let over = false;
+  request.on('response', (incoming) => {
+    response = incoming;
+    stream.respond(headOf(incoming));
+    incoming.on('data', (chunk: Buffer) => {
+      if (!stream.write(chunk)) incoming.pause();
+    });
+    incoming.on('end', () => {
+      over = true;
+      stream.end();
+    });
+    incoming.on('error', fail);
+  });
+  request.on('error', fail);
+  let uncredited = 0;
+  request.on('drain', () => {
+    const bytes = uncredited;
+    uncredited = 0;
+    stream.credit(bytes);
+  });
+  if (end) request.end();
+
+  function fail(): void {
+    if (over) return;
+    over = true;
+    stream.reset(internalError);
+  }
+
+  return {
+    onData(chunk) {
+      if (over || request.write(chunk)) stream.credit(chunk.length);
+      else uncredited += chunk.length;
+    },
+    onEnd() {
+      request.end();
+    },
+    onReset() {
+      over = true;
+      request.destroy(new Error('the client reset the stream'));
+    },
+    onDrain() {
+      response?.resume();
+    },
+  };
+}

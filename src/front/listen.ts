@@ -1,0 +1,173 @@
+/** A listening port: plain or TLS, HTTP/1.1 and HTTP/2 on the same one, and its orderly end. */
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import type { Observer } from '../call/index.ts';
+import {
+  type Http2Limits,
+  Http2Server,
+  type Headers,
+  type ServerStream,
+  type StreamEvents,
+} from '../wire/index.ts';
+import { bridge } from './h2-bridge.ts';
+import { sniff } from './sniff.ts';
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** PEM texts; absent for plain text. A client CA makes client certificates compulsory. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string } | undefined;
+  readonly http2: Http2Limits;
+  /** How long a client may take to say its first bytes or its header, in ms. */
+  readonly headersTimeoutMs: number;
+  /** An idle HTTP/1.1 connection is closed after this, in ms; above that of a load balancer in front. */
+  readonly keepAliveTimeoutMs: number;
+  /** Connections at once; more are closed at once. */
+  readonly maxConnections: number;
+}
+
+/** How often a draining port looks for connections that have nothing to do any more, in ms. */
+const sweepMs = 50;
+
+/** Who answers. What `stream` does not take is given to `request` over HTTP/1.1. */
+export interface Handlers {
+  stream?(stream: ServerStream, fields: Headers, peer: string): StreamEvents | undefined;
+  request(request: IncomingMessage, response: ServerResponse): void;
+}
+
+export interface Listener {
+  readonly address: AddressInfo;
+  /** No new connections and calls; resolves when those in flight have ended. */
+  drain(): Promise<void>;
+  /** Cuts what is left. */
+  stop(): Promise<void>;
+}
+
+/** Serves a port. @throws the system's error (EADDRINUSE, EACCES), with the address in its message */
+export async function listen(
+  options: ListenOptions,
+  handlers: Handlers,
+  observer: Observer,
+): Promise<Listener> {
+  const http2 = new Set<Http2Server>();
+  const sockets = new Set<Socket>();
+  /** Connections that have not said a byte yet. */
+  const silent = new Set<Socket>();
+  let draining = false;
+
+  const http1 = createHttpServer(
+    {
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      headersTimeout: options.headersTimeoutMs,
+      requestTimeout: 0,
+      noDelay: true,
+    },
+    (request, response) => {
+      if (draining) response.setHeader('connection', 'close');
+      handlers.request(request, response);
+    },
+  );
+  // it never listens itself: this starts its watch over header and keep-alive time-outs
+  http1.emit('listening');
+
+  function serveHttp2(socket: Socket, initialBytes: Buffer): void {
+    const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
+    const connection: Http2Server = new Http2Server(socket, {
+      limits: options.http2,
+      initialBytes,
+      onStream(stream, fields, end) {
+        return handlers.stream?.(stream, fields, peer) ?? bridge(http1, stream, fields, end, peer);
+      },
+      onClose() {
+        http2.delete(connection);
+      },
+      onLimit(name) {
+        observer.limited(name);
+      },
+    });
+    http2.add(connection);
+    if (draining) connection.shutdown();
+  }
+
+  function accept(socket: Socket): void {
+    sockets.add(socket);
+    silent.add(socket);
+    socket.once('close', () => {
+      sockets.delete(socket);
+      silent.delete(socket);
+    });
+    socket.on('error', () => undefined);
+    socket.setNoDelay(true);
+    if (sockets.size > options.maxConnections) {
+      observer.limited('connections');
+      socket.destroy();
+      return;
+    }
+    sniff(socket, options.headersTimeoutMs, {
+      http2(plain, initial) {
+        silent.delete(socket);
+        serveHttp2(plain, initial);
+      },
+      http1(plain) {
+        silent.delete(socket);
+        http1.emit('connection', plain);
+      },
+    });
+  }
+
+  const server =
+    options.tls === undefined
+      ? createTcpServer(accept)
+      : createTlsServer({ ...tlsOptions(options.tls), handshakeTimeout: options.headersTimeoutMs }, accept);
+  server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+  await listening(server, options);
+
+  const closed = new Promise<void>((resolve) => server.once('close', resolve));
+  return {
+    address: server.address() as AddressInfo,
+    async drain() {
+      draining = true;
+      server.close();
+      for (const connection of http2) connection.shutdown();
+      for (const socket of silent) socket.destroy();
+      // a connection turns idle when its last answer is out, which no event tells
+      const sweep = setInterval(() => {
+        http1.closeIdleConnections();
+      }, sweepMs);
+      http1.closeIdleConnections();
+      await closed;
+      clearInterval(sweep);
+    },
+    async stop() {
+      draining = true;
+      server.close();
+      for (const connection of http2) connection.destroy();
+      http1.closeAllConnections();
+      http1.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+function tlsOptions({ cert, key, clientCa }: NonNullable<ListenOptions['tls']>): TlsOptions {
+  return {
+    cert,
+    key,
+    ALPNProtocols: ['h2', 'http/1.1'],
+    minVersion: 'TLSv1.2',
+    ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+  };
+}
+
+async function listening(server: Server, { host, port }: ListenOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: 1024 }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

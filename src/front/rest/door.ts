@@ -1,0 +1,244 @@
+/** The REST door: TensorFlow Serving's API over HTTP, every answer JSON, errors too. */
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import {
+  Cancellation,
+  type Clock,
+  Code,
+  type Handler,
+  type Metadata,
+  type Observer,
+  StatusError,
+  type Target,
+} from '../../call/index.ts';
+import { decodeGetModelStatusResponse, encodeGetModelStatusRequest, errorBody } from '../../codec/index.ts';
+import { type Catalog, methodOf, type ModelView, specOf, stateName } from '../../models/index.ts';
+import type { Cors } from '../cors.ts';
+import { BodyError, readBody } from './body.ts';
+import { httpStatus } from './http-status.ts';
+import { type Answer, ask, type Asker, infer, predict } from './infer.ts';
+import { metadataJson, statusJson } from './information.ts';
+import type { RestOptions } from './options.ts';
+import { type Route, routeOf } from './routes.ts';
+
+export interface RestDeps {
+  readonly handler: Handler;
+  readonly catalog: Catalog;
+  readonly view: ModelView;
+  readonly options: RestOptions;
+  readonly cors: Cors;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly nextId: () => string;
+  /** A label that the configuration maps to a version. */
+  readonly resolveLabel: (model: string, label: string | undefined) => bigint | undefined;
+  /** Reads the configuration again; absent where there is none to read. */
+  readonly reload?: (() => Promise<void>) | undefined;
+}
+
+export interface RestDoor {
+  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
+  ready(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const statusMethod = methodOf('/tensorflow.serving.ModelService/GetModelStatus');
+const jsonType = 'application/json';
+const compress = promisify(gzip);
+
+/** What a client may send along to the model servers: who it is, its tenant, its trace. */
+const forwarded = /^(authorization|traceparent|tracestate|baggage|cache-control|x-.*)$/;
+const notForwarded: ReadonlySet<string> = new Set([
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-real-ip',
+]);
+const plainMetadata: Metadata = ['content-type', 'application/grpc'];
+
+function metadataOf(request: IncomingMessage): Metadata {
+  const more: string[] = [];
+  const raw = request.rawHeaders;
+  for (let i = 0; i < raw.length; i += 2) {
+    const name = (raw[i] as string).toLowerCase();
+    if (forwarded.test(name) && !notForwarded.has(name)) more.push(name, raw[i + 1] as string);
+  }
+  return more.length === 0 ? plainMetadata : [...plainMetadata, ...more];
+}
+
+export function createRestDoor(deps: RestDeps): RestDoor {
+  const { options, cors, view } = deps;
+  const app = fastify({ logger: false, exposeHeadRoutes: false, routerOptions: { maxParamLength: 8192 } });
+  // bodies are read by us, whatever the content type: TensorFlow Serving never looks at it, and curl sends a wrong one
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => {
+    done(null);
+  });
+  const okMessage = options.metadataStyle === 'ovms' ? 'OK' : '';
+
+  function targetOf(route: Extract<Route, { model: string }>): Target {
+    const version = route.version ?? deps.resolveLabel(route.model, route.label);
+    if (version !== undefined) return { model: route.model, version, signature: '' };
+    return {
+      model: route.model,
+      signature: '',
+      ...(route.label === undefined ? {} : { label: route.label }),
+    };
+  }
+
+  async function status(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
+    // as in TensorFlow Serving, a label does not choose here
+    const target: Target = {
+      model: route.model,
+      signature: '',
+      ...(route.version === undefined ? {} : { version: route.version }),
+    };
+    const { bytes } = await ask(
+      deps,
+      statusMethod,
+      target,
+      [encodeGetModelStatusRequest(specOf(target))],
+      asker,
+    );
+    const versions = decodeGetModelStatusResponse(bytes).map(({ state, ...rest }) => ({
+      ...rest,
+      state: stateName(state),
+    }));
+    return statusJson(versions, okMessage);
+  }
+
+  const config = (): object =>
+    Object.fromEntries(view.models().map(({ name, versions }) => [name, statusJson(versions, okMessage)]));
+
+  async function reload(): Promise<object> {
+    if (!options.allowReload || deps.reload === undefined) {
+      throw new StatusError(
+        Code.PERMISSION_DENIED,
+        'config reload is refused unless the configuration allows it (rest.allowReload)',
+      );
+    }
+    await deps.reload();
+    return config();
+  }
+
+  async function information(route: Route, asker: Asker): Promise<object> {
+    switch (route.kind) {
+      case 'status':
+        return status(route, asker);
+      case 'metadata':
+        return metadataJson(await deps.catalog.metadata(targetOf(route), asker), options.metadataStyle);
+      case 'config':
+        return config();
+      case 'reload':
+        return reload();
+      default:
+        return {
+          models: view.models().map(({ name, versions }) => ({ name, ...statusJson(versions, okMessage) })),
+        };
+    }
+  }
+
+  async function sendAnswer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { body, from, version }: Answer,
+  ): Promise<void> {
+    void reply.header('x-served-by', from);
+    if (version !== undefined) void reply.header('x-model-version', String(version));
+    const joined = body.length === 1 ? Buffer.from(body[0] as Uint8Array) : Buffer.concat(body);
+    if (
+      joined.length >= options.gzipMinBytes &&
+      /\bgzip\b(?!;q=0)/.test(request.headers['accept-encoding'] ?? '')
+    ) {
+      void reply.header('content-encoding', 'gzip').header('vary', 'accept-encoding');
+      await reply.send(await compress(joined, { level: 1 }));
+    } else await reply.send(joined);
+  }
+
+  function sendError(reply: FastifyReply, reason: unknown): FastifyReply {
+    const error = StatusError.from(reason);
+    const code = error instanceof BodyError ? error.httpStatus : httpStatus(error.code);
+    if (error instanceof BodyError && code === 413) deps.observer.limited('body');
+    // what is left of the body is not read: the connection cannot be used again
+    if (!reply.request.raw.complete) void reply.header('connection', 'close');
+    return reply.code(code).send(Buffer.from(errorBody(error.message)));
+  }
+
+  app.route({
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: '/*',
+    handler: async (request, reply) => {
+      const { raw } = request;
+      const id = request.headers['x-request-id']?.toString() ?? deps.nextId();
+      const origin = request.headers.origin;
+      void reply.header('x-request-id', id).type(jsonType);
+      if (raw.method === 'OPTIONS') {
+        const wanted = request.headers['access-control-request-headers'];
+        for (const [name, value] of cors.preflight(
+          origin,
+          request.headers['access-control-request-method'],
+          wanted,
+        ))
+          void reply.header(name, value);
+        return reply.code(200).removeHeader('content-type').send();
+      }
+      for (const [name, value] of cors.headers(origin)) void reply.header(name, value);
+      const cancellation = new Cancellation();
+      reply.raw.once('close', () => {
+        if (!reply.raw.writableFinished) cancellation.cancel();
+      });
+      const asker: Asker = {
+        metadata: metadataOf(raw),
+        cancellation,
+        deadline: deps.clock() + options.timeoutMs,
+        id,
+        peer: `${raw.socket.remoteAddress ?? ''}:${raw.socket.remotePort ?? ''}`,
+      };
+      try {
+        const route = routeOf(raw.method ?? '', raw.url ?? '');
+        if (route.kind === 'predict' || route.kind === 'classify' || route.kind === 'regress') {
+          const read = readBody(raw, options.json.maxBodyBytes);
+          const target = targetOf(route);
+          const answer = await (route.kind === 'predict'
+            ? predict(deps, target, read, asker)
+            : infer(deps, route.kind, target, read, asker));
+          await sendAnswer(request, reply, answer);
+        } else {
+          const body = Buffer.from(`${JSON.stringify(await information(route, asker), undefined, 1)}\n`);
+          await reply.code(route.kind === 'reload' ? 201 : 200).send(body);
+        }
+      } catch (reason) {
+        await sendError(reply, reason);
+      }
+      return reply;
+    },
+  });
+
+  // what fastify itself refuses (a URL that is no URL) is JSON too
+  app.setErrorHandler((error: { statusCode?: number; message?: string }, _request, reply) =>
+    reply
+      .code(error.statusCode ?? 500)
+      .type(jsonType)
+      .send(
+        Buffer.from(
+          errorBody(
+            (error.statusCode ?? 500) < 500
+              ? `Malformed request: ${error.message ?? ''}`
+              : 'internal error of the gateway',
+          ),
+        ),
+      ),
+  );
+
+  return {
+    handle: (request, response) => {
+      app.routing(request, response);
+    },
+    ready: async () => void (await app.ready()),
+    close: () => app.close(),
+  };
+}

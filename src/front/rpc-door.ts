@@ -1,0 +1,125 @@
+/** The door for RPCs: native gRPC and gRPC-Web, told apart by content type, on HTTP/2 streams and HTTP/1.1 requests. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getMetadata } from '../call/index.ts';
+import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
+import type { Cors } from './cors.ts';
+import { Exchange, type RpcDeps } from './grpc/exchange.ts';
+import { looksLikeRpc, type RpcHead, rpcHead } from './grpc/head.ts';
+import { fieldsOf, Http1Stream, serveWeb } from './web/index.ts';
+
+export interface RpcDoor {
+  /** Serves an HTTP/2 stream; undefined when it is no RPC and belongs to another door. */
+  stream(stream: ServerStream, fields: Headers, peer: string): StreamEvents | undefined;
+  /** Serves an HTTP/1.1 request; false when it is no RPC. */
+  request(request: IncomingMessage, response: ServerResponse): boolean;
+}
+
+export interface RpcDoorDeps extends RpcDeps {
+  readonly cors: Cors;
+}
+
+/** What a request is, before any of it is read. */
+type Verdict = { head: RpcHead } | { answer: Answer } | undefined;
+
+interface Answer {
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly text: string;
+}
+
+const ignored: StreamEvents = { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
+
+/** Answers and throws the request's body away. */
+function answerStream(stream: ServerStream, { status, headers, text }: Answer): StreamEvents {
+  const fields = [':status', String(status), ...headers.flat()];
+  if (text === '') stream.respond(fields, true);
+  else {
+    const body = Buffer.from(text);
+    stream.respond([
+      ...fields,
+      'content-type',
+      'text/plain; charset=utf-8',
+      'content-length',
+      String(body.length),
+    ]);
+    stream.write(body);
+    stream.end();
+  }
+  return { ...ignored, onData: (chunk) => stream.credit(chunk.length) };
+}
+
+export function createRpcDoor(deps: RpcDoorDeps): RpcDoor {
+  const { cors } = deps;
+
+  function judge(fields: Headers, http2: boolean): Verdict {
+    const head = rpcHead(fields);
+    const path = getMetadata(fields, ':path') ?? '';
+    if (head === undefined && !looksLikeRpc(path)) return undefined;
+    const method = getMetadata(fields, ':method');
+    const origin = getMetadata(fields, 'origin');
+    if (method === 'OPTIONS') {
+      const requested = getMetadata(fields, 'access-control-request-headers');
+      const headers = cors.preflight(origin, getMetadata(fields, 'access-control-request-method'), requested);
+      return { answer: { status: 204, headers, text: '' } };
+    }
+    const refuse = (
+      status: number,
+      text: string,
+      more: readonly (readonly [string, string])[] = [],
+    ): Verdict => ({
+      answer: { status, headers: [...cors.headers(origin), ...more], text: `${text}\n` },
+    });
+    if (method !== 'POST') return refuse(405, `${path} is an RPC: POST it`, [['allow', 'POST, OPTIONS']]);
+    if (head === undefined) {
+      return refuse(
+        415,
+        `${path} is an RPC: its content-type must be application/grpc or application/grpc-web(-text)`,
+      );
+    }
+    if (head.protocol === 'grpc' && !http2) {
+      return refuse(415, 'application/grpc needs HTTP/2; over HTTP/1.1 use application/grpc-web');
+    }
+    return { head };
+  }
+
+  function open(stream: ServerStream, head: RpcHead, peer: string): StreamEvents {
+    const web = head.protocol !== 'grpc';
+    const begin = (inner: ServerStream): StreamEvents => {
+      const exchange = new Exchange(inner, head, deps, web ? 'gRPC-Web' : 'gRPC', peer);
+      exchange.begin();
+      return exchange;
+    };
+    return web ? serveWeb(stream, head, cors.headers, begin) : begin(stream);
+  }
+
+  return {
+    stream(stream, fields, peer) {
+      const verdict = judge(fields, true);
+      if (verdict === undefined) return undefined;
+      return 'head' in verdict ? open(stream, verdict.head, peer) : answerStream(stream, verdict.answer);
+    },
+    request(request, response) {
+      const verdict = judge(fieldsOf(request), false);
+      if (verdict === undefined) return false;
+      if ('answer' in verdict) {
+        const { status, headers, text } = verdict.answer;
+        response.writeHead(status, [
+          ...headers.flat(),
+          ...(text === '' ? [] : ['content-type', 'text/plain; charset=utf-8']),
+        ]);
+        response.end(text);
+        request.resume();
+        return true;
+      }
+      const stream = new Http1Stream(request, response);
+      stream.attach(
+        open(
+          stream,
+          verdict.head,
+          `${request.socket.remoteAddress ?? ''}:${request.socket.remotePort ?? ''}`,
+        ),
+      );
+      return true;
+    },
+  };
+}

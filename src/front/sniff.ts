@@ -1,0 +1,58 @@
+/** Which protocol a new connection speaks: HTTP/2 by its preface or by ALPN, HTTP/1.1 otherwise. */
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+/** RFC 9113 §3.4: what every HTTP/2 client sends first. */
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
+export interface Sniffed {
+  /** @param initial bytes that were read already */
+  http2(socket: Socket, initial: Buffer): void;
+  http1(socket: Socket): void;
+}
+
+/** True: HTTP/2; false: not; undefined: the bytes so far could be either. */
+function looksLikeHttp2(bytes: Buffer): boolean | undefined {
+  const length = Math.min(bytes.length, preface.length);
+  if (bytes.compare(preface, 0, length, 0, length) !== 0) return false;
+  return length === preface.length ? true : undefined;
+}
+
+/**
+ * Waits for the first bytes of a connection and hands it on.
+ * @param timeoutMs how long a client may stay silent before it is cut off
+ */
+export function sniff(socket: Socket | TLSSocket, timeoutMs: number, to: Sniffed): void {
+  const alpn = 'alpnProtocol' in socket ? socket.alpnProtocol : undefined;
+  if (alpn === 'h2') {
+    to.http2(socket, Buffer.alloc(0));
+    return;
+  }
+  if (alpn === 'http/1.1') {
+    to.http1(socket);
+    return;
+  }
+  let seen: Buffer = Buffer.alloc(0);
+  const timer = setTimeout(() => socket.destroy(), timeoutMs).unref();
+  const onData = (chunk: Buffer): void => {
+    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    const http2 = looksLikeHttp2(seen);
+    if (http2 === undefined) return;
+    stop();
+    if (http2) to.http2(socket, seen);
+    else {
+      // node:http takes the connection over as if it were new
+      socket.pause();
+      socket.unshift(seen);
+      to.http1(socket);
+      socket.resume();
+    }
+  };
+  const stop = (): void => {
+    clearTimeout(timer);
+    socket.off('data', onData);
+    socket.off('close', stop);
+  };
+  socket.on('data', onData);
+  socket.once('close', stop);
+}

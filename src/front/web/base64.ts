@@ -1,0 +1,60 @@
+/** Base64 as gRPC-Web's text mode writes it: any number of padded pieces in a row, cut anywhere. */
+import { Code, StatusError } from '../../call/index.ts';
+
+const invalid = /[^A-Za-z0-9+/=]/;
+const newlines = /[\r\n]/g;
+
+/** Decodes a stream of base64 text; padding may come at the end of any group of four, not only at the very end. */
+export class Base64Decoder {
+  /** Up to three characters that do not make a group yet. */
+  #rest = '';
+
+  /** @throws StatusError INVALID_ARGUMENT for a character or a padding that base64 does not have */
+  push(chunk: Uint8Array): Uint8Array {
+    const text =
+      this.#rest +
+      Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length).toString('latin1').replace(newlines, '');
+    const whole = text.length - (text.length % 4);
+    this.#rest = text.slice(whole);
+    const groups = text.slice(0, whole);
+    if (invalid.test(text))
+      throw new StatusError(Code.INVALID_ARGUMENT, 'the request body is no valid base64');
+    const firstPad = groups.indexOf('=');
+    if (firstPad === -1) return Buffer.from(groups, 'base64');
+    return Buffer.concat(splitAtPadding(groups).map((piece) => Buffer.from(piece, 'base64')));
+  }
+
+  /** @throws StatusError INVALID_ARGUMENT when the text ends inside a group */
+  finish(): void {
+    if (this.#rest !== '') {
+      throw new StatusError(Code.INVALID_ARGUMENT, 'the request body ends inside a base64 group of four');
+    }
+  }
+}
+
+/** Pieces that each end with the group that has the padding. */
+function splitAtPadding(groups: string): string[] {
+  const pieces: string[] = [];
+  let from = 0;
+  while (from < groups.length) {
+    const pad = groups.indexOf('=', from);
+    if (pad === -1) {
+      pieces.push(groups.slice(from));
+      break;
+    }
+    const end = pad - (pad % 4) + 4;
+    const group = groups.slice(end - 4, end);
+    if (!/^[^=]{2}(==|[^=]=)$/.test(group)) {
+      throw new StatusError(Code.INVALID_ARGUMENT, 'the request body has base64 padding in the wrong place');
+    }
+    pieces.push(groups.slice(from, end));
+    from = end;
+  }
+  return pieces;
+}
+
+/** One complete frame as base64 of its own, padded: clients decode whole groups of four as they come. */
+export function encodeBase64(parts: readonly Uint8Array[]): Uint8Array {
+  const all = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
+  return Buffer.from(Buffer.from(all.buffer, all.byteOffset, all.length).toString('base64'), 'latin1');
+}

@@ -1,0 +1,92 @@
+/** An HTTP/1.1 exchange in the shape of an HTTP/2 server stream, so that gRPC-Web is served the same way on both. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
+
+/** Request bytes that may be handed on before they are credited; the HTTP/2 stream window's usual size. */
+const windowBytes = 256 * 1024;
+const cancel = 8;
+
+export class Http1Stream implements ServerStream {
+  readonly id = 1;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  #outstanding = 0;
+  #over = false;
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.#request = request;
+    this.#response = response;
+  }
+
+  get queuedBytes(): number {
+    return this.#response.writableLength;
+  }
+
+  /** Hands what arrives to the exchange; called once. */
+  attach(events: StreamEvents): void {
+    const request = this.#request;
+    const response = this.#response;
+    request.on('data', (chunk: Buffer) => {
+      this.#outstanding += chunk.length;
+      if (this.#outstanding > windowBytes) request.pause();
+      events.onData(chunk);
+    });
+    request.on('end', () => {
+      events.onEnd([]);
+    });
+    request.on('error', () => undefined);
+    response.on('drain', () => {
+      events.onDrain();
+    });
+    response.on('close', () => {
+      if (!this.#over) {
+        this.#over = true;
+        events.onReset(cancel, false);
+      }
+    });
+    response.on('error', () => undefined);
+  }
+
+  respond(headers: Headers, end = false): void {
+    this.#response.writeHead(Number(headers[1]), headers.slice(2));
+    if (end) this.end();
+    // a streaming client must see that the call is on before the first message; with a message at hand it costs nothing
+    else
+      process.nextTick(() => {
+        if (!this.#over) this.#response.flushHeaders();
+      });
+  }
+
+  write(chunk: Uint8Array): boolean {
+    return this.#over ? true : this.#response.write(chunk);
+  }
+
+  end(): void {
+    this.#over = true;
+    this.#response.end();
+  }
+
+  reset(code: number): void {
+    // NO_ERROR after the answer: HTTP/1.1 has no way to say "send no more" but to close
+    if (code === 0) {
+      this.#request.resume();
+      this.#response.once('finish', () => this.#request.complete || this.#request.socket.destroySoon());
+      return;
+    }
+    this.#over = true;
+    this.#response.destroy();
+  }
+
+  credit(bytes: number): void {
+    this.#outstanding -= bytes;
+    if (this.#outstanding <= windowBytes && this.#request.isPaused()) this.#request.resume();
+  }
+}
+
+/** The header fields of an HTTP/1.1 request as an HTTP/2 field list. */
+export function fieldsOf(request: IncomingMessage): string[] {
+  const fields = [':method', request.method ?? 'GET', ':path', request.url ?? '/'];
+  const raw = request.rawHeaders;
+  for (let i = 0; i < raw.length; i += 2) fields.push((raw[i] as string).toLowerCase(), raw[i + 1] as string);
+  return fields;
+}

@@ -1,0 +1,159 @@
+/** gRPC-Web on one side, a gRPC stream on the other: what lets the gRPC exchange serve browsers unchanged. */
+import { Code, getMetadata, type Metadata, StatusError, trailersOf } from '../../call/index.ts';
+import type { ServerStream, StreamEvents } from '../../wire/index.ts';
+import { contentTypeOf, rpcContentType, type RpcHead } from '../grpc/head.ts';
+import { Base64Decoder, encodeBase64 } from './base64.ts';
+import { FrameAssembler } from './frame-assembler.ts';
+import { trailerFrame } from './trailer-frame.ts';
+
+export type CorsHeaders = (origin: string | undefined) => readonly (readonly [string, string])[];
+
+/** The gRPC stream that an exchange writes to; it comes out as gRPC-Web at the HTTP stream underneath. */
+class WebStream implements ServerStream {
+  readonly #http: ServerStream;
+  readonly #head: RpcHead;
+  readonly #cors: CorsHeaders;
+  readonly #assembler: FrameAssembler;
+  readonly #text: boolean;
+  #writable = true;
+
+  constructor(http: ServerStream, head: RpcHead, cors: CorsHeaders) {
+    this.#http = http;
+    this.#head = head;
+    this.#cors = cors;
+    this.#text = head.replyProtocol === 'grpc-web-text';
+    this.#assembler = new FrameAssembler((parts) => {
+      this.#send(parts);
+    });
+  }
+
+  get id(): number {
+    return this.#http.id;
+  }
+
+  get queuedBytes(): number {
+    return this.#http.queuedBytes;
+  }
+
+  respond(fields: Metadata, end = false): void {
+    // an answer without messages carries its status in a frame too: a browser's script cannot read headers that CORS hides
+    this.#respond(end ? fields.slice(0, 4) : fields);
+    if (end) this.#end(fields.slice(2));
+  }
+
+  write(chunk: Uint8Array): boolean {
+    this.#assembler.push(chunk);
+    return this.#writable;
+  }
+
+  end(trailers: Metadata = []): void {
+    const cut = this.#assembler.cut && getMetadata(trailers, 'grpc-status') === '0';
+    this.#end(
+      cut
+        ? trailersOf(new StatusError(Code.INTERNAL, 'the backend ended the reply inside a message'))
+        : trailers,
+    );
+  }
+
+  reset(code: number): void {
+    this.#http.reset(code);
+  }
+
+  credit(bytes: number): void {
+    this.#http.credit(bytes);
+  }
+
+  /** The HTTP stream takes more again. */
+  drained(): void {
+    this.#writable = true;
+  }
+
+  #respond(fields: Metadata): void {
+    // what the backend named is told, so that a wrong codec is seen by the client and not by its parser
+    const named = rpcContentType(getMetadata(fields, 'content-type'))?.subtype;
+    const subtype = named === undefined || named === '' ? this.#head.subtype : named;
+    const out = [':status', '200', 'content-type', contentTypeOf(this.#head.replyProtocol, subtype)];
+    const custom: string[] = [];
+    for (let i = 2; i < fields.length; i += 2) {
+      const name = fields[i] as string;
+      if (name === 'content-type') continue;
+      out.push(name, fields[i + 1] as string);
+      custom.push(name);
+    }
+    for (const [name, value] of this.#cors(this.#head.origin)) {
+      out.push(
+        name,
+        name === 'access-control-expose-headers' && custom.length > 0
+          ? `${value}, ${custom.join(', ')}`
+          : value,
+      );
+    }
+    this.#http.respond(out);
+  }
+
+  #end(trailers: Metadata): void {
+    this.#send([trailerFrame(trailers[0] === 'content-type' ? trailers.slice(2) : trailers)]);
+    this.#http.end();
+  }
+
+  #send(parts: Uint8Array[]): void {
+    if (this.#text) this.#writable = this.#http.write(encodeBase64(parts)) && this.#writable;
+    else for (const part of parts) this.#writable = this.#http.write(part) && this.#writable;
+  }
+}
+
+/**
+ * Serves a gRPC-Web request on an HTTP stream.
+ * @param open begins the gRPC exchange on the stream that it is given
+ */
+export function serveWeb(
+  http: ServerStream,
+  head: RpcHead,
+  cors: CorsHeaders,
+  open: (stream: ServerStream) => StreamEvents,
+): StreamEvents {
+  const stream = new WebStream(http, head, cors);
+  const exchange = open(stream);
+  const decoder = head.protocol === 'grpc-web-text' ? new Base64Decoder() : undefined;
+  const events: StreamEvents = {
+    onData(chunk) {
+      if (decoder === undefined) {
+        exchange.onData(chunk);
+        return;
+      }
+      try {
+        const bytes = decoder.push(chunk);
+        // the window counts base64 characters, the exchange decoded bytes
+        http.credit(chunk.length - bytes.length);
+        if (bytes.length > 0) exchange.onData(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+      } catch (reason) {
+        refuse(reason);
+      }
+    },
+    onEnd() {
+      try {
+        decoder?.finish();
+        exchange.onEnd([]);
+      } catch (reason) {
+        refuse(reason);
+      }
+    },
+    onReset(code, notProcessed) {
+      exchange.onReset(code, notProcessed);
+    },
+    onDrain() {
+      stream.drained();
+      exchange.onDrain();
+    },
+  };
+  function refuse(reason: unknown): void {
+    exchange.onReset(cancel, false);
+    stream.respond([':status', '200', ...trailersOf(StatusError.from(reason))], true);
+    http.reset(noError);
+  }
+  return events;
+}
+
+/** RST_STREAM codes (RFC 9113 §7). */
+const cancel = 8;
+const noError = 0;

@@ -1,0 +1,127 @@
+/** The signatures of models, asked from the backends themselves and remembered for a while. */
+import {
+  Cancellation,
+  type Clock,
+  Code,
+  errorOf,
+  flowOf,
+  getMetadata,
+  type Handler,
+  type Metadata,
+  StatusError,
+  type Target,
+  wholeMessage,
+} from '../call/index.ts';
+import {
+  decodeGetModelMetadataResponse,
+  encodeGetModelMetadataRequest,
+  type ModelMetadata,
+} from '../codec/index.ts';
+import { methodOf } from './methods.ts';
+import { specOf } from './target.ts';
+import type { ModelView } from './view.ts';
+
+export interface CatalogOptions {
+  /** How long metadata is believed, in ms; a reload that the fleet sees ends it sooner. */
+  readonly ttlMs: number;
+  /** Models and versions that are remembered. */
+  readonly maxEntries: number;
+  /** Longest metadata message, in bytes: signatures of large graphs take megabytes. */
+  readonly maxBytes: number;
+}
+
+export interface CatalogDeps {
+  readonly handler: Handler;
+  readonly view: Pick<ModelView, 'defaultVersion' | 'incarnation'>;
+  readonly clock: Clock;
+  readonly options: CatalogOptions;
+}
+
+/** Whose call it is that needs the metadata. */
+export interface CatalogContext {
+  readonly cancellation: Cancellation;
+  readonly id: string;
+}
+
+/** Asking goes on without the call that began it, since others may wait too; for no longer than this, in ms. */
+const fetchTimeoutMs = 10_000;
+const fetchMetadata: Metadata = ['content-type', 'application/grpc', 'user-agent', 'tensorgate-catalog'];
+
+interface Entry {
+  readonly metadata: Promise<ModelMetadata>;
+  readonly incarnation: string;
+  readonly untilMs: number;
+}
+
+const method = methodOf('/tensorflow.serving.PredictionService/GetModelMetadata');
+
+export class Catalog {
+  readonly #deps: CatalogDeps;
+  /** By model, version and label; the oldest first. */
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(deps: CatalogDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * The metadata of the version that a target means right now. Askers at the same time share one call.
+   * @throws StatusError of the backend's (NOT_FOUND, ...), or the fleet's when nobody can answer; not remembered
+   */
+  async metadata(target: Target, context: CatalogContext): Promise<ModelMetadata> {
+    const { view, clock, options } = this.#deps;
+    const version =
+      target.version ?? (target.label === undefined ? view.defaultVersion(target.model) : undefined);
+    const incarnation = version === undefined ? '' : view.incarnation(target.model, version);
+    const key = `${target.model}\0${version ?? ''}\0${target.label ?? ''}`;
+    const known = this.#entries.get(key);
+    if (known !== undefined && known.incarnation === incarnation && known.untilMs > clock())
+      return untilCancelled(known.metadata, context);
+    // the version is pinned, so that what is remembered for it is about it
+    const asked: Target = version === undefined ? target : { model: target.model, version, signature: '' };
+    const metadata = this.#fetch(asked, context);
+    this.#entries.delete(key);
+    this.#entries.set(key, { metadata, incarnation, untilMs: clock() + options.ttlMs });
+    if (this.#entries.size > options.maxEntries) {
+      const [oldest] = this.#entries.keys();
+      this.#entries.delete(oldest as string);
+    }
+    metadata.catch(() => {
+      if (this.#entries.get(key)?.metadata === metadata) this.#entries.delete(key);
+    });
+    return untilCancelled(metadata, context);
+  }
+
+  async #fetch(target: Target, context: CatalogContext): Promise<ModelMetadata> {
+    const { handler, clock, options } = this.#deps;
+    const reply = await handler({
+      kind: 'unary',
+      method,
+      via: 'REST',
+      metadata: fetchMetadata,
+      target,
+      request: flowOf(encodeGetModelMetadataRequest(specOf(target))),
+      deadline: clock() + fetchTimeoutMs,
+      cancellation: new Cancellation(),
+      id: context.id,
+      peer: 'gateway',
+    });
+    const message = await wholeMessage(reply.body, options.maxBytes);
+    if (message === undefined) throw errorOf(reply.body.trailers, reply.from);
+    if (getMetadata(message.trailers, 'grpc-status') !== '0') throw errorOf(message.trailers, reply.from);
+    if (message.compressed)
+      throw new StatusError(
+        Code.INTERNAL,
+        `backend ${reply.from} compressed its metadata without being asked to`,
+      );
+    return decodeGetModelMetadataResponse(message.bytes);
+  }
+}
+
+/** A call that is cancelled waits no longer. */
+function untilCancelled<T>(promise: Promise<T>, { cancellation }: CatalogContext): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = cancellation.onCancel(reject);
+    promise.then(resolve, reject).finally(stop);
+  });
+}

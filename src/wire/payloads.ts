@@ -1,0 +1,26 @@
+/** Payloads of the small frames that a connection writes itself. */
+
+/** Of RST_STREAM (a code) and WINDOW_UPDATE (an increment). */
+export function uint32Payload(value: number): Uint8Array {
+  const payload = Buffer.allocUnsafe(4);
+  payload.writeUInt32BE(value);
+  return payload;
+}
+
+export function settingsPayload(entries: readonly (readonly [id: number, value: number])[]): Uint8Array {
+  const payload = Buffer.allocUnsafe(entries.length * 6);
+  entries.forEach(([id, value], i) => {
+    payload.writeUInt16BE(id, i * 6);
+    payload.writeUInt32BE(value, i * 6 + 2);
+  });
+  return payload;
+}
+
+/** @param text for a person who looks at the wire */
+export function goawayPayload(lastId: number, code: number, text: string): Uint8Array {
+  const payload = Buffer.alloc(8 + text.length);
+  payload.writeUInt32BE(lastId);
+  payload.writeUInt32BE(code, 4);
+  payload.write(text, 8, 'latin1');
+  return payload;
+}

@@ -1,0 +1,134 @@
+/** The sending half of a connection: header blocks, DATA within both windows, streams in turn. */
+import { Flag, FrameType, defaultFrameBytes, defaultWindowBytes } from './constants.ts';
+import type { Headers } from './hpack-decoder.ts';
+import { HpackEncoder } from './hpack-encoder.ts';
+import type { Http2Limits } from './limits.ts';
+import type { Output } from './output.ts';
+import type { Http2Stream } from './stream.ts';
+
+export class Sender {
+  readonly encoder = new HpackEncoder();
+  readonly #output: Output;
+  readonly #limits: Http2Limits;
+  readonly #onLocalEnd: (stream: Http2Stream) => void;
+  /** Streams that have something to send and may not, or wait for their turn. */
+  readonly #pending = new Set<Http2Stream>();
+  /** What the peer may still be sent on the connection as a whole, in bytes. */
+  window = defaultWindowBytes;
+  /** The largest frame payload that the peer takes. */
+  frameBytes = defaultFrameBytes;
+
+  /** @param onLocalEnd END_STREAM has been sent */
+  constructor(output: Output, limits: Http2Limits, onLocalEnd: (stream: Http2Stream) => void) {
+    this.#output = output;
+    this.#limits = limits;
+    this.#onLocalEnd = onLocalEnd;
+  }
+
+  waits(stream: Http2Stream): boolean {
+    return this.#pending.has(stream);
+  }
+
+  forget(stream: Http2Stream): void {
+    this.#pending.delete(stream);
+  }
+
+  clear(): void {
+    this.#pending.clear();
+  }
+
+  headers(stream: Http2Stream, headers: Headers, extra: Headers | undefined, end: boolean): void {
+    const block = this.encoder.encode(headers, extra);
+    const flags = end ? Flag.END_STREAM : 0;
+    if (block.length <= this.frameBytes) {
+      this.#output.frame(FrameType.HEADERS, flags | Flag.END_HEADERS, stream.id, block);
+    } else {
+      // a large payload is sent by reference, and the encoder's buffer is used again
+      const copy = Buffer.from(block);
+      for (let at = 0; at < copy.length; at += this.frameBytes) {
+        const last = at + this.frameBytes >= copy.length;
+        const type = at === 0 ? FrameType.HEADERS : FrameType.CONTINUATION;
+        const part = copy.subarray(at, at + this.frameBytes);
+        this.#output.frame(type, (at === 0 ? flags : 0) | (last ? Flag.END_HEADERS : 0), stream.id, part);
+      }
+    }
+    if (end) this.#localEnd(stream);
+  }
+
+  data(stream: Http2Stream, chunk: Uint8Array): boolean {
+    if (chunk.length > 0) {
+      stream.queue.push(chunk);
+      stream.queuedBytes += chunk.length;
+      if (this.#pending.has(stream)) {
+        // waits its turn
+      } else if (!this.#send(stream, Number.POSITIVE_INFINITY)) this.#pending.add(stream);
+    }
+    if (stream.queuedBytes < this.#limits.highWaterBytes) return true;
+    stream.needsDrain = true;
+    return false;
+  }
+
+  end(stream: Http2Stream): void {
+    if (!this.#pending.has(stream)) this.#send(stream, 0);
+  }
+
+  /** Sends what the windows allow, `maxFrames` at most. True when nothing is left to send. */
+  #send(stream: Http2Stream, maxFrames: number): boolean {
+    let frames = maxFrames;
+    while (stream.queuedBytes > 0 && frames-- > 0) {
+      if (this.#output.blocked) return false;
+      const chunk = stream.queue[0] as Uint8Array;
+      const size = Math.min(chunk.length, stream.sendWindow, this.window, this.frameBytes);
+      if (size <= 0) return false;
+      const whole = size === chunk.length;
+      if (whole) stream.queue.shift();
+      else stream.queue[0] = chunk.subarray(size);
+      stream.queuedBytes -= size;
+      stream.sendWindow -= size;
+      this.window -= size;
+      const last = stream.queuedBytes === 0 && stream.ending?.length === 0;
+      this.#output.frame(
+        FrameType.DATA,
+        last ? Flag.END_STREAM : 0,
+        stream.id,
+        whole ? chunk : chunk.subarray(0, size),
+      );
+      if (last) {
+        this.#localEnd(stream);
+        return true;
+      }
+    }
+    if (stream.queuedBytes > 0) return false;
+    if (stream.ending !== undefined && !stream.localClosed) {
+      if (stream.ending.length > 0) this.headers(stream, stream.ending, undefined, true);
+      else {
+        this.#output.frame(FrameType.DATA, Flag.END_STREAM, stream.id, undefined);
+        this.#localEnd(stream);
+      }
+    }
+    return true;
+  }
+
+  /** One frame of each waiting stream in turn, for as long as anything can go. */
+  pump(): void {
+    let progress = this.#pending.size > 0;
+    while (progress) {
+      progress = false;
+      for (const stream of this.#pending) {
+        if (this.#output.blocked || this.window <= 0) return;
+        const before = stream.queuedBytes;
+        if (this.#send(stream, 1)) this.#pending.delete(stream);
+        progress ||= stream.queuedBytes < before && stream.queuedBytes > 0;
+        if (stream.needsDrain && stream.queuedBytes <= this.#limits.highWaterBytes / 4) {
+          stream.needsDrain = false;
+          if (!stream.muted) stream.events?.onDrain();
+        }
+      }
+    }
+  }
+
+  #localEnd(stream: Http2Stream): void {
+    stream.localClosed = true;
+    this.#onLocalEnd(stream);
+  }
+}
