@@ -85,7 +85,7 @@ function openRequest(server: Server, fields: Headers, peer: string): ClientReque
   }
   // node adds no host of its own to a list of headers
   if (!fields.includes(':authority') && !fields.includes('host')) headers.push('host', 'localhost');
-  return httpRequest({ createConnection: () => client, agent: false, method, path, headers } as never);
+  return httpRequest({ createConnection: () => client, method, path, headers } as never);
 }
 
 function headOf(response: IncomingMessage): string[] {

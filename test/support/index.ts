@@ -10,6 +10,7 @@ export {
   stubHandler,
   unaryCall,
 } from './calls.ts';
+export { startTestGateway, type TestGateway } from './gateway.ts';
 export { recordingObserver, type RecordingObserver } from './observer.ts';
 export {
   freePort,

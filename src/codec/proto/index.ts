@@ -31,7 +31,9 @@ export {
   type FoundSpec,
   type ModelSpec,
   readModelSpec,
+  readTaskSpec,
   replaceModelSpec,
+  replaceTaskSpecs,
 } from './model-spec.ts';
 export {
   decodeGetModelStatusRequest,

@@ -18,6 +18,8 @@ export interface FoundSpec {
 }
 
 const modelSpecField = 1;
+/** MultiInferenceRequest.tasks, whose own field 1 is a model_spec. */
+const tasksField = 1;
 
 function readVersion(reader: Reader): bigint {
   let version = 0n;
@@ -135,4 +137,33 @@ export function replaceModelSpec(message: Uint8Array, spec: ModelSpec): Uint8Arr
   }
   if (from < message.length) parts.push(message.subarray(from));
   return parts;
+}
+
+/** The spec of the first task of a whole MultiInferenceRequest, which serves for all of them; null without tasks. */
+export function readTaskSpec(message: Uint8Array): ModelSpec | null {
+  const reader = new Reader(message);
+  while (reader.next()) {
+    if (reader.is(tasksField, wire.bytes)) return readModelSpec(reader.slice(), true)?.spec ?? null;
+    reader.skip();
+  }
+  return null;
+}
+
+/** The same MultiInferenceRequest with another model and version in every task; each keeps its signature. */
+export function replaceTaskSpecs(message: Uint8Array, spec: ModelSpec): Uint8Array[] {
+  const writer = new Writer();
+  const reader = new Reader(message);
+  for (let at = 0; reader.next(); at = reader.at) {
+    if (!reader.is(tasksField, wire.bytes)) {
+      reader.skip();
+      writer.raw(message.subarray(at, reader.at));
+      continue;
+    }
+    const task = reader.slice();
+    const signature = readModelSpec(task, true)?.spec.signature ?? '';
+    const parts = replaceModelSpec(task, { ...spec, signature });
+    writer.tag(tasksField, wire.bytes).varint(parts.reduce((sum, part) => sum + part.length, 0));
+    for (const part of parts) writer.raw(part);
+  }
+  return writer.chunks();
 }

@@ -2,7 +2,14 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { Code, messagePrefix, type Method, prefixBytes, StatusError } from '../../call/index.ts';
-import { encodeModelSpec, type ModelSpec, readModelSpec, replaceModelSpec } from '../../codec/index.ts';
+import {
+  encodeModelSpec,
+  type ModelSpec,
+  readModelSpec,
+  readTaskSpec,
+  replaceModelSpec,
+  replaceTaskSpecs,
+} from '../../codec/index.ts';
 
 /** A fully known beginning: who is asked, and the chunks to send on in place of those that came. */
 export interface Opened {
@@ -37,6 +44,11 @@ function withSpec(first: Uint8Array, start: number, end: number, spec: ModelSpec
   ].filter((part) => part.length > 0);
 }
 
+/** A message as an uncompressed gRPC one. */
+function framed(message: readonly Uint8Array[]): Uint8Array[] {
+  return [messagePrefix(message.reduce((sum, part) => sum + part.length, 0)), ...message];
+}
+
 const missingSpec = new StatusError(Code.INVALID_ARGUMENT, 'Missing ModelSpec');
 
 export class Opening {
@@ -44,6 +56,8 @@ export class Opening {
   readonly #rewrite: RewriteSpec;
   readonly #encoding: string;
   readonly #maxMessageBytes: number;
+  /** The spec is in the tasks of the message and not in the message itself. */
+  readonly #inTasks: boolean;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   /** Bytes that must be there before another look is worth its while: doubles, so that a drip costs linear time. */
@@ -51,6 +65,7 @@ export class Opening {
 
   constructor(method: Method, encoding: string, maxMessageBytes: number, rewrite: RewriteSpec) {
     this.#method = method;
+    this.#inTasks = method.name === 'MultiInference';
     this.#encoding = encoding;
     this.#maxMessageBytes = maxMessageBytes;
     this.#rewrite = rewrite;
@@ -85,6 +100,8 @@ export class Opening {
       );
     }
     if (all[0] !== 0) return whole ? this.#inflated(all) : undefined;
+    if (this.#inTasks)
+      return whole ? this.#tasks(all.subarray(prefixBytes, prefixBytes + length), [all]) : undefined;
     const found = readModelSpec(all.subarray(prefixBytes, prefixBytes + length), whole);
     if (found === undefined) {
       this.#next = Math.min(prefixBytes + length, this.#bytes * 2);
@@ -128,12 +145,21 @@ export class Opening {
           )
         : new StatusError(Code.INTERNAL, `the message is no valid ${this.#encoding} data`, { cause });
     });
+    if (this.#inTasks) return this.#tasks(message, [all]);
     const found = readModelSpec(message, true);
     if (found === null || found === undefined) throw missingSpec;
     const replaced = this.#rewrite(found.spec);
     if (replaced === undefined) return { spec: found.spec, chunks: [all] };
-    const rewritten = replaceModelSpec(message, replaced);
-    const length = rewritten.reduce((sum, part) => sum + part.length, 0);
-    return { spec: replaced, chunks: [messagePrefix(length), ...rewritten] };
+    return { spec: replaced, chunks: framed(replaceModelSpec(message, replaced)) };
+  }
+
+  /** MultiInference names its model in each task. @param asItCame what to send when nothing needs to change */
+  #tasks(message: Uint8Array, asItCame: readonly Uint8Array[]): Opened {
+    const spec = readTaskSpec(message);
+    // the model servers' own word for it
+    if (spec === null) throw new StatusError(Code.INVALID_ARGUMENT, 'ModelSpec has no name specified.');
+    const replaced = this.#rewrite(spec);
+    if (replaced === undefined) return { spec, chunks: asItCame };
+    return { spec: replaced, chunks: framed(replaceTaskSpecs(message, replaced)) };
   }
 }

@@ -56,9 +56,9 @@ func request(model string, tensor []byte) []byte {
 func numeric() []byte {
 	var content []byte
 	for i := 1; i <= 10; i++ {
-		content = binary.LittleEndian.AppendUint32(content, math.Float32bits(float32(i)))
+		content = binary.LittleEndian.AppendUint64(content, math.Float64bits(float64(i)))
 	}
-	tensor := varint(nil, 1, 1)
+	tensor := varint(nil, 1, 2)
 	tensor = field(tensor, 2, shape(1, 10))
 	return field(tensor, 4, content)
 }
@@ -135,9 +135,15 @@ func run() error {
 	if err != nil {
 		return fmt.Errorf("tensor_content: %w", err)
 	}
-	values := []float32{}
-	for i := 0; i+4 <= len(content); i += 4 {
-		values = append(values, math.Float32frombits(binary.LittleEndian.Uint32(content[i:])))
+	values := []float64{}
+	if os.Args[3] == "numeric" {
+		for i := 0; i+8 <= len(content); i += 8 {
+			values = append(values, math.Float64frombits(binary.LittleEndian.Uint64(content[i:])))
+		}
+	} else {
+		for i := 0; i+4 <= len(content); i += 4 {
+			values = append(values, float64(math.Float32frombits(binary.LittleEndian.Uint32(content[i:]))))
+		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{"output": string(name), "values": values})
 }

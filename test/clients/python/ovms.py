@@ -31,6 +31,7 @@ def main():
     parser.add_argument("url")
     parser.add_argument("model")
     parser.add_argument("operations", nargs="+")
+    parser.add_argument("--input", default="input_name")
     parser.add_argument("--image")
     parser.add_argument("--cert")
     parser.add_argument("--client-cert")
@@ -47,7 +48,7 @@ def main():
         client = make(args.url)
 
     def predict(data, **more):
-        return client.predict(inputs={"input_name": data}, model_name=args.model, **more)
+        return client.predict(inputs={args.input: data}, model_name=args.model, **more)
 
     def image():
         with open(args.image, "rb") as file:

@@ -1,0 +1,48 @@
+/** A whole gateway in this process, on free ports, from the configuration that an operator would write. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { loadSnapshot } from '../../src/config/index.ts';
+import { type Gateway, startGateway } from '../../src/gateway.ts';
+import { gatewayOptions } from '../../src/options.ts';
+import { freePort } from './process.ts';
+
+export interface TestGateway {
+  readonly gateway: Gateway;
+  /** "127.0.0.1:PORT" of each door. */
+  readonly rest: string;
+  readonly grpc: string;
+  readonly admin: string;
+  stop(): Promise<void>;
+}
+
+/** @param config as in a YAML file; what it leaves out has its default */
+export async function startTestGateway(
+  backends: readonly string[],
+  config: Record<string, unknown> = {},
+): Promise<TestGateway> {
+  const folder = mkdtempSync(join(tmpdir(), 'tensorgate-test-'));
+  const path = join(folder, 'gateway.yaml');
+  writeFileSync(
+    path,
+    stringify({ telemetry: { logLevel: 'silent' }, shutdown: { graceMs: 0, drainMs: 2000 }, ...config }),
+  );
+  const flags = { backends, host: '127.0.0.1', restPort: 0, grpcPort: 0, adminPort: await freePort() };
+  const load = () => gatewayOptions(loadSnapshot(path, flags, process.env), '0.0.0');
+  const gateway: Gateway = await startGateway(load(), {
+    version: '0.0.0',
+    reload: () => gateway.reload(load()),
+  });
+  const { rest, grpc, admin } = gateway.addresses;
+  return {
+    gateway,
+    rest: `127.0.0.1:${rest.port}`,
+    grpc: `127.0.0.1:${grpc.port}`,
+    admin: `127.0.0.1:${admin?.port ?? 0}`,
+    async stop() {
+      await gateway.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
