@@ -1,0 +1,25 @@
+# The gateway in a small image: compiled in one stage, run in another without compiler, tests or npm.
+FROM node:24.21.0-bookworm-slim AS build
+WORKDIR /build
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts ./scripts
+COPY src ./src
+RUN node_modules/.bin/tsc -p tsconfig.build.json && bash scripts/copy-assets.sh && npm prune --omit=dev
+
+FROM node:24.21.0-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=build --chown=root:root /build/package.json ./package.json
+COPY --from=build --chown=root:root /build/node_modules ./node_modules
+COPY --from=build --chown=root:root /build/dist ./dist
+COPY --chown=root:root LICENSE ./
+# an unprivileged user that the base image brings; it owns nothing here
+USER 1000:1000
+EXPOSE 8000 9000 8001
+HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8001/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+# node as process 1 gets SIGTERM itself: it drains and exits
+ENTRYPOINT ["node", "--enable-source-maps", "dist/main.js"]
+CMD ["serve", "--config", "/etc/tensorgate/tensorgate.yaml"]

@@ -1,0 +1,134 @@
+/** The command as a person runs it: help, exit codes, one-line errors, a serve that stops in order. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { freePort, run, startProcess } from '../support/index.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const cli = (...args: string[]): ReturnType<typeof run> => run(process.execPath, [main, ...args]);
+
+describe('the command line', () => {
+  for (const command of [[], ['serve'], ['demo'], ['check'], ['models']]) {
+    it(`tensorgate ${[...command, '--help'].join(' ')} prints its help`, async () => {
+      const { code, stdout, stderr } = await cli(...command, '--help');
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^tensorgate/);
+    });
+  }
+
+  for (const [args, code, text] of [
+    [['nope'], 64, /^tensorgate: there is no command "nope"/],
+    [['serve', '--nope'], 64, /^tensorgate: Unknown option '--nope'/],
+    [['serve', '--rest-port', 'x'], 64, /^tensorgate: --rest-port takes a port/],
+    [['serve'], 78, /^tensorgate: fleets: there is no backend/],
+    [['serve', '--backend', 'nope'], 78, /^tensorgate: fleets\.default\.backends\[0\]/],
+    [['check'], 64, /^tensorgate: check takes one file/],
+    [['check', '/nowhere.yaml'], 78, /cannot read \/nowhere\.yaml/],
+    [['models', '--admin', 'http://127.0.0.1:1'], 69, /^tensorgate: no gateway answers/],
+  ] as const) {
+    it(`tensorgate ${args.join(' ')} ends with ${code} and one line`, async () => {
+      const result = await cli(...args);
+      assert.equal(result.code, code, result.stderr);
+      assert.match(result.stderr, text);
+      assert.equal(result.stderr.trim().split('\n').length, 1, result.stderr);
+    });
+  }
+
+  it('check names the file, the path and the mistake of each line', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'tensorgate-cli-')), 'gateway.yaml');
+    writeFileSync(file, 'doors: { restPort: -1 }\nnope: 1\n');
+    const { code, stderr } = await cli('check', file);
+    assert.equal(code, 78);
+    assert.deepEqual(
+      stderr
+        .trim()
+        .split('\n')
+        .map((line) => line.slice(file.length))
+        .sort(),
+      [
+        ': doors.restPort: must be >= 0',
+        ': nope: unknown key (known: doors, fleets, defaultFleet, models, deadlines, retry, cache, rest, grpc, cors, http2, telemetry, shutdown, workers)',
+      ],
+    );
+  });
+
+  it('serve prints its doors, lists its fleet, and SIGTERM ends it with 0', async () => {
+    const [rest, grpc, admin] = [await freePort(), await freePort(), await freePort()].map(String) as [
+      string,
+      string,
+      string,
+    ];
+    const file = join(mkdtempSync(join(tmpdir(), 'tensorgate-cli-')), 'gateway.yaml');
+    writeFileSync(file, 'shutdown: { graceMs: 0, drainMs: 1000 }\n');
+    const gateway = await startProcess(
+      process.execPath,
+      [
+        main,
+        'serve',
+        '--config',
+        file,
+        '--backend',
+        'tfs://127.0.0.1:1',
+        '--host',
+        '127.0.0.1',
+        '--rest-port',
+        rest,
+        '--grpc-port',
+        grpc,
+        '--admin-port',
+        admin,
+      ],
+      { ready: /admin +http/ },
+    );
+    assert.match(gateway.output(), new RegExp(`REST and gRPC-Web +http://127\\.0\\.0\\.1:${rest}`));
+    const listed = await cli('models', '--admin', `http://127.0.0.1:${admin}`);
+    assert.match(listed.stdout, /127\.0\.0\.1:1 +down/);
+    const again = await cli(
+      'serve',
+      '--backend',
+      'tfs://127.0.0.1:1',
+      '--host',
+      '127.0.0.1',
+      '--rest-port',
+      rest,
+    );
+    assert.equal(again.code, 69, again.stderr);
+    assert.match(again.stderr, /EADDRINUSE/);
+    assert.equal(await gateway.stop(), 0);
+  });
+
+  it('two workers share the ports', async () => {
+    const [rest, grpc, admin] = [await freePort(), await freePort(), await freePort()].map(String) as [
+      string,
+      string,
+      string,
+    ];
+    const gateway = await startProcess(
+      process.execPath,
+      [
+        main,
+        'serve',
+        '--workers',
+        '2',
+        '--backend',
+        'tfs://127.0.0.1:1',
+        '--host',
+        '127.0.0.1',
+        '--rest-port',
+        rest,
+        '--grpc-port',
+        grpc,
+        '--admin-port',
+        admin,
+      ],
+      { ready: /admin +http/ },
+    );
+    assert.equal((await fetch(`http://127.0.0.1:${rest}/v1/models/m`)).status, 503);
+    gateway.signal('SIGTERM');
+    gateway.signal('SIGTERM');
+    assert.equal(await gateway.exited, 0);
+  });
+});

@@ -1,0 +1,161 @@
+/** Configurations: every mistake at once with its path, flags before the file, defaults for the rest. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { ConfigError, loadSnapshot, parseBackendUrl } from '../../src/config/index.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'tensorgate-config-'));
+let files = 0;
+function file(text: string): string {
+  const path = join(folder, `${++files}.yaml`);
+  writeFileSync(path, text);
+  return path;
+}
+
+function problems(text: string, env: Record<string, string> = {}): string[] {
+  try {
+    loadSnapshot(file(text), {}, env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems.map(({ path, message }) => `${path}: ${message}`);
+  }
+  return [];
+}
+const fine = 'fleets: { default: { backends: ["tfs://a:8500"] } }\n';
+
+describe('a configuration', () => {
+  it('says every mistake at once, with its path', () => {
+    const found = problems(
+      'doors: { restPort: 70000, grcpPort: 1 }\nfleets: { default: { backends: [] } }\nworkers: 0\n',
+    );
+    assert.ok(
+      found.some((line) => line.startsWith('doors.restPort: must be <= 65535')),
+      found.join('\n'),
+    );
+    assert.ok(
+      found.some((line) => line === 'doors.grcpPort: unknown key (did you mean grpcPort?)'),
+      found.join('\n'),
+    );
+    assert.ok(
+      found.some((line) => line.startsWith('fleets.default.backends: ')),
+      found.join('\n'),
+    );
+    assert.ok(
+      found.some((line) => line.startsWith('workers: ')),
+      found.join('\n'),
+    );
+  });
+
+  for (const [name, text, expected] of [
+    [
+      'ports that are the same',
+      `${fine}doors: { restPort: 9000 }`,
+      'doors: restPort, grpcPort and adminPort must differ',
+    ],
+    [
+      'a fleet that is not there',
+      `${fine}models: { m: { fleet: other } }`,
+      'models.m.fleet: there is no fleet named other',
+    ],
+    ['a cache without Redis', `${fine}models: { m: { cache: {} } }`, 'models.m.cache: needs cache.redisUrl'],
+    [
+      'a backend that is no URL',
+      'fleets: { default: { backends: ["localhost"] } }',
+      /^fleets\.default\.backends\[0\]: "localhost" is no backend URL/,
+    ],
+    [
+      'a backend twice',
+      'fleets: { default: { backends: ["tfs://a:1", "tfs://a:1"] } }',
+      'fleets.default.backends[1]: tfs://a:1 is there twice',
+    ],
+    [
+      'a key file that is not there',
+      `${fine}doors: { tls: { cert: /nowhere/c, key: /nowhere/k } }`,
+      'doors.tls.cert: cannot read /nowhere/c: ENOENT',
+    ],
+    [
+      'a default beyond the maximum',
+      `${fine}deadlines: { defaultMs: 5, maxMs: 4 }`,
+      'deadlines.defaultMs: is longer than deadlines.maxMs',
+    ],
+    [
+      'no backend at all',
+      'models: {}',
+      'fleets: there is no backend: name one with --backend, or fleets in a configuration',
+    ],
+    [
+      'a variable that is not set',
+      'fleets: { default: { backends: ["tfs://${HOST}:1"] } }',
+      'fleets.default.backends[0]: the environment has no variable HOST',
+    ],
+    ['broken YAML', 'doors: [', /is no YAML \(line 1\)/],
+    ['a list', '- a', /holds no configuration/],
+  ] as const) {
+    it(`refuses ${name}`, () => {
+      const found = problems(text);
+      assert.ok(
+        found.some((line) =>
+          typeof expected === 'string'
+            ? line === expected
+            : expected.test(line) || expected.test(line.slice(2)),
+        ),
+        found.join('\n'),
+      );
+    });
+  }
+
+  it('takes variables from the environment, and defaults for those that are not there', () => {
+    const text = 'fleets: { default: { backends: ["tfs://${HOST}:${PORT:-8500}"] } }';
+    assert.deepEqual(loadSnapshot(file(text), {}, { HOST: 'h' }).config.fleets.default?.backends, [
+      'tfs://h:8500',
+    ]);
+  });
+
+  it('lets flags come first, and fills in what nobody says', () => {
+    const { config } = loadSnapshot(
+      file(`${fine}doors: { restPort: 1, grpcPort: 2 }`),
+      { restPort: 3, backends: ['grpc://b:1'] },
+      {},
+    );
+    assert.equal(config.doors.restPort, 3);
+    assert.equal(config.doors.grpcPort, 2);
+    assert.equal(config.doors.adminPort, 8001);
+    assert.deepEqual(config.fleets.default?.backends, ['grpc://b:1']);
+    assert.equal(config.cache.timeoutMs, 20);
+  });
+
+  it('is frozen to its depths', () => {
+    const { config } = loadSnapshot(file(fine), {}, {});
+    assert.ok(Object.isFrozen(config) && Object.isFrozen(config.fleets.default?.health));
+  });
+});
+
+describe('backend URLs', () => {
+  for (const [url, host, port, tls] of [
+    ['grpc://a:1', 'a', 1, false],
+    ['grpcs://a:1', 'a', 1, true],
+    ['tfs://a.b:8500', 'a.b', 8500, false],
+    ['tfss://a:1/', 'a', 1, true],
+    ['tfs://[::1]:8500', '::1', 8500, false],
+  ] as const) {
+    it(`reads ${url}`, () => {
+      assert.deepEqual(parseBackendUrl(url), { host, port, tls });
+    });
+  }
+  for (const url of [
+    'http://a:1',
+    'tfs://a',
+    'tfs://a:0',
+    'tfs://a:99999',
+    'tfs://u@a:1',
+    'kserve://a:1',
+    'a:1',
+    '',
+  ]) {
+    it(`refuses "${url}" in words`, () => {
+      assert.equal(typeof parseBackendUrl(url), 'string');
+    });
+  }
+});

@@ -1,0 +1,137 @@
+/** What can be said of the deployment files without a container engine. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { parse, parseAllDocuments } from 'yaml';
+import { loadSnapshot } from '../../src/config/index.ts';
+
+const path = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+const read = (name: string): string => readFileSync(path(name), 'utf8');
+
+interface Service {
+  readonly image?: string;
+  readonly build?: { readonly context: string };
+  readonly depends_on?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly healthcheck?: { readonly test: readonly string[] };
+}
+
+describe('the Dockerfile', () => {
+  const lines = read('Dockerfile')
+    .replaceAll('\\\n', ' ')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  const of = (instruction: string): string[] => lines.filter((line) => line.startsWith(`${instruction} `));
+
+  it('knows only instructions that exist', () => {
+    const known = new Set([
+      'FROM',
+      'WORKDIR',
+      'COPY',
+      'RUN',
+      'ENV',
+      'USER',
+      'EXPOSE',
+      'HEALTHCHECK',
+      'ENTRYPOINT',
+      'CMD',
+    ]);
+    for (const line of lines) assert.ok(known.has(line.split(' ', 1)[0] ?? ''), line);
+  });
+
+  it('has two stages of the same pinned Node, the one that package.json pins', () => {
+    const pinned = (JSON.parse(read('package.json')) as { devDependencies: { node: string } }).devDependencies
+      .node;
+    const images = of('FROM').map((line) => line.split(' ')[1]);
+    assert.deepEqual(images, [`node:${pinned}-bookworm-slim`, `node:${pinned}-bookworm-slim`]);
+  });
+
+  it('ends as a user without rights, with a health check and an exec-form entry point', () => {
+    assert.deepEqual(of('USER'), ['USER 1000:1000']);
+    assert.match(of('HEALTHCHECK')[0] ?? '', /\/healthz/);
+    for (const line of [...of('ENTRYPOINT'), ...of('CMD')])
+      assert.doesNotThrow(() => JSON.parse(line.slice(line.indexOf('['))) as unknown);
+  });
+
+  it('copies only what .dockerignore lets through', () => {
+    const allowed = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line.startsWith('!'))
+      .map((line) => line.slice(1));
+    const copied = of('COPY')
+      .filter((line) => !line.includes('--from'))
+      .flatMap((line) => line.split(' ').slice(1, -1))
+      .filter((word) => !word.startsWith('--'));
+    for (const file of copied)
+      assert.ok(
+        allowed.some((entry) => entry === file || entry.startsWith(`${file}/`)),
+        file,
+      );
+  });
+});
+
+describe('compose.yaml', () => {
+  const { services } = parse(read('deploy/compose.yaml'), { merge: true }) as {
+    services: Record<string, Service>;
+  };
+
+  it('has what it names: gateway, two model servers, Redis and Prometheus', () => {
+    assert.deepEqual(Object.keys(services).sort(), [
+      'gateway',
+      'prometheus',
+      'redis',
+      'serving-1',
+      'serving-2',
+    ]);
+    for (const [name, service] of Object.entries(services)) {
+      assert.ok(service.image !== undefined, name);
+      assert.doesNotMatch(service.image, /:latest$|^[^:]+$/, `${name} must pin its image`);
+      for (const needed of service.depends_on ?? []) assert.ok(needed in services, needed);
+    }
+  });
+
+  it('mounts files that exist', () => {
+    for (const { volumes } of Object.values(services)) {
+      for (const volume of volumes ?? []) {
+        if (volume.startsWith('./'))
+          assert.doesNotThrow(() => read(`deploy/${volume.split(':', 1)[0] ?? ''}`));
+      }
+    }
+  });
+
+  it('publishes the doors of the configuration, whose backends are its services', () => {
+    const { config } = loadSnapshot(path('deploy/tensorgate.yaml'), {}, {});
+    const published = (services.gateway?.ports ?? []).map((entry) => Number(entry.split(':').at(-1)));
+    assert.deepEqual(published, [config.doors.restPort, config.doors.grpcPort, config.doors.adminPort]);
+    for (const url of config.fleets.default?.backends ?? [])
+      assert.ok(new URL(url.replace('tfs:', 'http:')).hostname in services, url);
+    assert.equal(config.cache.redisUrl, 'redis://redis:6379/0');
+  });
+
+  it('is scraped where it answers', () => {
+    const prometheus = parse(read('deploy/prometheus.yml')) as {
+      scrape_configs: { static_configs: { targets: string[] }[] }[];
+    };
+    const targets = prometheus.scrape_configs.flatMap((job) =>
+      job.static_configs.flatMap((group) => group.targets),
+    );
+    assert.deepEqual(targets, ['gateway:8001']);
+  });
+});
+
+describe('kubernetes.yaml', () => {
+  it('gives a stop more time than the drain takes, and a configuration that is valid', () => {
+    const documents = parseAllDocuments(read('deploy/kubernetes.yaml')).map(
+      (document) => document.toJS() as { kind: string },
+    );
+    const kinds = documents.map(({ kind }) => kind);
+    assert.deepEqual(kinds, ['ConfigMap', 'Deployment', 'Service']);
+    const text = JSON.stringify(documents[1]);
+    const grace = Number(/"terminationGracePeriodSeconds":(\d+)/.exec(text)?.[1]);
+    const { shutdown } = loadSnapshot(path('deploy/tensorgate.yaml'), {}, {}).config;
+    assert.ok(grace * 1000 > shutdown.graceMs + shutdown.drainMs);
+    assert.match(text, /\/readyz/);
+  });
+});
