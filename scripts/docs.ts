@@ -53,7 +53,7 @@ function sections(schema: Schema, path: string, depth: number): string[] {
 
 const markdown = `# Configuration
 
-Made from the schema in \`src/config/schema.ts\` by \`scripts/docs.ts\`; do not edit. \`tensorgate serve --config FILE\` reads YAML with these
+Made from the schema in \`src/config/schema/\` by \`scripts/docs.ts\`; do not edit. \`tensorgate serve --config FILE\` reads YAML with these
 keys, \`tensorgate check FILE\` prints every mistake. \`\${NAME}\` and \`\${NAME:-default}\` in a string come from the environment. Flags of the
 command line come before the file. [tensorgate.schema.json](tensorgate.schema.json) is the same for editors.
 

@@ -1,5 +1,5 @@
 /** Several fleets as one: which fleet a model belongs to, and one view of all models. */
-import type { RouteOptions } from './gateway.ts';
+import type { RouteOptions } from './gateway-options.ts';
 import type { Fleet } from './fleet/index.ts';
 import type { ModelView } from './models/index.ts';
 

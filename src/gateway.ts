@@ -1,109 +1,22 @@
 /** The whole journey of a call on one page; the only file that knows every room. */
-import type { AddressInfo } from 'node:net';
+import type { Call, Clock, Filter, Handler } from './call/index.ts';
 import {
-  type Call,
-  type Clock,
-  Code,
-  type Filter,
-  type Handler,
-  monotonic,
-  StatusError,
-} from './call/index.ts';
-import {
-  type CacheOptions,
+  admitFilter,
   cacheFilter,
   deadlineFilter,
   observeFilter,
   RedisStore,
-  type RedisStoreOptions,
   retryFilter,
-  type RetryOptions,
 } from './filters/index.ts';
-import { Fleet, type FleetOptions } from './fleet/index.ts';
-import {
-  adminRefusal,
-  type CorsOptions,
-  createAdminDoor,
-  createCors,
-  createRestDoor,
-  createRpcDoor,
-  listen,
-  type Listener,
-  type ListenOptions,
-  localServices,
-  type RestOptions,
-  type RpcOptions,
-} from './front/index.ts';
-import { Catalog, type CatalogOptions, methods, specOf, targetOf } from './models/index.ts';
-import { createTelemetry, type Telemetry, type TelemetryOptions } from './telemetry/index.ts';
+import { Fleet } from './fleet/index.ts';
+import { createCors, createRestDoor, createRpcDoor, localServices } from './front/index.ts';
 import { fleetOf, viewOf } from './fleets.ts';
-
-export interface GatewayOptions {
-  readonly doors: {
-    readonly rest: ListenOptions;
-    readonly grpc: ListenOptions;
-    /** Absent: no admin door. */
-    readonly admin?: ListenOptions | undefined;
-  };
-  /** Connections may be closed, answers in flight may not: how a stop goes, in ms. */
-  readonly shutdown: { readonly graceMs: number; readonly drainMs: number };
-  readonly telemetry: TelemetryOptions;
-  /** What the admin door shows as the configuration in force. */
-  readonly shown: object;
-  readonly routes: RouteOptions;
-}
-
-/** The part that a reload replaces. */
-export interface RouteOptions {
-  readonly fleets: readonly FleetOptions[];
-  /** The fleet of calls whose model is not named in `models`. */
-  readonly defaultFleet: string;
-  readonly models: ReadonlyMap<string, ModelRoute>;
-  readonly rpc: RpcOptions;
-  readonly rest: RestOptions;
-  readonly cors: CorsOptions;
-  readonly catalog: CatalogOptions;
-  readonly retry: RetryOptions;
-  /** Absent: no cache. */
-  readonly cache?: { readonly store: RedisStoreOptions; readonly filter: CacheOptions } | undefined;
-  /** gRPC services that the gateway does not know go to the default fleet as they are. */
-  readonly passthrough: boolean;
-  /** Methods that change a model server are passed on. */
-  readonly allowAdmin: boolean;
-  readonly health: boolean;
-  readonly reflection: boolean;
-}
-
-export interface ModelRoute {
-  readonly fleet: string;
-  /** Labels that the gateway resolves itself, for servers that have none. */
-  readonly labels: ReadonlyMap<string, bigint>;
-}
-
-export interface GatewayDeps {
-  readonly version: string;
-  /** Reads the configuration again and applies it; absent where there is none to read. */
-  readonly reload?: () => Promise<void>;
-  readonly clock?: Clock;
-  readonly random?: () => number;
-}
-
-export interface Gateway {
-  readonly addresses: {
-    readonly rest: AddressInfo;
-    readonly grpc: AddressInfo;
-    readonly admin?: AddressInfo;
-  };
-  /** Swaps fleets, models and their settings; calls in flight finish on the old ones. Doors keep their ports. */
-  reload(options: GatewayOptions): Promise<void>;
-  /** Not ready at once; new calls are served for a grace time, then those in flight finish. */
-  drain(): Promise<void>;
-  /** Cuts everything. */
-  stop(): Promise<void>;
-}
+import type { GatewayOptions } from './gateway-options.ts';
+import { Catalog, methods, specOf, targetOf } from './models/index.ts';
+import type { Telemetry } from './telemetry/index.ts';
 
 /** What a reload builds anew. */
-interface Core {
+export interface Core {
   readonly fleets: readonly Fleet[];
   readonly handler: Handler;
   readonly shown: object;
@@ -115,122 +28,6 @@ interface Core {
 /** How often a health Watch looks for changes, in ms. */
 const watchEveryMs = 1000;
 
-export async function startGateway(options: GatewayOptions, deps: GatewayDeps): Promise<Gateway> {
-  const clock = deps.clock ?? monotonic;
-  const random = deps.random ?? Math.random;
-  const telemetry = createTelemetry(options.telemetry, { random });
-  const { observer, log } = telemetry;
-  let state: 'starting' | 'serving' | 'draining' = 'starting';
-  let core = await buildCore(options, () => ready().ok, { clock, random, telemetry, reload: deps.reload });
-
-  function ready(): { ok: boolean; reason: string } {
-    if (state !== 'serving') return { ok: false, reason: state };
-    const up = core.fleets.some((fleet) =>
-      fleet.backends().some((backend) => backend.up && !backend.drained),
-    );
-    return up ? { ok: true, reason: '' } : { ok: false, reason: 'no backend is available' };
-  }
-
-  const admin = createAdminDoor({
-    version: deps.version,
-    render: () => telemetry.render(),
-    fleets: () =>
-      core.fleets.map((fleet) => ({
-        name: fleet.name,
-        backends: fleet.backends().map((backend) => ({ ...backend })),
-        models: fleet.models(),
-      })),
-    ready,
-    config: () => core.shown,
-  });
-  await admin.ready();
-
-  // every door speaks every protocol, so that a client at the wrong port gets an answer it can read
-  const handlers: Parameters<typeof listen>[1] = {
-    stream: (stream, fields, peer) => core.rpc.stream(stream, fields, peer),
-    request: (request, response) => {
-      if (!core.rpc.request(request, response)) core.request(request, response);
-    },
-  };
-  const listeners: Listener[] = [];
-  const open = async (door: ListenOptions, to: typeof handlers): Promise<AddressInfo> => {
-    const listener = await listen(door, to, observer);
-    listeners.push(listener);
-    return listener.address;
-  };
-  const stop = async (): Promise<void> => {
-    state = 'draining';
-    await Promise.all(listeners.map((listener) => listener.stop()));
-    await core.close(false);
-    await admin.close();
-    telemetry.flush();
-  };
-
-  let addresses: Gateway['addresses'];
-  try {
-    const rest = await open(options.doors.rest, handlers);
-    const grpc = await open(options.doors.grpc, handlers);
-    const adminDoor = options.doors.admin;
-    addresses =
-      adminDoor === undefined
-        ? { rest, grpc }
-        : {
-            rest,
-            grpc,
-            admin: await open(adminDoor, {
-              request: (...http) => {
-                admin.handle(...http);
-              },
-            }),
-          };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  state = 'serving';
-
-  return {
-    addresses,
-    async reload(next) {
-      const before = core;
-      core = await buildCore(next, () => ready().ok, { clock, random, telemetry, reload: deps.reload });
-      log.info({}, 'configuration reloaded');
-      await before.close(true);
-    },
-    async drain() {
-      if (state === 'draining') return;
-      state = 'draining';
-      log.info(options.shutdown, 'draining');
-      await delay(options.shutdown.graceMs);
-      const [rest, grpc, adminListener] = listeners as [Listener, Listener, Listener?];
-      await Promise.race([Promise.all([rest.drain(), grpc.drain()]), delay(options.shutdown.drainMs)]);
-      await adminListener?.stop();
-      await stop();
-    },
-    stop,
-  };
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
-}
-
-/** Refuses what must not pass, before anything is spent on it. */
-function admitFilter({ allowAdmin, passthrough }: RouteOptions): Filter {
-  return (next) => async (call) => {
-    if (call.method.admin && !allowAdmin) throw adminRefusal(call.method);
-    if (call.method.api !== 'tfs' && !passthrough) {
-      throw new StatusError(
-        Code.UNIMPLEMENTED,
-        `unknown method ${call.method.path.slice(0, 200)}: the gateway forwards services that it does not know only with --passthrough`,
-      );
-    }
-    return next(call);
-  };
-}
-
 interface CoreDeps {
   readonly reload: (() => Promise<void>) | undefined;
   readonly clock: Clock;
@@ -238,7 +35,7 @@ interface CoreDeps {
   readonly telemetry: Telemetry;
 }
 
-async function buildCore(
+export async function buildCore(
   options: GatewayOptions,
   ready: () => boolean,
   { clock, random, telemetry, reload }: CoreDeps,

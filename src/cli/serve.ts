@@ -2,8 +2,8 @@
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { ConfigError, type Flags, loadSnapshot, type Snapshot } from '../config/index.ts';
-import { type Gateway, startGateway } from '../gateway.ts';
-import { gatewayOptions } from '../options.ts';
+import { type Gateway, startGateway } from '../server.ts';
+import { gatewayOptions } from '../options/index.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
 import { CliError, exit } from './usage.ts';

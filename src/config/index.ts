@@ -2,4 +2,4 @@
 export { type BackendUrl, parseBackendUrl } from './backend-url.ts';
 export { type Flags, loadSnapshot, type Snapshot } from './load.ts';
 export { ConfigError, type Problem } from './problem.ts';
-export { type Config, configSchema } from './schema.ts';
+export { type Config, configSchema } from './schema/index.ts';

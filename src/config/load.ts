@@ -1,11 +1,11 @@
 /** A configuration file and the command line's flags become one Snapshot, or a list of everything that is wrong. */
 import { readFileSync } from 'node:fs';
-import { Ajv, type ErrorObject } from 'ajv';
 import { parse, YAMLParseError } from 'yaml';
 import { parseBackendUrl } from './backend-url.ts';
 import { interpolate } from './interpolate.ts';
 import { ConfigError, type Problem } from './problem.ts';
-import { type Config, configSchema } from './schema.ts';
+import type { Config } from './schema/index.ts';
+import { schemaProblems } from './validate.ts';
 
 /** What the command line says; it comes before the file. */
 export interface Flags {
@@ -28,50 +28,6 @@ export interface Snapshot {
   readonly files: ReadonlyMap<string, string>;
   /** Where it came from; undefined when from flags alone. */
   readonly path: string | undefined;
-}
-
-const validate = new Ajv({ allErrors: true, useDefaults: true, strict: false }).compile(configSchema);
-
-/** "/fleets/default/backends/1" as "fleets.default.backends[1]". */
-function pathOf(pointer: string): string {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce(
-      (path, part) => (/^[0-9]+$/.test(part) ? `${path}[${part}]` : path === '' ? part : `${path}.${part}`),
-      '',
-    );
-}
-
-/** Letters to change to make one word of another. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
-}
-
-function problemOf(error: ErrorObject): Problem {
-  const path = pathOf(error.instancePath);
-  if (error.keyword !== 'additionalProperties') {
-    const allowed = (error.params as { allowedValues?: unknown[] }).allowedValues;
-    return {
-      path,
-      message: `${error.message ?? 'is wrong'}${allowed === undefined ? '' : `: ${allowed.join(', ')}`}`,
-    };
-  }
-  const key = (error.params as { additionalProperty: string }).additionalProperty;
-  const known = Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {});
-  const near = known.find((name) => distance(name.toLowerCase(), key.toLowerCase()) <= 2);
-  const hint = near === undefined ? `known: ${known.join(', ')}` : `did you mean ${near}?`;
-  return { path: path === '' ? key : `${path}.${key}`, message: `unknown key (${hint})` };
 }
 
 function readYaml(path: string): unknown {
@@ -197,7 +153,7 @@ export function loadSnapshot(
   }
   withFlags(draft as Draft, flags);
   const config = draft as Config;
-  if (!validate(config)) problems.push(...(validate.errors ?? []).map(problemOf));
+  problems.push(...schemaProblems(config));
   const files = new Map<string, string>();
   if (problems.length === 0) crossCheck(config, files, problems);
   if (problems.length > 0) throw new ConfigError(problems);

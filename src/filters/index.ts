@@ -1,4 +1,5 @@
 /** The room's front door: every filter. */
+export { admitFilter, type AdmitOptions } from './admit.ts';
 export {
   type CacheDeps,
   cacheFilter,

@@ -2,7 +2,6 @@
 export { type AdminDeps, type AdminDoor, createAdminDoor } from './admin/index.ts';
 export { type Cors, type CorsOptions, createCors } from './cors.ts';
 export type { RpcDeps, RpcOptions } from './grpc/exchange.ts';
-export { adminRefusal } from './grpc/head.ts';
 export type { RewriteSpec } from './grpc/opening.ts';
 export { type LocalServicesOptions, localServices } from './grpc/services/index.ts';
 export { listen, type Listener, type ListenOptions } from './listen.ts';

@@ -42,9 +42,9 @@ describe('a configuration', () => {
       found.some((line) => line.startsWith('fleets.default.backends: ')),
       found.join('\n'),
     );
-    assert.ok(
-      found.some((line) => line.startsWith('workers: ')),
-      found.join('\n'),
+    assert.deepEqual(
+      found.filter((line) => line.startsWith('workers')),
+      ['workers: must be integer from 1 to 256 or "auto"'],
     );
   });
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { loadSnapshot } from '../../src/config/index.ts';
-import { type Gateway, startGateway } from '../../src/gateway.ts';
-import { gatewayOptions } from '../../src/options.ts';
+import { type Gateway, startGateway } from '../../src/server.ts';
+import { gatewayOptions } from '../../src/options/index.ts';
 import { freePort } from './process.ts';
 
 export interface TestGateway {

@@ -1,5 +1,5 @@
 /** What the header fields of one RPC say: read once per distinct header block, since clients send the same one again and again. */
-import { Code, type Metadata, type Method, parseTimeout, StatusError } from '../../call/index.ts';
+import { type Metadata, type Method, parseTimeout, StatusError } from '../../call/index.ts';
 import { methodOf } from '../../models/index.ts';
 
 /** How the client speaks: native gRPC, or gRPC-Web in binary or base64. */
@@ -162,12 +162,4 @@ export function rpcHead(fields: Metadata): RpcHead | undefined {
 /** "/package.Service/Method": a path that can only be meant as an RPC. */
 export function looksLikeRpc(path: string): boolean {
   return /^\/[A-Za-z_][\w]*(\.[A-Za-z_][\w]*)+\/[A-Za-z_]\w*$/.test(path);
-}
-
-/** The refusal of methods that change a server. */
-export function adminRefusal(method: Method): StatusError {
-  return new StatusError(
-    Code.PERMISSION_DENIED,
-    `${method.path} changes a model server: the gateway refuses it unless its configuration allows it`,
-  );
 }

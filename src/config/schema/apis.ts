@@ -1,0 +1,70 @@
+/** What the doors take and give: REST, gRPC, pages of other origins, HTTP/2. */
+import Type from 'typebox';
+import { bytes, count, flag, gibi, mebi, section } from './kinds.ts';
+
+export const rest = section(
+  {
+    maxBodyBytes: bytes(64 * mebi, 'Largest body, after inflation; beyond it 413.'),
+    maxDepth: count(64, 'Nesting of JSON. TensorFlow Serving itself dies of a few ten thousand brackets.'),
+    maxRank: count(32, 'Dimensions of a tensor.'),
+    maxElements: count(64 * mebi, 'Values of a tensor.'),
+    maxStringBytes: bytes(64 * mebi, 'Longest string.'),
+    maxReplyBytes: bytes(gibi, 'Largest reply of a backend that is turned into JSON.'),
+    metadataStyle: Type.Union([Type.Literal('ovms'), Type.Literal('tfs')], {
+      default: 'ovms',
+      description: 'Keys of metadata: camelCase, which ovmsclient needs, or TensorFlow Serving’s snake_case.',
+    }),
+    strictDtypes: flag(
+      true,
+      'Integer inputs take integer literals only, as in TensorFlow Serving; without it 5.0 is one too.',
+    ),
+    allowReload: flag(false, 'POST /v1/config/reload reads the configuration again; without it 403.'),
+    gzipMinBytes: bytes(1024, 'Replies from this size on are compressed for clients that accept gzip.'),
+  },
+  'The REST door.',
+);
+
+export const grpc = section(
+  {
+    maxMessageBytes: bytes(gibi, 'Largest message: ovmsclient’s own limit.'),
+    passthrough: flag(false, 'Services that the gateway does not know go to the default fleet as they are.'),
+    allowAdmin: flag(false, 'Methods that change a model server (config reload) are passed on.'),
+    health: flag(true, 'grpc.health.v1, with model names as service names.'),
+    reflection: flag(true, 'Server reflection, so that grpcurl needs no proto files.'),
+  },
+  'Native gRPC and gRPC-Web.',
+);
+
+export const cors = section(
+  {
+    origins: Type.Array(Type.String(), {
+      default: ['*'],
+      description: 'Pages that may call: https://app.example, or * for all; empty for none.',
+    }),
+    allowCredentials: flag(false, 'Cookies and authorization may be sent along.'),
+    maxAgeSeconds: count(
+      7200,
+      'How long browsers remember a preflight: the most that Chromium does. In seconds.',
+      0,
+    ),
+    exposeHeaders: Type.Array(Type.String(), {
+      default: [],
+      description: 'Response headers that scripts may read, beyond gRPC’s own.',
+    }),
+  },
+  'Pages of other origins.',
+);
+
+export const http2 = section(
+  {
+    maxConcurrentStreams: count(256, 'Calls at once on one connection; more are refused.'),
+    maxHeaderListBytes: bytes(65_536, 'Headers of one call.'),
+    maxHeaderFields: count(256, 'Header fields of one call.'),
+    initialWindowBytes: bytes(
+      mebi,
+      'What may be sent ahead on one call: the memory that a stalled one can hold.',
+    ),
+    connectionWindowBytes: bytes(16 * mebi, 'The same for all calls of a connection.'),
+  },
+  'Limits of each HTTP/2 connection.',
+);

@@ -1,0 +1,38 @@
+/** The ports that clients use. */
+import Type from 'typebox';
+import { count, flag, ms, port, section, text } from './kinds.ts';
+
+export const doors = section(
+  {
+    host: text('0.0.0.0', 'The address to listen on.'),
+    restPort: port(8000, 'REST and gRPC-Web; the port that OpenVINO Model Server’s clients expect.'),
+    grpcPort: port(9000, 'Native gRPC; the port that OpenVINO Model Server’s clients expect.'),
+    adminPort: port(8001, 'Health, metrics and fleet state, for operators; 0 turns the door off.'),
+    adminHost: Type.Optional(
+      Type.String({ description: 'The address of the admin door; `host` when absent.' }),
+    ),
+    tls: Type.Optional(
+      Type.Object(
+        {
+          cert: Type.String({ description: 'File with the certificate chain (PEM).' }),
+          key: Type.String({ description: 'File with its private key (PEM).' }),
+          clientCa: Type.Optional(
+            Type.String({
+              description:
+                'File with the authorities of client certificates (PEM): these are then compulsory.',
+            }),
+          ),
+          admin: flag(true, 'The admin door has TLS too.'),
+        },
+        { additionalProperties: false, description: 'TLS on every door; absent means plain text.' },
+      ),
+    ),
+    headersTimeoutMs: ms(10_000, 'How long a client may take to say its first bytes, or a header.'),
+    keepAliveTimeoutMs: ms(
+      75_000,
+      'An idle HTTP/1.1 connection is closed after this: longer than a load balancer in front keeps it (60 s commonly).',
+    ),
+    maxConnections: count(10_000, 'Connections to one door at once; more are closed at once.'),
+  },
+  'The ports that clients use.',
+);

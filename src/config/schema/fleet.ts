@@ -1,0 +1,76 @@
+/** A fleet: backends that serve the same models, and how they are treated. */
+import Type from 'typebox';
+import { count, ms, section } from './kinds.ts';
+
+const backendTls = Type.Object(
+  {
+    ca: Type.Optional(
+      Type.String({
+        description: 'File with the authorities of backend certificates (PEM); absent means the system’s.',
+      }),
+    ),
+    cert: Type.Optional(Type.String({ description: 'File with the gateway’s own certificate (PEM).' })),
+    key: Type.Optional(Type.String({ description: 'File with its private key (PEM).' })),
+    serverName: Type.Optional(Type.String({ description: 'Name to verify, when it is not the host.' })),
+  },
+  { additionalProperties: false, default: {}, description: 'For backends whose URL asks for TLS.' },
+);
+
+export const fleet = Type.Object(
+  {
+    backends: Type.Array(Type.String(), {
+      minItems: 1,
+      description:
+        'URLs of model servers: grpc://host:port or tfs://host:port, and grpcs:// or tfss:// for TLS.',
+    }),
+    tls: Type.Optional(backendTls),
+    health: section(
+      {
+        intervalMs: ms(5000, 'Between two looks at a backend that is well.'),
+        fastIntervalMs: ms(1000, 'While it is down, or a model is loading: its return is seen this soon.'),
+        timeoutMs: ms(1000, 'For one look.'),
+        fall: count(
+          3,
+          'Looks in a row that must time out before a backend counts as down. A refused connection is enough at once.',
+        ),
+        maxLearntModels: count(1000, 'Models that are watched because a call asked for them.'),
+      },
+      'How backends are watched: GetModelStatus for each model, on the connections that calls use.',
+    ),
+    ejection: section(
+      {
+        consecutiveErrors: count(
+          5,
+          'Failures of a model at a backend in a row (UNAVAILABLE, INTERNAL, UNKNOWN); 0 turns ejection off.',
+          0,
+        ),
+        baseMs: ms(10_000, 'How long the first time; the n-th time n times as long.'),
+        maxMs: ms(300_000, 'The longest.'),
+        maxPercent: Type.Integer({
+          minimum: 0,
+          maximum: 100,
+          default: 50,
+          description:
+            'Of the backends that have the model, so many percent at most; one of two always may be. Envoy’s 10 % can eject nobody of a small fleet.',
+        }),
+      },
+      'When a model at a backend is left out for a while.',
+    ),
+    connection: section(
+      {
+        connectTimeoutMs: ms(1000, 'For TCP, TLS and the first HTTP/2 frame together.'),
+        hungAfterMs: ms(
+          1000,
+          'Silence with calls in flight before a connection is asked for a sign of life, and again before it is given up.',
+        ),
+        maxConnections: count(
+          16,
+          'Connections to one backend. OpenVINO Model Server allows as many streams on each as it has cores.',
+        ),
+        maxQueue: count(1024, 'Calls that may wait for a stream at one backend.'),
+      },
+      'The connections to a backend.',
+    ),
+  },
+  { additionalProperties: false, description: 'Backends that serve the same models.' },
+);

@@ -1,0 +1,19 @@
+/** The kinds of settings: each with its default and, in its description, the reason for it. */
+import Type from 'typebox';
+
+/** A whole number of milliseconds. */
+export const ms = (value: number, description: string) =>
+  Type.Integer({ minimum: 0, default: value, description: `${description} In ms.` });
+export const bytes = (value: number, description: string) =>
+  Type.Integer({ minimum: 1, default: value, description: `${description} In bytes.` });
+export const count = (value: number, description: string, minimum = 1) =>
+  Type.Integer({ minimum, default: value, description });
+export const flag = (value: boolean, description: string) => Type.Boolean({ default: value, description });
+export const text = (value: string, description: string) => Type.String({ default: value, description });
+export const port = (value: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: 65_535, default: value, description });
+export const section = <T extends Record<string, Type.TSchema>>(properties: T, description: string) =>
+  Type.Object(properties, { additionalProperties: false, default: {}, description });
+
+export const mebi = 2 ** 20;
+export const gibi = 2 ** 30;

@@ -1,0 +1,30 @@
+/** Refuses what must not pass, before anything is spent on it. */
+import { Code, type Filter, type Method, StatusError } from '../call/index.ts';
+
+export interface AdmitOptions {
+  /** Methods that change a model server are passed on. */
+  readonly allowAdmin: boolean;
+  /** gRPC services that the gateway does not know are passed on. */
+  readonly passthrough: boolean;
+}
+
+/** The refusal of methods that change a server. */
+function adminRefusal(method: Method): StatusError {
+  return new StatusError(
+    Code.PERMISSION_DENIED,
+    `${method.path} changes a model server: the gateway refuses it unless its configuration allows it`,
+  );
+}
+
+export function admitFilter({ allowAdmin, passthrough }: AdmitOptions): Filter {
+  return (next) => async (call) => {
+    if (call.method.admin && !allowAdmin) throw adminRefusal(call.method);
+    if (call.method.api !== 'tfs' && !passthrough) {
+      throw new StatusError(
+        Code.UNIMPLEMENTED,
+        `unknown method ${call.method.path.slice(0, 200)}: the gateway forwards services that it does not know only with --passthrough`,
+      );
+    }
+    return next(call);
+  };
+}

@@ -1,0 +1,48 @@
+/** What a gateway is told: its doors, which stay, and its routes, which a reload replaces. */
+import type { CacheOptions, RedisStoreOptions, RetryOptions } from './filters/index.ts';
+import type { FleetOptions } from './fleet/index.ts';
+import type { CorsOptions, ListenOptions, RestOptions, RpcOptions } from './front/index.ts';
+import type { CatalogOptions } from './models/index.ts';
+import type { TelemetryOptions } from './telemetry/index.ts';
+
+export interface GatewayOptions {
+  readonly doors: {
+    readonly rest: ListenOptions;
+    readonly grpc: ListenOptions;
+    /** Absent: no admin door. */
+    readonly admin?: ListenOptions | undefined;
+  };
+  /** Connections may be closed, answers in flight may not: how a stop goes, in ms. */
+  readonly shutdown: { readonly graceMs: number; readonly drainMs: number };
+  readonly telemetry: TelemetryOptions;
+  /** What the admin door shows as the configuration in force. */
+  readonly shown: object;
+  readonly routes: RouteOptions;
+}
+
+/** The part that a reload replaces. */
+export interface RouteOptions {
+  readonly fleets: readonly FleetOptions[];
+  /** The fleet of calls whose model is not named in `models`. */
+  readonly defaultFleet: string;
+  readonly models: ReadonlyMap<string, ModelRoute>;
+  readonly rpc: RpcOptions;
+  readonly rest: RestOptions;
+  readonly cors: CorsOptions;
+  readonly catalog: CatalogOptions;
+  readonly retry: RetryOptions;
+  /** Absent: no cache. */
+  readonly cache?: { readonly store: RedisStoreOptions; readonly filter: CacheOptions } | undefined;
+  /** gRPC services that the gateway does not know go to the default fleet as they are. */
+  readonly passthrough: boolean;
+  /** Methods that change a model server are passed on. */
+  readonly allowAdmin: boolean;
+  readonly health: boolean;
+  readonly reflection: boolean;
+}
+
+export interface ModelRoute {
+  readonly fleet: string;
+  /** Labels that the gateway resolves itself, for servers that have none. */
+  readonly labels: ReadonlyMap<string, bigint>;
+}

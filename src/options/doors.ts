@@ -1,0 +1,32 @@
+/** The doors' part of a configuration. */
+import type { Snapshot } from '../config/index.ts';
+import type { ListenOptions } from '../front/index.ts';
+import type { GatewayOptions } from '../gateway-options.ts';
+import { defaultServerLimits } from '../wire/index.ts';
+
+export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
+  const { doors, http2 } = config;
+  const pem = (path: string): string => files.get(path) ?? '';
+  const tls =
+    doors.tls === undefined
+      ? undefined
+      : {
+          cert: pem(doors.tls.cert),
+          key: pem(doors.tls.key),
+          ...(doors.tls.clientCa === undefined ? {} : { clientCa: pem(doors.tls.clientCa) }),
+        };
+  const door = (port: number, host = doors.host, secure = tls): ListenOptions => ({
+    host,
+    port,
+    tls: secure,
+    http2: { ...defaultServerLimits, ...http2 },
+    headersTimeoutMs: doors.headersTimeoutMs,
+    keepAliveTimeoutMs: doors.keepAliveTimeoutMs,
+    maxConnections: doors.maxConnections,
+  });
+  const admin =
+    doors.adminPort === 0
+      ? undefined
+      : door(doors.adminPort, doors.adminHost, doors.tls?.admin === true ? tls : undefined);
+  return { rest: door(doors.restPort), grpc: door(doors.grpcPort), admin };
+}

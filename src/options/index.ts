@@ -1,0 +1,26 @@
+/** A configuration snapshot as the options of each room. */
+import type { Snapshot } from '../config/index.ts';
+import type { GatewayOptions } from '../gateway-options.ts';
+import { doorsOf } from './doors.ts';
+import { routesOf } from './routes.ts';
+
+export function gatewayOptions(snapshot: Snapshot, version: string): GatewayOptions {
+  const { config } = snapshot;
+  const { telemetry, shutdown } = config;
+  return {
+    doors: doorsOf(snapshot),
+    shutdown,
+    telemetry: {
+      prefix: telemetry.metricsPrefix,
+      version,
+      maxModels: telemetry.maxModels,
+      maxVersionsPerModel: telemetry.maxVersionsPerModel,
+      maxSeries: telemetry.maxSeries,
+      processMetrics: true,
+      log: { level: telemetry.logLevel, destination: 1 },
+      access: { mode: telemetry.accessLog, sample: telemetry.accessLogSample },
+    },
+    shown: config,
+    routes: routesOf(snapshot),
+  };
+}

@@ -1,0 +1,69 @@
+/** What a reload replaces: fleets, models, and how calls are treated. */
+import type { Snapshot } from '../config/index.ts';
+import type { RouteOptions } from '../gateway-options.ts';
+import { cacheOf } from './cache.ts';
+import { fleetsOf } from './fleets.ts';
+
+/** Signatures of large graphs take megabytes. In bytes. */
+const maxMetadataBytes = 64 * 2 ** 20;
+/** A reload that the fleet sees ends it sooner; in ms. */
+const metadataTtlMs = 60_000;
+const retryWindowMs = 10_000;
+
+export function routesOf(snapshot: Snapshot): RouteOptions {
+  const { config } = snapshot;
+  const { rest, grpc, deadlines, retry } = config;
+  return {
+    fleets: fleetsOf(snapshot),
+    defaultFleet: config.defaultFleet,
+    models: new Map(
+      Object.entries(config.models).map(([name, model]) => [
+        name,
+        {
+          fleet: model.fleet ?? config.defaultFleet,
+          labels: new Map(
+            Object.entries(model.labels ?? {}).map(([label, version]) => [label, BigInt(version)]),
+          ),
+        },
+      ]),
+    ),
+    rpc: {
+      maxMessageBytes: grpc.maxMessageBytes,
+      defaultTimeoutMs: deadlines.defaultMs,
+      maxTimeoutMs: deadlines.maxMs,
+      maxRetainedBytes: retry.maxBufferedBytes,
+    },
+    rest: {
+      json: {
+        maxBodyBytes: rest.maxBodyBytes,
+        maxDepth: rest.maxDepth,
+        maxRank: rest.maxRank,
+        maxElements: rest.maxElements,
+        maxStringBytes: rest.maxStringBytes,
+      },
+      metadataStyle: rest.metadataStyle,
+      allowReload: rest.allowReload,
+      strictDtypes: rest.strictDtypes,
+      timeoutMs: deadlines.defaultMs,
+      gzipMinBytes: rest.gzipMinBytes,
+      maxReplyBytes: rest.maxReplyBytes,
+    },
+    cors: config.cors,
+    catalog: { ttlMs: metadataTtlMs, maxEntries: 1000, maxBytes: maxMetadataBytes },
+    retry: {
+      maxAttempts: retry.maxAttempts,
+      maxUnstarted: retry.maxUnstarted,
+      backoffMs: retry.backoffMs,
+      budget: {
+        percent: retry.budgetPercent,
+        minPerSecond: retry.budgetMinPerSecond,
+        windowMs: retryWindowMs,
+      },
+    },
+    cache: cacheOf(config),
+    passthrough: grpc.passthrough,
+    allowAdmin: grpc.allowAdmin,
+    health: grpc.health,
+    reflection: grpc.reflection,
+  };
+}

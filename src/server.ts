@@ -1,0 +1,131 @@
+/** A running gateway: its doors, a reload that swaps what is behind them, and its orderly end. */
+import type { AddressInfo } from 'node:net';
+import { type Clock, monotonic } from './call/index.ts';
+import { createAdminDoor, listen, type Listener, type ListenOptions } from './front/index.ts';
+import { buildCore } from './gateway.ts';
+import type { GatewayOptions } from './gateway-options.ts';
+import { createTelemetry } from './telemetry/index.ts';
+
+export interface GatewayDeps {
+  readonly version: string;
+  /** Reads the configuration again and applies it; absent where there is none to read. */
+  readonly reload?: () => Promise<void>;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+export interface Gateway {
+  readonly addresses: {
+    readonly rest: AddressInfo;
+    readonly grpc: AddressInfo;
+    readonly admin?: AddressInfo;
+  };
+  /** Swaps fleets, models and their settings; calls in flight finish on the old ones. Doors keep their ports. */
+  reload(options: GatewayOptions): Promise<void>;
+  /** Not ready at once; new calls are served for a grace time, then those in flight finish. */
+  drain(): Promise<void>;
+  /** Cuts everything. */
+  stop(): Promise<void>;
+}
+
+export async function startGateway(options: GatewayOptions, deps: GatewayDeps): Promise<Gateway> {
+  const clock = deps.clock ?? monotonic;
+  const random = deps.random ?? Math.random;
+  const telemetry = createTelemetry(options.telemetry, { random });
+  const { observer, log } = telemetry;
+  let state: 'starting' | 'serving' | 'draining' = 'starting';
+  let core = await buildCore(options, () => ready().ok, { clock, random, telemetry, reload: deps.reload });
+
+  function ready(): { ok: boolean; reason: string } {
+    if (state !== 'serving') return { ok: false, reason: state };
+    const up = core.fleets.some((fleet) =>
+      fleet.backends().some((backend) => backend.up && !backend.drained),
+    );
+    return up ? { ok: true, reason: '' } : { ok: false, reason: 'no backend is available' };
+  }
+
+  const admin = createAdminDoor({
+    version: deps.version,
+    render: () => telemetry.render(),
+    fleets: () =>
+      core.fleets.map((fleet) => ({
+        name: fleet.name,
+        backends: fleet.backends().map((backend) => ({ ...backend })),
+        models: fleet.models(),
+      })),
+    ready,
+    config: () => core.shown,
+  });
+  await admin.ready();
+
+  // every door speaks every protocol, so that a client at the wrong port gets an answer it can read
+  const handlers: Parameters<typeof listen>[1] = {
+    stream: (stream, fields, peer) => core.rpc.stream(stream, fields, peer),
+    request: (request, response) => {
+      if (!core.rpc.request(request, response)) core.request(request, response);
+    },
+  };
+  const listeners: Listener[] = [];
+  const open = async (door: ListenOptions, to: typeof handlers): Promise<AddressInfo> => {
+    const listener = await listen(door, to, observer);
+    listeners.push(listener);
+    return listener.address;
+  };
+  const stop = async (): Promise<void> => {
+    state = 'draining';
+    await Promise.all(listeners.map((listener) => listener.stop()));
+    await core.close(false);
+    await admin.close();
+    telemetry.flush();
+  };
+
+  let addresses: Gateway['addresses'];
+  try {
+    const rest = await open(options.doors.rest, handlers);
+    const grpc = await open(options.doors.grpc, handlers);
+    const adminDoor = options.doors.admin;
+    addresses =
+      adminDoor === undefined
+        ? { rest, grpc }
+        : {
+            rest,
+            grpc,
+            admin: await open(adminDoor, {
+              request: (...http) => {
+                admin.handle(...http);
+              },
+            }),
+          };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  state = 'serving';
+
+  return {
+    addresses,
+    async reload(next) {
+      const before = core;
+      core = await buildCore(next, () => ready().ok, { clock, random, telemetry, reload: deps.reload });
+      log.info({}, 'configuration reloaded');
+      await before.close(true);
+    },
+    async drain() {
+      if (state === 'draining') return;
+      state = 'draining';
+      log.info(options.shutdown, 'draining');
+      await delay(options.shutdown.graceMs);
+      const [rest, grpc, adminListener] = listeners as [Listener, Listener, Listener?];
+      await Promise.race([Promise.all([rest.drain(), grpc.drain()]), delay(options.shutdown.drainMs)]);
+      await adminListener?.stop();
+      await stop();
+    },
+    stop,
+  };
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}
