@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests drive besides npm packages: a Redis, Python venvs with the real clients, grpcurl, h2spec.
+# Installs what the tests drive besides npm packages: a Redis, a Chromium, Python venvs with the real clients, grpcurl, h2spec.
 # What is there already costs milliseconds and prints nothing. What cannot be had (offline, no root) is said loudly and
 # its tests skip; with CI=true that is a failure. Arguments, or TENSORGATE_TOOLS, choose tools by name.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis go grpcurl h2spec tfs ovmsclient triton}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec tfs ovmsclient triton}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
