@@ -32,6 +32,8 @@ const exposed = [
   'grpc-encoding',
   'grpc-accept-encoding',
   'x-request-id',
+  'x-served-by',
+  'x-model-version',
 ];
 /** A field list that a browser sent back to itself must not carry anything else. */
 const safeHeaderList = /^[A-Za-z0-9!#$%&'*+.^_`|~, -]{0,4096}$/;

@@ -74,7 +74,7 @@ export class Exchange implements StreamEvents {
     this.#deps = deps;
     this.#via = via;
     this.#peer = peer;
-    this.#reply = new ReplyWriter(stream, () => {
+    this.#reply = new ReplyWriter(stream, head.protocol !== 'grpc', () => {
       this.#over();
     });
     this.#watch = new FrameWatch(deps.options.maxMessageBytes);

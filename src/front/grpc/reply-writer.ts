@@ -12,6 +12,7 @@ import { headersOf, trailersOnly } from './reply-head.ts';
 
 export class ReplyWriter implements FlowReader {
   readonly #stream: ServerStream;
+  readonly #tellsServer: boolean;
   readonly #onOver: () => void;
   #body: Flow | undefined;
   #headersSent = false;
@@ -20,9 +21,13 @@ export class ReplyWriter implements FlowReader {
   #blocked = false;
   over = false;
 
-  /** @param onOver called once, when the last byte is written or the stream is gone */
-  constructor(stream: ServerStream, onOver: () => void) {
+  /**
+   * @param tellsServer the answer begins with x-served-by; a page has no other way to learn who answered
+   * @param onOver called once, when the last byte is written or the stream is gone
+   */
+  constructor(stream: ServerStream, tellsServer: boolean, onOver: () => void) {
     this.#stream = stream;
+    this.#tellsServer = tellsServer;
     this.#onOver = onOver;
   }
 
@@ -35,7 +40,10 @@ export class ReplyWriter implements FlowReader {
     this.#body = body;
     // a trailers-only reply stays one: clients tell it from headers followed by empty trailers
     const trailersOnlyReply = body.ended && body.bytes === 0 && reply.metadata.length === 0;
-    if (!trailersOnlyReply) {
+    if (this.#tellsServer) {
+      this.#headersSent = true;
+      this.#stream.respond([...headersOf(reply.metadata), 'x-served-by', reply.from]);
+    } else if (!trailersOnlyReply) {
       this.#headersSent = true;
       this.#stream.respond(headersOf(reply.metadata));
     }

@@ -81,12 +81,8 @@ class WebStream implements ServerStream {
       custom.push(name);
     }
     for (const [name, value] of this.#cors(this.#head.origin)) {
-      out.push(
-        name,
-        name === 'access-control-expose-headers' && custom.length > 0
-          ? `${value}, ${custom.join(', ')}`
-          : value,
-      );
+      const exposes = name === 'access-control-expose-headers';
+      out.push(name, exposes ? [...new Set([...value.split(', '), ...custom])].join(', ') : value);
     }
     this.#http.respond(out);
   }
