@@ -79,6 +79,7 @@ export async function wholeMessage(flow: Flow, limit: number): Promise<WholeMess
 /** The gRPC status that trailers carry: UNKNOWN when missing or not a number, as gRPC clients read it. */
 export function statusOf(trailers: Metadata): Code {
   const value = getMetadata(trailers, 'grpc-status');
+  if (value === '0') return Code.OK;
   if (value === undefined || !/^[0-9]{1,2}$/.test(value)) return Code.UNKNOWN;
   const code = Number(value);
   return code <= 16 ? (code as Code) : Code.UNKNOWN;

@@ -35,9 +35,7 @@ export function deadlineFilter({ clock }: DeadlineDeps): Filter {
       return reply;
     } catch (reason) {
       clearTimeout(timer);
-      const error = StatusError.from(reason);
-      // a backend that keeps the same deadline may be the first to give up
-      throw error.code === Code.CANCELLED && clock() >= call.deadline ? exceeded : error;
+      throw reason;
     }
   };
 }

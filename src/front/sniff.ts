@@ -18,6 +18,12 @@ function looksLikeHttp2(bytes: Buffer): boolean | undefined {
   return length === preface.length ? true : undefined;
 }
 
+/** False for a complete first line that is no HTTP/1 request's (RFC 9112 §3): its sender could not read an answer either. */
+function mayBeHttp1(bytes: Buffer): boolean {
+  const end = bytes.indexOf('\n');
+  return end === -1 || / HTTP\/1\.[0-9]\r?$/.test(bytes.toString('latin1', 0, end));
+}
+
 /**
  * Waits for the first bytes of a connection and hands it on.
  * @param timeoutMs how long a client may stay silent before it is cut off
@@ -40,6 +46,7 @@ export function sniff(socket: Socket | TLSSocket, timeoutMs: number, to: Sniffed
     if (http2 === undefined) return;
     stop();
     if (http2) to.http2(socket, seen);
+    else if (!mayBeHttp1(seen)) socket.destroy();
     else {
       // node:http takes the connection over as if it were new
       socket.pause();

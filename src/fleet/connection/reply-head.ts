@@ -17,7 +17,6 @@ const byHttpStatus: Readonly<Record<number, Code>> = {
   502: Code.UNAVAILABLE,
   503: Code.UNAVAILABLE,
   504: Code.UNAVAILABLE,
-  431: Code.INTERNAL,
 };
 
 /** Fields that end at this hop. */

@@ -10,6 +10,7 @@ import {
   noMetadata,
   type Reply,
   StatusError,
+  statusOf,
 } from '../../call/index.ts';
 import {
   ErrorCode,
@@ -29,6 +30,9 @@ export interface UpstreamDeps {
   /** Called once, when nothing more comes; the error is the gateway's own view, not a status of the backend's. */
   readonly onOver: (error: StatusError | undefined, trailers: readonly string[]) => void;
 }
+
+/** How much sooner a backend's timer may strike than ours: grpc-timeout is rounded down to whole units, in ms. */
+const clockSlackMs = 5;
 
 /** Sends a call; the promise is its reply, or the StatusError that ended it before there was one. */
 export function sendCall(call: Call, deps: UpstreamDeps): Promise<Reply> {
@@ -65,7 +69,9 @@ class Upstream implements StreamEvents {
     const call = this.#call;
     const { client, headers, clock } = this.#deps;
     const varying =
-      call.deadline === never ? noMetadata : ['grpc-timeout', formatTimeout(call.deadline - clock())];
+      call.deadline === never || call.ownDeadline === true
+        ? noMetadata
+        : ['grpc-timeout', formatTimeout(call.deadline - clock())];
     const stream = client.request(headers, varying, false, this);
     this.#stream = stream;
     this.#body.onCredit = (bytes) => {
@@ -122,7 +128,22 @@ class Upstream implements StreamEvents {
   }
 
   onReset(code: number, notProcessed: boolean): void {
-    if (!this.#over) this.#fail(resetError(code, this.#deps.where, notProcessed));
+    if (this.#over) return;
+    this.#fail(
+      code === ErrorCode.CANCEL && this.#timeIsUp()
+        ? this.#exceeded()
+        : resetError(code, this.#deps.where, notProcessed),
+    );
+  }
+
+  /** The backend keeps the same deadline and may be the first to act on it, by cancelling. */
+  #timeIsUp(): boolean {
+    return this.#deps.clock() >= this.#call.deadline - clockSlackMs;
+  }
+
+  #exceeded(): StatusError {
+    const { where } = this.#deps;
+    return new StatusError(Code.DEADLINE_EXCEEDED, `deadline exceeded: backend ${where} gave up`, { where });
   }
 
   onDrain(): void {
@@ -138,6 +159,10 @@ class Upstream implements StreamEvents {
   }
 
   #end(trailers: readonly string[]): void {
+    if (statusOf(trailers) === Code.CANCELLED && this.#timeIsUp()) {
+      this.#fail(this.#exceeded());
+      return;
+    }
     this.#done();
     this.#body.end(trailers);
     this.#answer();

@@ -16,14 +16,14 @@ import {
 import { targetOf } from '../../models/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
 import { FrameWatch } from './frame-watch.ts';
-import type { RpcHead } from './head.ts';
+import { contentTypeOf, type RpcHead } from './head.ts';
 import { type Opened, Opening, type RewriteSpec } from './opening.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
 export interface RpcOptions {
   /** Largest message in bytes, either way, by its length prefix. */
   readonly maxMessageBytes: number;
-  /** For calls without grpc-timeout, in ms; Infinity for none. */
+  /** For calls of known services without grpc-timeout, in ms; Infinity for none. */
   readonly defaultTimeoutMs: number;
   /** Requests up to this size are kept for another attempt, in bytes. */
   readonly maxRetainedBytes: number;
@@ -47,6 +47,12 @@ const noError = 0;
 /** Methods that carry one model_spec at the start of one request message. */
 function isModelCall(head: RpcHead): boolean {
   return head.method.api === 'tfs' && !head.method.admin;
+}
+
+/** What a service that the gateway does not know takes is not the gateway's to say: only its clients set a deadline. */
+function timeoutOf({ method, timeoutMs }: RpcHead, options: RpcOptions): number {
+  if (timeoutMs !== undefined) return Math.min(timeoutMs, options.maxTimeoutMs);
+  return method.api === 'other' ? never : Math.min(options.defaultTimeoutMs, options.maxTimeoutMs);
 }
 
 export class Exchange implements StreamEvents {
@@ -74,12 +80,13 @@ export class Exchange implements StreamEvents {
     this.#deps = deps;
     this.#via = via;
     this.#peer = peer;
-    this.#reply = new ReplyWriter(stream, head.protocol !== 'grpc', () => {
+    const kind = { contentType: contentTypeOf('grpc', head.subtype), tellsServer: head.protocol !== 'grpc' };
+    this.#reply = new ReplyWriter(stream, kind, () => {
       this.#over();
     });
     this.#watch = new FrameWatch(deps.options.maxMessageBytes);
-    const timeoutMs = Math.min(head.timeoutMs ?? deps.options.defaultTimeoutMs, deps.options.maxTimeoutMs);
-    this.#deadline = timeoutMs === Number.POSITIVE_INFINITY ? never : deps.clock() + timeoutMs;
+    const timeoutMs = timeoutOf(head, deps.options);
+    this.#deadline = timeoutMs === never ? never : deps.clock() + timeoutMs;
   }
 
   /** Begins; apart from the constructor, because a failure answers the stream at once. */
@@ -209,6 +216,7 @@ export class Exchange implements StreamEvents {
       target,
       request,
       deadline: this.#deadline,
+      ownDeadline: head.timeoutMs === undefined,
       cancellation: this.#cancellation,
       id: head.requestId ?? this.#deps.nextId(),
       peer: this.#peer,

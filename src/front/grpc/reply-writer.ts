@@ -10,9 +10,16 @@ import {
 import type { ServerStream } from '../../wire/index.ts';
 import { headersOf, trailersOnly } from './reply-head.ts';
 
+export interface ReplyKind {
+  /** The client's own, for answers that name none. */
+  readonly contentType: string;
+  /** The answer ends its head with x-served-by; a page has no other way to learn who answered. */
+  readonly tellsServer: boolean;
+}
+
 export class ReplyWriter implements FlowReader {
   readonly #stream: ServerStream;
-  readonly #tellsServer: boolean;
+  readonly #kind: ReplyKind;
   readonly #onOver: () => void;
   #body: Flow | undefined;
   #headersSent = false;
@@ -22,12 +29,11 @@ export class ReplyWriter implements FlowReader {
   over = false;
 
   /**
-   * @param tellsServer the answer begins with x-served-by; a page has no other way to learn who answered
    * @param onOver called once, when the last byte is written or the stream is gone
    */
-  constructor(stream: ServerStream, tellsServer: boolean, onOver: () => void) {
+  constructor(stream: ServerStream, kind: ReplyKind, onOver: () => void) {
     this.#stream = stream;
-    this.#tellsServer = tellsServer;
+    this.#kind = kind;
     this.#onOver = onOver;
   }
 
@@ -40,12 +46,10 @@ export class ReplyWriter implements FlowReader {
     this.#body = body;
     // a trailers-only reply stays one: clients tell it from headers followed by empty trailers
     const trailersOnlyReply = body.ended && body.bytes === 0 && reply.metadata.length === 0;
-    if (this.#tellsServer) {
+    const { contentType, tellsServer } = this.#kind;
+    if (tellsServer || !trailersOnlyReply) {
       this.#headersSent = true;
-      this.#stream.respond([...headersOf(reply.metadata), 'x-served-by', reply.from]);
-    } else if (!trailersOnlyReply) {
-      this.#headersSent = true;
-      this.#stream.respond(headersOf(reply.metadata));
+      this.#stream.respond(headersOf(reply.metadata, contentType, tellsServer ? reply.from : undefined));
     }
     body.read(this);
   }
@@ -62,7 +66,7 @@ export class ReplyWriter implements FlowReader {
     if (this.over) return;
     this.over = true;
     if (this.#headersSent) this.#stream.end(trailers);
-    else this.#stream.respond(trailersOnly(trailers), true);
+    else this.#stream.respond(trailersOnly(trailers, this.#kind.contentType), true);
     this.#onOver();
   }
 

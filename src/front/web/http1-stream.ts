@@ -5,6 +5,8 @@ import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
 /** Request bytes that may be handed on before they are credited; the HTTP/2 stream window's usual size. */
 const windowBytes = 256 * 1024;
 const cancel = 8;
+/** How long a client may go on sending after it was answered, in ms. */
+const lingerMs = 2000;
 
 export class Http1Stream implements ServerStream {
   readonly id = 1;
@@ -69,12 +71,21 @@ export class Http1Stream implements ServerStream {
   reset(code: number): void {
     // NO_ERROR after the answer: HTTP/1.1 has no way to say "send no more" but to close
     if (code === 0) {
-      this.#request.resume();
-      this.#response.once('finish', () => this.#request.complete || this.#request.socket.destroySoon());
+      this.#discardRest();
       return;
     }
     this.#over = true;
     this.#response.destroy();
+  }
+
+  /** Lets the rest of the request come for a while: cutting the connection at once would lose the answer on its way. */
+  #discardRest(): void {
+    const request = this.#request;
+    request.resume();
+    const timer = setTimeout(() => request.socket.destroySoon(), lingerMs).unref();
+    request.once('close', () => {
+      clearTimeout(timer);
+    });
   }
 
   credit(bytes: number): void {
