@@ -6,17 +6,18 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec tfs ovmsclient triton}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec tfs ovmsclient triton protoc}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
 
 # The pinned clients, one line a venv: their protobuf releases do not agree with each other.
-# shellcheck disable=SC2034 # all three are read by name
+# shellcheck disable=SC2034 # all are read by name
 {
   pins_tfs='tensorflow-serving-api==2.21.0 tensorflow-cpu==2.21.0 requests==2.34.2'
   pins_ovmsclient='ovmsclient==2023.1 grpcio==1.85.1 protobuf==7.36.2 numpy==2.4.6 requests==2.34.2'
   pins_triton='tritonclient[grpc]==2.73.0 numpy==2.4.6'
+  pins_protoc='grpcio-tools==1.76.0'
 }
 
 say() { echo "tensorgate tests: $*" >&2; }
@@ -56,7 +57,7 @@ install() {
     go) install_apt golang-go ;;
     grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
     h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
-    tfs | ovmsclient | triton) install_venv "$1" ;;
+    tfs | ovmsclient | triton | protoc) install_venv "$1" ;;
     *) say "no tool is called \"$1\"" && return 1 ;;
   esac
 }
