@@ -11,4 +11,4 @@ for project in clients/web examples/web; do step "types in $project" "$bin/tsc" 
 step lint "$node" node_modules/eslint/bin/eslint.js --max-warnings 0 .
 step walls "$node" node_modules/dependency-cruiser/bin/dependency-cruiser.mjs --config .dependency-cruiser.cjs --output-type err src
 step format "$node" node_modules/prettier/bin/prettier.cjs --check --log-level warn .
-if [[ -f scripts/docs.ts ]]; then step docs "$node" scripts/docs.ts --check; fi
+if [[ -f scripts/docs/main.ts ]]; then step docs "$node" scripts/docs/main.ts --check; fi

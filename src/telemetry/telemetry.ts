@@ -28,11 +28,21 @@ export interface Rendering {
   readonly body: string;
 }
 
+/** What a metric is, for its documentation. */
+export interface MetricDescription {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
 export interface Telemetry {
   readonly observer: Observer;
   readonly log: Log;
   /** The metrics in the Prometheus text format; askers at the same time share one rendering. */
   render(): Promise<Rendering>;
+  /** The gateway's own metrics; those of the process are prom-client's. */
+  readonly metrics: readonly MetricDescription[];
   /** Writes waiting log lines; for the end of the process. */
   flush(): void;
 }
@@ -79,10 +89,12 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
     limited: (limit) => void gateway.limits.cell(limit).value++,
   };
 
+  const families = [build, ...calls.families, ...gateway.families, logDropped];
+
   async function renderOnce(): Promise<Rendering> {
     logDropped.cell().value = logger.dropped();
     const out: string[] = [];
-    for (const family of [build, ...calls.families, ...gateway.families, logDropped]) family.write(out);
+    for (const family of families) family.write(out);
     const own = out.join('');
     return { contentType, body: options.processMetrics ? own + (await processFigures.metrics()) : own };
   }
@@ -95,6 +107,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
       rendering ??= renderOnce().finally(() => (rendering = undefined));
       return rendering;
     },
+    metrics: families.map(({ type, options: { name, help, labels } }) => ({ name, type, help, labels })),
     flush: () => logger.flush(),
   };
 }

@@ -1,7 +1,5 @@
-/** Writes the documents that are made from the code: the configuration's reference and its JSON schema; --check compares. */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { format } from 'prettier';
-import { configSchema } from '../src/config/index.ts';
+/** The configuration's reference: a table for each section of the schema. */
+import { configSchema } from '../../src/config/index.ts';
 
 interface Schema {
   readonly type?: string;
@@ -13,8 +11,6 @@ interface Schema {
   readonly anyOf?: readonly Schema[];
   readonly const?: unknown;
 }
-
-const root = new URL('../', import.meta.url);
 
 function typeOf(schema: Schema): string {
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
@@ -51,34 +47,10 @@ function sections(schema: Schema, path: string, depth: number): string[] {
   return [...out, ...inner];
 }
 
-const markdown = `# Configuration
+export const configurationPage = `# Configuration
 
-Made from the schema in \`src/config/schema/\` by \`scripts/docs.ts\`; do not edit. \`tensorgate serve --config FILE\` reads YAML with these
+Made from the schema in \`src/config/schema/\` by \`scripts/docs/\`; do not edit. \`tensorgate serve --config FILE\` reads YAML with these
 keys, \`tensorgate check FILE\` prints every mistake. \`\${NAME}\` and \`\${NAME:-default}\` in a string come from the environment. Flags of the
 command line come before the file. [tensorgate.schema.json](tensorgate.schema.json) is the same for editors.
 
 ${sections(configSchema, '', 1).join('\n')}`;
-
-const documents: readonly (readonly [path: string, text: string])[] = [
-  ['docs/configuration.md', await format(markdown, { parser: 'markdown', printWidth: 140 })],
-  [
-    'docs/tensorgate.schema.json',
-    await format(JSON.stringify(configSchema), { parser: 'json', printWidth: 110 }),
-  ],
-];
-let stale = false;
-for (const [path, text] of documents) {
-  const url = new URL(path, root);
-  if (process.argv.includes('--check')) {
-    let now = '';
-    try {
-      now = readFileSync(url, 'utf8');
-    } catch {
-      // missing is stale too
-    }
-    if (now === text) continue;
-    stale = true;
-    console.error(`${path} is out of date: run node scripts/docs.ts`);
-  } else writeFileSync(url, text);
-}
-process.exitCode = stale ? 1 : 0;

@@ -1,0 +1,34 @@
+/** Writes the documents that are made from the code; --check compares. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { format } from 'prettier';
+import { configSchema } from '../../src/config/index.ts';
+import { configurationPage } from './configuration.ts';
+import { metricsPage } from './metrics.ts';
+
+const root = new URL('../../', import.meta.url);
+const markdown = (text: string): Promise<string> => format(text, { parser: 'markdown', printWidth: 140 });
+
+const documents: readonly (readonly [path: string, text: string])[] = [
+  ['docs/configuration.md', await markdown(configurationPage)],
+  ['docs/metrics.md', await markdown(metricsPage)],
+  [
+    'docs/tensorgate.schema.json',
+    await format(JSON.stringify(configSchema), { parser: 'json', printWidth: 110 }),
+  ],
+];
+let stale = false;
+for (const [path, text] of documents) {
+  const url = new URL(path, root);
+  if (process.argv.includes('--check')) {
+    let now = '';
+    try {
+      now = readFileSync(url, 'utf8');
+    } catch {
+      // missing is stale too
+    }
+    if (now === text) continue;
+    stale = true;
+    console.error(`${path} is out of date: run npm run docs`);
+  } else writeFileSync(url, text);
+}
+process.exitCode = stale ? 1 : 0;
