@@ -47,6 +47,7 @@ function describe(server: Controlled, name: string): object {
     connections: server.connections,
     inFlight: server.record.inFlight,
     maxInFlight: server.record.maxInFlight,
+    misdirected: server.record.misdirected,
     calls: Object.fromEntries(server.record.counts()),
     faults: { ...faults, failCode: codeName(faults.failCode) },
     models: describeModels(server.registry),

@@ -23,6 +23,8 @@ export class CallRecord {
   last: SeenCall | undefined;
   inFlight = 0;
   maxInFlight = 0;
+  /** Inference calls for models or versions that are not AVAILABLE here. */
+  misdirected = 0;
 
   seen(call: SeenCall): void {
     const name = `${call.method} ${call.model}`.trim();
@@ -48,6 +50,7 @@ export class CallRecord {
   reset(): void {
     this.#counts.clear();
     this.last = undefined;
+    this.misdirected = 0;
     this.maxInFlight = this.inFlight;
   }
 }

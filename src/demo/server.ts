@@ -121,6 +121,7 @@ async function serve(
       reason instanceof StatusError
         ? reason
         : new StatusError(Code.INTERNAL, reason instanceof Error ? reason.message : String(reason));
+    if (method.inference && error.code === Code.NOT_FOUND) context.record.misdirected++;
     done({ code: error.code as number, details: statusMessage(error.message) });
   } finally {
     context.record.ended();
