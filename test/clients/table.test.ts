@@ -201,6 +201,29 @@ describe('the client table', { skip: missing('ovmsclient', 'tfs', 'curl', 'grpcu
     });
   });
 
+  for (const more of [[], ['--version', '1']]) {
+    it(`the REST samples: four body formats ${more.join(' ')}`, async () => {
+      const results = await json(
+        python('ovmsclient', here('python/rest_formats.py'), [
+          `http://${gateway('numeric').rest}`,
+          'my_model',
+          'input_name',
+          ...more,
+        ]),
+      );
+      const answer = [
+        [2, 4, 6],
+        [8, 10, 12],
+      ];
+      for (const name of ['row_name', 'row_noname'])
+        assert.deepEqual(results[name], { status: 200, predictions: answer });
+      for (const name of ['column_name', 'column_noname'])
+        assert.deepEqual(results[name], { status: 200, outputs: answer });
+      assert.ok('model_version_status' in (results.status ?? {}), JSON.stringify(results.status));
+      assert.ok(!('error' in (results.metadata ?? {})), JSON.stringify(results.metadata));
+    });
+  }
+
   it('grpcurl: needs no proto file', async () => {
     const { grpc } = gateway('numeric');
     const grpcurl = tool('grpcurl') as string;
