@@ -40,13 +40,12 @@ function telemetry(
   );
   return {
     telemetry: made,
-    lines: () => {
-      made.flush();
-      return readFileSync(path, 'utf8')
+    // no flush: it would write past a line that is being written
+    lines: () =>
+      readFileSync(path, 'utf8')
         .split('\n')
-        .filter(Boolean)
-        .map((line) => JSON.parse(line) as Record<string, unknown>);
-    },
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
   };
 }
 
