@@ -76,7 +76,6 @@ export async function listen(
     const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
     const connection: Http2Server = new Http2Server(socket, {
       limits: options.http2,
-      initialBytes,
       onStream(stream, fields, end) {
         return handlers.stream?.(stream, fields, peer) ?? bridge(http1, stream, fields, end, peer);
       },
@@ -88,6 +87,7 @@ export async function listen(
       },
     });
     http2.add(connection);
+    connection.begin(initialBytes);
     if (draining) connection.shutdown();
   }
 

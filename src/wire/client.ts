@@ -4,6 +4,7 @@ import { type ConnectionOptions, connectionLost, type Stream, type StreamEvents 
 import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
+import { Allowance } from './limits.ts';
 import type { Http2Stream } from './stream.ts';
 import { checkResponse, checkTrailers } from './validate.ts';
 
@@ -19,16 +20,24 @@ export interface Http2ClientOptions extends ConnectionOptions {
 
 /** RFC 9113 §6.5.2 sets no limit; until a server says its own, this many is what servers commonly allow. */
 const assumedMaxStreams = 100;
+/** How often streams that wait to be cancelled are looked at, in ms. */
+const cancelEveryMs = 100;
 
 export class Http2Client extends Connection {
   readonly #options: Http2ClientOptions;
   #nextId = 1;
   #ready = false;
   #draining = false;
+  readonly #cancels: Allowance;
+  /** Cancelled streams whose peer is not told yet, and why. */
+  readonly #cancelled = new Map<Http2Stream, number>();
+  #cancelTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: Duplex, options: Http2ClientOptions) {
     super(socket, options);
     this.#options = options;
+    const { burstCancels, cancelsPerSecond } = options.limits;
+    this.#cancels = new Allowance(burstCancels, cancelsPerSecond, options.clock ?? (() => performance.now()));
     this.peerMaxStreams = assumedMaxStreams;
     this.output.raw(preface);
     this.sendSettings([
@@ -81,6 +90,32 @@ export class Http2Client extends Connection {
     if (this.streams.size === 0) this.finish();
   }
 
+  /** At a pace that the peer does not take for an attack (CVE-2023-44487): it would end the calls of everybody else too. */
+  override cancel(stream: Http2Stream, code: number): void {
+    if (this.#cancelled.size === 0 && this.#cancels.take()) {
+      this.sendReset(stream, code);
+      return;
+    }
+    this.limited('cancels');
+    this.sender.drop(stream);
+    this.#cancelled.set(stream, code);
+    this.#cancelTimer ??= setInterval(() => {
+      this.#cancelSome();
+    }, cancelEveryMs).unref();
+  }
+
+  #cancelSome(): void {
+    for (const [stream, code] of this.#cancelled) {
+      if (!stream.removed) {
+        if (!this.#cancels.take()) return;
+        this.sendReset(stream, code);
+      }
+      this.#cancelled.delete(stream);
+    }
+    clearInterval(this.#cancelTimer);
+    this.#cancelTimer = undefined;
+  }
+
   protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
     const stream = this.streams.get(id);
     if (stream === undefined) {
@@ -107,6 +142,7 @@ export class Http2Client extends Connection {
       return;
     }
     if (status >= 100 && status < 200) {
+      this.floods.frame('1xx');
       if (end) this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
       return;
     }
@@ -156,6 +192,8 @@ export class Http2Client extends Connection {
   }
 
   protected override onLost(error: Error | undefined): void {
+    clearInterval(this.#cancelTimer);
+    this.#cancelled.clear();
     this.#options.onClose(error);
   }
 

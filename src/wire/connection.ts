@@ -12,12 +12,14 @@ import {
   maxWindowBytes,
   Setting,
 } from './constants.ts';
+import { flood, Floods } from './floods.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { goawayPayload, settingsPayload, uint32Payload } from './payloads.ts';
 import { type ConnectionOptions, connectionLost } from './api.ts';
 import { HpackDecoder, type Headers } from './hpack-decoder.ts';
-import { Allowance, type Http2Limits } from './limits.ts';
+import type { Http2Limits } from './limits.ts';
 import { Output } from './output.ts';
+import { Pings } from './pings.ts';
 import { Sender } from './sender.ts';
 import { Http2Stream } from './stream.ts';
 
@@ -34,8 +36,7 @@ export abstract class Connection implements FrameSink {
   protected readonly reader: FrameReader;
   protected readonly decoder: HpackDecoder;
   protected readonly limited: (name: string) => void;
-  readonly #frames: Allowance;
-  readonly #resets: Allowance;
+  protected readonly floods: Floods;
   readonly #recentlyReset = new Set<number>();
   readonly sender: Sender;
   #receiveWindow: number;
@@ -43,8 +44,9 @@ export abstract class Connection implements FrameSink {
   #peerWindow = defaultWindowBytes;
   protected peerMaxStreams = maxStreamId;
   #settingsAcked = false;
-  #pings = new Map<string, () => void>();
-  #pingCount = 0;
+  readonly #pings = new Pings();
+  /** Streams so far. */
+  #opened = 0;
   /** The highest stream that the peer has opened. */
   protected lastPeerId = 0;
   protected closed = false;
@@ -55,8 +57,7 @@ export abstract class Connection implements FrameSink {
     this.socket = socket;
     this.limits = limits;
     this.limited = (name) => options.onLimit?.(name);
-    this.#frames = new Allowance(limits.burstFrames, limits.framesPerSecond, clock);
-    this.#resets = new Allowance(limits.burstResets, limits.resetsPerSecond, clock);
+    this.floods = new Floods(limits, clock);
     this.decoder = new HpackDecoder(limits);
     this.output = new Output(socket, () => {
       this.sender.pump();
@@ -92,11 +93,7 @@ export abstract class Connection implements FrameSink {
 
   /** Calls back when the peer has answered. */
   ping(callback: () => void): void {
-    if (this.closed) return;
-    const payload = Buffer.alloc(8);
-    payload.writeUInt32BE(++this.#pingCount, 4);
-    this.#pings.set(payload.toString('latin1'), callback);
-    this.output.frame(FrameType.PING, 0, 0, payload);
+    if (!this.closed) this.output.frame(FrameType.PING, 0, 0, this.#pings.next(callback));
   }
 
   // --- what the two ends do differently ---
@@ -121,21 +118,12 @@ export abstract class Connection implements FrameSink {
         this.output.blocked &&
         this.output.waiting > 2 * this.limits.highWaterBytes + this.limits.maxControlBytes + 262_144
       ) {
-        throw this.flood('control');
+        throw flood('control');
       }
     } catch (reason) {
       this.fail(reason);
     }
     this.output.release();
-  }
-
-  protected flood(limit: string): ConnectionError {
-    this.limited(limit);
-    return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `too many ${limit} frames`);
-  }
-
-  #spend(limit: string): void {
-    if (!this.#frames.take()) throw this.flood(limit);
   }
 
   onHeadersFrame(id: number, block: Buffer, end: boolean, selfDependent: boolean): void {
@@ -151,7 +139,7 @@ export abstract class Connection implements FrameSink {
     if (this.#receiveWindow < 0)
       throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'the connection window is exceeded');
     const stream = this.streams.get(id);
-    if (length - padding === 0 && !end) this.#spend('empty DATA');
+    if (length - padding === 0 && !end) this.floods.frame('empty DATA');
     if (stream === undefined) {
       if (this.isIdle(id)) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `DATA on idle stream ${id}`);
       if (!this.#recentlyReset.has(id)) this.resetId(id, ErrorCode.STREAM_CLOSED);
@@ -163,6 +151,7 @@ export abstract class Connection implements FrameSink {
       this.streamError(stream, code);
     };
     if (stream.remoteClosed) return refuse(ErrorCode.STREAM_CLOSED);
+    if (!stream.headed) return refuse(ErrorCode.PROTOCOL_ERROR);
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) return refuse(ErrorCode.FLOW_CONTROL_ERROR);
     stream.received += length - padding;
@@ -199,26 +188,26 @@ export abstract class Connection implements FrameSink {
     if (stream === undefined) {
       if (this.isIdle(id))
         throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `RST_STREAM on idle stream ${id}`);
-      this.#spend('RST_STREAM');
+      this.floods.frame('RST_STREAM');
       return;
     }
-    if (!this.#resets.take()) throw this.flood('resets');
+    this.floods.reset();
     const told = !stream.muted;
     this.remove(stream);
     if (told) stream.events?.onReset(code, code === ErrorCode.REFUSED_STREAM);
   }
 
   onPriority(id: number, selfDependent: boolean): void {
-    this.#spend('PRIORITY');
+    this.floods.frame('PRIORITY');
     if (selfDependent) this.resetId(id, ErrorCode.PROTOCOL_ERROR);
   }
 
   onUnknown(): void {
-    this.#spend('unknown');
+    this.floods.frame('unknown');
   }
 
   onSettings(entries: readonly (readonly [id: number, value: number])[]): void {
-    this.#spend('SETTINGS');
+    this.floods.frame('SETTINGS');
     for (const [id, value] of entries) this.#applySetting(id, value);
     this.output.frame(FrameType.SETTINGS, Flag.ACK, 0, undefined);
     this.onPeerSettings();
@@ -226,27 +215,23 @@ export abstract class Connection implements FrameSink {
   }
 
   onSettingsAck(): void {
+    if (this.#settingsAcked) this.floods.frame('SETTINGS');
     this.#settingsAcked = true;
   }
 
   onPing(payload: Buffer, ack: boolean): void {
-    if (!ack) {
-      this.#spend('PING');
-      this.output.frame(FrameType.PING, Flag.ACK, 0, payload);
-      return;
-    }
-    const key = payload.toString('latin1');
-    const callback = this.#pings.get(key);
-    this.#pings.delete(key);
-    callback?.();
+    if (ack && this.#pings.answered(payload)) return;
+    this.floods.frame('PING');
+    if (!ack) this.output.frame(FrameType.PING, Flag.ACK, 0, payload);
   }
 
   onGoaway(lastId: number, code: number): void {
-    this.#spend('GOAWAY');
+    this.floods.frame('GOAWAY');
     this.onPeerGoaway(lastId, code);
   }
 
   onWindowUpdate(id: number, increment: number): void {
+    this.floods.update(this.sender.dataFrames + this.#opened);
     if (id === 0) {
       if (increment === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
       this.sender.window += increment;
@@ -306,6 +291,7 @@ export abstract class Connection implements FrameSink {
   // --- streams ---
 
   protected addStream(id: number): Http2Stream {
+    this.#opened++;
     const window = this.limits.initialWindowBytes;
     const stream = new Http2Stream(
       this,
@@ -333,6 +319,7 @@ export abstract class Connection implements FrameSink {
     stream.muted = true;
     this.sendReset(stream, code);
     if (told) stream.events?.onReset(code, false);
+    this.floods.reset();
   }
 
   protected resetId(id: number, code: number): void {
@@ -341,6 +328,7 @@ export abstract class Connection implements FrameSink {
     else {
       this.#remember(id);
       this.#sendRst(id, code);
+      this.floods.reset();
     }
   }
 
@@ -353,9 +341,7 @@ export abstract class Connection implements FrameSink {
     stream.removed = true;
     stream.localClosed = true;
     this.streams.delete(stream.id);
-    this.sender.forget(stream);
-    stream.queue = [];
-    stream.queuedBytes = 0;
+    this.sender.drop(stream);
     this.#creditConnection(stream.outstanding);
     stream.outstanding = 0;
     this.onStreamRemoved();
@@ -370,6 +356,11 @@ export abstract class Connection implements FrameSink {
   }
 
   // --- output ---
+
+  /** The user of a stream wants no more of it. */
+  cancel(stream: Http2Stream, code: number): void {
+    this.sendReset(stream, code);
+  }
 
   sendReset(stream: Http2Stream, code: number): void {
     if (stream.removed) return;
@@ -424,6 +415,7 @@ export abstract class Connection implements FrameSink {
     if (this.closed) return;
     const known = reason instanceof ConnectionError;
     const error = known ? reason : new ConnectionError(ErrorCode.INTERNAL_ERROR, 'internal error');
+    if (error.limit !== undefined) this.limited(error.limit);
     this.sendGoaway(this.lastPeerId, error.code, error.message);
     this.#leave(known ? error : (reason as Error));
   }

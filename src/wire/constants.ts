@@ -56,10 +56,13 @@ export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 /** A violation that ends the connection with GOAWAY. */
 export class ConnectionError extends Error {
   readonly code: number;
+  /** The limit that was met, when it was one. */
+  readonly limit: string | undefined;
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, limit?: string) {
     super(message);
     this.name = 'ConnectionError';
     this.code = code;
+    this.limit = limit;
   }
 }

@@ -198,6 +198,10 @@ export class FrameReader {
       return;
     }
     if (payload.length % 6 !== 0) throw sizeError('SETTINGS takes 6 bytes an entry');
+    if (payload.length / 6 > this.#limits.maxSettings) {
+      const text = `SETTINGS of ${payload.length / 6} entries, the limit is ${this.#limits.maxSettings}`;
+      throw new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, text, 'SETTINGS');
+    }
     this.#greeted = true;
     const entries: [number, number][] = [];
     for (let at = 0; at < payload.length; at += 6)
@@ -247,6 +251,7 @@ export class FrameReader {
       throw new ConnectionError(
         ErrorCode.ENHANCE_YOUR_CALM,
         `a header block of more than ${this.#limits.maxContinuations} CONTINUATION frames or ${2 * this.#limits.maxHeaderListBytes} bytes`,
+        'continuations',
       );
     }
     if ((flags & Flag.END_HEADERS) === 0) return;

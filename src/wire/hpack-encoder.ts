@@ -46,7 +46,8 @@ export class HpackEncoder {
   readonly #entries = new Map<string, number>();
   #seen = new Set<string>();
   readonly #memo = new WeakMap<Headers, Memo>();
-  #pendingSizes: number[] = [];
+  /** The smallest table size that the peer has set since the last block; undefined when it set none. */
+  #smallestSize: number | undefined;
   #tableBytes = defaultTableBytes;
   #out = Buffer.allocUnsafe(4096);
   #at = 0;
@@ -63,18 +64,17 @@ export class HpackEncoder {
     const size = Math.min(bytes, defaultTableBytes);
     if (size === this.#tableBytes) return;
     this.#tableBytes = size;
-    this.#pendingSizes.push(size);
+    this.#smallestSize = Math.min(size, this.#smallestSize ?? size);
     this.#table.resize(size);
   }
 
   /** The block of `headers` followed by `extra`. The result is valid until the next call. */
   encode(headers: Headers, extra?: Headers): Buffer {
     this.#at = 0;
-    if (this.#pendingSizes.length > 0) {
-      const smallest = Math.min(...this.#pendingSizes);
-      if (smallest < this.#tableBytes) this.#integer(smallest, 5, 0x20);
+    if (this.#smallestSize !== undefined) {
+      if (this.#smallestSize < this.#tableBytes) this.#integer(this.#smallestSize, 5, 0x20);
       this.#integer(this.#tableBytes, 5, 0x20);
-      this.#pendingSizes = [];
+      this.#smallestSize = undefined;
     }
     const memo = this.#memo.get(headers);
     if (memo !== undefined && memo.generation === this.#table.generation) {

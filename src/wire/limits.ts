@@ -16,14 +16,22 @@ export interface Http2Limits {
   readonly highWaterBytes: number;
   /** Output that waits for a peer that does not read, beyond the streams' own, in bytes. */
   readonly maxControlBytes: number;
+  /** Entries of one SETTINGS frame; there are six settings. */
+  readonly maxSettings: number;
+  /** WINDOW_UPDATE frames for each stream and each DATA frame that was sent; more are counted as a flood. */
+  readonly updatesPerFrame: number;
   /** Frames that carry nothing (PING, SETTINGS, PRIORITY, RST_STREAM, empty DATA): so many at once ... */
   readonly burstFrames: number;
   /** ... and so many a second from then on. */
   readonly framesPerSecond: number;
-  /** Streams that the peer opened and reset (CVE-2023-44487): so many at once ... */
+  /** Streams that the peer reset (CVE-2023-44487) or made this end reset (CVE-2025-8671): so many at once ... */
   readonly burstResets: number;
   /** ... and so many a second from then on. */
   readonly resetsPerSecond: number;
+  /** Streams that this client end cancels: so many at once ... */
+  readonly burstCancels: number;
+  /** ... and so many a second from then on; others stay open, unheard, until their turn. */
+  readonly cancelsPerSecond: number;
 }
 
 export const defaultServerLimits: Http2Limits = {
@@ -39,11 +47,16 @@ export const defaultServerLimits: Http2Limits = {
   connectionWindowBytes: 16_777_216,
   highWaterBytes: 262_144,
   maxControlBytes: 65_536,
+  maxSettings: 32,
+  updatesPerFrame: 10,
   burstFrames: 5000,
   framesPerSecond: 500,
   // a client whose deadlines strike cancels hundreds of calls at once
   burstResets: 1000,
   resetsPerSecond: 100,
+  // servers cut connections for it: nghttp2, and with it every one in Node, allows 1000 at once and 33 a second
+  burstCancels: 500,
+  cancelsPerSecond: 30,
 };
 
 /** Backends are ours, so floods are less of a worry than a deep pipe; the same bounds hold all the same. */
@@ -51,6 +64,9 @@ export const defaultClientLimits: Http2Limits = {
   ...defaultServerLimits,
   maxHeaderListBytes: 131_072,
   framesPerSecond: 2000,
+  // each reset answers a call of ours, so that their number is ours to choose: an overloaded backend refuses many
+  burstResets: 10_000,
+  resetsPerSecond: 10_000,
 };
 
 /** Lets `burst` events pass at once and `perSecond` from then on. */

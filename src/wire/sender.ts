@@ -15,6 +15,8 @@ export class Sender {
   readonly #pending = new Set<Http2Stream>();
   /** What the peer may still be sent on the connection as a whole, in bytes. */
   window = defaultWindowBytes;
+  /** DATA frames that were sent. */
+  dataFrames = 0;
   /** The largest frame payload that the peer takes. */
   frameBytes = defaultFrameBytes;
 
@@ -29,8 +31,11 @@ export class Sender {
     return this.#pending.has(stream);
   }
 
-  forget(stream: Http2Stream): void {
+  /** Throws away what the stream has not sent. */
+  drop(stream: Http2Stream): void {
     this.#pending.delete(stream);
+    stream.queue = [];
+    stream.queuedBytes = 0;
   }
 
   clear(): void {
@@ -86,6 +91,7 @@ export class Sender {
       stream.queuedBytes -= size;
       stream.sendWindow -= size;
       this.window -= size;
+      this.dataFrames++;
       const last = stream.queuedBytes === 0 && stream.ending?.length === 0;
       this.#output.frame(
         FrameType.DATA,

@@ -7,8 +7,6 @@ import type { Headers } from './hpack-decoder.ts';
 import { checkRequest, checkTrailers } from './validate.ts';
 
 export interface Http2ServerOptions extends ConnectionOptions {
-  /** What was read from the socket already, the preface included. */
-  readonly initialBytes?: Buffer;
   /** A request has begun. `end`: it has no body; its onEnd follows all the same. */
   readonly onStream: (stream: ServerStream, headers: Headers, end: boolean) => StreamEvents;
   readonly onClose?: () => void;
@@ -36,8 +34,11 @@ export class Http2Server extends Connection {
       [Setting.INITIAL_WINDOW_SIZE, limits.initialWindowBytes],
       [Setting.MAX_HEADER_LIST_SIZE, limits.maxHeaderListBytes],
     ]);
-    if (options.initialBytes !== undefined && options.initialBytes.length > 0)
-      this.read(options.initialBytes);
+  }
+
+  /** Takes what was read from the socket already, the preface included; once, before anything else comes. */
+  begin(bytes: Buffer): void {
+    if (bytes.length > 0) this.read(bytes);
   }
 
   /** No new streams; ends when those that are open have ended. */
@@ -107,6 +108,7 @@ export class Http2Server extends Connection {
       stream.remoteClosed = end;
       stream.respond(tooLarge, true);
       stream.reset(ErrorCode.NO_ERROR);
+      this.floods.reset();
       return;
     }
     const checked = checkRequest(fields);
@@ -115,6 +117,7 @@ export class Http2Server extends Connection {
       return;
     }
     const stream = this.addStream(id);
+    stream.headed = true;
     stream.contentLength = checked.contentLength;
     stream.events = this.#onStream(stream, fields, end);
     if (end && !stream.removed) this.remoteEnd(stream, []);

@@ -24,7 +24,7 @@ export class Http2Stream implements ServerStream {
   ending: Headers | undefined;
   localClosed = false;
   remoteClosed = false;
-  /** The response head came (client end). */
+  /** The message's head came: DATA may follow. */
   headed = false;
   /** The user wants no more events; what still comes is thrown away. */
   muted = false;
@@ -61,7 +61,7 @@ export class Http2Stream implements ServerStream {
     // the answer goes out whole before the peer is told that its request is not needed
     if (code === ErrorCode.NO_ERROR && this.ending !== undefined && !this.localClosed)
       this.resetAfterEnd = true;
-    else this.#connection.sendReset(this, code);
+    else this.#connection.cancel(this, code);
   }
 
   credit(bytes: number): void {

@@ -24,3 +24,36 @@ export {
 } from './process.ts';
 export { startRedis, type TestRedis } from './redis.ts';
 export { missing, needTool, python, tool, type Tool, type Venv } from './tools.ts';
+export {
+  type Answer,
+  fieldOf,
+  frame,
+  h2,
+  headers,
+  hpackInteger,
+  hpackLiterals,
+  preface,
+  RawClient,
+  rst,
+  settings,
+  uint32,
+  windowUpdate,
+} from './h2-frames.ts';
+export {
+  dataFrames,
+  grpcHeaders,
+  predictReply,
+  rawAnswer,
+  type RawBackend,
+  type RawCall,
+  startRawBackend,
+} from './raw-backend.ts';
+export {
+  type Bystander,
+  framed,
+  predictFields,
+  predictMessage,
+  predictPath,
+  startVictim,
+  type Victim,
+} from './victim.ts';

@@ -221,6 +221,14 @@ export class Exchange implements StreamEvents {
       id: head.requestId ?? this.#deps.nextId(),
       peer: this.#peer,
     };
+    // after all that came with the request: a call that was reset in the same breath reaches no backend (CVE-2023-44487)
+    queueMicrotask(() => {
+      this.#send(call);
+    });
+  }
+
+  #send(call: Call): void {
+    if (this.#cancellation.reason !== undefined) return;
     this.#deps.handler(call).then(
       (reply) => {
         this.#reply.answer(reply);

@@ -1,0 +1,106 @@
+/** Calls that are cancelled by the thousand: few of them reach a backend, and a backend that counts resets keeps its connection. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { connect } from 'node:net';
+import { it } from 'node:test';
+import { defaultClientLimits, Http2Client } from '../../src/wire/index.ts';
+import {
+  frame,
+  framed,
+  h2,
+  headers,
+  predictFields,
+  predictMessage,
+  RawClient,
+  rst,
+  sleep,
+  startRawBackend,
+  startVictim,
+  waitFor,
+} from '../support/index.ts';
+
+const cancel = 8;
+const request = framed(predictMessage());
+const call = (id: number): Buffer =>
+  Buffer.concat([headers(id, predictFields()), frame(h2.DATA, h2.END_STREAM, id, request)]);
+
+it('a call that is reset together with its request never reaches a backend', async (t) => {
+  const backend = await startRawBackend({ onCall: () => undefined });
+  const victim = await startVictim([backend.url]);
+  t.after(async () => {
+    await victim.stop();
+    backend.close();
+  });
+  // a first call, so that the model is known and the connection to the backend is there
+  const client = await RawClient.open(victim.grpc);
+  t.after(() => client.destroy());
+  client.send(call(1));
+  await waitFor(() => backend.calls.length === 1);
+  client.send(rst(1, cancel));
+  for (let i = 1; i <= 900; i++)
+    client.socket.write(Buffer.concat([call(2 * i + 1), rst(2 * i + 1, cancel)]));
+  await client.flush();
+  await sleep(500);
+  assert.ok(backend.calls.length < 20, `${backend.calls.length} of 900 cancelled calls reached the backend`);
+  victim.alive();
+});
+
+it('cancels that come later are passed on at a pace that no server takes for an attack', async (t) => {
+  const backend = await startRawBackend({ onCall: () => undefined, settings: [[3, 100_000]] });
+  const limits = { maxConcurrentStreams: 2000 };
+  const victim = await startVictim([backend.url], { http2: limits });
+  t.after(async () => {
+    await victim.stop();
+    backend.close();
+  });
+  const client = await RawClient.open(victim.grpc);
+  t.after(() => client.destroy());
+  const count = 900;
+  for (let i = 0; i < count; i++) client.send(call(2 * i + 1));
+  await waitFor(() => backend.calls.length === count, 10_000, 'all calls at the backend');
+  for (let i = 0; i < count; i++) client.send(rst(2 * i + 1, cancel));
+  await waitFor(() => backend.resets >= 400, 5000, 'the first resets');
+  const resetsAtOnce = backend.resets;
+  assert.ok(resetsAtOnce <= 550, `${resetsAtOnce} resets at once`);
+  await sleep(2000);
+  assert.ok(backend.resets > resetsAtOnce, 'the others follow');
+  assert.ok(backend.resets <= resetsAtOnce + 100, `${backend.resets - resetsAtOnce} resets in two seconds`);
+  assert.ok(((await victim.limited()).cancels ?? 0) >= 300);
+});
+
+it('node:http2, which cuts a connection at a thousand resets, serves on', async (t) => {
+  let streams = 0;
+  const server = http2.createServer((_request, response) => {
+    if (++streams > 1500) response.end();
+  });
+  server.on('sessionError', () => undefined);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  await once(socket, 'connect');
+  let lost: Error | true | undefined;
+  const client = new Http2Client(socket, {
+    limits: defaultClientLimits,
+    onReady: () => undefined,
+    onClose: (error) => void (lost = error ?? true),
+  });
+  t.after(() => client.destroy());
+  const fields = [':method', 'POST', ':scheme', 'http', ':path', '/x', ':authority', 'test'];
+  const silent = { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
+  for (let round = 0; round < 15; round++) {
+    for (let i = 0; i < 100; i++) client.request(fields, [], true, silent).reset(cancel);
+    await sleep(20);
+  }
+  const answered = await new Promise<boolean>((resolve) => {
+    client.request(fields, [], true, {
+      ...silent,
+      onHeaders: () => resolve(true),
+      onReset: () => resolve(false),
+    });
+  });
+  assert.equal(lost, undefined, 'the connection was cut');
+  assert.ok(answered);
+});
