@@ -1,5 +1,5 @@
 /** What a gateway is told: its doors, which stay, and its routes, which a reload replaces. */
-import type { CacheOptions, RedisStoreOptions, RetryOptions } from './filters/index.ts';
+import type { CacheOptions, HedgeOptions, RedisStoreOptions, RetryOptions } from './filters/index.ts';
 import type { FleetOptions } from './fleet/index.ts';
 import type { CorsOptions, ListenOptions, RestOptions, RpcOptions } from './front/index.ts';
 import type { CatalogOptions } from './models/index.ts';
@@ -31,6 +31,8 @@ export interface RouteOptions {
   readonly cors: CorsOptions;
   readonly catalog: CatalogOptions;
   readonly retry: RetryOptions;
+  /** Absent: a call waits for its backend whatever it takes. */
+  readonly hedge?: HedgeOptions | undefined;
   /** Absent: no cache. */
   readonly cache?: { readonly store: RedisStoreOptions; readonly filter: CacheOptions } | undefined;
   /** gRPC services that the gateway does not know go to the default fleet as they are. */

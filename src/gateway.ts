@@ -1,9 +1,10 @@
 /** The whole journey of a call on one page; the only file that knows every room. */
-import type { Call, Clock, Filter, Handler } from './call/index.ts';
+import { afterInput, type Call, type Clock, type Filter, type Handler } from './call/index.ts';
 import {
   admitFilter,
   cacheFilter,
   deadlineFilter,
+  hedgeFilter,
   observeFilter,
   RedisStore,
   retryFilter,
@@ -69,8 +70,12 @@ export async function buildCore(
     routes.cache === undefined || store === undefined
       ? undefined
       : cacheFilter(routes.cache.filter, { store, view, observer }),
-    // around one attempt at one backend
+    // around what can fail before an answer begins
     retryFilter(routes.retry, { observer, clock, random }),
+    // inside the retry, so that a hedge is one attempt at one backend and no more
+    routes.hedge === undefined
+      ? undefined
+      : hedgeFilter(routes.hedge, { observer, clock, after: afterInput }),
   ];
   const attempt: Handler = (call: Call) => pickFleet(call.target?.model).handler(call);
   const handler = stack

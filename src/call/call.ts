@@ -47,6 +47,12 @@ interface CallBase {
   readonly cancellation: Cancellation;
   /** Names of backends that a retry or hedge should not pick again while another can answer. */
   readonly avoid?: readonly string[];
+  /** `avoid` holds even when nobody else can answer: the call fails then, surely not started. */
+  readonly elsewhere?: boolean;
+  /** Told the name of the backend that the call is about to be sent to. */
+  readonly onPicked?: ((backend: string) => void) | undefined;
+  /** The sequence it belongs to (a stateful model): all calls of it go to one backend, and none is sent twice. */
+  readonly sequence?: string | undefined;
   /** For logs and the x-request-id header. */
   readonly id: string;
   /** The client's address, for logs. */

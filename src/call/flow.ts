@@ -2,7 +2,7 @@
  * One direction of a call: bytes of length-prefixed messages in the order they arrived, then an end.
  *
  * A Flow has one producer and, at any time, at most one reader. It can retain what it has delivered, so that a retry
- * or a hedge reads the same bytes again from the start. Credit (how much the reader has dealt with) travels back to the
+ * reads the same bytes again from the start; a hedge, which reads at the same time, gets a fork. Credit (how much the reader has dealt with) travels back to the
  * producer, which widens the peer's flow-control window by it: the slower side sets the pace.
  */
 import { type Metadata, noMetadata } from './metadata.ts';
@@ -24,6 +24,8 @@ export class Flow {
   #credited = 0;
   #read = 0;
   #finished: ((error: StatusError | undefined) => void)[] | undefined;
+  /** Flows that get everything that this one gets. */
+  #forks: Flow[] | undefined;
   /** Bytes that arrived so far. */
   bytes = 0;
   ended = false;
@@ -60,10 +62,13 @@ export class Flow {
     if (this.done) return;
     this.bytes += chunk.length;
     if (this.#retain && this.bytes > this.#maxRetainedBytes) this.release();
+    if (this.#forks !== undefined) for (const fork of this.#forks) fork.push(chunk);
     if (this.#reader !== undefined && !this.#retain) {
       this.#reader.onData(chunk);
       return;
     }
+    // its own reader has left, and only the forks go on
+    if (!this.#retain && this.#forks !== undefined && this.started) return;
     this.#chunks.push(chunk);
     if (this.#reader !== undefined) {
       this.#delivered++;
@@ -116,6 +121,24 @@ export class Flow {
     return this.#chunks;
   }
 
+  /**
+   * A second reading beside the first, from the first byte on: the same bytes in a flow of its own, for a hedge. The
+   * faster of the two readers gives the producer its credit. Undefined when the beginning is not held any more.
+   */
+  fork(): Flow | undefined {
+    if (!this.#retain && (this.started || this.#chunks.length === 0)) return undefined;
+    const fork = new Flow();
+    for (const chunk of this.#chunks) fork.push(chunk);
+    if (this.error !== undefined) fork.fail(this.error);
+    else if (this.ended) fork.end(this.trailers);
+    else (this.#forks ??= []).push(fork);
+    let read = 0;
+    fork.onCredit = (bytes) => {
+      this.#creditUpTo((read += bytes));
+    };
+    return fork;
+  }
+
   /** Stops retaining: delivered chunks are let go, there is no second reading. */
   release(): void {
     if (!this.#retain) return;
@@ -129,12 +152,14 @@ export class Flow {
 
   /** The reader has dealt with n bytes of this reading. Repeated readings give no second credit. */
   credit(bytes: number): void {
-    this.#read += bytes;
-    if (this.#read > this.#credited) {
-      const fresh = this.#read - this.#credited;
-      this.#credited = this.#read;
-      this.onCredit?.(fresh);
-    }
+    this.#creditUpTo((this.#read += bytes));
+  }
+
+  #creditUpTo(read: number): void {
+    if (read <= this.#credited) return;
+    const fresh = read - this.#credited;
+    this.#credited = read;
+    this.onCredit?.(fresh);
   }
 
   /** Nobody will read this flow any more: the producer may stop. */
@@ -153,6 +178,11 @@ export class Flow {
   #finish(): void {
     const callbacks = this.#finished;
     this.#finished = undefined;
+    for (const fork of this.#forks ?? []) {
+      if (this.error === undefined) fork.end(this.trailers);
+      else fork.fail(this.error);
+    }
+    this.#forks = undefined;
     if (callbacks !== undefined) for (const callback of callbacks) callback(this.error);
   }
 }

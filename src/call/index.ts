@@ -12,7 +12,16 @@ export type {
   Target,
   UnaryCall,
 } from './call.ts';
-export { type Clock, formatTimeout, monotonic, never, parseTimeout } from './deadline.ts';
+export {
+  after,
+  type After,
+  afterInput,
+  type Clock,
+  formatTimeout,
+  monotonic,
+  never,
+  parseTimeout,
+} from './deadline.ts';
 export { Flow, type FlowReader } from './flow.ts';
 export {
   decodeGrpcMessage,

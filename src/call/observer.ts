@@ -25,6 +25,8 @@ export interface Observer {
   callStarted(call: Call): void;
   callEnded(end: CallEnd): void;
   retried(backend: string, reason: string): void;
+  /** A call that waits for this backend was sent to another too, that one answered first, or the budget forbade it. */
+  hedged(backend: string, event: 'sent' | 'won' | 'no budget'): void;
   ejected(backend: string, model: string): void;
   backendState(backend: string, model: string, version: string, available: boolean): void;
   backendInFlight(backend: string, inFlight: number): void;
@@ -38,6 +40,7 @@ export const silentObserver: Observer = {
   callStarted() {},
   callEnded() {},
   retried() {},
+  hedged() {},
   ejected() {},
   backendState() {},
   backendInFlight() {},

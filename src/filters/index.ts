@@ -11,7 +11,8 @@ export {
   type ResponseStore,
   type StoreMiss,
 } from './cache/index.ts';
+export { AttemptBudget, type AttemptBudgetOptions } from './attempt-budget.ts';
 export { type DeadlineDeps, deadlineFilter } from './deadline.ts';
+export { hedgeFilter, type HedgeDeps, type HedgeOptions } from './hedge/index.ts';
 export { type ObserveDeps, observeFilter } from './observe.ts';
 export { retryFilter, type RetryDeps, type RetryOptions } from './retry.ts';
-export { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';

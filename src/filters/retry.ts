@@ -4,15 +4,13 @@ import {
   type Call,
   type Clock,
   Code,
-  errorOf,
   type Filter,
-  getMetadata,
   type Observer,
   type Reply,
   StatusError,
-  statusOf,
 } from '../call/index.ts';
-import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
+import { AttemptBudget, type AttemptBudgetOptions } from './attempt-budget.ts';
+import { type Failure, failureOf, harmlessTwice, withAttempts } from './attempts.ts';
 
 export interface RetryOptions {
   /** The first attempt included. */
@@ -21,7 +19,7 @@ export interface RetryOptions {
   readonly maxUnstarted: number;
   /** Wait before the third attempt, doubled from then on, in ms; the second one goes at once. */
   readonly backoffMs: number;
-  readonly budget: RetryBudgetOptions;
+  readonly budget: AttemptBudgetOptions;
 }
 
 export interface RetryDeps {
@@ -30,36 +28,20 @@ export interface RetryDeps {
   readonly random: () => number;
 }
 
-/** Why an attempt failed, if another one may be made. */
-interface Failure {
-  readonly error: StatusError;
-  readonly notStarted: boolean;
-  readonly backend: string;
-  /** The backend's wish, in ms (gRFC A6); negative: do not try again. */
-  readonly pushbackMs: number | undefined;
-}
-
-/** An answer that says "not me, not now" before any message: the trailers of a backend that is overloaded or leaving. */
-function failureOf(reply: Reply): Failure | undefined {
-  const { body, from } = reply;
-  if (!body.ended || body.bytes > 0 || statusOf(body.trailers) !== Code.UNAVAILABLE) return undefined;
-  const pushback = getMetadata(body.trailers, 'grpc-retry-pushback-ms');
-  const pushbackMs =
-    pushback === undefined ? undefined : /^[0-9]{1,6}$/.test(pushback) ? Number(pushback) : -1;
-  return { error: errorOf(body.trailers, from), notStarted: false, backend: from, pushbackMs };
-}
-
 /** The request can be sent from its start. */
 const repeatable = (call: Call): boolean => call.request.retains || !call.request.started;
 
+/** A backend's own RESOURCE_EXHAUSTED comes as far as here only when it is a busy server's. */
+const retriable: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED]);
+
 export function retryFilter(options: RetryOptions, { observer, clock, random }: RetryDeps): Filter {
-  const budget = new RetryBudget(options.budget, clock);
+  const budget = new AttemptBudget(options.budget, clock);
 
   function mayRetry(call: Call, failure: Failure, attempt: number): boolean {
     if (call.cancellation.reason !== undefined || !repeatable(call)) return false;
     if ((failure.pushbackMs ?? 0) < 0) return false;
     if (failure.notStarted) return attempt < options.maxUnstarted;
-    if (!call.method.idempotent || failure.error.code !== Code.UNAVAILABLE) return false;
+    if (!harmlessTwice(call) || !retriable.has(failure.error.code)) return false;
     return attempt < options.maxAttempts && budget.take();
   }
 
@@ -77,7 +59,11 @@ export function retryFilter(options: RetryOptions, { observer, clock, random }: 
       let reply: Reply | undefined;
       let failure: Failure | undefined;
       try {
-        reply = await next(avoid === call.avoid ? call : { ...call, avoid: avoid ?? [] });
+        reply = await next(
+          attempt === 1
+            ? call
+            : { ...call, avoid: avoid ?? [], metadata: withAttempts(call.metadata, attempt - 1) },
+        );
         failure = failureOf(reply);
       } catch (reason) {
         const error = StatusError.from(reason);

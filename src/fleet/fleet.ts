@@ -175,7 +175,10 @@ export class Fleet implements ModelView {
 
   #choose(call: Call, candidates: readonly Backend[]): Backend {
     const backend = pick(candidates, this.#deps.random, call.avoid);
-    if (backend !== undefined) return backend;
+    if (backend !== undefined && !(call.elsewhere === true && call.avoid?.includes(backend.name) === true)) {
+      call.onPicked?.(backend.name);
+      return backend;
+    }
     throw new StatusError(Code.UNAVAILABLE, whyNobody(this.name, call.target, this.#backends), {
       where: `fleet ${this.name}`,
       notStarted: true,

@@ -8,11 +8,11 @@ import { fleetsOf } from './fleets.ts';
 const maxMetadataBytes = 64 * 2 ** 20;
 /** A reload that the fleet sees ends it sooner; in ms. */
 const metadataTtlMs = 60_000;
-const retryWindowMs = 10_000;
+const budgetWindowMs = 10_000;
 
 export function routesOf(snapshot: Snapshot): RouteOptions {
   const { config } = snapshot;
-  const { rest, grpc, deadlines, retry } = config;
+  const { rest, grpc, deadlines, retry, hedge } = config;
   return {
     fleets: fleetsOf(snapshot),
     defaultFleet: config.defaultFleet,
@@ -57,9 +57,19 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
       budget: {
         percent: retry.budgetPercent,
         minPerSecond: retry.budgetMinPerSecond,
-        windowMs: retryWindowMs,
+        windowMs: budgetWindowMs,
       },
     },
+    hedge: hedge.enabled
+      ? {
+          ...hedge,
+          budget: {
+            percent: hedge.budgetPercent,
+            minPerSecond: hedge.budgetMinPerSecond,
+            windowMs: budgetWindowMs,
+          },
+        }
+      : undefined,
     cache: cacheOf(config),
     passthrough: grpc.passthrough,
     allowAdmin: grpc.allowAdmin,

@@ -8,6 +8,7 @@ export class GatewayMetrics {
   readonly inFlight: NumberFamily;
   readonly ejections: NumberFamily;
   readonly retries: NumberFamily;
+  readonly hedges: NumberFamily;
   readonly cache: NumberFamily;
   readonly limits: NumberFamily;
   readonly families: readonly NumberFamily[];
@@ -34,9 +35,23 @@ export class GatewayMetrics {
       'Calls that were sent again, by the backend that failed.',
       ['backend', 'reason'],
     );
+    this.hedges = family(
+      'counter',
+      'hedges_total',
+      'Second attempts while the first waits for a backend that is silent, and which of them answered first.',
+      ['backend', 'event'],
+    );
     this.cache = family('counter', 'cache_events_total', 'What the response cache did.', ['name', 'event']);
     this.limits = family('counter', 'limited_total', 'Refusals, by the limit that was met.', ['limit']);
-    this.families = [this.available, this.inFlight, this.ejections, this.retries, this.cache, this.limits];
+    this.families = [
+      this.available,
+      this.inFlight,
+      this.ejections,
+      this.retries,
+      this.hedges,
+      this.cache,
+      this.limits,
+    ];
   }
 
   cacheEvent(model: string, event: CacheEvent): void {
@@ -45,7 +60,7 @@ export class GatewayMetrics {
 
   /** A backend has left the fleet: addresses that never come back must not stay for ever. */
   backendGone(backend: string): void {
-    for (const family of [this.available, this.inFlight, this.ejections, this.retries])
+    for (const family of [this.available, this.inFlight, this.ejections, this.retries, this.hedges])
       family.drop('backend', backend);
   }
 }

@@ -78,6 +78,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
       logCall?.(end);
     },
     retried: (backend, reason) => void gateway.retries.cell(backend, reason).value++,
+    hedged: (backend, event) => void gateway.hedges.cell(backend, event).value++,
     ejected: (backend, model) => void gateway.ejections.cell(backend, model).value++,
     backendState(backend, model, version, available) {
       calls.learn(model, version);

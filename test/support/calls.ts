@@ -1,5 +1,6 @@
 /** Calls, replies and stub handlers for the tests of filters and rooms. */
 import {
+  type After,
   type Call,
   Cancellation,
   Flow,
@@ -107,7 +108,32 @@ export function stubHandler(
 }
 
 /** A clock that moves only when told to. */
-export function manualClock(startMs = 0): { clock: () => number; advance(ms: number): void } {
+export function manualClock(startMs = 0): { clock: () => number; advance: (ms: number) => void } {
   let now = startMs;
   return { clock: () => now, advance: (ms) => void (now += ms) };
+}
+
+/** A clock and timers that move only when told to; what is due is called in order. */
+export function manualTimers(): { clock: () => number; after: After; advance: (ms: number) => void } {
+  let now = 0;
+  const waiting = new Set<{ readonly dueMs: number; readonly callback: () => void }>();
+  return {
+    clock: () => now,
+    after(ms, callback) {
+      const entry = { dueMs: now + ms, callback };
+      waiting.add(entry);
+      return () => void waiting.delete(entry);
+    },
+    advance(ms) {
+      const end = now + ms;
+      for (;;) {
+        const due = [...waiting].filter(({ dueMs }) => dueMs <= end).sort((a, b) => a.dueMs - b.dueMs)[0];
+        if (due === undefined) break;
+        waiting.delete(due);
+        now = Math.max(now, due.dueMs);
+        due.callback();
+      }
+      now = end;
+    },
+  };
 }

@@ -2,6 +2,7 @@
 export {
   errorReply,
   manualClock,
+  manualTimers,
   method,
   predictMethod,
   readAll,

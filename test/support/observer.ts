@@ -22,6 +22,7 @@ export function recordingObserver(): RecordingObserver {
     },
     callEnded: (end) => void ends.push(end),
     retried: (backend, reason) => void events.push(`retried ${backend} ${reason}`),
+    hedged: (backend, event) => void events.push(`hedged ${backend} ${event}`),
     ejected: (backend, model) => void events.push(`ejected ${backend} ${model}`),
     backendState: (backend, model, version, available) =>
       void events.push(`state ${backend} ${model} ${version} ${available}`),

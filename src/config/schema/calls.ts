@@ -37,6 +37,39 @@ export const retry = section(
   'Second attempts, at another backend.',
 );
 
+export const hedge = section(
+  {
+    enabled: flag(
+      true,
+      'A call that waits on a silent backend is sent to another too, and the first answer counts; only methods that do no harm twice, never a sequence.',
+    ),
+    quantile: Type.Number({
+      minimum: 0.5,
+      maximum: 0.999,
+      default: 0.95,
+      description:
+        'What is normal for a model and size of request: this share of the answers of late of a typical backend began within it.',
+    }),
+    factor: Type.Number({
+      minimum: 1,
+      maximum: 100,
+      default: 2,
+      description: 'Another backend is asked after so many times what is normal: slow is not silent.',
+    }),
+    minDelayMs: ms(100, 'Never sooner: a healthy server pauses too.'),
+    coldDelayMs: ms(1000, 'While fewer than ten answers of late are known.'),
+    maxAttempts: count(3, 'Backends that one call may wait for at the same time.', 2),
+    budgetPercent: count(5, 'Hedges for each hundred calls of the last ten seconds.', 0),
+    budgetMinPerSecond: count(1, 'Hedges a second that are always allowed.', 0),
+    maxResetsPerSecond: count(
+      20,
+      'Losers that are reset at one backend: servers on nghttp2 cut connections beyond 33 a second.',
+      0,
+    ),
+  },
+  'A second backend for calls that the first one leaves waiting.',
+);
+
 export const cache = section(
   {
     redisUrl: Type.Optional(

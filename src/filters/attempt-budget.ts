@@ -1,10 +1,10 @@
-/** How many retries are allowed: a share of the calls of late, so that a fleet in trouble is not asked twice for everything. */
+/** How many extra attempts are allowed: a share of the calls of late, so that a fleet in trouble is not asked twice for everything. */
 import type { Clock } from '../call/index.ts';
 
-export interface RetryBudgetOptions {
-  /** Retries for each hundred calls. */
+export interface AttemptBudgetOptions {
+  /** Extra attempts for each hundred calls. */
   readonly percent: number;
-  /** Retries a second that are always allowed. */
+  /** Extra attempts a second that are always allowed. */
   readonly minPerSecond: number;
   /** For how long calls count, in ms. */
   readonly windowMs: number;
@@ -12,15 +12,15 @@ export interface RetryBudgetOptions {
 
 const slots = 10;
 
-export class RetryBudget {
-  readonly #options: RetryBudgetOptions;
+export class AttemptBudget {
+  readonly #options: AttemptBudgetOptions;
   readonly #clock: Clock;
-  /** Calls and retries of each tenth of the window, and which tenth it is. */
+  /** Calls and extra attempts of each tenth of the window, and which tenth it is. */
   readonly #calls = new Float64Array(slots);
-  readonly #retries = new Float64Array(slots);
+  readonly #extras = new Float64Array(slots);
   readonly #tick = new Float64Array(slots).fill(-1);
 
-  constructor(options: RetryBudgetOptions, clock: Clock) {
+  constructor(options: AttemptBudgetOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
   }
@@ -31,7 +31,7 @@ export class RetryBudget {
     if (this.#tick[slot] !== tick) {
       this.#tick[slot] = tick;
       this.#calls[slot] = 0;
-      this.#retries[slot] = 0;
+      this.#extras[slot] = 0;
     }
     return slot;
   }
@@ -41,20 +41,20 @@ export class RetryBudget {
     this.#calls[slot] = (this.#calls[slot] as number) + 1;
   }
 
-  /** Takes one retry out of the budget; false when it is used up. */
+  /** Takes one extra attempt out of the budget; false when it is used up. */
   take(): boolean {
     const slot = this.#slot();
     const oldest = (this.#tick[slot] as number) - slots;
     let calls = 0;
-    let retries = 0;
+    let extras = 0;
     for (let i = 0; i < slots; i++) {
       if ((this.#tick[i] as number) <= oldest) continue;
       calls += this.#calls[i] as number;
-      retries += this.#retries[i] as number;
+      extras += this.#extras[i] as number;
     }
     const { percent, minPerSecond, windowMs } = this.#options;
-    if (retries + 1 > (calls * percent) / 100 + (minPerSecond * windowMs) / 1000) return false;
-    this.#retries[slot] = (this.#retries[slot] as number) + 1;
+    if (extras + 1 > (calls * percent) / 100 + (minPerSecond * windowMs) / 1000) return false;
+    this.#extras[slot] = (this.#extras[slot] as number) + 1;
     return true;
   }
 }

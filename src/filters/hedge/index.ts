@@ -1,0 +1,2 @@
+/** The hedge's own door. */
+export { hedgeFilter, type HedgeDeps, type HedgeOptions } from './filter.ts';

@@ -1,0 +1,199 @@
+/** One call at several backends: the second is asked when the first stays silent, and the first answer counts. */
+import {
+  type After,
+  type Call,
+  Cancellation,
+  type Clock,
+  Code,
+  type Flow,
+  type Handler,
+  type Observer,
+  type Reply,
+  StatusError,
+} from '../../call/index.ts';
+import { failureOf, withAttempts } from '../attempts.ts';
+
+/** The same for every race of a filter. */
+export interface RaceDeps {
+  readonly next: Handler;
+  readonly clock: Clock;
+  readonly after: After;
+  readonly observer: Pick<Observer, 'hedged'>;
+  readonly maxAttempts: number;
+  /** Takes one attempt out of the budget; false when it is used up. */
+  readonly mayHedge: () => boolean;
+  /** Whether a loser at this backend may be reset now. */
+  readonly mayReset: (backend: string) => boolean;
+}
+
+/** What the race goes by and adds to: how long to wait for an answer, and how long each one took to begin. */
+export interface Pace {
+  delayMs(): number;
+  record(backend: string, ms: number): void;
+}
+
+interface Attempt {
+  readonly cancellation: Cancellation;
+  readonly startedMs: number;
+  /** Where it went; empty until it was sent. */
+  backend: string;
+  over: boolean;
+}
+
+const lost = new StatusError(Code.CANCELLED, 'another backend answered first');
+
+export class Race {
+  readonly #call: Call;
+  readonly #deps: RaceDeps;
+  readonly #pace: Pace;
+  readonly #attempts: Attempt[] = [];
+  #resolve!: (reply: Reply) => void;
+  #reject!: (reason: unknown) => void;
+  #settled = false;
+  #disarm: () => void = () => undefined;
+  #unlink: () => void = () => undefined;
+  /** What the first attempt said that failed while others were under way. */
+  #failure: { readonly reply: Reply } | { readonly reason: unknown } | undefined;
+
+  constructor(call: Call, pace: Pace, deps: RaceDeps) {
+    this.#call = call;
+    this.#pace = pace;
+    this.#deps = deps;
+  }
+
+  run(): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#unlink = this.#call.cancellation.onCancel((reason) => {
+        this.#disarm();
+        for (const { cancellation } of this.#attempts) cancellation.cancel(reason);
+      });
+      this.#launch(this.#call.request);
+      if (!this.#settled) this.#arm();
+    });
+  }
+
+  #arm(): void {
+    const { after, maxAttempts } = this.#deps;
+    if (this.#attempts.length >= maxAttempts) return;
+    this.#disarm = after(this.#pace.delayMs(), () => {
+      this.#hedge();
+    });
+  }
+
+  #hedge(): void {
+    const { observer, mayHedge } = this.#deps;
+    const silent = this.#attempts.at(-1)?.backend ?? '';
+    // an attempt that waits for a connection is at no backend yet: another one would wait beside it
+    if (this.#settled || this.#call.cancellation.reason !== undefined || silent === '') return;
+    if (!mayHedge()) {
+      observer.hedged(silent, 'no budget');
+      return;
+    }
+    const request = this.#call.request.fork();
+    if (request === undefined) return;
+    observer.hedged(silent, 'sent');
+    this.#launch(request);
+    if (!this.#settled) this.#arm();
+  }
+
+  #launch(request: Flow): void {
+    const call = this.#call;
+    const previous = this.#attempts.length;
+    const attempt: Attempt = {
+      cancellation: new Cancellation(),
+      startedMs: this.#deps.clock(),
+      backend: '',
+      over: false,
+    };
+    const tried = this.#attempts.map(({ backend }) => backend);
+    this.#attempts.push(attempt);
+    const sent: Call = {
+      ...call,
+      request,
+      cancellation: attempt.cancellation,
+      onPicked: (backend) => {
+        attempt.backend = backend;
+        call.onPicked?.(backend);
+      },
+      ...(previous === 0
+        ? {}
+        : {
+            elsewhere: true,
+            avoid: [...(call.avoid ?? []), ...tried],
+            metadata: withAttempts(call.metadata, previous),
+          }),
+    };
+    if (call.cancellation.reason !== undefined) attempt.cancellation.cancel(call.cancellation.reason);
+    this.#deps.next(sent).then(
+      (reply) => {
+        this.#answered(attempt, reply);
+      },
+      (reason: unknown) => {
+        this.#failed(attempt, { reason });
+      },
+    );
+  }
+
+  #answered(attempt: Attempt, reply: Reply): void {
+    if (this.#settled) {
+      // nobody wants it any more, and resetting its stream was not allowed
+      reply.body.read({
+        onData: (chunk) => {
+          reply.body.credit(chunk.length);
+        },
+        onEnd() {},
+        onError() {},
+      });
+      return;
+    }
+    if (failureOf(reply) !== undefined) {
+      this.#failed(attempt, { reply });
+      return;
+    }
+    attempt.over = true;
+    const { clock, observer, mayReset } = this.#deps;
+    const nowMs = clock();
+    if (reply.body.bytes > 0) this.#pace.record(reply.from, nowMs - attempt.startedMs);
+    for (const other of this.#attempts) {
+      if (other.over) continue;
+      this.#pace.record(other.backend, nowMs - other.startedMs);
+      if (mayReset(other.backend)) other.cancellation.cancel(lost);
+    }
+    if (attempt !== this.#attempts[0]) observer.hedged(this.#attempts[0]?.backend ?? '', 'won');
+    this.#keepCancelling(attempt, reply);
+    this.#settle(() => {
+      this.#resolve(reply);
+    });
+  }
+
+  #failed(attempt: Attempt, failure: { readonly reply: Reply } | { readonly reason: unknown }): void {
+    attempt.over = true;
+    if (this.#settled) return;
+    // a hedge's failure is nobody's business while the first attempt may still succeed
+    if (attempt === this.#attempts[0] || this.#failure === undefined) this.#failure = failure;
+    if (this.#attempts.some(({ over }) => !over)) return;
+    const told = this.#failure;
+    this.#settle(() => {
+      if ('reply' in told) this.#resolve(told.reply);
+      else this.#reject(told.reason);
+    });
+  }
+
+  /** The winner's body may still be on its way when the client leaves. */
+  #keepCancelling(attempt: Attempt, reply: Reply): void {
+    if (reply.body.done) return;
+    const unlink = this.#call.cancellation.onCancel((reason) => {
+      attempt.cancellation.cancel(reason);
+    });
+    reply.body.whenDone(unlink);
+  }
+
+  #settle(tell: () => void): void {
+    this.#settled = true;
+    this.#disarm();
+    this.#unlink();
+    tell();
+  }
+}
