@@ -1,9 +1,11 @@
 /** Cancellation of a call, cheaper than an AbortSignal: one flag and a list of listeners. */
 import { Code, StatusError } from './status.ts';
 
+type Listener = (reason: StatusError) => void;
+
 export class Cancellation {
   #reason: StatusError | undefined;
-  #listeners: Set<(reason: StatusError) => void> | undefined;
+  #listeners: Listener[] | undefined;
 
   get reason(): StatusError | undefined {
     return this.#reason;
@@ -19,12 +21,19 @@ export class Cancellation {
   }
 
   /** Listens for the cancellation (called at once if it has happened); returns what stops listening. */
-  onCancel(listener: (reason: StatusError) => void): () => void {
+  onCancel(listener: Listener): () => void {
     if (this.#reason !== undefined) {
       listener(this.#reason);
-      return () => undefined;
+      return ignore;
     }
-    (this.#listeners ??= new Set()).add(listener);
-    return () => this.#listeners?.delete(listener);
+    // a call has three or four listeners at most
+    (this.#listeners ??= []).push(listener);
+    return () => {
+      const listeners = this.#listeners;
+      const at = listeners?.indexOf(listener) ?? -1;
+      if (at !== -1) listeners?.splice(at, 1);
+    };
   }
 }
+
+const ignore = (): void => undefined;

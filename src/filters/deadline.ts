@@ -1,41 +1,42 @@
 /** Holds a call to its deadline, whatever becomes of it further in. */
-import { type Clock, Code, type Filter, never, StatusError } from '../call/index.ts';
+import { type Call, type Clock, Code, type Filter, type Handler, never, type Reply, StatusError } from '../call/index.ts';
 
 export interface DeadlineDeps {
   readonly clock: Clock;
 }
 
 export function deadlineFilter({ clock }: DeadlineDeps): Filter {
-  return (next) => async (call) => {
-    if (call.deadline === never) return next(call);
-    const leftMs = call.deadline - clock();
-    const text = `deadline exceeded: no complete answer within ${Math.max(0, Math.round(leftMs))} ms`;
-    const exceeded = new StatusError(Code.DEADLINE_EXCEEDED, text);
-    if (leftMs <= 0) throw exceeded;
-    let expire = (): void => undefined;
-    const expired = new Promise<never>((_, reject) => {
-      expire = () => {
-        // whoever works on the call lets go of it; the client hears of it even if nobody does
-        call.cancellation.cancel(exceeded);
-        reject(exceeded);
-      };
-    });
-    expired.catch(() => undefined);
+  return (next) => (call) => (call.deadline === never ? next(call) : hold(call, next, clock));
+}
+
+/** Made only when it is thrown: a stack trace for every call that ends in time would cost more than the call. */
+function exceeded(leftMs: number): StatusError {
+  const text = `deadline exceeded: no complete answer within ${Math.max(0, Math.round(leftMs))} ms`;
+  return new StatusError(Code.DEADLINE_EXCEEDED, text);
+}
+
+function hold(call: Call, next: Handler, clock: Clock): Promise<Reply> {
+  const leftMs = call.deadline - clock();
+  if (leftMs <= 0) return Promise.reject(exceeded(leftMs));
+  return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      expire();
+      const error = exceeded(leftMs);
+      // whoever works on the call lets go of it; the client hears of it even if nobody does
+      call.cancellation.cancel(error);
+      reject(error);
     }, leftMs);
-    call.cancellation.onCancel(() => {
+    const stop = (): void => {
       clearTimeout(timer);
-    });
-    try {
-      const reply = await Promise.race([next(call), expired]);
-      reply.body.whenDone(() => {
-        clearTimeout(timer);
-      });
-      return reply;
-    } catch (reason) {
-      clearTimeout(timer);
-      throw reason;
-    }
-  };
+    };
+    next(call).then(
+      (reply) => {
+        reply.body.whenDone(stop);
+        resolve(reply);
+      },
+      (reason: unknown) => {
+        stop();
+        reject(reason as Error);
+      },
+    );
+  });
 }

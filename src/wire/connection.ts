@@ -110,7 +110,6 @@ export abstract class Connection implements FrameSink {
 
   protected read(chunk: Buffer): void {
     if (this.closed) return;
-    this.output.hold();
     try {
       this.reader.push(chunk);
       // acknowledgements and resets pass a blocked socket, so that they are bounded here
@@ -123,7 +122,6 @@ export abstract class Connection implements FrameSink {
     } catch (reason) {
       this.fail(reason);
     }
-    this.output.release();
   }
 
   onHeadersFrame(id: number, block: Buffer, end: boolean, selfDependent: boolean): void {

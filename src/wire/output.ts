@@ -1,28 +1,54 @@
-/** What leaves a connection: frames are collected and go to the socket in one write at the end of each turn. */
+/** What leaves a connection: frames are collected and go to the socket in one write when the turn of the event loop ends. */
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { frameHeaderBytes } from './constants.ts';
+import { Flag, frameHeaderBytes, FrameType } from './constants.ts';
+import { giveSlabBack, slabBytes, takeSlab } from './slabs.ts';
 
-/** Small frames are copied side by side into slabs of this size; a slab is never reused, since the kernel may still read it. */
-const slabBytes = 65_536;
-/** Payloads above this are not copied. */
+/** Payloads above this are not copied, unless they are lent. */
 const copyBytes = 4096;
 /** Bytes that may wait in the socket before streams have to pause. */
 const socketHighWater = 262_144;
+/** Collected bytes that do not wait for the end of the turn. */
+const flushBytes = 262_144;
+
+/** Connections with something to write; one immediate writes for all, so that a turn with many reads has few writes. */
+let dirty: Output[] = [];
+
+function flushAll(): void {
+  const outputs = dirty;
+  dirty = [];
+  for (const output of outputs) output.flush();
+}
+
+/** Replaces the pieces that are parts of a slab by copies of their own. */
+function copyOut(pieces: Uint8Array[], slab: Buffer): void {
+  for (let i = 0; i < pieces.length; i++) {
+    const piece = pieces[i] as Uint8Array;
+    if (piece.buffer === slab.buffer) pieces[i] = Uint8Array.prototype.slice.call(piece);
+  }
+}
 
 export class Output {
   readonly #socket: Duplex;
-  #slab = Buffer.allocUnsafeSlow(slabBytes);
+  /** What a socket has written is the kernel's; another stream may still hold the buffer. */
+  readonly #takes: boolean;
+  #slab: Buffer | undefined;
   /** The stretch of the slab that is not in #pieces yet. */
   #from = 0;
   #at = 0;
   #pieces: Uint8Array[] = [];
-  #reading = false;
+  /** Bytes in #pieces. */
+  #collected = 0;
   #scheduled = false;
   #blocked = false;
+  /** Where the newest frame begins in the slab when it is a DATA frame that is wholly there, and its stream. */
+  #lastData = -1;
+  #lastDataStream = 0;
   readonly #onDrain: () => void;
 
   constructor(socket: Duplex, onDrain: () => void) {
     this.#socket = socket;
+    this.#takes = socket instanceof Socket;
     this.#onDrain = onDrain;
     socket.on('drain', () => {
       this.#blocked = false;
@@ -35,33 +61,29 @@ export class Output {
     return this.#blocked;
   }
 
-  /** Bytes that wait in the socket. */
+  /** Bytes that wait here and in the socket. */
   get waiting(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#collected + this.#at - this.#from;
   }
 
-  /** While a read is being dealt with, everything is held for one write at its end. */
-  hold(): void {
-    this.#reading = true;
-  }
-
-  release(): void {
-    this.#reading = false;
-    this.flush();
-  }
-
-  /** A frame's header, and its payload if there is one. */
+  /**
+   * A frame's header, and its payload if there is one.
+   * @param lent the payload is the caller's again when this returns
+   */
   frame(
     type: number,
     flags: number,
     streamId: number,
     payload: Uint8Array | undefined,
-    length = payload?.length ?? 0,
+    lent = false,
   ): void {
-    const copied = payload !== undefined && length <= copyBytes;
+    const length = payload?.length ?? 0;
+    const copied = lent || length <= copyBytes;
     this.#room(frameHeaderBytes + (copied ? length : 0));
-    const slab = this.#slab;
+    const slab = this.#slab as Buffer;
     let at = this.#at;
+    this.#lastData = type === FrameType.DATA && copied ? at : -1;
+    this.#lastDataStream = streamId;
     slab[at] = length >>> 16;
     slab[at + 1] = length >>> 8;
     slab[at + 2] = length;
@@ -72,7 +94,7 @@ export class Output {
     slab[at + 7] = streamId >>> 8;
     slab[at + 8] = streamId;
     at += frameHeaderBytes;
-    if (copied) {
+    if (copied && payload !== undefined) {
       slab.set(payload, at);
       at += length;
     }
@@ -80,14 +102,25 @@ export class Output {
     if (payload !== undefined && !copied) {
       this.#cut();
       this.#pieces.push(payload);
+      this.#collected += length;
     }
-    this.#schedule();
+    if (this.#collected + at - this.#from >= flushBytes) this.flush();
+    else this.#schedule();
+  }
+
+  /** Puts END_STREAM on the stream's newest DATA frame if that is the last thing here; false when it is too late. */
+  endWithLast(streamId: number): boolean {
+    if (this.#lastData === -1 || this.#lastDataStream !== streamId) return false;
+    const flags = this.#lastData + 4;
+    const slab = this.#slab as Buffer;
+    slab[flags] = (slab[flags] as number) | Flag.END_STREAM;
+    return true;
   }
 
   /** Bytes as they are (the client's preface). */
   raw(bytes: Uint8Array): void {
     this.#room(bytes.length);
-    this.#slab.set(bytes, this.#at);
+    (this.#slab as Buffer).set(bytes, this.#at);
     this.#at += bytes.length;
     this.#schedule();
   }
@@ -96,40 +129,49 @@ export class Output {
     this.#scheduled = false;
     this.#cut();
     const pieces = this.#pieces;
-    if (pieces.length === 0 || this.#socket.destroyed || !this.#socket.writable) {
-      pieces.length = 0;
-      return;
-    }
+    if (pieces.length === 0) return;
     this.#pieces = [];
+    this.#collected = 0;
+    const slab = this.#slab;
+    this.#slab = undefined;
+    this.#from = 0;
+    this.#at = 0;
     const socket = this.#socket;
-    if (pieces.length === 1) socket.write(pieces[0]);
-    else {
-      socket.cork();
-      for (const piece of pieces) socket.write(piece);
-      socket.uncork();
+    if (!socket.destroyed && socket.writable) {
+      // behind a slow reader a few bytes must not hold a whole slab
+      const copies = slab !== undefined && (!this.#takes || socket.writableLength > 0);
+      if (copies) copyOut(pieces, slab);
+      if (pieces.length === 1) socket.write(pieces[0]);
+      else {
+        socket.cork();
+        for (const piece of pieces) socket.write(piece);
+        socket.uncork();
+      }
+      if (socket.writableLength > socketHighWater) this.#blocked = true;
+      if (slab !== undefined && !copies && socket.writableLength > 0) return;
     }
-    if (socket.writableLength > socketHighWater) this.#blocked = true;
+    if (slab !== undefined) giveSlabBack(slab);
   }
 
   #schedule(): void {
-    if (this.#reading || this.#scheduled) return;
+    if (this.#scheduled) return;
     this.#scheduled = true;
-    process.nextTick(() => {
-      if (this.#scheduled) this.flush();
-    });
+    if (dirty.push(this) === 1) setImmediate(flushAll);
   }
 
   #room(bytes: number): void {
-    if (this.#slab.length - this.#at >= bytes) return;
-    this.#cut();
-    this.#slab = Buffer.allocUnsafeSlow(Math.max(slabBytes, bytes));
-    this.#from = 0;
-    this.#at = 0;
+    if (this.#slab === undefined) this.#slab = takeSlab();
+    else if (slabBytes - this.#at < bytes) {
+      this.flush();
+      this.#slab = takeSlab();
+    }
   }
 
   #cut(): void {
+    this.#lastData = -1;
     if (this.#at === this.#from) return;
-    this.#pieces.push(this.#slab.subarray(this.#from, this.#at));
+    this.#pieces.push((this.#slab as Buffer).subarray(this.#from, this.#at));
+    this.#collected += this.#at - this.#from;
     this.#from = this.#at;
   }
 }

@@ -108,7 +108,8 @@ export class Sender {
     if (stream.ending !== undefined && !stream.localClosed) {
       if (stream.ending.length > 0) this.headers(stream, stream.ending, undefined, true);
       else {
-        this.#output.frame(FrameType.DATA, Flag.END_STREAM, stream.id, undefined);
+        if (!this.#output.endWithLast(stream.id))
+          this.#output.frame(FrameType.DATA, Flag.END_STREAM, stream.id, undefined);
         this.#localEnd(stream);
       }
     }

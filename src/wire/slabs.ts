@@ -1,0 +1,17 @@
+/** Memory that outgoing frames are collected in: taken for a turn, given back as soon as the kernel has the bytes. */
+
+/** Above a socket read with its frame headers, so that what one read brings leaves in one piece. */
+export const slabBytes = 131_072;
+/** As many as there are connections that write in the same turn, commonly. */
+const maxIdle = 16;
+
+const idle: Buffer[] = [];
+
+export function takeSlab(): Buffer {
+  return idle.pop() ?? Buffer.allocUnsafeSlow(slabBytes);
+}
+
+/** Only a slab that nobody reads any more may come back. */
+export function giveSlabBack(slab: Buffer): void {
+  if (idle.length < maxIdle) idle.push(slab);
+}
