@@ -5,6 +5,8 @@ import type { Code } from './status.ts';
 /** The end of one call as its client saw it. */
 export interface CallEnd {
   readonly call: Call;
+  /** What callStarted() gave. */
+  readonly started: unknown;
   readonly code: Code;
   /** For the log; empty on success. */
   readonly message: string;
@@ -22,7 +24,8 @@ export interface CallEnd {
 
 /** Events outside of one call's start and end; labels are bounded by configuration, never by clients. */
 export interface Observer {
-  callStarted(call: Call): void;
+  /** What it gives comes back with the call's end. */
+  callStarted(call: Call): unknown;
   callEnded(end: CallEnd): void;
   retried(backend: string, reason: string): void;
   /** A call that waits for this backend was sent to another too, that one answered first, or the budget forbade it. */

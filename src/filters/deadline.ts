@@ -1,5 +1,14 @@
 /** Holds a call to its deadline, whatever becomes of it further in. */
-import { type Call, type Clock, Code, type Filter, type Handler, never, type Reply, StatusError } from '../call/index.ts';
+import {
+  type Call,
+  type Clock,
+  Code,
+  type Filter,
+  type Handler,
+  never,
+  type Reply,
+  StatusError,
+} from '../call/index.ts';
 
 export interface DeadlineDeps {
   readonly clock: Clock;
@@ -35,7 +44,7 @@ function hold(call: Call, next: Handler, clock: Clock): Promise<Reply> {
       },
       (reason: unknown) => {
         stop();
-        reject(reason as Error);
+        reject(StatusError.from(reason));
       },
     );
   });

@@ -40,6 +40,7 @@ class Watch {
   readonly #call: Call;
   readonly #deps: ObserveDeps;
   readonly #startedMs: number;
+  readonly #started: unknown;
   readonly #stopListening: () => void;
   #reply: Reply | undefined;
   #ended = false;
@@ -48,7 +49,7 @@ class Watch {
     this.#call = call;
     this.#deps = deps;
     this.#startedMs = deps.clock();
-    deps.observer.callStarted(call);
+    this.#started = deps.observer.callStarted(call);
     // A handler below may never settle a call that its client has left; its end must be told all the same.
     this.#stopListening = call.cancellation.onCancel((reason) => this.end(reason.code, reason));
   }
@@ -82,6 +83,7 @@ class Watch {
     const version = target === undefined ? undefined : (target.version ?? defaultVersion(call, view));
     observer.callEnded({
       call,
+      started: this.#started,
       code,
       message: error?.message ?? (code === Code.OK ? '' : messageOf(reply)),
       where: error?.where ?? '',

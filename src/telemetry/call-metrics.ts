@@ -66,8 +66,6 @@ export class CallMetrics {
   readonly #byMethod = new Map<Method | 'other', Map<Interface, Models>>();
   /** Models that the fleet or the configuration knows, and their versions that some server has shown to exist. */
   readonly #known = new Map<string, Set<string>>();
-  /** Where a call under way was counted, so that it is taken off the same gauge. */
-  readonly #underWay = new Map<Call, Cell>();
 
   constructor(options: CallMetricsOptions) {
     this.#options = options;
@@ -118,20 +116,18 @@ export class CallMetrics {
     return versions;
   }
 
-  started(call: Call): void {
+  /** Gives the gauge that the call is counted on: it must be taken off the same one, though its model may be known by then. */
+  started(call: Call): Cell {
     const model = call.target?.model ?? '';
     const cell = this.#current.cell(call.via, this.#known.has(model) ? model : '');
     cell.value++;
-    this.#underWay.set(call, cell);
+    return cell;
   }
 
   ended(end: CallEnd): void {
     const { call, code } = end;
-    const gauge = this.#underWay.get(call);
-    if (gauge !== undefined) {
-      gauge.value--;
-      this.#underWay.delete(call);
-    }
+    const gauge = end.started as Cell | undefined;
+    if (gauge !== undefined) gauge.value--;
     const series = this.#seriesOf(end);
     const cell = (series.codes[code] ??= this.#codeCell(end));
     cell.value++;

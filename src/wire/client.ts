@@ -174,7 +174,7 @@ export class Http2Client extends Connection {
     const first = !this.#draining;
     this.#draining = true;
     if (first) this.#options.onGoaway?.();
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.all()) {
       if (stream.id <= lastId) continue;
       const told = !stream.muted;
       this.remove(stream);

@@ -22,6 +22,7 @@ import { Output } from './output.ts';
 import { Pings } from './pings.ts';
 import { Sender } from './sender.ts';
 import { Http2Stream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 
 /** Streams that this end reset and that the peer may not know of yet. */
 const maxRecentlyReset = 256;
@@ -31,7 +32,7 @@ const lingerMs = 1000;
 export abstract class Connection implements FrameSink {
   protected readonly socket: Duplex;
   protected readonly limits: Http2Limits;
-  protected readonly streams = new Map<number, Http2Stream>();
+  protected readonly streams = new StreamTable();
   protected readonly output: Output;
   protected readonly reader: FrameReader;
   protected readonly decoder: HpackDecoder;
@@ -269,7 +270,7 @@ export abstract class Connection implements FrameSink {
           throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE of ${value}`);
         const change = value - this.#peerWindow;
         this.#peerWindow = value;
-        for (const stream of this.streams.values()) {
+        for (const stream of this.streams.all()) {
           stream.sendWindow += change;
           if (stream.sendWindow > maxWindowBytes)
             throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'a stream window overflows');
@@ -297,7 +298,7 @@ export abstract class Connection implements FrameSink {
       this.#peerWindow,
       this.#settingsAcked ? window : Math.max(window, defaultWindowBytes),
     );
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
@@ -439,7 +440,7 @@ export abstract class Connection implements FrameSink {
 
   #end(error: Error | undefined): void {
     this.closed = true;
-    const streams = [...this.streams.values()];
+    const streams = this.streams.all();
     this.streams.clear();
     this.sender.clear();
     this.#pings.clear();

@@ -70,13 +70,7 @@ export class Output {
    * A frame's header, and its payload if there is one.
    * @param lent the payload is the caller's again when this returns
    */
-  frame(
-    type: number,
-    flags: number,
-    streamId: number,
-    payload: Uint8Array | undefined,
-    lent = false,
-  ): void {
+  frame(type: number, flags: number, streamId: number, payload: Uint8Array | undefined, lent = false): void {
     const length = payload?.length ?? 0;
     const copied = lent || length <= copyBytes;
     this.#room(frameHeaderBytes + (copied ? length : 0));

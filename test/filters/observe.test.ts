@@ -51,6 +51,7 @@ describe('the observe filter', () => {
     const { call: seen, ...end } = onlyEnd();
     assert.equal(seen, call);
     assert.deepEqual(end, {
+      started: 1,
       code: Code.OK,
       message: '',
       where: '',

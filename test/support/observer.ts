@@ -18,7 +18,7 @@ export function recordingObserver(): RecordingObserver {
     events,
     count: (event) => events.filter((e) => e === event).length,
     callStarted() {
-      this.started++;
+      return ++this.started;
     },
     callEnded: (end) => void ends.push(end),
     retried: (backend, reason) => void events.push(`retried ${backend} ${reason}`),

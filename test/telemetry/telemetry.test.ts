@@ -51,6 +51,7 @@ function telemetry(
 
 const end = (fields: Partial<CallEnd> = {}): CallEnd => ({
   call: unaryCall(),
+  started: undefined,
   code: Code.OK,
   message: '',
   where: '',
@@ -134,14 +135,14 @@ describe('metrics', () => {
     t.observer.backendState('b', 'half_plus_two', '1', true);
     const call = unaryCall();
     const stranger = unaryCall(undefined, { target: { model: 'stranger', signature: '' } });
-    t.observer.callStarted(call);
-    t.observer.callStarted(stranger);
+    const started = t.observer.callStarted(call);
+    const strangerStarted = t.observer.callStarted(stranger);
     assert.deepEqual(samples(await body(t), 'tensorgate_current_requests'), [
       'tensorgate_current_requests{interface="gRPC",name="half_plus_two"} 1',
       'tensorgate_current_requests{interface="gRPC"} 1',
     ]);
-    t.observer.callEnded(end({ call }));
-    t.observer.callEnded(end({ call: stranger, knownModel: true }));
+    t.observer.callEnded(end({ call, started }));
+    t.observer.callEnded(end({ call: stranger, started: strangerStarted, knownModel: true }));
     assert.ok(samples(await body(t), 'tensorgate_current_requests').every((line) => line.endsWith(' 0')));
   });
 

@@ -1,0 +1,7 @@
+/** How the garbage collector treats this process; imported before anything that allocates. */
+import { setFlagsFromString } from 'node:v8';
+
+// V8 learns that the objects of some code live long and then makes them old at once. Under load calls look like that, and an
+// old call that has ended holds all that it pointed at until the next full collection: twice the CPU a call.
+// docs/decisions/0020-what-a-call-costs.md has the figures.
+setFlagsFromString('--no-allocation-site-pretenuring');
