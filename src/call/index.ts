@@ -29,6 +29,8 @@ export {
   errorOf,
   flowOf,
   messageIn,
+  messagePieces,
+  type MessagePieces,
   messagePrefix,
   prefixBytes,
   replyOf,

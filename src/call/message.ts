@@ -14,14 +14,27 @@ export function messagePrefix(length: number): Uint8Array {
   return prefix;
 }
 
-/** A complete flow of one uncompressed message. */
-export function flowOf(message: Uint8Array, trailers: Metadata = noMetadata): Flow {
-  return Flow.of([messagePrefix(message.length), message], trailers);
+/** Up to this much is copied behind its prefix: one chunk costs less to send than two. In bytes. */
+const joinedBytes = 4096;
+
+/** A complete flow of one uncompressed message, which may come in pieces. */
+export function flowOf(message: Uint8Array | readonly Uint8Array[], trailers: Metadata = noMetadata): Flow {
+  const pieces = message instanceof Uint8Array ? [message] : message;
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const first = pieces[0];
+  if (first === undefined || first.length > joinedBytes)
+    return Flow.of([messagePrefix(length), ...pieces], trailers);
+  const begin = new Uint8Array(prefixBytes + first.length);
+  begin.set(messagePrefix(length));
+  begin.set(first, prefixBytes);
+  return Flow.of([begin, ...pieces.slice(1)], trailers);
 }
 
+const okTrailers: Metadata = ['grpc-status', '0'];
+
 /** A successful reply of one message. */
-export function replyOf(message: Uint8Array, from: string): Reply {
-  return { metadata: noMetadata, body: flowOf(message, ['grpc-status', '0']), from };
+export function replyOf(message: Uint8Array | readonly Uint8Array[], from: string): Reply {
+  return { metadata: noMetadata, body: flowOf(message, okTrailers), from };
 }
 
 export interface WholeMessage {
@@ -29,6 +42,10 @@ export interface WholeMessage {
   readonly bytes: Uint8Array;
   readonly compressed: boolean;
   readonly trailers: Metadata;
+}
+
+function wrongLength(wanted: number, got: number): StatusError {
+  return new StatusError(Code.INTERNAL, `expected one message of ${wanted} bytes, got ${got} bytes`);
 }
 
 /** The one message in complete chunks, or undefined when they hold none. Throws when they hold more, or a cut one. */
@@ -40,16 +57,47 @@ export function messageIn(
   if (all.length < prefixBytes) throw new StatusError(Code.INTERNAL, 'message prefix is cut short');
   const length = new DataView(all.buffer, all.byteOffset).getUint32(1);
   if (all.length !== prefixBytes + length) {
-    throw new StatusError(
-      Code.INTERNAL,
-      `expected one message of ${length} bytes, got ${all.length - prefixBytes} bytes`,
-    );
+    throw wrongLength(length, all.length - prefixBytes);
   }
   return { bytes: all.subarray(prefixBytes), compressed: (all[0] as number) !== 0 };
 }
 
 /** Waits for the end of a flow and gives its one message; undefined when it ended without any (an error status). */
 export async function wholeMessage(flow: Flow, limit: number): Promise<WholeMessage | undefined> {
+  const { chunks, trailers } = await collect(flow, limit);
+  const message = messageIn(chunks);
+  return message === undefined ? undefined : { ...message, trailers };
+}
+
+export interface MessagePieces {
+  /** Views on the chunks: the message without its prefix; still compressed when `compressed`. */
+  readonly pieces: readonly Uint8Array[];
+  readonly compressed: boolean;
+  readonly trailers: Metadata;
+}
+
+/** As wholeMessage(), without joining what came in several chunks. */
+export async function messagePieces(flow: Flow, limit: number): Promise<MessagePieces | undefined> {
+  const { chunks, trailers, size } = await collect(flow, limit);
+  if (size === 0) return undefined;
+  const prefix: number[] = [];
+  const pieces: Uint8Array[] = [];
+  for (const chunk of chunks) {
+    let at = 0;
+    while (at < chunk.length && prefix.length < prefixBytes) prefix.push(chunk[at++] as number);
+    if (at < chunk.length) pieces.push(at === 0 ? chunk : chunk.subarray(at));
+  }
+  if (prefix.length < prefixBytes) throw new StatusError(Code.INTERNAL, 'message prefix is cut short');
+  const [compressed, a, b, c, d] = prefix as [number, number, number, number, number];
+  const length = a * 2 ** 24 + ((b << 16) | (c << 8) | d);
+  if (size !== prefixBytes + length) throw wrongLength(length, size - prefixBytes);
+  return { pieces, compressed: compressed !== 0, trailers };
+}
+
+async function collect(
+  flow: Flow,
+  limit: number,
+): Promise<{ chunks: Uint8Array[]; size: number; trailers: Metadata }> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   const trailers = await new Promise<Metadata>((resolve, reject) => {
@@ -72,8 +120,7 @@ export async function wholeMessage(flow: Flow, limit: number): Promise<WholeMess
       onError: reject,
     });
   });
-  const message = messageIn(chunks);
-  return message === undefined ? undefined : { ...message, trailers };
+  return { chunks, size, trailers };
 }
 
 /** The gRPC status that trailers carry: UNKNOWN when missing or not a number, as gRPC clients read it. */

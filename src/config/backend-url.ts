@@ -4,11 +4,18 @@ export interface BackendUrl {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
+  /** "detect": the backend is asked. */
+  readonly api: 'detect' | 'tfs' | 'kserve' | 'tfs+http' | 'kserve+http';
 }
 
-const spoken: ReadonlySet<string> = new Set(['grpc', 'tfs']);
-/** Named in the command line's contract and not spoken yet: said plainly rather than failing on the first call. */
-const coming: ReadonlySet<string> = new Set(['kserve', 'tfs+http', 'kserve+http']);
+/** With an s at the end they ask for TLS; the s of "tfs" is its own. */
+const schemes: ReadonlyMap<string, BackendUrl['api']> = new Map([
+  ['grpc', 'detect'],
+  ['tfs', 'tfs'],
+  ['kserve', 'kserve'],
+  ['tfs+http', 'tfs+http'],
+  ['kserve+http', 'kserve+http'],
+]);
 const pattern = /^([a-z+]+):\/\/(\[[0-9a-fA-F:.]+\]|[^/:@?#\s]+):([0-9]{1,5})\/?$/;
 
 /** The parts of a URL, or what is wrong with it. */
@@ -18,15 +25,12 @@ export function parseBackendUrl(url: string): BackendUrl | string {
     return `"${url}" is no backend URL: write grpc://host:port or tfs://host:port (grpcs://, tfss:// for TLS)`;
   }
   const [, word = '', host = '', portText] = match;
-  // an s at the end asks for TLS, unless the scheme's own name ends in it
-  const tls = !spoken.has(word) && !coming.has(word) && word.endsWith('s');
-  const scheme = tls ? word.slice(0, -1) : word;
-  if (coming.has(scheme)) {
-    return `${scheme} backends are not supported yet: TensorFlow Serving's gRPC API is (tfs://host:port)`;
+  const tls = !schemes.has(word) && word.endsWith('s');
+  const api = schemes.get(tls ? word.slice(0, -1) : word);
+  if (api === undefined) {
+    return `"${word}" is no scheme of backends: ${[...schemes.keys()].join(', ')}, and the same with s for TLS`;
   }
-  if (!spoken.has(scheme))
-    return `"${word}" is no scheme of backends: grpc, tfs, and the same with s for TLS`;
   const port = Number(portText);
   if (port < 1 || port > 65_535) return `port ${port} is not between 1 and 65535`;
-  return { host: host.replace(/^\[|\]$/g, ''), port, tls };
+  return { host: host.replace(/^\[|\]$/g, ''), port, tls, api };
 }

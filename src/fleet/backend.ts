@@ -1,18 +1,9 @@
 /** One model server: its connections, its health, and how much it has to do. */
-import {
-  type Call,
-  type Clock,
-  type Handler,
-  type Observer,
-  type Reply,
-  StatusError,
-  statusOf,
-} from '../call/index.ts';
-import { Pool } from './connection/pool.ts';
-import { RequestHeads } from './connection/request-head.ts';
-import { sendCall } from './connection/upstream.ts';
+import { type Call, type Clock, type Handler, type Observer, StatusError, statusOf } from '../call/index.ts';
+import { createGrpcTransport } from './connection/grpc-transport.ts';
+import type { Transport, TransportEvents } from './connection/transport.ts';
 import { ModelHealth } from './health/model-health.ts';
-import { probe } from './health/probe.ts';
+import { probe, type Sight } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
 
@@ -37,8 +28,7 @@ export class Backend {
   inFlight = 0;
   /** An operator took it out: no new calls. */
   drained = false;
-  readonly #pool: Pool;
-  readonly #heads: RequestHeads;
+  readonly #transport: Transport;
   readonly #deps: BackendDeps;
 
   constructor(address: BackendAddress, options: FleetOptions, deps: BackendDeps) {
@@ -60,28 +50,19 @@ export class Backend {
         deps.observer.limited(name);
       },
     };
-    this.#pool = new Pool(address, options.connection, events, deps.clock);
-    this.#heads = new RequestHeads(address.name, address.tls !== undefined);
+    this.#transport = createTransport(address, options, { events, clock: deps.clock });
     const { timeoutMs } = options.health;
     this.prober = new Prober(options.health, {
       health: this.health,
       models: deps.models,
-      probe: (model) =>
-        probe(model, {
-          handler: this.#send,
-          clock: deps.clock,
-          timeoutMs,
-          maxBytes: options.maxControlBytes,
-        }),
-      connect: async () => {
-        await this.#pool.acquire();
-      },
+      probe: (model) => this.#look(model, timeoutMs, options.maxControlBytes),
+      connect: () => this.#transport.connect(),
       random: deps.random,
     });
   }
 
   get connections(): number {
-    return this.#pool.connections;
+    return this.#transport.connections;
   }
 
   /** One attempt of a call; counts as work and as an outcome. */
@@ -98,55 +79,47 @@ export class Backend {
       this.#deps.onOutcome(this, model, code);
     };
     try {
-      return await this.#send(call, (error, trailers) => {
+      return await this.#transport.send(call, (error, trailers) => {
         finish(error?.code ?? statusOf(trailers));
       });
     } catch (reason) {
-      finish((reason as StatusError).code);
+      finish(StatusError.from(reason).code);
       throw reason;
     }
   };
 
   watchConnections(): void {
-    this.#pool.watch();
+    this.#transport.watch();
   }
 
   close(graceful: boolean): void {
     this.prober.stop();
-    this.#pool.close(graceful);
+    this.#transport.close(graceful);
   }
 
-  readonly #send = async (
-    call: Call,
-    onOver: (error: StatusError | undefined, trailers: readonly string[]) => void = ignore,
-  ): Promise<Reply> => {
-    const acquired = this.#pool.acquire();
-    const client = acquired instanceof Promise ? await untilCancelled(call, acquired) : acquired;
-    return sendCall(call, {
-      client,
-      headers: this.#heads.of(call.method, call.metadata),
-      where: this.name,
+  /** What GetModelStatus says, whatever the backend speaks. */
+  async #look(model: string, timeoutMs: number, maxBytes: number): Promise<Sight> {
+    const deps = {
+      handler: (call: Call) => this.#transport.send(call),
       clock: this.#deps.clock,
-      onOver,
-    });
-  };
+      timeoutMs,
+      maxBytes,
+    };
+    const sight = await probe(model, deps);
+    if (sight !== 'other api') return sight;
+    // it was replaced by one that speaks something else
+    this.#transport.forget();
+    await this.#transport.connect();
+    return probe(model, deps);
+  }
 }
 
-const ignore = (): void => undefined;
-
-/** Waiting for a connection ends with the call. */
-function untilCancelled<T>(call: Call, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = call.cancellation.onCancel(reject);
-    promise.then(
-      (value) => {
-        stop();
-        resolve(value);
-      },
-      (reason: unknown) => {
-        stop();
-        reject(StatusError.from(reason));
-      },
-    );
-  });
+function createTransport(
+  address: BackendAddress,
+  options: FleetOptions,
+  deps: { readonly events: TransportEvents; readonly clock: Clock },
+): Transport {
+  const { api } = address;
+  if (api === 'tfs+http' || api === 'kserve+http') throw new Error(`${api} backends are not supported yet`);
+  return createGrpcTransport({ ...address, api }, options, deps);
 }

@@ -46,6 +46,9 @@ const startWaitMs = 1000;
 /** How often connections are looked at for signs of life, in ms. */
 const watchEveryMs = 250;
 
+/** Methods that ask for a model's state, whatever it is. */
+const stateMethods: ReadonlySet<string> = new Set(['GetModelStatus', 'ModelReady']);
+
 export class Fleet implements ModelView {
   readonly name: string;
   readonly #backends: readonly Backend[];
@@ -188,7 +191,7 @@ export class Fleet implements ModelView {
   #candidates(picker: ModelPicker<Backend>, call: Call, method: Method): readonly Backend[] {
     const version = call.target?.version;
     // a question about the state is answered by whoever has the model, in whatever state it is
-    if (method.name === 'GetModelStatus')
+    if (stateMethods.has(method.name))
       return picker.any.length > 0
         ? picker.any
         : picker.knowing.length > 0

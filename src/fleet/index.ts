@@ -2,6 +2,7 @@
 export { type BackendState, Fleet, type FleetDeps } from './fleet.ts';
 export type {
   BackendAddress,
+  BackendApi,
   BackendTls,
   ConnectionOptions,
   EjectionOptions,

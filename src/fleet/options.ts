@@ -10,11 +10,15 @@ export interface BackendTls {
   readonly serverName?: string | undefined;
 }
 
+/** What a backend speaks; "detect" finds it out. */
+export type BackendApi = 'detect' | 'tfs' | 'kserve' | 'tfs+http' | 'kserve+http';
+
 export interface BackendAddress {
   /** "127.0.0.1:8500": its name in metrics, logs and replies. */
   readonly name: string;
   readonly host: string;
   readonly port: number;
+  readonly api: BackendApi;
   /** Absent for plain text. */
   readonly tls?: BackendTls | undefined;
 }
@@ -63,4 +67,8 @@ export interface FleetOptions {
   readonly connection: ConnectionOptions;
   /** Longest message of a control call's reply, in bytes. */
   readonly maxControlBytes: number;
+  /** Longest message of a call that has to be read because its backend speaks another API, in bytes. */
+  readonly maxMessageBytes: number;
+  /** Whether tensors for TensorFlow Serving's API are written as OpenVINO Model Server wants them; "auto" for those that are one. */
+  readonly encoding: 'auto' | 'untouched' | 'ovms';
 }

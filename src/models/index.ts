@@ -1,5 +1,17 @@
 /** The room's front door: what every other room may use of it. */
 export { Catalog, type CatalogContext, type CatalogDeps, type CatalogOptions } from './catalog.ts';
+export {
+  asker,
+  createBridge,
+  type Door,
+  kserveDoor,
+  kserveServer,
+  reencode,
+  tfsDoor,
+  tfsServer,
+  VersionNames,
+} from './dialects/index.ts';
+export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';
 export { methodOf, methods } from './methods.ts';
 export { signatureSource } from './signatures.ts';
 export { specOf, targetOf } from './target.ts';

@@ -6,10 +6,14 @@ interface Traits {
   readonly idempotent?: boolean;
   /** It changes a server. */
   readonly admin?: boolean;
+  readonly target?: 'spec' | 'tasks' | 'name';
+  readonly streaming?: boolean;
 }
 
 const safe: Traits = { idempotent: true };
 const admin: Traits = { admin: true };
+const bySpec: Traits = { idempotent: true, target: 'spec' };
+const byName: Traits = { idempotent: true, target: 'name' };
 
 /**
  * The services of prediction_service.proto and model_service.proto (TensorFlow Serving 2.21; PredictStreamed is not in
@@ -20,12 +24,18 @@ const services: readonly { service: string; api: Api; methods: Readonly<Record<s
   {
     service: 'tensorflow.serving.PredictionService',
     api: 'tfs',
-    methods: { Predict: safe, Classify: safe, Regress: safe, MultiInference: safe, GetModelMetadata: safe },
+    methods: {
+      Predict: bySpec,
+      Classify: bySpec,
+      Regress: bySpec,
+      MultiInference: { idempotent: true, target: 'tasks' },
+      GetModelMetadata: bySpec,
+    },
   },
   {
     service: 'tensorflow.serving.ModelService',
     api: 'tfs',
-    methods: { GetModelStatus: safe, HandleReloadConfigRequest: admin },
+    methods: { GetModelStatus: bySpec, HandleReloadConfigRequest: admin },
   },
   {
     service: 'inference.GRPCInferenceService',
@@ -34,12 +44,12 @@ const services: readonly { service: string; api: Api; methods: Readonly<Record<s
       ServerLive: safe,
       ServerReady: safe,
       ServerMetadata: safe,
-      ModelReady: safe,
-      ModelMetadata: safe,
-      ModelInfer: safe,
-      ModelStreamInfer: {},
-      ModelConfig: safe,
-      ModelStatistics: safe,
+      ModelReady: byName,
+      ModelMetadata: byName,
+      ModelInfer: byName,
+      ModelStreamInfer: { target: 'name', streaming: true },
+      ModelConfig: byName,
+      ModelStatistics: byName,
       RepositoryIndex: safe,
       RepositoryModelLoad: admin,
       RepositoryModelUnload: admin,
@@ -68,6 +78,8 @@ for (const { service, api, methods: members } of services) {
         api,
         idempotent: traits.idempotent ?? false,
         admin: traits.admin ?? false,
+        target: traits.target,
+        streaming: traits.streaming ?? false,
       }),
     );
   }
@@ -94,6 +106,8 @@ export function methodOf(path: string): Method {
     api: 'other',
     idempotent: false,
     admin: false,
+    target: undefined,
+    streaming: true,
   });
   if (path.length > maxInternedPath) return method;
   if (others.size >= maxInterned) {

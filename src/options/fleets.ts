@@ -16,11 +16,12 @@ export function fleetsOf({ config, files }: Snapshot): FleetOptions[] {
       backends: fleet.backends.map((text) => {
         const url = parseBackendUrl(text);
         if (typeof url === 'string') throw new Error(url);
-        const { host, port } = url;
+        const { host, port, api } = url;
         return {
           name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
           host,
           port,
+          api,
           tls: url.tls
             ? { ca: pem(tls?.ca), cert: pem(tls?.cert), key: pem(tls?.key), serverName: tls?.serverName }
             : undefined,
@@ -33,6 +34,8 @@ export function fleetsOf({ config, files }: Snapshot): FleetOptions[] {
       ejection: fleet.ejection,
       connection: { ...fleet.connection, http2: defaultClientLimits },
       maxControlBytes,
+      maxMessageBytes: config.grpc.maxMessageBytes,
+      encoding: fleet.encoding,
     };
   });
 }

@@ -133,15 +133,21 @@ describe('a configuration', () => {
 });
 
 describe('backend URLs', () => {
-  for (const [url, host, port, tls] of [
-    ['grpc://a:1', 'a', 1, false],
-    ['grpcs://a:1', 'a', 1, true],
-    ['tfs://a.b:8500', 'a.b', 8500, false],
-    ['tfss://a:1/', 'a', 1, true],
-    ['tfs://[::1]:8500', '::1', 8500, false],
+  for (const [url, host, port, tls, api] of [
+    ['grpc://a:1', 'a', 1, false, 'detect'],
+    ['grpcs://a:1', 'a', 1, true, 'detect'],
+    ['tfs://a.b:8500', 'a.b', 8500, false, 'tfs'],
+    ['tfss://a:1/', 'a', 1, true, 'tfs'],
+    ['tfs://[::1]:8500', '::1', 8500, false, 'tfs'],
+    ['kserve://a:1', 'a', 1, false, 'kserve'],
+    ['kserves://a:1', 'a', 1, true, 'kserve'],
+    ['tfs+http://a:1', 'a', 1, false, 'tfs+http'],
+    ['tfs+https://a:1', 'a', 1, true, 'tfs+http'],
+    ['kserve+http://a:1', 'a', 1, false, 'kserve+http'],
+    ['kserve+https://a:1', 'a', 1, true, 'kserve+http'],
   ] as const) {
     it(`reads ${url}`, () => {
-      assert.deepEqual(parseBackendUrl(url), { host, port, tls });
+      assert.deepEqual(parseBackendUrl(url), { host, port, tls, api });
     });
   }
   for (const url of [
@@ -150,7 +156,7 @@ describe('backend URLs', () => {
     'tfs://a:0',
     'tfs://a:99999',
     'tfs://u@a:1',
-    'kserve://a:1',
+    'v3://a:1',
     'a:1',
     '',
   ]) {

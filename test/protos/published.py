@@ -1,4 +1,5 @@
-"""Prints, as JSON, the fields of the messages and enums of the published tensorflow-serving-api and tensorflow packages.
+"""Prints, as JSON, the fields of the messages and enums of the published tensorflow-serving-api and tensorflow packages,
+or, with "tritonclient" as argument, of that package.
 
 Each message by its full name: field name -> [number, type, label, type name]; each enum: value name -> number.
 """
@@ -7,7 +8,15 @@ import json
 import sys
 
 from google.protobuf import descriptor_pb2
-from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
+
+if sys.argv[1:] == ["tritonclient"]:
+    from tritonclient.grpc import service_pb2
+
+    ROOTS = [service_pb2.DESCRIPTOR]
+else:
+    from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
+
+    ROOTS = [prediction_service_pb2.DESCRIPTOR, model_service_pb2.DESCRIPTOR]
 
 FIELD = descriptor_pb2.FieldDescriptorProto
 
@@ -48,8 +57,8 @@ def main() -> None:
         for nested in message.nested_type:
             message_of(nested, name)
 
-    walk(prediction_service_pb2.DESCRIPTOR)
-    walk(model_service_pb2.DESCRIPTOR)
+    for root in ROOTS:
+        walk(root)
     json.dump({"messages": messages, "enums": enums, "services": services}, sys.stdout)
 
 

@@ -44,4 +44,21 @@ describe('protos/', () => {
         assert.deepEqual(methods, published.services[name], name);
     },
   );
+
+  it(
+    'agrees with tritonclient: number, type and label of every field of KServe V2, every method',
+    { skip: missing('triton') },
+    async () => {
+      const { code, stdout, stderr } = await python('triton', here('published.py'), ['tritonclient']);
+      assert.equal(code, 0, stderr.slice(-2000));
+      const published = JSON.parse(stdout) as Described;
+      const { messages, services } = embedded();
+      const own = Object.entries(messages).filter(([name]) => name.startsWith('inference.'));
+      assert.ok(own.length > 20, 'the descriptors hold the V2 API');
+      for (const [name, fields] of own) assert.deepEqual(fields, published.messages[name], name);
+      const service = 'inference.GRPCInferenceService';
+      for (const [method, types] of Object.entries(services[service] ?? {}))
+        assert.deepEqual(types, published.services[service]?.[method], method);
+    },
+  );
 });

@@ -26,7 +26,17 @@ export function method(path: string, fields: Partial<Method> = {}): Method {
     : service.startsWith('inference.')
       ? 'kserve'
       : 'other';
-  return { path, service, name, api, idempotent: api !== 'other', admin: false, ...fields };
+  return {
+    path,
+    service,
+    name,
+    api,
+    idempotent: api !== 'other',
+    admin: false,
+    target: undefined,
+    streaming: false,
+    ...fields,
+  };
 }
 
 export const predictMethod = method('/tensorflow.serving.PredictionService/Predict');

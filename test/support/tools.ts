@@ -5,11 +5,19 @@ import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type ProcessResult, run } from './process.ts';
 
-export type Venv = 'tfs' | 'ovmsclient' | 'triton' | 'protoc' | 'hadolint';
+export type Venv = 'tfs' | 'ovmsclient' | 'triton' | 'tritonserver' | 'mlserver' | 'protoc' | 'hadolint';
 export type Tool = 'redis-server' | 'redis-cli' | 'go' | 'grpcurl' | 'h2spec' | 'chromium' | 'curl' | Venv;
 
 const home = process.env.TENSORGATE_TOOLS_DIR ?? join(homedir(), '.cache', 'tensorgate-tools');
-const venvs: readonly string[] = ['tfs', 'ovmsclient', 'triton', 'protoc', 'hadolint'] satisfies Venv[];
+const venvs: readonly string[] = [
+  'tfs',
+  'ovmsclient',
+  'triton',
+  'tritonserver',
+  'mlserver',
+  'protoc',
+  'hadolint',
+] satisfies Venv[];
 
 /** The path of a tool (of a venv: its python), or undefined when it is not installed. */
 export function tool(name: Tool): string | undefined {

@@ -45,6 +45,37 @@ export {
   type StatusProto,
 } from './model-status.ts';
 export {
+  decodeFlagResponse,
+  decodeModelInferRequest,
+  decodeModelInferResponse,
+  decodeModelMetadataResponse,
+  decodeModelVersionRequest,
+  decodeRepositoryIndexRequest,
+  decodeServerMetadataResponse,
+  encodeFlagResponse,
+  encodeModelInferRequest,
+  encodeModelInferResponse,
+  encodeModelMetadataResponse,
+  encodeModelVersionRequest,
+  encodeRepositoryIndexResponse,
+  encodeServerMetadataResponse,
+  encodeV2Spec,
+  readV2Spec,
+  replaceV2Spec,
+  specOfV2,
+  versionTextOf,
+} from './kserve/index.ts';
+export {
+  decodePredictRequestPieces,
+  decodePredictResponsePieces,
+  encodePredictRequestPieces,
+  encodePredictResponsePieces,
+  type PredictPieces,
+  type WriteTensor,
+  writeTensorPieces,
+} from './predict-pieces.ts';
+export { writeOvmsTensor } from './ovms-tensor.ts';
+export {
   decodePredictRequest,
   decodePredictResponse,
   encodePredictRequest,

@@ -115,12 +115,7 @@ export class Reader {
   }
 
   string(): string {
-    const bytes = this.slice();
-    try {
-      return bytes.length < 24 ? (ascii(bytes) ?? decoder.decode(bytes)) : decoder.decode(bytes);
-    } catch {
-      throw malformed('a string is not UTF-8');
-    }
+    return utf8(this.slice());
   }
 
   /** A reader over a length-delimited field. */
@@ -163,6 +158,15 @@ export class Reader {
         if (open.pop() !== this.field) throw malformed('a group ends with another number');
       } else this.skip();
     }
+  }
+}
+
+/** The text of a string field. @throws StatusError INVALID_ARGUMENT when it is not UTF-8 */
+export function utf8(bytes: Uint8Array): string {
+  try {
+    return bytes.length < 24 ? (ascii(bytes) ?? decoder.decode(bytes)) : decoder.decode(bytes);
+  } catch {
+    throw malformed('a string is not UTF-8');
   }
 }
 

@@ -14,7 +14,7 @@ function varints(
   at: number,
   width: number,
   bool: boolean,
-): number {
+): { readonly from: number; readonly to: number } {
   let from = run.start;
   let to = at;
   while (from < run.end && to < out.length) {
@@ -37,7 +37,7 @@ function varints(
     if (bool) low = low !== 0 || high !== 0 ? 1 : 0;
     for (let b = 0; b < width; b++) out[to++] = b < 4 ? low >>> (8 * b) : high >>> (8 * (b - 4));
   }
-  return to;
+  return { from, to };
 }
 
 /** Repeats the last element up to the end: TensorFlow's rule for a typed field that is shorter than the shape. */
@@ -56,25 +56,55 @@ function repeatLast(out: Uint8Array, at: number, width: number): void {
  * @throws StatusError INVALID_ARGUMENT for a run that is no list of such values
  */
 export function fillValues(source: Uint8Array, runs: readonly Run[], dtype: DType, size: number): Uint8Array {
+  const { bytes, filled } = readValues(source, runs, dtype, size);
+  if (filled < size) repeatLast(bytes, filled, widthOf(dtype));
+  return bytes;
+}
+
+/**
+ * As fillValues(), for an API in which a list holds exactly as many values as the shape says.
+ * @returns undefined when there are fewer or more
+ */
+export function exactValues(
+  source: Uint8Array,
+  runs: readonly Run[],
+  dtype: DType,
+  size: number,
+): Uint8Array | undefined {
+  const { bytes, filled, whole } = readValues(source, runs, dtype, size);
+  return filled === size && whole ? bytes : undefined;
+}
+
+interface Read {
+  readonly bytes: Uint8Array;
+  /** How much of `bytes` came from the wire. */
+  readonly filled: number;
+  /** Nothing was left over. */
+  readonly whole: boolean;
+}
+
+function readValues(source: Uint8Array, runs: readonly Run[], dtype: DType, size: number): Read {
   const width = widthOf(dtype);
   const first = runs[0];
   if (fixed.has(dtype) && runs.length === 1 && first !== undefined && first.end - first.start === size) {
-    return source.subarray(first.start, first.end);
+    return { bytes: source.subarray(first.start, first.end), filled: size, whole: true };
   }
-  const out = new Uint8Array(size);
+  const bytes = new Uint8Array(size);
   let at = 0;
+  let whole = true;
   for (const run of runs) {
-    if (at >= size) break;
-    if (!fixed.has(dtype)) at = varints(source, run, out, at, width, dtype === 'bool');
-    else {
+    if (fixed.has(dtype)) {
       const unit = dtype === 'float' || dtype === 'complex64' ? 4 : 8;
       if ((run.end - run.start) % unit !== 0) throw malformed('a packed field is cut short');
       const taken = Math.min(run.end - run.start, size - at);
-      out.set(source.subarray(run.start, run.start + taken), at);
+      bytes.set(source.subarray(run.start, run.start + taken), at);
       at += taken;
+      whole &&= run.start + taken === run.end;
+    } else {
+      const stopped = varints(source, run, bytes, at, width, dtype === 'bool');
+      at = stopped.to;
+      whole &&= stopped.from === run.end;
     }
   }
-  at -= at % width;
-  repeatLast(out, at, width);
-  return out;
+  return { bytes, filled: at - (at % width), whole };
 }

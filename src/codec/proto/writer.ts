@@ -1,4 +1,5 @@
 /** Writes protobuf's wire format; large byte fields become chunks of their own, so that they are not copied. */
+import { type Pieces, piecesLength } from '../pieces.ts';
 import { wire } from './reader.ts';
 
 /** Byte fields above this stay where they are: below it a copy is cheaper than one more chunk to send. */
@@ -85,6 +86,27 @@ export class Writer {
   bytes(field: number, value: Uint8Array): this {
     this.tag(field, wire.bytes).varint(value.length);
     return this.raw(value);
+  }
+
+  /** A length-delimited field whose bytes come in pieces. */
+  pieces(field: number, value: Pieces): this {
+    this.tag(field, wire.bytes).varint(piecesLength(value));
+    for (const piece of value) this.raw(piece);
+    return this;
+  }
+
+  double(field: number, value: number): this {
+    this.tag(field, wire.fixed64);
+    this.#room(8);
+    this.#at = this.#buffer.writeDoubleLE(value, this.#at);
+    return this;
+  }
+
+  /** Four bytes, little endian. */
+  fixed32(value: number): this {
+    this.#room(4);
+    this.#at = this.#buffer.writeUInt32LE(value, this.#at);
+    return this;
   }
 
   /** Bytes as they are. */

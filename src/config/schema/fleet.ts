@@ -21,7 +21,12 @@ export const fleet = Type.Object(
     backends: Type.Array(Type.String(), {
       minItems: 1,
       description:
-        'URLs of model servers: grpc://host:port or tfs://host:port, and grpcs:// or tfss:// for TLS.',
+        'URLs of model servers: tfs:// and kserve:// speak gRPC, tfs+http:// and kserve+http:// REST, grpc://host:port is asked what it speaks; with an s before the colon (grpcs://, tfss://) over TLS.',
+    }),
+    encoding: Type.Union([Type.Literal('auto'), Type.Literal('untouched'), Type.Literal('ovms')], {
+      default: 'auto',
+      description:
+        'How tensors reach a server of TensorFlow Serving’s gRPC API: untouched, or ovms, the one encoding of each type that OpenVINO Model Server takes. auto: ovms for a grpc:// backend that says it is one.',
     }),
     tls: Type.Optional(backendTls),
     health: section(

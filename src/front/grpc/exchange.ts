@@ -44,11 +44,6 @@ export interface RpcDeps {
 /** RST_STREAM error codes (RFC 9113 §7). */
 const noError = 0;
 
-/** Methods that carry one model_spec at the start of one request message. */
-function isModelCall(head: RpcHead): boolean {
-  return head.method.api === 'tfs' && !head.method.admin;
-}
-
 /** What a service that the gateway does not know takes is not the gateway's to say: only its clients set a deadline. */
 function timeoutOf({ method, timeoutMs }: RpcHead, options: RpcOptions): number {
   if (timeoutMs !== undefined) return Math.min(timeoutMs, options.maxTimeoutMs);
@@ -93,7 +88,7 @@ export class Exchange implements StreamEvents {
   begin(): void {
     const head = this.#head;
     if (head.error !== undefined) this.#reply.onError(head.error);
-    else if (isModelCall(head)) {
+    else if (head.method.target !== undefined) {
       const { options, rewriteSpec } = this.#deps;
       this.#opening = new Opening(head.method, head.encoding, options.maxMessageBytes, rewriteSpec);
     } else this.#dispatch(undefined, []);
@@ -151,6 +146,12 @@ export class Exchange implements StreamEvents {
       this.#checkSingle();
       return;
     }
+    if (complete && this.#head.method.streaming && this.#prepaid === 0) {
+      // a stream that ends before its first message
+      this.#opening = undefined;
+      this.#dispatch(undefined, []);
+      return;
+    }
     const opened = (this.#opening as Opening).push(chunk, complete);
     if (opened === undefined) return;
     this.#opening = undefined;
@@ -182,7 +183,7 @@ export class Exchange implements StreamEvents {
 
   /** statuscodes.md: the wrong number of messages for the method's kind. */
   #checkSingle(): void {
-    if (this.#watch.messages <= 1) return;
+    if (this.#watch.messages <= 1 || this.#head.method.streaming) return;
     throw new StatusError(
       Code.UNIMPLEMENTED,
       `${this.#head.method.name} takes one request message, more came`,
@@ -197,7 +198,7 @@ export class Exchange implements StreamEvents {
   }
 
   #dispatch(target: Target | undefined, chunks: readonly Uint8Array[]): void {
-    const unary = target !== undefined;
+    const unary = target !== undefined && !this.#head.method.streaming;
     const request = new Flow(unary, this.#deps.options.maxRetainedBytes);
     this.#request = request;
     request.onCredit = (bytes) => {

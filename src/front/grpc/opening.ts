@@ -1,14 +1,17 @@
-/** Finds out which model a unary request is for, from the first bytes of its message and while the rest still arrives. */
-import { promisify } from 'node:util';
-import { gunzip, inflate } from 'node:zlib';
+/** Finds out which model a request is for, from the first bytes of its message and while the rest still arrives. */
 import { Code, messagePrefix, type Method, prefixBytes, StatusError } from '../../call/index.ts';
 import {
   encodeModelSpec,
+  encodeV2Spec,
+  type FoundSpec,
+  inflateMessage,
   type ModelSpec,
   readModelSpec,
   readTaskSpec,
+  readV2Spec,
   replaceModelSpec,
   replaceTaskSpecs,
+  replaceV2Spec,
 } from '../../codec/index.ts';
 
 /** A fully known beginning: who is asked, and the chunks to send on in place of those that came. */
@@ -20,9 +23,35 @@ export interface Opened {
 /** A spec to send instead of the client's, or undefined when the client's is right as it is. */
 export type RewriteSpec = (spec: ModelSpec) => ModelSpec | undefined;
 
-const inflaters: Readonly<Record<string, typeof gunzip>> = { gzip: gunzip, deflate: inflate };
+/** How the two APIs name a model at the front of a message. */
+interface Naming {
+  /** As readModelSpec(). */
+  read(message: Uint8Array, complete: boolean): FoundSpec | null | undefined;
+  /** What stands between a found spec's start and end, anew. */
+  encode(spec: ModelSpec): Uint8Array;
+  /** A whole message with another spec. */
+  replace(message: Uint8Array, spec: ModelSpec): Uint8Array[];
+  readonly missing: StatusError;
+}
 
-const modelSpecField = 1;
+const modelSpecTag = (1 << 3) | 2;
+
+const bySpec: Naming = {
+  read: readModelSpec,
+  encode(spec) {
+    const inner = encodeModelSpec(spec);
+    return Uint8Array.from([modelSpecTag, ...varint(inner.length), ...inner]);
+  },
+  replace: replaceModelSpec,
+  missing: new StatusError(Code.INVALID_ARGUMENT, 'Missing ModelSpec'),
+};
+
+const byName: Naming = {
+  read: readV2Spec,
+  encode: encodeV2Spec,
+  replace: replaceV2Spec,
+  missing: new StatusError(Code.INVALID_ARGUMENT, 'the request names no model'),
+};
 
 function varint(value: number): number[] {
   const bytes: number[] = [];
@@ -32,9 +61,7 @@ function varint(value: number): number[] {
 }
 
 /** Sends another spec in front of what came: only the first chunk and the length prefix change. */
-function withSpec(first: Uint8Array, start: number, end: number, spec: ModelSpec): Uint8Array[] {
-  const inner = encodeModelSpec(spec);
-  const field = Uint8Array.from([(modelSpecField << 3) | 2, ...varint(inner.length), ...inner]);
+function withField(first: Uint8Array, start: number, end: number, field: Uint8Array): Uint8Array[] {
   const length = new DataView(first.buffer, first.byteOffset).getUint32(1) - (end - start) + field.length;
   return [
     messagePrefix(length),
@@ -49,8 +76,6 @@ function framed(message: readonly Uint8Array[]): Uint8Array[] {
   return [messagePrefix(message.reduce((sum, part) => sum + part.length, 0)), ...message];
 }
 
-const missingSpec = new StatusError(Code.INVALID_ARGUMENT, 'Missing ModelSpec');
-
 export class Opening {
   readonly #method: Method;
   readonly #rewrite: RewriteSpec;
@@ -58,6 +83,7 @@ export class Opening {
   readonly #maxMessageBytes: number;
   /** The spec is in the tasks of the message and not in the message itself. */
   readonly #inTasks: boolean;
+  readonly #naming: Naming;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   /** Bytes that must be there before another look is worth its while: doubles, so that a drip costs linear time. */
@@ -65,7 +91,8 @@ export class Opening {
 
   constructor(method: Method, encoding: string, maxMessageBytes: number, rewrite: RewriteSpec) {
     this.#method = method;
-    this.#inTasks = method.name === 'MultiInference';
+    this.#inTasks = method.target === 'tasks';
+    this.#naming = method.target === 'name' ? byName : bySpec;
     this.#encoding = encoding;
     this.#maxMessageBytes = maxMessageBytes;
     this.#rewrite = rewrite;
@@ -102,15 +129,15 @@ export class Opening {
     if (all[0] !== 0) return whole ? this.#inflated(all) : undefined;
     if (this.#inTasks)
       return whole ? this.#tasks(all.subarray(prefixBytes, prefixBytes + length), [all]) : undefined;
-    const found = readModelSpec(all.subarray(prefixBytes, prefixBytes + length), whole);
+    const found = this.#naming.read(all.subarray(prefixBytes, prefixBytes + length), whole);
     if (found === undefined) {
       this.#next = Math.min(prefixBytes + length, this.#bytes * 2);
       return undefined;
     }
-    if (found === null) throw missingSpec;
-    const replaced = this.#rewrite(found.spec);
+    if (found === null) throw this.#naming.missing;
+    const replaced = this.#rewritten(found.spec);
     if (replaced === undefined) return { spec: found.spec, chunks: this.#chunks };
-    return { spec: replaced, chunks: withSpec(all, found.start, found.end, replaced) };
+    return { spec: replaced, chunks: withField(all, found.start, found.end, this.#naming.encode(replaced)) };
   }
 
   #joined(): Uint8Array {
@@ -120,37 +147,18 @@ export class Opening {
 
   /** Looks into a compressed message; its bytes go on as they came unless the spec must be another one. */
   async #inflated(all: Uint8Array): Promise<Opened> {
-    const inflater = inflaters[this.#encoding];
-    if (inflater === undefined) {
-      throw this.#encoding === 'identity'
-        ? new StatusError(
-            Code.INTERNAL,
-            'the message is marked as compressed, but grpc-encoding names no coding',
-          )
-        : new StatusError(
-            Code.UNIMPLEMENTED,
-            `grpc-encoding "${this.#encoding}" is not supported: identity, ${Object.keys(inflaters).join(', ')}`,
-          );
-    }
-    const options = { maxOutputLength: this.#maxMessageBytes };
-    const message = await promisify<Uint8Array, object, Buffer>(inflater)(
-      all.subarray(prefixBytes),
-      options,
-    ).catch((cause: unknown) => {
-      const tooLarge = (cause as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE';
-      throw tooLarge
-        ? new StatusError(
-            Code.RESOURCE_EXHAUSTED,
-            `decompressed message is larger than the limit of ${this.#maxMessageBytes} bytes`,
-          )
-        : new StatusError(Code.INTERNAL, `the message is no valid ${this.#encoding} data`, { cause });
-    });
+    const message = await inflateMessage(all.subarray(prefixBytes), this.#encoding, this.#maxMessageBytes);
     if (this.#inTasks) return this.#tasks(message, [all]);
-    const found = readModelSpec(message, true);
-    if (found === null || found === undefined) throw missingSpec;
-    const replaced = this.#rewrite(found.spec);
+    const found = this.#naming.read(message, true);
+    if (found === null || found === undefined) throw this.#naming.missing;
+    const replaced = this.#rewritten(found.spec);
     if (replaced === undefined) return { spec: found.spec, chunks: [all] };
-    return { spec: replaced, chunks: framed(replaceModelSpec(message, replaced)) };
+    return { spec: replaced, chunks: framed(this.#naming.replace(message, replaced)) };
+  }
+
+  /** The messages of a stream must agree on their model, and only the first is seen here. */
+  #rewritten(spec: ModelSpec): ModelSpec | undefined {
+    return this.#method.streaming ? undefined : this.#rewrite(spec);
   }
 
   /** MultiInference names its model in each task. @param asItCame what to send when nothing needs to change */

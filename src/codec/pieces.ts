@@ -1,0 +1,50 @@
+/** Tensors on their way from one API to another: their bytes are views on the message they came in, and are never joined. */
+import type { DType } from './dtype.ts';
+import type { Tensor } from './tensor.ts';
+
+/** Bytes in the pieces in which they arrived. */
+export type Pieces = readonly Uint8Array[];
+
+/** Little endian, row-major: product(shape) x width bytes in all. */
+export interface NumericPieces {
+  readonly dtype: Exclude<DType, 'string'>;
+  readonly shape: readonly number[];
+  readonly pieces: Pieces;
+}
+
+/** Row-major: product(shape) values. */
+export interface StringPieces {
+  readonly dtype: 'string';
+  readonly shape: readonly number[];
+  readonly values: readonly Pieces[];
+}
+
+export type TensorPieces = NumericPieces | StringPieces;
+
+/** Named tensors in or out; the Map's order is the wire's. */
+export type NamedPieces = ReadonlyMap<string, TensorPieces>;
+
+export function piecesLength(pieces: Pieces): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return length;
+}
+
+/** The same bytes in one array; a view when there is one piece. */
+export function joined(pieces: Pieces): Uint8Array {
+  return pieces.length === 1 ? (pieces[0] as Uint8Array) : Buffer.concat(pieces);
+}
+
+/** A tensor that is whole, as pieces. */
+export function piecesOf(tensor: Tensor): TensorPieces {
+  return tensor.dtype === 'string'
+    ? { dtype: 'string', shape: tensor.shape, values: tensor.values.map((value) => [value]) }
+    : { dtype: tensor.dtype, shape: tensor.shape, pieces: [tensor.bytes] };
+}
+
+/** The same tensor with its bytes joined: for those who read values. */
+export function tensorOf(tensor: TensorPieces): Tensor {
+  return tensor.dtype === 'string'
+    ? { dtype: 'string', shape: tensor.shape, values: tensor.values.map(joined) }
+    : { dtype: tensor.dtype, shape: tensor.shape, bytes: joined(tensor.pieces) };
+}

@@ -1,0 +1,20 @@
+/** The protobuf messages of KServe V2: bytes in, plain objects out, and back. */
+export {
+  decodeModelInferRequest,
+  decodeModelInferResponse,
+  encodeModelInferRequest,
+  encodeModelInferResponse,
+} from './infer.ts';
+export {
+  decodeFlagResponse,
+  decodeModelMetadataResponse,
+  decodeModelVersionRequest,
+  decodeRepositoryIndexRequest,
+  decodeServerMetadataResponse,
+  encodeFlagResponse,
+  encodeModelMetadataResponse,
+  encodeModelVersionRequest,
+  encodeRepositoryIndexResponse,
+  encodeServerMetadataResponse,
+} from './models.ts';
+export { encodeV2Spec, readV2Spec, replaceV2Spec, specOfV2, versionTextOf } from './target.ts';

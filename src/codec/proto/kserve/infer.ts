@@ -1,0 +1,129 @@
+/** ModelInferRequest and ModelInferResponse (grpc_service.proto): tensors are views on the message, nothing is copied. */
+import {
+  noParameters,
+  type V2InferRequest,
+  type V2InferResponse,
+  type V2Parameters,
+  type V2RequestedOutput,
+} from '../../kserve.ts';
+import type { Pieces } from '../../pieces.ts';
+import { PieceReader } from '../piece-reader.ts';
+import { wire } from '../reader.ts';
+import { defaultMaxTensorBytes } from '../tensor-decode.ts';
+import { Writer } from '../writer.ts';
+import { readParameter, writeParameters } from './parameters.ts';
+import { assemble, rawOf, readTensorHead, type TensorHead, tensorHeadWriter } from './tensors.ts';
+
+function readOutput(reader: PieceReader): V2RequestedOutput {
+  const outer = reader.enter();
+  let name = '';
+  let parameters = noParameters;
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) name = reader.string();
+    else if (reader.is(2, wire.bytes)) parameters = readParameter(reader, parameters);
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return { name, parameters };
+}
+
+/** The two messages differ in two numbers and in the requested outputs. */
+interface Infer {
+  model: string;
+  version: string;
+  id: string;
+  parameters: V2Parameters;
+  readonly heads: TensorHead[];
+  readonly outputs: V2RequestedOutput[];
+  readonly raw: Pieces[];
+}
+
+function decode(message: Pieces, isRequest: boolean): Infer {
+  const reader = new PieceReader(message);
+  const found: Infer = {
+    model: '',
+    version: '',
+    id: '',
+    parameters: noParameters,
+    heads: [],
+    outputs: [],
+    raw: [],
+  };
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) found.model = reader.string();
+    else if (reader.is(2, wire.bytes)) found.version = reader.string();
+    else if (reader.is(3, wire.bytes)) found.id = reader.string();
+    else if (reader.is(4, wire.bytes)) found.parameters = readParameter(reader, found.parameters);
+    else if (reader.is(5, wire.bytes)) found.heads.push(readTensorHead(reader));
+    else if (reader.is(6, wire.bytes)) {
+      if (isRequest) found.outputs.push(readOutput(reader));
+      else found.raw.push(reader.pieces());
+    } else if (reader.is(7, wire.bytes) && isRequest) found.raw.push(reader.pieces());
+    else reader.skip();
+  }
+  return found;
+}
+
+/**
+ * @param maxTensorBytes the most that one tensor may take
+ * @throws StatusError INVALID_ARGUMENT for what is no such message, or whose tensors do not fit their shapes
+ */
+export function decodeModelInferRequest(
+  message: Pieces,
+  maxTensorBytes = defaultMaxTensorBytes,
+): V2InferRequest {
+  const { model, version, id, parameters, heads, outputs, raw } = decode(message, true);
+  const inputParameters = new Map(
+    heads.filter((head) => head.parameters.size > 0).map((head) => [head.name, head.parameters]),
+  );
+  return {
+    model,
+    version,
+    id,
+    parameters,
+    inputs: assemble(heads, raw, maxTensorBytes),
+    inputParameters,
+    outputs,
+  };
+}
+
+export function decodeModelInferResponse(
+  message: Pieces,
+  maxTensorBytes = defaultMaxTensorBytes,
+): V2InferResponse {
+  const { model, version, id, parameters, heads, raw } = decode(message, false);
+  return { model, version, id, parameters, outputs: assemble(heads, raw, maxTensorBytes) };
+}
+
+function begin(model: string, version: string, id: string, parameters: V2Parameters): Writer {
+  const writer = new Writer();
+  if (model !== '') writer.string(1, model);
+  if (version !== '') writer.string(2, version);
+  if (id !== '') writer.string(3, id);
+  writeParameters(writer, 4, parameters);
+  return writer;
+}
+
+/** Every input raw: the one encoding that all servers take for all datatypes. */
+export function encodeModelInferRequest(request: V2InferRequest): Uint8Array[] {
+  const writer = begin(request.model, request.version, request.id, request.parameters);
+  for (const [name, tensor] of request.inputs) {
+    const head = tensorHeadWriter(name, tensor);
+    writeParameters(head, 4, request.inputParameters.get(name) ?? noParameters);
+    writer.message(5, head);
+  }
+  for (const { name, parameters } of request.outputs) {
+    const output = new Writer().string(1, name);
+    writeParameters(output, 2, parameters);
+    writer.message(6, output);
+  }
+  for (const tensor of request.inputs.values()) writer.pieces(7, rawOf(tensor));
+  return writer.chunks();
+}
+
+export function encodeModelInferResponse(response: V2InferResponse): Uint8Array[] {
+  const writer = begin(response.model, response.version, response.id, response.parameters);
+  for (const [name, tensor] of response.outputs) writer.message(5, tensorHeadWriter(name, tensor));
+  for (const tensor of response.outputs.values()) writer.pieces(6, rawOf(tensor));
+  return writer.chunks();
+}

@@ -1,0 +1,126 @@
+/** The V2 messages about servers and models: ready, metadata, repository index (grpc_service.proto). */
+import type { V2ModelIndex, V2ModelMetadata, V2ServerMetadata, V2TensorMetadata } from '../../kserve.ts';
+import { Reader, wire } from '../reader.ts';
+import { Writer } from '../writer.ts';
+
+/** The request of ModelReady, ModelMetadata, ModelConfig and ModelStatistics: name and version. */
+export function encodeModelVersionRequest(name: string, version: string): Uint8Array {
+  const writer = new Writer().string(1, name);
+  if (version !== '') writer.string(2, version);
+  return writer.finish();
+}
+
+export function decodeModelVersionRequest(bytes: Uint8Array): { name: string; version: string } {
+  const reader = new Reader(bytes);
+  let name = '';
+  let version = '';
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) name = reader.string();
+    else if (reader.is(2, wire.bytes)) version = reader.string();
+    else reader.skip();
+  }
+  return { name, version };
+}
+
+/** ServerLive, ServerReady, ModelReady: one flag, in field 1. */
+export function encodeFlagResponse(flag: boolean): Uint8Array {
+  return flag ? new Writer().bool(1, true).finish() : new Uint8Array(0);
+}
+
+export function decodeFlagResponse(bytes: Uint8Array): boolean {
+  const reader = new Reader(bytes);
+  let flag = false;
+  while (reader.next()) {
+    if (reader.is(1, wire.varint)) flag = reader.bool();
+    else reader.skip();
+  }
+  return flag;
+}
+
+function readTensorMetadata(reader: Reader): V2TensorMetadata {
+  let name = '';
+  let datatype = '';
+  const shape: number[] = [];
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) name = reader.string();
+    else if (reader.is(2, wire.bytes)) datatype = reader.string();
+    else if (reader.is(3, wire.varint)) shape.push(Number(reader.int64()));
+    else if (reader.is(3, wire.bytes)) {
+      const run = reader.message();
+      while (run.at < run.end) shape.push(Number(run.int64()));
+    } else reader.skip();
+  }
+  return { name, datatype, shape };
+}
+
+export function decodeModelMetadataResponse(bytes: Uint8Array): V2ModelMetadata {
+  const reader = new Reader(bytes);
+  let name = '';
+  let platform = '';
+  const versions: string[] = [];
+  const inputs: V2TensorMetadata[] = [];
+  const outputs: V2TensorMetadata[] = [];
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) name = reader.string();
+    else if (reader.is(2, wire.bytes)) versions.push(reader.string());
+    else if (reader.is(3, wire.bytes)) platform = reader.string();
+    else if (reader.is(4, wire.bytes)) inputs.push(readTensorMetadata(reader.message()));
+    else if (reader.is(5, wire.bytes)) outputs.push(readTensorMetadata(reader.message()));
+    else reader.skip();
+  }
+  return { name, versions, platform, inputs, outputs };
+}
+
+function tensorMetadataWriter({ name, datatype, shape }: V2TensorMetadata): Writer {
+  const writer = new Writer().string(1, name).string(2, datatype);
+  const sizes = new Writer();
+  for (const size of shape) sizes.varint64(BigInt(size));
+  return sizes.length === 0 ? writer : writer.message(3, sizes);
+}
+
+export function encodeModelMetadataResponse(metadata: V2ModelMetadata): Uint8Array {
+  const writer = new Writer().string(1, metadata.name);
+  for (const version of metadata.versions) writer.string(2, version);
+  writer.string(3, metadata.platform);
+  for (const input of metadata.inputs) writer.message(4, tensorMetadataWriter(input));
+  for (const output of metadata.outputs) writer.message(5, tensorMetadataWriter(output));
+  return writer.finish();
+}
+
+export function encodeServerMetadataResponse({ name, version, extensions }: V2ServerMetadata): Uint8Array {
+  const writer = new Writer().string(1, name).string(2, version);
+  for (const extension of extensions) writer.string(3, extension);
+  return writer.finish();
+}
+
+export function decodeServerMetadataResponse(bytes: Uint8Array): V2ServerMetadata {
+  const reader = new Reader(bytes);
+  let name = '';
+  let version = '';
+  const extensions: string[] = [];
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) name = reader.string();
+    else if (reader.is(2, wire.bytes)) version = reader.string();
+    else if (reader.is(3, wire.bytes)) extensions.push(reader.string());
+    else reader.skip();
+  }
+  return { name, version, extensions };
+}
+
+/** RepositoryIndexRequest.ready: only models that are. */
+export function decodeRepositoryIndexRequest(bytes: Uint8Array): { onlyReady: boolean } {
+  const reader = new Reader(bytes);
+  let onlyReady = false;
+  while (reader.next()) {
+    if (reader.is(2, wire.varint)) onlyReady = reader.bool();
+    else reader.skip();
+  }
+  return { onlyReady };
+}
+
+export function encodeRepositoryIndexResponse(models: readonly V2ModelIndex[]): Uint8Array {
+  const writer = new Writer();
+  for (const { name, version, state, reason } of models)
+    writer.message(1, new Writer().string(1, name).string(2, version).string(3, state).string(4, reason));
+  return writer.finish();
+}

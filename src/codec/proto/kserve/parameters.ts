@@ -1,0 +1,59 @@
+/** map<string, InferParameter> of the V2 messages. */
+import { noParameters, type V2Parameter, type V2Parameters } from '../../kserve.ts';
+import type { PieceReader } from '../piece-reader.ts';
+import { wire } from '../reader.ts';
+import { Writer } from '../writer.ts';
+
+const maxInt64 = 2n ** 63n - 1n;
+
+function readValue(reader: PieceReader): V2Parameter | undefined {
+  const outer = reader.enter();
+  let value: V2Parameter | undefined;
+  while (reader.next()) {
+    if (reader.is(1, wire.varint)) value = reader.bool();
+    else if (reader.is(2, wire.varint)) value = reader.int64();
+    else if (reader.is(3, wire.bytes)) value = reader.string();
+    else if (reader.is(4, wire.fixed64)) value = reader.double();
+    else if (reader.is(5, wire.varint)) value = reader.uint64();
+    else reader.skip();
+  }
+  reader.leave(outer);
+  return value;
+}
+
+/** Reads one entry, which the reader has just found, into what came before it. */
+export function readParameter(reader: PieceReader, before: V2Parameters): V2Parameters {
+  const outer = reader.enter();
+  let key = '';
+  let value: V2Parameter | undefined;
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) key = reader.string();
+    else if (reader.is(2, wire.bytes)) value = readValue(reader);
+    else reader.skip();
+  }
+  reader.leave(outer);
+  // an InferParameter that says nothing is as good as none
+  if (value === undefined) return before;
+  const into =
+    before === noParameters ? new Map<string, V2Parameter>() : (before as Map<string, V2Parameter>);
+  return into.set(key, value);
+}
+
+function valueWriter(value: V2Parameter): Writer {
+  const writer = new Writer();
+  switch (typeof value) {
+    case 'boolean':
+      return writer.bool(1, value);
+    case 'bigint':
+      return value > maxInt64 ? writer.int64(5, value) : writer.int64(2, value);
+    case 'string':
+      return writer.string(3, value);
+    default:
+      return writer.double(4, value);
+  }
+}
+
+export function writeParameters(writer: Writer, field: number, parameters: V2Parameters): void {
+  for (const [key, value] of parameters)
+    writer.message(field, new Writer().string(1, key).message(2, valueWriter(value)));
+}

@@ -1,0 +1,26 @@
+/** How calls reach one backend: over gRPC, or as HTTP requests. */
+import type { Api, Call, Reply, StatusError } from '../../call/index.ts';
+
+/** Called once when a call is over: with the gateway's own view of a failure, or with the backend's trailers. */
+export type OnOver = (error: StatusError | undefined, trailers: readonly string[]) => void;
+
+export interface Transport {
+  readonly connections: number;
+  /** The APIs whose calls it passes untouched; empty while that is not known. */
+  readonly apis: readonly Api[];
+  /** One attempt of a call of whichever API. */
+  send(call: Call, onOver?: OnOver): Promise<Reply>;
+  /** Makes sure that the backend can be reached, and what it speaks is known. @throws StatusError */
+  connect(): Promise<void>;
+  /** Another server may answer from now on. */
+  forget(): void;
+  /** Looks for connections that give no sign of life; called every so often. */
+  watch(): void;
+  close(graceful: boolean): void;
+}
+
+export interface TransportEvents {
+  /** A connection attempt failed, or a connection that was in use was lost. */
+  readonly onLost: (reason: StatusError) => void;
+  readonly onLimit: (name: string) => void;
+}

@@ -1,0 +1,41 @@
+/** A call in one API, answered by a server that speaks another. */
+import { type Call, Code, type Handler, type Reply, replyOf, StatusError } from '../../call/index.ts';
+import type { ModelServer } from '../inference.ts';
+import type { Door } from './door.ts';
+import { BackendRefusal, requestOf } from './exchange.ts';
+
+export interface BridgeOptions {
+  readonly door: Door;
+  /** The server's API, as errors say it. */
+  readonly spoken: string;
+  /** The server, asked on behalf of this call. */
+  readonly server: (call: Call) => ModelServer;
+  /** Its name, for replies and logs. */
+  readonly from: string;
+  /** Longest message either way, and the most that one tensor may take, in bytes. */
+  readonly maxMessageBytes: number;
+}
+
+/**
+ * Reads the whole request, asks the server in its own API, and writes the answer in the client's. A backend's own error
+ * status is passed on as it came. @throws StatusError UNIMPLEMENTED for a method that the other API has no word for
+ */
+export function createBridge({ door, spoken, server, from, maxMessageBytes }: BridgeOptions): Handler {
+  return async (call): Promise<Reply> => {
+    const answer = door.calls.get(call.method.name);
+    if (answer === undefined) {
+      throw new StatusError(
+        Code.UNIMPLEMENTED,
+        `${call.method.name} of ${door.name} has no equivalent in ${spoken}, which the model's server speaks`,
+        { where: from },
+      );
+    }
+    try {
+      const message = await requestOf(call, maxMessageBytes);
+      return replyOf(await answer(message, server(call), { maxBytes: maxMessageBytes }), from);
+    } catch (reason) {
+      if (reason instanceof BackendRefusal) return reason.reply;
+      throw reason;
+    }
+  };
+}

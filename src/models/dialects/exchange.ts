@@ -1,0 +1,91 @@
+/** One unary question to a backend, on behalf of a call that came in another API. */
+import {
+  type Call,
+  Code,
+  errorOf,
+  type Flow,
+  flowOf,
+  getMetadata,
+  type Handler,
+  messagePieces,
+  type Metadata,
+  type Method,
+  type Reply,
+  statusOf,
+  StatusError,
+  withoutMetadata,
+} from '../../call/index.ts';
+import { inflateMessage, joined, type Pieces } from '../../codec/index.ts';
+
+/** Asks a backend; gives the message of its answer. @throws BackendRefusal, StatusError */
+export type Ask = (method: Method, message: Uint8Array | Pieces) => Promise<Pieces>;
+
+/** A backend's own error status; the reply as it came, for those who pass it on. */
+export class BackendRefusal extends StatusError {
+  readonly reply: Reply;
+
+  constructor(reply: Reply) {
+    const { code, message } = errorOf(reply.body.trailers, reply.from);
+    super(code, message, { where: reply.from, fromBackend: true });
+    this.reply = reply;
+  }
+}
+
+/** A list made from another: the same one for the same one, so that it is encoded once. */
+function remembered(make: (metadata: Metadata) => Metadata): (metadata: Metadata) => Metadata {
+  const known = new WeakMap<Metadata, Metadata>();
+  return (metadata) => {
+    let fields = known.get(metadata);
+    if (fields === undefined) known.set(metadata, (fields = make(metadata)));
+    return fields;
+  };
+}
+
+const requestCoding: ReadonlySet<string> = new Set(['grpc-encoding']);
+/** What said how the client's messages are coded, and how it wants to be answered, does not hold for ours. */
+const codingFields: ReadonlySet<string> = new Set(['grpc-encoding', 'grpc-accept-encoding', 'content-type']);
+
+const withoutRequestCoding = remembered((metadata) => withoutMetadata(metadata, requestCoding));
+const plainMetadata = remembered((metadata) => [
+  'content-type',
+  'application/grpc',
+  ...withoutMetadata(metadata, codingFields),
+]);
+
+async function uncompressed(
+  { pieces, compressed }: { pieces: Pieces; compressed: boolean },
+  metadata: Metadata,
+  maxBytes: number,
+): Promise<Pieces> {
+  if (!compressed) return pieces;
+  return [
+    await inflateMessage(joined(pieces), getMetadata(metadata, 'grpc-encoding') ?? 'identity', maxBytes),
+  ];
+}
+
+/** The one message of a call's request, as views on what arrived. @throws StatusError INVALID_ARGUMENT when there is none */
+export async function requestOf(call: Call, maxBytes: number): Promise<Pieces> {
+  const message = await messagePieces(call.request, maxBytes);
+  if (message === undefined)
+    throw new StatusError(Code.INVALID_ARGUMENT, `${call.method.name} takes one request message, none came`);
+  return uncompressed(message, call.metadata, maxBytes);
+}
+
+/** The same call with another request, which is not compressed; the reply may be. */
+export function uncompressedCall(call: Call, request: Flow): Call {
+  return { ...call, request, metadata: withoutRequestCoding(call.metadata) };
+}
+
+/** Asks on behalf of a call: with its metadata, deadline, cancellation and id. */
+export function asker(call: Call, backend: Handler, maxBytes: number): Ask {
+  const metadata = plainMetadata(call.metadata);
+  return async (method, message) => {
+    const reply = await backend({ ...call, kind: 'unary', method, metadata, request: flowOf(message) });
+    const answer = await messagePieces(reply.body, maxBytes);
+    const trailers = answer?.trailers ?? reply.body.trailers;
+    if (statusOf(trailers) !== Code.OK) throw new BackendRefusal(reply);
+    if (answer === undefined)
+      throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
+    return uncompressed(answer, reply.metadata, maxBytes);
+  };
+}

@@ -1,0 +1,162 @@
+/** KServe V2 (Open Inference) over gRPC: what its calls mean, and how its servers are asked. */
+import { Code, StatusError, type Target } from '../../call/index.ts';
+import {
+  decodeFlagResponse,
+  decodeModelInferRequest,
+  decodeModelInferResponse,
+  decodeModelMetadataResponse,
+  decodeModelVersionRequest,
+  defaultSignature,
+  encodeFlagResponse,
+  encodeModelInferRequest,
+  encodeModelInferResponse,
+  encodeModelMetadataResponse,
+  encodeModelVersionRequest,
+  joined,
+  noParameters,
+  specOfV2,
+  type V2ModelMetadata,
+} from '../../codec/index.ts';
+import type { ModelServer } from '../inference.ts';
+import { methodOf } from '../methods.ts';
+import { targetOf } from '../target.ts';
+import type { VersionState } from '../view.ts';
+import type { Door } from './door.ts';
+import type { Ask } from './exchange.ts';
+import { wantedOutputs } from './outputs.ts';
+import { descriptionOf, inferRequestOf, tensorsOf } from './v2-shapes.ts';
+import type { VersionNames } from './versions.ts';
+
+const service = '/inference.GRPCInferenceService';
+const methods = {
+  ready: methodOf(`${service}/ModelReady`),
+  metadata: methodOf(`${service}/ModelMetadata`),
+  infer: methodOf(`${service}/ModelInfer`),
+};
+
+/** What V2 clients ask, put to any server. */
+export const kserveDoor: Door = {
+  name: 'the KServe V2 API',
+  calls: new Map([
+    [
+      'ModelInfer',
+      async (message, server, { maxBytes }) => {
+        const request = decodeModelInferRequest(message, maxBytes);
+        for (const [name, parameters] of request.inputParameters) {
+          if (parameters.has('shared_memory_region')) {
+            throw new StatusError(
+              Code.UNIMPLEMENTED,
+              `input ${name} is in shared memory, which the model's server cannot read`,
+            );
+          }
+        }
+        const wanted = request.outputs.map(({ name }) => name);
+        const reply = await server.infer({
+          target: targetOf(specOfV2(request.model, request.version)),
+          id: request.id,
+          parameters: request.parameters,
+          inputs: request.inputs,
+          outputs: wanted,
+        });
+        return encodeModelInferResponse({
+          model: request.model,
+          version: reply.version === undefined ? '' : String(reply.version),
+          id: request.id,
+          parameters: reply.parameters,
+          outputs: wantedOutputs(reply.outputs, wanted),
+        });
+      },
+    ],
+    [
+      'ModelReady',
+      async (message, server) => {
+        const { name, version } = decodeModelVersionRequest(joined(message));
+        const states = await server.status(targetOf(specOfV2(name, version))).catch((reason: unknown) => {
+          // as Triton has it: a model that is not there is not ready
+          if (reason instanceof StatusError && reason.code === Code.NOT_FOUND) return [];
+          throw reason;
+        });
+        return [encodeFlagResponse(states.some(({ state }) => state === 'AVAILABLE'))];
+      },
+    ],
+    [
+      'ModelMetadata',
+      async (message, server) => {
+        const { name, version } = decodeModelVersionRequest(joined(message));
+        const { versions, platform, signatures } = await server.describe(targetOf(specOfV2(name, version)));
+        const signature = signatures.get(defaultSignature);
+        if (signature === undefined) {
+          throw new StatusError(
+            Code.INVALID_ARGUMENT,
+            `model ${name} has no signature ${defaultSignature}, the only one that the V2 API can name`,
+          );
+        }
+        return [
+          encodeModelMetadataResponse({
+            name,
+            versions: versions.map(String),
+            platform,
+            inputs: tensorsOf(signature.inputs),
+            outputs: tensorsOf(signature.outputs),
+          }),
+        ];
+      },
+    ],
+  ]),
+};
+
+/** What a server says of one model; both transports of V2 build on it. */
+export interface V2Questions {
+  readonly ready: (model: string, version: string) => Promise<boolean>;
+  readonly metadata: (model: string, version: string) => Promise<V2ModelMetadata>;
+}
+
+/** The state of each version: what metadata lists, and whether each of these is ready. */
+export async function v2Status(
+  { model, version, label }: Target,
+  names: VersionNames,
+  { ready, metadata }: V2Questions,
+): Promise<VersionState[]> {
+  const { versions } = await metadata(model, '');
+  const numbers = names.learn(model, versions);
+  if (version !== undefined && !numbers.includes(version))
+    throw new StatusError(Code.NOT_FOUND, `Could not find version ${version} of model ${model}`);
+  const asked = version === undefined ? numbers : [version];
+  return Promise.all(
+    asked.map(async (number): Promise<VersionState> => {
+      const text = label ?? names.textOf({ model, version: number, signature: '' });
+      const state = (await ready(model, text)) ? 'AVAILABLE' : 'LOADING';
+      return { version: number, state, errorCode: 0, errorMessage: '' };
+    }),
+  );
+}
+
+/** A server that speaks it. */
+export function kserveServer(ask: Ask, names: VersionNames, maxBytes: number): ModelServer {
+  const questions: V2Questions = {
+    ready: async (model, version) =>
+      decodeFlagResponse(joined(await ask(methods.ready, encodeModelVersionRequest(model, version)))),
+    metadata: async (model, version) =>
+      decodeModelMetadataResponse(
+        joined(await ask(methods.metadata, encodeModelVersionRequest(model, version))),
+      ),
+  };
+  return {
+    status: (target) => v2Status(target, names, questions),
+    async infer(inference) {
+      const request = inferRequestOf(inference, names);
+      const reply = decodeModelInferResponse(
+        await ask(methods.infer, encodeModelInferRequest(request)),
+        maxBytes,
+      );
+      return {
+        version: names.numberOf(reply.version),
+        parameters: noParameters,
+        outputs: reply.outputs,
+      };
+    },
+    async describe(target) {
+      return descriptionOf(target, await questions.metadata(target.model, names.textOf(target)), names);
+    },
+  };
+}

@@ -1,0 +1,20 @@
+/** The outputs that a client wants, of those that a server gave: some servers give all of them whatever is asked. */
+import { Code, StatusError } from '../../call/index.ts';
+import type { NamedPieces, TensorPieces } from '../../codec/index.ts';
+
+/** @throws StatusError INVALID_ARGUMENT in TensorFlow Serving's words for an output that there is not */
+export function wantedOutputs(outputs: NamedPieces, wanted: readonly string[]): NamedPieces {
+  if (wanted.length === 0) return outputs;
+  const kept = new Map<string, TensorPieces>();
+  for (const name of wanted) {
+    const tensor = outputs.get(name);
+    if (tensor === undefined) {
+      throw new StatusError(
+        Code.INVALID_ARGUMENT,
+        `output tensor alias not found in signature: ${name.slice(0, 200)} Outputs expected to be in the set {${[...outputs.keys()].sort().join(',')}}.`,
+      );
+    }
+    kept.set(name, tensor);
+  }
+  return kept;
+}

@@ -1,0 +1,39 @@
+/** What a call means, whichever API says it: named tensors in, named tensors out, states, signatures. */
+import type { Target } from '../call/index.ts';
+import type { NamedPieces, Signature, V2Parameters } from '../codec/index.ts';
+import type { VersionState } from './view.ts';
+
+export interface Inference {
+  readonly target: Target;
+  /** The client's name for the request, which the reply repeats; empty for none. */
+  readonly id: string;
+  readonly parameters: V2Parameters;
+  readonly inputs: NamedPieces;
+  /** Names of the outputs that are wanted; empty means all. */
+  readonly outputs: readonly string[];
+}
+
+export interface InferenceReply {
+  /** The version that ran; undefined when the server does not say. */
+  readonly version: bigint | undefined;
+  readonly parameters: V2Parameters;
+  readonly outputs: NamedPieces;
+}
+
+export interface ModelDescription {
+  /** The version that is described. */
+  readonly version: bigint;
+  /** Every version that answers. */
+  readonly versions: readonly bigint[];
+  /** "OpenVINO", "tensorflow", ...; empty when the server does not say. */
+  readonly platform: string;
+  readonly signatures: ReadonlyMap<string, Signature>;
+}
+
+/** A model server as any dialect sees it; it throws the server's own status as a StatusError from the backend. */
+export interface ModelServer {
+  infer(inference: Inference): Promise<InferenceReply>;
+  /** The asked version's state, or that of all versions. */
+  status(target: Target): Promise<readonly VersionState[]>;
+  describe(target: Target): Promise<ModelDescription>;
+}
