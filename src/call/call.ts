@@ -49,8 +49,6 @@ interface CallBase {
   readonly request: Flow;
   /** Monotonic milliseconds; Infinity without a deadline. */
   readonly deadline: number;
-  /** The client named no deadline: this one is the gateway's own default, kept here and not told to the backend. */
-  readonly ownDeadline?: boolean;
   readonly cancellation: Cancellation;
   /** Names of backends that a retry or hedge should not pick again while another can answer. */
   readonly avoid?: readonly string[];

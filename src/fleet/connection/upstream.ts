@@ -69,9 +69,7 @@ class Upstream implements StreamEvents {
     const call = this.#call;
     const { client, headers, clock } = this.#deps;
     const varying =
-      call.deadline === never || call.ownDeadline === true
-        ? noMetadata
-        : ['grpc-timeout', formatTimeout(call.deadline - clock())];
+      call.deadline === never ? noMetadata : ['grpc-timeout', formatTimeout(call.deadline - clock())];
     const stream = client.request(headers, varying, false, this);
     this.#stream = stream;
     this.#body.onCredit = (bytes) => {

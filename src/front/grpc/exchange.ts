@@ -217,7 +217,6 @@ export class Exchange implements StreamEvents {
       target,
       request,
       deadline: this.#deadline,
-      ownDeadline: head.timeoutMs === undefined,
       cancellation: this.#cancellation,
       id: head.requestId ?? this.#deps.nextId(),
       peer: this.#peer,

@@ -40,11 +40,24 @@ after(async () => {
 const lastRequest = (): readonly string[] => backend.requests.at(-1) ?? [];
 
 describe('deadlines', () => {
-  it('passes no grpc-timeout to the backend when the client sent none', async () => {
+  it('passes no grpc-timeout to a service that it does not know when the client sent none', async () => {
     const { trailers } = await client.call(grpcFields(path), framed(Buffer.from('x'))).done;
     assert.deepEqual(trailers, ok);
     assert.equal(getMetadata(lastRequest(), ':path'), path);
     assert.equal(getMetadata(lastRequest(), 'grpc-timeout'), undefined);
+  });
+
+  it('passes its own default on to a model server, which need not work on for a client that is answered', async () => {
+    const predict = '/tensorflow.serving.PredictionService/Predict';
+    script.set('/tensorflow.serving.ModelService/GetModelStatus', (stream) => ({
+      onEnd() {
+        stream.respond([':status', '200', 'content-type', 'application/grpc', 'grpc-status', '5'], true);
+      },
+    }));
+    // model_spec { name: "m" }
+    await client.call(grpcFields(predict), framed(Buffer.from([0x0a, 3, 0x0a, 1, 0x6d]))).done;
+    const requests = backend.requests.filter((fields) => getMetadata(fields, ':path') === predict);
+    assert.match(getMetadata(requests.at(-1) ?? [], 'grpc-timeout') ?? '', /^29\d{3}m$/);
   });
 
   it('passes on what remains of the client’s own', async () => {
