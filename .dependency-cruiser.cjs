@@ -42,6 +42,7 @@ module.exports = {
     wall('telemetry', ['call'], 'telemetry hears an Observer, it asks nobody'),
     wall('config', ['call'], 'what an operator may say'),
     wall('demo', ['call', 'codec'], 'the demo servers are backends, they know no gateway'),
+    wall('dashboard', [], 'a page speaks to the gateway over HTTP, like any other client'),
     door('protobufjs', ['codec']),
     door('ioredis', ['filters/cache']),
     door('prom-client', ['telemetry']),

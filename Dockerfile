@@ -3,10 +3,11 @@ FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig*.json ./
 COPY scripts ./scripts
 COPY src ./src
-RUN node_modules/.bin/tsc -p tsconfig.build.json && bash scripts/copy-assets.sh && npm prune --omit=dev
+COPY clients/web ./clients/web
+RUN bash scripts/build.sh && npm prune --omit=dev
 
 FROM node:24.21.0-bookworm-slim
 ENV NODE_ENV=production

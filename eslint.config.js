@@ -3,7 +3,7 @@ import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
   {
-    ignores: ['dist/**', '**/generated/**', 'node_modules/**', 'src/dashboard/page/**', 'clients/**/dist/**'],
+    ignores: ['dist/**', '**/generated/**', 'node_modules/**', 'clients/**/dist/**'],
   },
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Copies what the compiler leaves behind (weights, pages, protos) from src to dist, beside the code that reads it.
+# Copies what the compiler leaves behind (weights, pages) from src to dist, beside the code that reads it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-find src -type f ! -name '*.ts' -print | while read -r file; do
-  mkdir -p "dist/$(dirname "${file#src/}")"
-  cp "$file" "dist/${file#src/}"
-done
+copy() { mkdir -p "$(dirname "$2")" && cp "$1" "$2"; }
+find src -type f ! -name '*.ts' ! -path 'src/dashboard/page/*' | while read -r file; do copy "$file" "dist/${file#src/}"; done
+# the dashboard's page lies in dist/web as in the repository, beside the web client that it imports
+find src/dashboard/page -type f ! -name '*.ts' ! -name '*.json' | while read -r file; do copy "$file" "dist/web/$file"; done

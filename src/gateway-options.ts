@@ -11,6 +11,10 @@ export interface GatewayOptions {
     readonly grpc: ListenOptions;
     /** Absent: no admin door. */
     readonly admin?: ListenOptions | undefined;
+    /** Operators may drain backends at the admin door. */
+    readonly adminActions: boolean;
+    /** Where browsers find the REST and gRPC-Web door, when that is not the admin door's host at the rest port. */
+    readonly publicUrl?: string | undefined;
   };
   /** Connections may be closed, answers in flight may not: how a stop goes, in ms. */
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number };

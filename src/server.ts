@@ -1,6 +1,7 @@
 /** A running gateway: its doors, a reload that swaps what is behind them, and its orderly end. */
 import type { AddressInfo } from 'node:net';
 import { type Clock, monotonic } from './call/index.ts';
+import { loadPage } from './dashboard/index.ts';
 import { createAdminDoor, listen, type Listener, type ListenOptions } from './front/index.ts';
 import { buildCore } from './gateway.ts';
 import type { GatewayOptions } from './gateway-options.ts';
@@ -44,6 +45,13 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     return up ? { ok: true, reason: '' } : { ok: false, reason: 'no backend is available' };
   }
 
+  function setDrained(fleet: string, backend: string, drained: boolean): boolean {
+    const found = core.fleets.find(({ name }) => name === fleet)?.setDrained(backend, drained) === true;
+    if (found) log.warn({ fleet, backend, drained }, drained ? 'backend is drained' : 'backend takes calls again');
+    return found;
+  }
+
+  let addresses: Gateway['addresses'];
   const admin = createAdminDoor({
     version: deps.version,
     render: () => telemetry.render(),
@@ -55,6 +63,14 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
       })),
     ready,
     config: () => core.shown,
+    traffic: telemetry.traffic,
+    page: loadPage,
+    webDoor: () => ({
+      port: addresses.rest.port,
+      tls: options.doors.rest.tls !== undefined,
+      url: options.doors.publicUrl,
+    }),
+    setDrained: options.doors.adminActions ? setDrained : undefined,
   });
   await admin.ready();
 
@@ -79,7 +95,6 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     telemetry.flush();
   };
 
-  let addresses: Gateway['addresses'];
   try {
     const rest = await open(options.doors.rest, handlers);
     const grpc = await open(options.doors.grpc, handlers);
@@ -106,7 +121,12 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     addresses,
     async reload(next) {
       const before = core;
-      core = await buildCore(next, () => ready().ok, { clock, random, telemetry, reload: deps.reload });
+      const after = await buildCore(next, () => ready().ok, { clock, random, telemetry, reload: deps.reload });
+      // what an operator has taken out stays out
+      for (const fleet of after.fleets)
+        for (const { name, drained } of before.fleets.find((each) => each.name === fleet.name)?.backends() ?? [])
+          if (drained) fleet.setDrained(name, true);
+      core = after;
       log.info({}, 'configuration reloaded');
       await before.close(true);
     },

@@ -1,19 +1,29 @@
 /** `demo`: embedded model servers as processes of their own, and the gateway in front of them. */
-import { startDemoFleet } from '../demo/index.ts';
+import { defaultModels, startDemoFleet } from '../demo/index.ts';
 import { parse, serveArguments } from './flags.ts';
 import { demoHelp } from './help.ts';
 import { doorLines, runGateway } from './serve.ts';
 import { exit, usageError } from './usage.ts';
 
 /** Three digits of the test set would not fit a line; a sum does. */
-function hints(rest: number, grpc: number): string {
+function hints(rest: number, grpc: number, admin: number | undefined): string {
+  const page =
+    admin === undefined
+      ? ''
+      : `  http://localhost:${admin}/ in a browser: the fleet, and a playground where you draw a digit\n`;
   return `
 Try:
-  curl -d '{"instances": [1.0, 2.0, 5.0]}' http://localhost:${rest}/v1/models/half_plus_two:predict
+${page}  curl -d '{"instances": [1.0, 2.0, 5.0]}' http://localhost:${rest}/v1/models/half_plus_two:predict
   curl -d @examples/digits.json http://localhost:${rest}/v1/models/digits:predict
   grpcurl -plaintext -d '{"modelSpec": {"name": "digits"}}' localhost:${grpc} tensorflow.serving.ModelService/GetModelStatus
 Ctrl-C ends it.
 `;
+}
+
+/** A fleet knows the models that somebody has asked for; asking for all of them shows all of them on the page. */
+function introduce(restPort: number): void {
+  for (const name of defaultModels)
+    void fetch(`http://127.0.0.1:${restPort}/v1/models/${name}`).catch(() => undefined);
 }
 
 export async function demo(args: readonly string[], version: string): Promise<number> {
@@ -37,12 +47,13 @@ export async function demo(args: readonly string[], version: string): Promise<nu
       config: undefined,
       flags: { host: '127.0.0.1', ...clean(flags), backends: fleet.backends.map(({ url }) => url) },
       onReady(gateway) {
-        const { rest: restDoor, grpc } = gateway.addresses;
+        const { rest: restDoor, grpc, admin } = gateway.addresses;
+        introduce(restDoor.port);
         const servers = fleet.backends
           .map(({ url, pid }) => `  model server       ${url}  (process ${pid ?? ''})\n`)
           .join('');
         process.stdout.write(
-          `tensorgate ${version} is serving\n${doorLines(gateway, false)}${servers}${hints(restDoor.port, grpc.port)}`,
+          `tensorgate ${version} is serving\n${doorLines(gateway, false)}${servers}${hints(restDoor.port, grpc.port, admin?.port)}`,
         );
       },
     });

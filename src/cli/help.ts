@@ -15,7 +15,7 @@ const doors = `  --config FILE          a YAML configuration; flags come before 
   --host H               the address to listen on (0.0.0.0)
   --rest-port 8000       REST and gRPC-Web
   --grpc-port 9000       native gRPC
-  --admin-port 8001      health, metrics, fleet state; 0 turns it off
+  --admin-port 8001      dashboard, health, metrics; 0 turns it off
   --workers N|auto       processes that share the ports (1)
   --passthrough          forward gRPC services that the gateway does not know to the default fleet
   --tls-cert F --tls-key F [--tls-client-ca F]   TLS on every door; with a client CA, client certificates are compulsory

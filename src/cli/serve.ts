@@ -36,7 +36,7 @@ export function doorLines(gateway: Gateway, tls: boolean): string {
   const http = tls ? 'https' : 'http';
   const lines = [`REST and gRPC-Web  ${http}://${place(rest)}`, `gRPC               ${place(grpc)}`];
   if (admin !== undefined)
-    lines.push(`admin              ${http}://${place(admin)}  (/readyz, /metrics, /api/fleet)`);
+    lines.push(`admin              ${http}://${place(admin)}  (the dashboard; /readyz, /metrics)`);
   return `${lines.map((line) => `  ${line}`).join('\n')}\n`;
 }
 

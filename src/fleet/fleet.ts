@@ -11,7 +11,7 @@ import {
 } from '../call/index.ts';
 import type { ModelState, ModelView, VersionState } from '../models/index.ts';
 import { Backend } from './backend.ts';
-import { Ejection } from './balance/ejection.ts';
+import { type Ejected, Ejection } from './balance/ejection.ts';
 import { type ModelPicker, pick, withoutEjected } from './balance/picker.ts';
 import { Incarnations } from './incarnations.ts';
 import { WatchedModels } from './health/watched-models.ts';
@@ -37,7 +37,8 @@ export interface BackendState {
   readonly models: readonly {
     readonly name: string;
     readonly versions: readonly VersionState[];
-    readonly ejected: boolean;
+    /** Present while the model is left out at this backend. */
+    readonly ejected?: Ejected | undefined;
   }[];
 }
 
@@ -159,7 +160,7 @@ export class Fleet implements ModelView {
         const versions = backend.health.versions(name);
         return versions === undefined
           ? []
-          : [{ name, versions, ejected: this.#ejection.isEjected(backend.name, name) }];
+          : [{ name, versions, ejected: this.#ejection.ejected(backend.name, name) }];
       }),
     }));
   }

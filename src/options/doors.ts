@@ -28,5 +28,6 @@ export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
     doors.adminPort === 0
       ? undefined
       : door(doors.adminPort, doors.adminHost, doors.tls?.admin === true ? tls : undefined);
-  return { rest: door(doors.restPort), grpc: door(doors.grpcPort), admin };
+  const { adminActions, publicUrl } = doors;
+  return { rest: door(doors.restPort), grpc: door(doors.grpcPort), admin, adminActions, publicUrl };
 }

@@ -3,4 +3,5 @@ export type { AccessLogOptions } from './access-log.ts';
 export { bucketEdgesUs } from './histogram.ts';
 export type { LoggerOptions, LogLevel } from './logger.ts';
 export { mergeRenderings } from './merge.ts';
+export type { TrafficOf, TrafficPoint, TrafficTotals } from './traffic.ts';
 export { createTelemetry, type Rendering, type Telemetry, type TelemetryOptions } from './telemetry.ts';

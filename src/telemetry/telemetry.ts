@@ -6,6 +6,7 @@ import { CallMetrics } from './call-metrics.ts';
 import { NumberFamily } from './family.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
 import { createLogger, type LoggerOptions } from './logger.ts';
+import { Traffic } from './traffic.ts';
 
 export interface TelemetryOptions {
   /** Before every metric of ours: "tensorgate". */
@@ -39,6 +40,8 @@ export interface MetricDescription {
 export interface Telemetry {
   readonly observer: Observer;
   readonly log: Log;
+  /** The last minutes for people to look at; whoever shows them ticks. */
+  readonly traffic: Pick<Traffic, 'tick' | 'points' | 'totals'>;
   /** The metrics in the Prometheus text format; askers at the same time share one rendering. */
   render(): Promise<Rendering>;
   /** The gateway's own metrics; those of the process are prom-client's. */
@@ -53,6 +56,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
   const { prefix, maxSeries } = options;
   const calls = new CallMetrics(options);
   const gateway = new GatewayMetrics(prefix, maxSeries);
+  const traffic = new Traffic(options.maxModels);
   const build = new NumberFamily('gauge', {
     name: `${prefix}_build_info`,
     help: 'Always 1; which gateway and Node this is.',
@@ -72,22 +76,41 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
   const logCall = accessLog(options.access, logger.log, deps.random);
 
   const observer: Observer = {
-    callStarted: (call) => calls.started(call),
+    callStarted(call) {
+      traffic.callStarted();
+      return calls.started(call);
+    },
     callEnded(end) {
       calls.ended(end);
+      traffic.callEnded(end);
       logCall?.(end);
     },
-    retried: (backend, reason) => void gateway.retries.cell(backend, reason).value++,
+    retried(backend, reason) {
+      gateway.retries.cell(backend, reason).value++;
+      traffic.retried(backend);
+    },
     hedged: (backend, event) => void gateway.hedges.cell(backend, event).value++,
-    ejected: (backend, model) => void gateway.ejections.cell(backend, model).value++,
+    ejected(backend, model) {
+      gateway.ejections.cell(backend, model).value++;
+      traffic.ejected(backend);
+    },
     backendState(backend, model, version, available) {
       calls.learn(model, version);
       gateway.available.cell(backend, model, version).value = available ? 1 : 0;
     },
     backendInFlight: (backend, inFlight) => void (gateway.inFlight.cell(backend).value = inFlight),
-    backendGone: (backend) => gateway.backendGone(backend),
-    cache: (model, event) => gateway.cacheEvent(model, event),
-    limited: (limit) => void gateway.limits.cell(limit).value++,
+    backendGone(backend) {
+      gateway.backendGone(backend);
+      traffic.backendGone(backend);
+    },
+    cache(model, event) {
+      gateway.cacheEvent(model, event);
+      traffic.cacheEvent(event);
+    },
+    limited(limit) {
+      gateway.limits.cell(limit).value++;
+      traffic.limited(limit);
+    },
   };
 
   const families = [build, ...calls.families, ...gateway.families, logDropped];
@@ -104,6 +127,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
   return {
     observer,
     log: logger.log,
+    traffic,
     render() {
       rendering ??= renderOnce().finally(() => (rendering = undefined));
       return rendering;

@@ -7,9 +7,20 @@ export const doors = section(
     host: text('0.0.0.0', 'The address to listen on.'),
     restPort: port(8000, 'REST and gRPC-Web; the port that OpenVINO Model Server’s clients expect.'),
     grpcPort: port(9000, 'Native gRPC; the port that OpenVINO Model Server’s clients expect.'),
-    adminPort: port(8001, 'Health, metrics and fleet state, for operators; 0 turns the door off.'),
+    adminPort: port(8001, 'Dashboard, health and metrics, for operators; 0 turns the door off.'),
     adminHost: Type.Optional(
       Type.String({ description: 'The address of the admin door; `host` when absent.' }),
+    ),
+    adminActions: flag(
+      false,
+      'Operators may drain backends at the admin door, which asks nobody who they are; without it the door only shows.',
+    ),
+    publicUrl: Type.Optional(
+      Type.String({
+        pattern: '^https?://',
+        description:
+          'Where browsers find the REST and gRPC-Web door (https://models.example), for the playground; the admin door’s host at `restPort` when absent.',
+      }),
     ),
     tls: Type.Optional(
       Type.Object(

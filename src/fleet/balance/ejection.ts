@@ -1,5 +1,5 @@
 /** Takes a model at a backend out of the choice for a while when it keeps failing there; one count for each pair. */
-import { type Clock, Code } from '../../call/index.ts';
+import { type Clock, Code, codeName } from '../../call/index.ts';
 import type { EjectionOptions } from '../options.ts';
 
 /** Codes that speak against a backend, and not against the request or the client's deadline. */
@@ -15,6 +15,15 @@ interface Record {
   /** How often it was ejected lately. */
   times: number;
   untilMs: number;
+  /** The last failure. */
+  code: number;
+}
+
+/** A pair that is out of the choice. */
+export interface Ejected {
+  /** How much longer, in ms. */
+  readonly forMs: number;
+  readonly reason: string;
 }
 
 export class Ejection {
@@ -30,6 +39,16 @@ export class Ejection {
   isEjected(backend: string, model: string): boolean {
     const record = this.#records.get(model)?.get(backend);
     return record !== undefined && record.untilMs > this.#clock();
+  }
+
+  /** Why a pair is out of the choice, and how much longer; undefined when it is not. */
+  ejected(backend: string, model: string): Ejected | undefined {
+    const record = this.#records.get(model)?.get(backend);
+    if (record === undefined) return undefined;
+    const forMs = record.untilMs - this.#clock();
+    if (forMs <= 0) return undefined;
+    const { consecutiveErrors } = this.#options;
+    return { forMs, reason: `${consecutiveErrors} failures in a row, the last ${codeName(record.code)}` };
   }
 
   /**
@@ -51,6 +70,7 @@ export class Ejection {
     }
     const now = this.#clock();
     const counted = record ?? this.#add(backend, model);
+    if (counted.untilMs <= now) counted.code = code;
     if (counted.untilMs > now || ++counted.consecutive < consecutiveErrors) return undefined;
     const allowed = of <= 1 ? 0 : Math.max(1, Math.floor((of * maxPercent) / 100));
     if (this.#ejected(model, now) >= allowed) return undefined;
@@ -77,7 +97,7 @@ export class Ejection {
   }
 
   #add(backend: string, model: string): Record {
-    const record: Record = { consecutive: 0, times: 0, untilMs: 0 };
+    const record: Record = { consecutive: 0, times: 0, untilMs: 0, code: Code.OK };
     const ofModel = this.#records.get(model) ?? new Map<string, Record>();
     this.#records.set(model, ofModel.set(backend, record));
     return record;

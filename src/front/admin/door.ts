@@ -1,7 +1,10 @@
 /** The admin door: is it alive, is it ready, its metrics, its fleet, its configuration. For operators, not for clients. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fastify, type FastifyReply } from 'fastify';
-import { redact, toJson } from './json.ts';
+import { addActions } from './actions.ts';
+import { createEvents } from './events.ts';
+import { compactJson, redact, toJson } from './json.ts';
+import { sendFile, webUrl } from './page.ts';
 import type { AdminDeps } from './view.ts';
 
 export interface AdminDoor {
@@ -12,10 +15,12 @@ export interface AdminDoor {
 }
 
 const routes: readonly (readonly [path: string, says: string])[] = [
+  ['/', 'the dashboard, in a browser'],
   ['/healthz', 'whether the process is alive'],
   ['/readyz', 'whether it should get new calls (503: starting, draining, or no backend)'],
   ['/metrics', 'metrics for Prometheus'],
   ['/api/fleet', 'backends, models, versions, health'],
+  ['/api/events', 'the same and the traffic, every second (server-sent events)'],
   ['/api/config', 'the configuration in force, without secrets'],
   ['/api/version', 'which gateway this is'],
 ];
@@ -26,13 +31,47 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
 
   app.addHook('onSend', async (_request, reply, payload) => {
     // Answers change by the second, and a browser shall not guess that metrics are a page.
-    void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff');
+    if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
+    void reply.header('x-content-type-options', 'nosniff');
     return payload;
   });
   const json = (reply: FastifyReply, value: unknown): FastifyReply =>
     reply.type('application/json; charset=utf-8').send(toJson(value));
 
-  app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(index));
+  const about = (host: string | undefined): object => ({
+    version: deps.version,
+    node: process.version,
+    pid: process.pid,
+    uptimeS: Math.floor(process.uptime()),
+    webUrl: webUrl(deps.webDoor(), host),
+    adminActions: deps.setDrained !== undefined,
+  });
+  const { traffic } = deps;
+  const events = createEvents({
+    tick: (at) => void traffic.tick(at),
+    hello: (host) => compactJson({ ...about(host), points: traffic.points }),
+    state: () =>
+      compactJson({
+        at: Date.now(),
+        ready: deps.ready(),
+        fleets: deps.fleets(),
+        point: traffic.points.at(-1),
+        totals: traffic.totals(),
+      }),
+  });
+
+  app.get('/', (request, reply) => {
+    // a terminal gets what it can read
+    const page = /\btext\/html\b/.test(request.headers.accept ?? '') ? deps.page().get('/') : undefined;
+    if (page !== undefined) return sendFile(request, reply, page, deps.webDoor());
+    return reply.header('vary', 'accept').type('text/plain; charset=utf-8').send(index);
+  });
+  app.get('/assets/*', (request, reply) => {
+    const file = deps.page().get(request.url.split('?', 1)[0] as string);
+    return file === undefined
+      ? json(reply.code(404), { error: 'no such file' })
+      : sendFile(request, reply, file, deps.webDoor());
+  });
   app.get('/healthz', (_request, reply) => json(reply, { status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
     const { ok, reason } = deps.ready();
@@ -44,14 +83,15 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
   });
   app.get('/api/fleet', (_request, reply) => json(reply, { fleets: deps.fleets() }));
   app.get('/api/config', (_request, reply) => json(reply, redact(deps.config())));
-  app.get('/api/version', (_request, reply) =>
-    json(reply, {
-      version: deps.version,
-      node: process.version,
-      pid: process.pid,
-      uptimeS: Math.floor(process.uptime()),
-    }),
-  );
+  app.get('/api/version', (request, reply) => json(reply, about(request.headers.host)));
+  // no HEAD: it would be a page that never leaves
+  app.get('/api/events', { exposeHeadRoute: false }, (request, reply) => {
+    if (!events.open(reply.raw, request.headers.host))
+      return json(reply.code(503).header('retry-after', '10'), { error: 'too many pages are watching' });
+    reply.hijack();
+    return undefined;
+  });
+  addActions(app, deps.setDrained, json, events.push);
 
   app.setNotFoundHandler((request, reply) => {
     const known = routes.some(([path]) => path === request.url.split('?', 1)[0]);
@@ -72,6 +112,9 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
   return {
     handle: (request, response) => app.routing(request, response),
     ready: async () => void (await app.ready()),
-    close: () => app.close(),
+    async close() {
+      events.close();
+      await app.close();
+    },
   };
 }

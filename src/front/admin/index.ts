@@ -1,3 +1,3 @@
 /** The admin door's own door. */
 export { type AdminDoor, createAdminDoor } from './door.ts';
-export type { AdminBackend, AdminDeps, AdminFleet } from './view.ts';
+export type { AdminBackend, AdminDeps, AdminFleet, PageFile, WebDoor } from './view.ts';

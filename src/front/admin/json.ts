@@ -10,6 +10,11 @@ export function toJson(value: unknown): string {
   return `${JSON.stringify(value, plain, 1)}\n`;
 }
 
+/** The same in one line. */
+export function compactJson(value: unknown): string {
+  return JSON.stringify(value, plain);
+}
+
 function plain(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   return value instanceof Map ? Object.fromEntries(value as Map<string, unknown>) : value;

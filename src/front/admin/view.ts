@@ -18,6 +18,32 @@ export interface AdminFleet {
   }[];
 }
 
+/** Traffic of the last minutes, second by second; shown as it is. */
+export interface AdminTraffic {
+  /** Ends a second, in ms since 1970; the door calls it once in each. */
+  tick(at: number): unknown;
+  readonly points: readonly object[];
+  /** Sums since the start, and what each backend and model does right now. */
+  totals(): object;
+}
+
+/** One file of the dashboard, as it goes over the wire. */
+export interface PageFile {
+  readonly type: string;
+  readonly body: Buffer;
+  readonly gzip: Buffer;
+  /** With its quotes. */
+  readonly etag: string;
+}
+
+/** The door that pages call models at. */
+export interface WebDoor {
+  readonly port: number;
+  readonly tls: boolean;
+  /** Where it is for a browser, when that is not the same host at the same port. */
+  readonly url?: string | undefined;
+}
+
 export interface AdminDeps {
   /** The gateway's version. */
   readonly version: string;
@@ -28,4 +54,10 @@ export interface AdminDeps {
   readonly ready: () => { readonly ok: boolean; readonly reason: string };
   /** The configuration in force; the door hides what looks like a secret. */
   readonly config: () => object;
+  readonly traffic: AdminTraffic;
+  /** The dashboard's files by path; "/" is the page itself. */
+  readonly page: () => ReadonlyMap<string, PageFile>;
+  readonly webDoor: () => WebDoor;
+  /** Takes a backend out of the choice or back in; false when there is none. Absent: the configuration forbids it. */
+  readonly setDrained?: ((fleet: string, backend: string, drained: boolean) => boolean) | undefined;
 }

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
+import { run, waitFor } from '../../support/index.ts';
 import { type AdminDoor, createAdminDoor } from '../../../src/front/admin/index.ts';
 
 describe('the admin door', () => {
@@ -12,6 +14,10 @@ describe('the admin door', () => {
   let state = { ok: false, reason: 'starting' };
   let metrics = async (): Promise<string> => 'm_total 1\n';
   let base: string;
+  const points: object[] = [];
+  const changes: unknown[] = [];
+  let publicUrl: { url?: string } = {};
+  const page = { type: 'text/html', body: Buffer.from('<p>page'), gzip: gzipSync('<p>page'), etag: '"e"' };
   before(async () => {
     door = createAdminDoor({
       version: '1.2.3',
@@ -46,6 +52,17 @@ describe('the admin door', () => {
         tokenLimit: 5,
         secretUnset: '',
       }),
+      traffic: { tick: (at) => points.push({ at }), points, totals: () => ({ calls: points.length }) },
+      page: () =>
+        new Map([
+          ['/', page],
+          ['/assets/x.js', page],
+        ]),
+      webDoor: () => ({ port: 8000, tls: false, ...publicUrl }),
+      setDrained: (...change) => {
+        changes.push(change);
+        return change[1] === '127.0.0.1:8500';
+      },
     });
     await door.ready();
     server = createServer((request, response) => door.handle(request, response)).listen(0, '127.0.0.1');
@@ -125,5 +142,108 @@ describe('the admin door', () => {
     assert.deepEqual((await get('/metrics')).slice(0, 2), [500, { error: 'internal error of the gateway' }]);
     assert.match(String((await get('/'))[1]), /\/readyz/);
     assert.equal(((await get('/api/version'))[1] as { version: string }).version, '1.2.3');
+  });
+
+  it('shows the page to a browser and a list to a terminal, and only what changed a second time', async () => {
+    const [status, body, headers] = await get('/', { headers: { accept: 'text/html,*/*' } });
+    assert.deepEqual([status, body, headers.get('etag')], [200, '<p>page', '"e"']);
+    assert.equal(headers.get('content-encoding'), 'gzip');
+    assert.equal(headers.get('cache-control'), 'no-cache');
+    assert.match(String((await get('/'))[1]), /\/readyz/);
+    const again = await get('/assets/x.js?1', { headers: { 'if-none-match': '"e"' } });
+    assert.deepEqual([again[0], again[1]], [304, '']);
+    assert.equal((await get('/assets/../x.js'))[0], 404);
+    assert.equal((await get('/assets/nothing.js'))[0], 404);
+  });
+
+  it('lets the page talk to the gateway and to nobody else, whatever host it was asked by', async () => {
+    const policy = async (host: string): Promise<string> => {
+      const { stdout } = await run('curl', [
+        '-s',
+        '-D',
+        '-',
+        '-H',
+        `Host: ${host}`,
+        '-H',
+        'Accept: text/html',
+        base,
+      ]);
+      return /content-security-policy: (.*)/i.exec(stdout)?.[1]?.trim() ?? '';
+    };
+    assert.match(await policy('gw.example:8001'), /connect-src 'self' http:\/\/gw\.example:8000;/);
+    assert.match(await policy('[::1]:8001'), /connect-src 'self' http:\/\/\[::1\]:8000;/);
+    assert.match(
+      await policy("x; script-src 'unsafe-inline'"),
+      /connect-src 'self' http:\/\/localhost:8000;/,
+    );
+    assert.match(await policy('a'), /default-src 'none'; script-src 'self';.*frame-ancestors 'none'/);
+    publicUrl = { url: 'https://models.example/v/' };
+    assert.match(await policy('a'), /connect-src 'self' https:\/\/models\.example;/);
+    publicUrl = {};
+  });
+
+  it('streams the state every second, to so many pages and no more', async () => {
+    const controllers = Array.from({ length: 33 }, () => new AbortController());
+    const answers = await Promise.all(
+      controllers.map(({ signal }) => fetch(`${base}/api/events`, { signal })),
+    );
+    assert.deepEqual(answers.map(({ status }) => status).sort(), [...Array<number>(32).fill(200), 503]);
+    const open = answers.find(({ status }) => status === 200) as Response;
+    assert.equal(open.headers.get('content-type'), 'text/event-stream; charset=utf-8');
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of open.body as ReadableStream<Uint8Array>) {
+      text += decoder.decode(chunk);
+      if (text.split('event: state').length > 2) break;
+    }
+    assert.match(
+      text,
+      /^retry: 2000\n\nevent: hello\ndata: \{"version":"1\.2\.3".*"webUrl":"http:\/\/127\.0\.0\.1:8000"/,
+    );
+    assert.match(text, /event: state\ndata: \{"at":\d+,.*"version":"9007199254740993".*\}\n\n/);
+    for (const controller of controllers) controller.abort();
+    await waitFor(async () => {
+      const controller = new AbortController();
+      const { status } = await fetch(`${base}/api/events`, { signal: controller.signal });
+      controller.abort();
+      return status === 200;
+    });
+  });
+
+  it('drains a backend for the dashboard, and for nobody that another page could be', async () => {
+    const drain = async (
+      body: string,
+      headers: Record<string, string>,
+      backend = '127.0.0.1:8500',
+    ): Promise<[number, unknown]> => {
+      const path = `/api/fleets/default/backends/${encodeURIComponent(backend)}`;
+      const [status, answer] = await get(path, { method: 'POST', body, headers });
+      return [status, answer];
+    };
+    const json = { 'content-type': 'application/json' };
+    const yes = '{"drained": true}';
+    assert.deepEqual(await drain(yes, { ...json, origin: base }), [
+      200,
+      { fleet: 'default', backend: '127.0.0.1:8500', drained: true },
+    ]);
+    assert.deepEqual(changes.splice(0), [['default', '127.0.0.1:8500', true]]);
+    for (const headers of [
+      { 'content-type': 'text/plain' },
+      { ...json, origin: 'http://evil.example' },
+      { ...json, origin: 'null' },
+      { ...json, 'sec-fetch-site': 'cross-site' },
+    ])
+      assert.equal((await drain(yes, headers))[0], 403, JSON.stringify(headers));
+    assert.ok(
+      [415, 403].includes((await drain(yes, { 'content-type': 'application/x-www-form-urlencoded' }))[0]),
+    );
+    assert.deepEqual(changes, []);
+    assert.equal((await drain('{"drained": 1}', json))[0], 400);
+    assert.equal((await drain('{', json))[0], 400);
+    assert.equal((await drain(`{"drained": true, "x": "${'x'.repeat(2000)}"}`, json))[0], 413);
+    assert.deepEqual(await drain(yes, json, 'nobody:1'), [
+      404,
+      { error: 'fleet default has no backend nobody:1' },
+    ]);
   });
 });
