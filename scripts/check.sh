@@ -7,7 +7,7 @@ bin=$PWD/node_modules/.bin node=$PWD/node_modules/node/bin/node
 step() { echo "== $1"; shift; "$@"; }
 step types "$bin/tsc" -p .
 # pages have a browser's globals in the place of Node's
-for project in clients/web examples/web src/dashboard/page; do step "types in $project" "$bin/tsc" -p "$project" --noEmit; done
+for project in clients/web examples/web src/dashboard/page test/browser; do step "types in $project" "$bin/tsc" -p "$project" --noEmit; done
 step lint "$node" node_modules/eslint/bin/eslint.js --max-warnings 0 .
 step walls "$node" node_modules/dependency-cruiser/bin/dependency-cruiser.mjs --config .dependency-cruiser.cjs --output-type err src
 step format "$node" node_modules/prettier/bin/prettier.cjs --check --log-level warn .

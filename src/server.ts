@@ -47,7 +47,8 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
 
   function setDrained(fleet: string, backend: string, drained: boolean): boolean {
     const found = core.fleets.find(({ name }) => name === fleet)?.setDrained(backend, drained) === true;
-    if (found) log.warn({ fleet, backend, drained }, drained ? 'backend is drained' : 'backend takes calls again');
+    if (found)
+      log.warn({ fleet, backend, drained }, drained ? 'backend is drained' : 'backend takes calls again');
     return found;
   }
 
@@ -121,10 +122,16 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     addresses,
     async reload(next) {
       const before = core;
-      const after = await buildCore(next, () => ready().ok, { clock, random, telemetry, reload: deps.reload });
+      const after = await buildCore(next, () => ready().ok, {
+        clock,
+        random,
+        telemetry,
+        reload: deps.reload,
+      });
       // what an operator has taken out stays out
       for (const fleet of after.fleets)
-        for (const { name, drained } of before.fleets.find((each) => each.name === fleet.name)?.backends() ?? [])
+        for (const { name, drained } of before.fleets.find((each) => each.name === fleet.name)?.backends() ??
+          [])
           if (drained) fleet.setDrained(name, true);
       core = after;
       log.info({}, 'configuration reloaded');

@@ -17,6 +17,9 @@ const flags = [
   '--disable-sync',
 ];
 
+/** What a page shows comes at once or not at all; a busy machine is slow. */
+const timeoutMs = 8000;
+
 export interface TestBrowser {
   /** A page in a context of its own. */
   page(options?: BrowserContextOptions): Promise<TestPage>;
@@ -41,6 +44,7 @@ export async function startBrowser(): Promise<TestBrowser> {
     async page(options) {
       const context = await browser.newContext(options);
       const page = await context.newPage();
+      page.setDefaultTimeout(timeoutMs);
       const errors: string[] = [];
       page.on('pageerror', (error) => errors.push(String(error)));
       page.on('console', (message) => {

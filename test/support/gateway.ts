@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { loadSnapshot } from '../../src/config/index.ts';
+import { type Flags, loadSnapshot } from '../../src/config/index.ts';
 import { type Gateway, startGateway } from '../../src/server.ts';
 import { gatewayOptions } from '../../src/options/index.ts';
 import { freePort } from './process.ts';
@@ -14,13 +14,19 @@ export interface TestGateway {
   readonly rest: string;
   readonly grpc: string;
   readonly admin: string;
+  /** Reads the configuration again, as SIGHUP does. */
+  reload(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** @param config as in a YAML file; what it leaves out has its default */
+/**
+ * @param config as in a YAML file; what it leaves out has its default
+ * @param more as on the command line
+ */
 export async function startTestGateway(
   backends: readonly string[],
   config: Record<string, unknown> = {},
+  more: Flags = {},
 ): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorgate-test-'));
   const path = join(folder, 'gateway.yaml');
@@ -28,18 +34,24 @@ export async function startTestGateway(
     path,
     stringify({ telemetry: { logLevel: 'silent' }, shutdown: { graceMs: 0, drainMs: 2000 }, ...config }),
   );
-  const flags = { backends, host: '127.0.0.1', restPort: 0, grpcPort: 0, adminPort: await freePort() };
+  const flags = {
+    backends,
+    host: '127.0.0.1',
+    restPort: 0,
+    grpcPort: 0,
+    adminPort: await freePort(),
+    ...more,
+  };
   const load = () => gatewayOptions(loadSnapshot(path, flags, process.env), '0.0.0');
-  const gateway: Gateway = await startGateway(load(), {
-    version: '0.0.0',
-    reload: () => gateway.reload(load()),
-  });
+  const reload = (): Promise<void> => gateway.reload(load());
+  const gateway: Gateway = await startGateway(load(), { version: '0.0.0', reload });
   const { rest, grpc, admin } = gateway.addresses;
   return {
     gateway,
     rest: `127.0.0.1:${rest.port}`,
     grpc: `127.0.0.1:${grpc.port}`,
     admin: `127.0.0.1:${admin?.port ?? 0}`,
+    reload,
     async stop() {
       await gateway.stop();
       rmSync(folder, { recursive: true });

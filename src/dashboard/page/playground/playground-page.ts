@@ -41,7 +41,7 @@ export function playgroundPage(): Page {
     h(
       'div',
       { class: 'selects' },
-      h('div', {}, field('Model', modelSelect), otherName),
+      field('Model', modelSelect, otherName),
       field('Version', versionSelect),
       field('Signature', signatureSelect),
     ),
@@ -72,6 +72,8 @@ export function playgroundPage(): Page {
   let metadata: ModelMetadata | undefined;
   let editors: readonly InputEditor[] = [];
   let sequence = 0;
+  /** The first models have come. */
+  let begun = false;
 
   const modelName = (): string =>
     modelSelect.value === another ? otherName.value.trim() : modelSelect.value;
@@ -92,10 +94,7 @@ export function playgroundPage(): Page {
   async function load(): Promise<void> {
     const mine = ++sequence;
     const chosen = model();
-    if (chosen === undefined) {
-      for (const part of [signatureSelect, about, inputs]) part.replaceChildren();
-      return;
-    }
+    if (chosen === undefined) return;
     try {
       const found = await chosen.metadata();
       if (mine !== sequence) return;
@@ -178,11 +177,13 @@ export function playgroundPage(): Page {
     const chosen = model();
     if (chosen === undefined) return;
     send.disabled = true;
+    answer.setAttribute('aria-busy', 'true');
     try {
       answer.replaceChildren(...answerView(await chosen.run(await values())));
     } catch (error) {
       answer.replaceChildren(...errorView(error));
     } finally {
+      answer.removeAttribute('aria-busy');
       send.disabled = false;
     }
   }
@@ -191,6 +192,8 @@ export function playgroundPage(): Page {
   modelSelect.addEventListener('change', () => {
     otherName.hidden = modelSelect.value !== another;
     if (!otherName.hidden) otherName.focus();
+    // the inputs of another model are not to be filled while this one's are on their way
+    for (const part of [signatureSelect, about, inputs]) part.replaceChildren();
     showVersions();
     loadAgain();
   });
@@ -223,7 +226,8 @@ export function playgroundPage(): Page {
       const names = [
         ...new Set(next.state?.fleets.flatMap(({ models }) => models.map(({ name }) => name)) ?? []),
       ];
-      const first = modelSelect.options.length === 0 && names.length > 0;
+      const first = !begun && next.hello !== undefined && names.length > 0;
+      begun ||= first;
       options(modelSelect, [...names.sort().map((name) => [name, name] as const), [another, 'another …']]);
       if (first && names.includes(favourite)) modelSelect.value = favourite;
       showVersions();
@@ -234,8 +238,8 @@ export function playgroundPage(): Page {
 
 const rank = (name: string): number => (name === 'serving_default' ? 0 : 1);
 
-function field(name: string, control: HTMLElement): HTMLElement {
-  return h('label', {}, h('span', {}, name), control);
+function field(name: string, control: HTMLElement, ...more: readonly HTMLElement[]): HTMLElement {
+  return h('div', {}, h('label', { for: control.id }, name), control, ...more);
 }
 
 /** Fills a select without losing what is chosen. */

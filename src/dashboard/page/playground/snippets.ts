@@ -15,7 +15,7 @@ export interface SnippetCall {
   readonly inputs: Readonly<Record<string, Tensor>>;
 }
 
-const numpyNames: Partial<Record<DType, string>> = { bool: 'bool_', string: 'object_', bfloat16: 'float32' };
+const numpyNames: Partial<Record<DType, string>> = { bool: 'bool_', bfloat16: 'float32' };
 const tensorflowNames: Partial<Record<DType, string>> = { float16: 'half' };
 const arrayNames: Partial<Record<DType, string>> = {
   float32: 'Float32Array',
@@ -29,14 +29,13 @@ const arrayNames: Partial<Record<DType, string>> = {
 };
 
 /** JSON as Python has it; bytes come from base64, which the reader may replace by a file. */
-const python = (json: string, prefix: string): string =>
+const python = (json: string): string =>
   json
     .replace(/\btrue\b(?=[,\]]|$)/g, 'True')
     .replace(/\bfalse\b(?=[,\]]|$)/g, 'False')
     .replace(/\bNaN\b/g, 'float("nan")')
     .replace(/-?\bInfinity\b/g, (text) => `float("${text === 'Infinity' ? 'inf' : '-inf'}")`)
-    .replace(/\{"b64": ("[A-Za-z0-9+/=]*")\}/g, 'base64.b64decode($1)')
-    .replace(/^/, prefix);
+    .replace(/\{"b64": ("[A-Za-z0-9+/=]*")\}/g, 'base64.b64decode($1)');
 
 /** In single quotes for a shell. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
@@ -57,10 +56,15 @@ function usesBytes(inputs: SnippetCall['inputs']): boolean {
 function ovmsclient({ url, spec, inputs }: SnippetCall): string {
   const { host, protocol } = new URL(url);
   const tls = protocol === 'https:' ? ', tls_config={"server_ca_path": "ca.pem"}' : '';
-  const values = Object.entries(inputs).map(
-    ([name, tensor]) =>
-      `    ${JSON.stringify(name)}: np.array(${python(jsonOf(tensor), '')}, dtype=np.${numpyNames[tensor.dtype] ?? tensor.dtype}),\n`,
-  );
+  const values = Object.entries(inputs).map(([name, tensor]) => {
+    const list = python(jsonOf(tensor));
+    // strings go as they are: ovmsclient makes nothing of numpy's objects
+    const value =
+      tensor.dtype === 'string'
+        ? list
+        : `np.array(${list}, dtype=np.${numpyNames[tensor.dtype] ?? tensor.dtype})`;
+    return `    ${JSON.stringify(name)}: ${value},\n`;
+  });
   const version = spec.version === undefined ? '' : `, model_version=${spec.version}`;
   const note = spec.signature === undefined ? '' : '# ovmsclient always runs serving_default\n';
   return `${usesBytes(inputs) ? 'import base64\n' : ''}import numpy as np
@@ -78,7 +82,7 @@ function tensorflowServing({ url, spec, inputs }: SnippetCall): string {
   const { name, version, label, signature } = spec;
   const values = Object.entries(inputs).map(
     ([key, tensor]) =>
-      `request.inputs[${JSON.stringify(key)}].CopyFrom(\n    tf.make_tensor_proto(${python(jsonOf(tensor), '')}, dtype=tf.${tensorflowNames[tensor.dtype] ?? tensor.dtype}))\n`,
+      `request.inputs[${JSON.stringify(key)}].CopyFrom(\n    tf.make_tensor_proto(${python(jsonOf(tensor))}, dtype=tf.${tensorflowNames[tensor.dtype] ?? tensor.dtype}))\n`,
   );
   const narrow = [
     version === undefined ? '' : `request.model_spec.version.value = ${version}\n`,
@@ -112,9 +116,9 @@ function javascriptValue(tensor: Tensor): string {
   if (array !== undefined && shape.length === 1) return `new ${array}(${json})`;
   if (dtype === 'int64' || dtype === 'uint64')
     return `tensor(${json.replace(/-?\d+/g, '$&n')}, { dtype: '${dtype}' })`;
-  return dtype === 'float32' || dtype === 'string' || dtype === 'bool'
-    ? json
-    : `tensor(${json}, { dtype: '${dtype}' })`;
+  const plain =
+    dtype === 'float32' || dtype === 'bool' || (dtype === 'string' && !json.includes('Uint8Array'));
+  return plain ? json : `tensor(${json}, { dtype: '${dtype}' })`;
 }
 
 function javascript({ url, spec, inputs }: SnippetCall): string {
