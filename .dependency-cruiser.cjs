@@ -49,6 +49,7 @@ module.exports = {
     door('fastify', ['front']),
     door('@fastify/', ['front']),
     door('@grpc/grpc-js', ['fleet', 'demo']),
+    door('undici', ['fleet']),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -1,6 +1,7 @@
 /** Several fleets as one: which fleet a model belongs to, and one view of all models. */
 import type { RouteOptions } from './gateway-options.ts';
-import type { Fleet } from './fleet/index.ts';
+import type { HttpUpstream } from './call/index.ts';
+import type { Fleet, HttpFleet } from './fleet/index.ts';
 import type { ModelView } from './models/index.ts';
 
 export type PickFleet = (model: string | undefined) => Fleet;
@@ -17,6 +18,16 @@ export function fleetOf(
     [...routes.models].map(([model, { fleet }]) => [model, byName.get(fleet) ?? fallback]),
   );
   return (model) => (model === undefined ? fallback : (byModel.get(model) ?? fallback));
+}
+
+/** @throws Error for a fleet that is none, which the configuration's check has excluded */
+export function httpFleetOf(fleets: readonly HttpFleet[]): (name: string) => HttpUpstream {
+  const byName = new Map(fleets.map((fleet) => [fleet.name, fleet]));
+  return (name) => {
+    const fleet = byName.get(name);
+    if (fleet === undefined) throw new Error(`there is no HTTP fleet ${name}`);
+    return fleet;
+  };
 }
 
 export function viewOf(fleets: readonly Fleet[], pick: PickFleet): ModelView {

@@ -1,7 +1,7 @@
 /** What a gateway is told: its doors, which stay, and its routes, which a reload replaces. */
 import type { CacheOptions, HedgeOptions, RedisStoreOptions, RetryOptions } from './filters/index.ts';
-import type { FleetOptions } from './fleet/index.ts';
-import type { CorsOptions, ListenOptions, RestOptions, RpcOptions } from './front/index.ts';
+import type { FleetOptions, HttpFleetOptions } from './fleet/index.ts';
+import type { CorsOptions, ListenOptions, ProxyOptions, RestOptions, RpcOptions } from './front/index.ts';
 import type { CatalogOptions } from './models/index.ts';
 import type { TelemetryOptions } from './telemetry/index.ts';
 
@@ -27,11 +27,14 @@ export interface GatewayOptions {
 /** The part that a reload replaces. */
 export interface RouteOptions {
   readonly fleets: readonly FleetOptions[];
+  /** Fleets that get HTTP as it is, for the proxy's routes. */
+  readonly httpFleets: readonly HttpFleetOptions[];
   /** The fleet of calls whose model is not named in `models`. */
   readonly defaultFleet: string;
   readonly models: ReadonlyMap<string, ModelRoute>;
   readonly rpc: RpcOptions;
   readonly rest: RestOptions;
+  readonly proxy: ProxyOptions;
   readonly cors: CorsOptions;
   readonly catalog: CatalogOptions;
   readonly retry: RetryOptions;

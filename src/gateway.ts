@@ -9,21 +9,29 @@ import {
   RedisStore,
   retryFilter,
 } from './filters/index.ts';
-import { Fleet } from './fleet/index.ts';
-import { createCors, createRestDoor, createRpcDoor, localServices } from './front/index.ts';
-import { fleetOf, viewOf } from './fleets.ts';
+import { type BackendState, Fleet, HttpFleet } from './fleet/index.ts';
+import { createCors, createProxyDoor, createRestDoor, createRpcDoor, localServices } from './front/index.ts';
+import { fleetOf, httpFleetOf, viewOf } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
-import { Catalog, methods, specOf, targetOf } from './models/index.ts';
+import { Catalog, methods, type ModelState, specOf, targetOf } from './models/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 
 /** What a reload builds anew. */
 export interface Core {
-  readonly fleets: readonly Fleet[];
+  readonly fleets: readonly ShownFleet[];
   readonly handler: Handler;
   readonly shown: object;
   request: ReturnType<typeof createRestDoor>['handle'];
   readonly rpc: ReturnType<typeof createRpcDoor>;
   close(graceful: boolean): Promise<void>;
+}
+
+/** What readiness and the admin door see of a fleet, whatever its backends speak. */
+interface ShownFleet {
+  readonly name: string;
+  backends(): readonly BackendState[];
+  models(): readonly ModelState[];
+  setDrained(backend: string, drained: boolean): boolean;
 }
 
 /** How often a health Watch looks for changes, in ms. */
@@ -44,6 +52,7 @@ export async function buildCore(
   const { routes } = options;
   const { observer, log } = telemetry;
   const fleets = routes.fleets.map((fleet) => new Fleet(fleet, { observer, clock, random, log }));
+  const httpFleets = routes.httpFleets.map((fleet) => new HttpFleet(fleet, { observer, clock, random, log }));
   const pickFleet = fleetOf(fleets, routes);
   const view = viewOf(fleets, pickFleet);
   const store = routes.cache === undefined ? undefined : new RedisStore(routes.cache.store, { clock, log });
@@ -118,21 +127,32 @@ export async function buildCore(
     clock,
     nextId,
     resolveLabel: labels,
+    otherModels: () => httpFleets.flatMap((fleet) => fleet.listedModels()),
     reload,
   });
-  await rest.ready();
-  await Promise.all(fleets.map((fleet) => fleet.start()));
+  const proxy = createProxyDoor({
+    options: routes.proxy,
+    upstream: httpFleetOf(httpFleets),
+    cors,
+    observer,
+    clock,
+    nextId,
+  });
+  await Promise.all([rest.ready(), proxy.ready()]);
+  await Promise.all([...fleets, ...httpFleets].map((fleet) => fleet.start()));
 
   return {
-    fleets,
+    fleets: [...fleets, ...httpFleets].filter((fleet) => fleet.backends().length > 0),
     handler,
     shown: options.shown,
     rpc,
-    request: rest.handle,
+    request(request, response) {
+      if (!proxy.handle(request, response)) rest.handle(request, response);
+    },
     async close(graceful) {
-      for (const fleet of fleets) fleet.stop(graceful);
+      for (const fleet of [...fleets, ...httpFleets]) fleet.stop(graceful);
       store?.close();
-      await rest.close();
+      await Promise.all([rest.close(), proxy.close()]);
     },
   };
 }

@@ -23,6 +23,15 @@ export {
   parseTimeout,
 } from './deadline.ts';
 export { Flow, type FlowReader } from './flow.ts';
+export type {
+  HttpEnd,
+  HttpFields,
+  HttpLease,
+  HttpReply,
+  HttpRequest,
+  HttpUpstream,
+  ListedModel,
+} from './http.ts';
 export {
   decodeGrpcMessage,
   encodeGrpcMessage,

@@ -1,5 +1,6 @@
 /** What the rooms tell telemetry: an interface, so that none of them knows Prometheus or a logger. */
 import type { Call } from './call.ts';
+import type { HttpEnd } from './http.ts';
 import type { Code } from './status.ts';
 
 /** The end of one call as its client saw it. */
@@ -27,6 +28,9 @@ export interface Observer {
   /** What it gives comes back with the call's end. */
   callStarted(call: Call): unknown;
   callEnded(end: CallEnd): void;
+  /** HTTP that passes as it is, by the prefix that the configuration names. */
+  httpStarted(prefix: string): void;
+  httpEnded(end: HttpEnd): void;
   retried(backend: string, reason: string): void;
   /** A call that waits for this backend was sent to another too, that one answered first, or the budget forbade it. */
   hedged(backend: string, event: 'sent' | 'won' | 'no budget'): void;
@@ -42,6 +46,8 @@ export interface Observer {
 export const silentObserver: Observer = {
   callStarted() {},
   callEnded() {},
+  httpStarted() {},
+  httpEnded() {},
   retried() {},
   hedged() {},
   ejected() {},

@@ -4,8 +4,8 @@ export interface BackendUrl {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
-  /** "detect": the backend is asked. */
-  readonly api: 'detect' | 'tfs' | 'kserve' | 'tfs+http' | 'kserve+http';
+  /** "detect": the backend is asked; "http": no API of ours, requests pass as they are. */
+  readonly api: 'detect' | 'tfs' | 'kserve' | 'tfs+http' | 'kserve+http' | 'http';
 }
 
 /** With an s at the end they ask for TLS; the s of "tfs" is its own. */
@@ -15,6 +15,7 @@ const schemes: ReadonlyMap<string, BackendUrl['api']> = new Map([
   ['kserve', 'kserve'],
   ['tfs+http', 'tfs+http'],
   ['kserve+http', 'kserve+http'],
+  ['http', 'http'],
 ]);
 const pattern = /^([a-z+]+):\/\/(\[[0-9a-fA-F:.]+\]|[^/:@?#\s]+):([0-9]{1,5})\/?$/;
 
@@ -22,7 +23,7 @@ const pattern = /^([a-z+]+):\/\/(\[[0-9a-fA-F:.]+\]|[^/:@?#\s]+):([0-9]{1,5})\/?
 export function parseBackendUrl(url: string): BackendUrl | string {
   const match = pattern.exec(url);
   if (match === null) {
-    return `"${url}" is no backend URL: write grpc://host:port or tfs://host:port (grpcs://, tfss:// for TLS)`;
+    return `"${url}" is no backend URL: write grpc://host:port, tfs://host:port or http://host:port (grpcs://, tfss://, https:// for TLS)`;
   }
   const [, word = '', host = '', portText] = match;
   const tls = !schemes.has(word) && word.endsWith('s');

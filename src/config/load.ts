@@ -4,6 +4,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { parseBackendUrl } from './backend-url.ts';
 import { interpolate } from './interpolate.ts';
 import { ConfigError, type Problem } from './problem.ts';
+import { isHttpFleet, proxyProblems } from './proxy.ts';
 import type { Config } from './schema/index.ts';
 import { schemaProblems } from './validate.ts';
 
@@ -72,10 +73,17 @@ function withFlags(draft: Draft, flags: Flags): void {
   });
   set('grpc', { passthrough: flags.passthrough });
   if (flags.workers !== undefined) draft.workers = flags.workers;
-  if (flags.backends !== undefined && flags.backends.length > 0) {
+  const fleet = (name: string, backends: readonly string[]): void => {
     const fleets = (draft.fleets ?? {}) as Record<string, object>;
-    draft.fleets = { ...fleets, default: { ...fleets.default, backends: [...flags.backends] } };
-  }
+    if (backends.length > 0) draft.fleets = { ...fleets, [name]: { ...fleets[name], backends } };
+  };
+  const isHttp = (url: string): boolean => /^https?:/.test(url);
+  const { backends = [] } = flags;
+  fleet(
+    'default',
+    backends.filter((url) => !isHttp(url)),
+  );
+  fleet('http', backends.filter(isHttp));
 }
 
 const clean = (values: Record<string, unknown>): Record<string, unknown> =>
@@ -100,7 +108,9 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
   need('doors.tls.clientCa', doors.tls?.clientCa);
   if (Object.keys(fleets).length === 0)
     add('fleets', 'there is no backend: name one with --backend, or fleets in a configuration');
-  else if (fleets[defaultFleet] === undefined) add('defaultFleet', `there is no fleet named ${defaultFleet}`);
+  // a gateway of HTTP fleets alone has no models, and so no fleet for them
+  else if (fleets[defaultFleet] === undefined && !Object.values(fleets).every(isHttpFleet))
+    add('defaultFleet', `there is no fleet named ${defaultFleet}`);
   for (const [name, fleet] of Object.entries(fleets)) {
     const seen = new Set<string>();
     fleet.backends.forEach((url, i) => {
@@ -121,6 +131,7 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     if (cache?.enabled === true && config.cache.redisUrl === undefined)
       add(`models.${name}.cache`, 'needs cache.redisUrl');
   }
+  problems.push(...proxyProblems(config));
   if (deadlines.defaultMs > deadlines.maxMs) add('deadlines.defaultMs', 'is longer than deadlines.maxMs');
 }
 

@@ -72,3 +72,21 @@ export interface FleetOptions {
   /** Whether tensors for TensorFlow Serving's API are written as OpenVINO Model Server wants them; "auto" for those that are one. */
   readonly encoding: 'auto' | 'untouched' | 'ovms';
 }
+
+export type HttpAddress = Omit<BackendAddress, 'api'>;
+
+/** A fleet of servers that get HTTP as it is. */
+export interface HttpFleetOptions {
+  readonly name: string;
+  readonly backends: readonly HttpAddress[];
+  readonly health: Omit<HealthOptions, 'maxLearntModels'> & {
+    /** GET of it: any answer below 400 is health. */
+    readonly path: string;
+    /** GET of it lists the models as OpenAI's API does, where there is such a list. */
+    readonly modelsPath: string;
+  };
+  readonly ejection: EjectionOptions;
+  readonly connectTimeoutMs: number;
+  /** Requests under way at one backend; each holds a connection. */
+  readonly maxInFlight: number;
+}

@@ -21,6 +21,8 @@ export interface Cors {
     origin: string | undefined,
     method: string | undefined,
     requestHeaders: string | undefined,
+    /** What the path takes; what RPCs and REST take when absent. */
+    methods?: string,
   ) => Fields;
 }
 
@@ -62,17 +64,14 @@ export function createCors(options: CorsOptions): Cors {
 
   return {
     headers,
-    preflight(origin, method, requestHeaders) {
+    preflight(origin, method, requestHeaders, methods = 'GET, HEAD, POST, OPTIONS') {
       const allowed = headers(origin).filter(([name]) => name !== 'access-control-expose-headers');
       if (origin === undefined || !allowed.some(([name]) => name === 'access-control-allow-origin'))
         return allowed;
       const list = requestHeaders !== undefined && safeHeaderList.test(requestHeaders) ? requestHeaders : '';
       return [
         ...allowed,
-        [
-          'access-control-allow-methods',
-          method === undefined ? 'GET, POST, OPTIONS' : 'GET, HEAD, POST, OPTIONS',
-        ],
+        ['access-control-allow-methods', method === undefined ? 'GET, POST, OPTIONS' : methods],
         ...(list === '' ? [] : ([['access-control-allow-headers', list]] as const)),
         ['access-control-max-age', String(maxAgeSeconds)],
       ];

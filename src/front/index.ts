@@ -5,5 +5,6 @@ export type { RpcDeps, RpcOptions } from './grpc/exchange.ts';
 export type { RewriteSpec } from './grpc/opening.ts';
 export { type LocalServicesOptions, localServices } from './grpc/services/index.ts';
 export { listen, type Listener, type ListenOptions } from './listen.ts';
+export { createProxyDoor, type ProxyDoor, type ProxyOptions, type ProxyRoute } from './proxy/index.ts';
 export { createRestDoor, type RestDoor, type RestOptions } from './rest/index.ts';
 export { createRpcDoor, type RpcDoor } from './rpc-door.ts';

@@ -2,7 +2,8 @@
 import type { Snapshot } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf } from './cache.ts';
-import { fleetsOf } from './fleets.ts';
+import { fleetsOf, httpFleetsOf } from './fleets.ts';
+import { proxyOf } from './proxy.ts';
 
 /** Signatures of large graphs take megabytes. In bytes. */
 const maxMetadataBytes = 64 * 2 ** 20;
@@ -15,6 +16,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
   const { rest, grpc, deadlines, retry, hedge } = config;
   return {
     fleets: fleetsOf(snapshot),
+    httpFleets: httpFleetsOf(snapshot),
     defaultFleet: config.defaultFleet,
     models: new Map(
       Object.entries(config.models).map(([name, model]) => [
@@ -48,6 +50,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
       gzipMinBytes: rest.gzipMinBytes,
       maxReplyBytes: rest.maxReplyBytes,
     },
+    proxy: proxyOf(config),
     cors: config.cors,
     catalog: { ttlMs: metadataTtlMs, maxEntries: 1000, maxBytes: maxMetadataBytes },
     retry: {

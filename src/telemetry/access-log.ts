@@ -1,5 +1,5 @@
 /** One structured log line a call, and who gets one: nobody, failures and a sample, or everybody. */
-import { type CallEnd, Code, codeName, type Log } from '../call/index.ts';
+import { type CallEnd, Code, codeName, type HttpEnd, type Log } from '../call/index.ts';
 
 export interface AccessLogOptions {
   /** off: no lines; errors: calls that did not end with OK, and the sample; all: every call. */
@@ -17,17 +17,41 @@ const cut = (text: string): string =>
 /** Two decimals are 10 us, more than a log needs. */
 const round = (ms: number): number => Math.round(ms * 100) / 100;
 
-/** What writes a call's line; undefined when the log is off. */
-export function accessLog(
-  options: AccessLogOptions,
-  log: Log,
-  random: () => number,
-): ((end: CallEnd) => void) | undefined {
+export interface AccessLog {
+  call(end: CallEnd): void;
+  http(end: HttpEnd): void;
+}
+
+/** What writes the lines; undefined when the log is off. */
+export function accessLog(options: AccessLogOptions, log: Log, random: () => number): AccessLog | undefined {
   const { mode, sample } = options;
   if (mode === 'off') return undefined;
-  return (end) => {
-    if (mode === 'errors' && end.code === Code.OK && (sample <= 0 || random() >= sample)) return;
-    log.info(fieldsOf(end), 'call');
+  const wanted = (ok: boolean): boolean => mode === 'all' || !ok || (sample > 0 && random() < sample);
+  return {
+    call(end) {
+      if (wanted(end.code === Code.OK)) log.info(fieldsOf(end), 'call');
+    },
+    http(end) {
+      if (wanted(end.complete && end.status < 400)) log.info(httpFieldsOf(end), 'http');
+    },
+  };
+}
+
+function httpFieldsOf(end: HttpEnd): object {
+  return {
+    id: cut(end.id),
+    peer: end.peer,
+    via: 'proxy',
+    method: cut(end.method),
+    path: cut(end.path),
+    status: end.status,
+    complete: end.complete,
+    ms: round(end.durationMs),
+    ...(end.firstByteMs === undefined ? {} : { firstByteMs: round(end.firstByteMs) }),
+    bytesIn: end.requestBytes,
+    bytesOut: end.replyBytes,
+    backend: end.from,
+    ...(end.message === '' ? {} : { message: cut(end.message) }),
   };
 }
 

@@ -5,6 +5,7 @@ import { accessLog, type AccessLogOptions } from './access-log.ts';
 import { CallMetrics } from './call-metrics.ts';
 import { NumberFamily } from './family.ts';
 import { GatewayMetrics } from './gateway-metrics.ts';
+import { HttpMetrics } from './http-metrics.ts';
 import { createLogger, type LoggerOptions } from './logger.ts';
 import { Traffic } from './traffic.ts';
 
@@ -57,6 +58,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
   const calls = new CallMetrics(options);
   const gateway = new GatewayMetrics(prefix, maxSeries);
   const traffic = new Traffic(options.maxModels);
+  const http = new HttpMetrics(prefix, maxSeries);
   const build = new NumberFamily('gauge', {
     name: `${prefix}_build_info`,
     help: 'Always 1; which gateway and Node this is.',
@@ -73,7 +75,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
   const processFigures = new Registry();
   if (options.processMetrics) collectDefaultMetrics({ register: processFigures });
   const logger = createLogger(options.log);
-  const logCall = accessLog(options.access, logger.log, deps.random);
+  const logged = accessLog(options.access, logger.log, deps.random);
 
   const observer: Observer = {
     callStarted(call) {
@@ -83,7 +85,12 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
     callEnded(end) {
       calls.ended(end);
       traffic.callEnded(end);
-      logCall?.(end);
+      logged?.call(end);
+    },
+    httpStarted: (route) => http.started(route),
+    httpEnded(end) {
+      http.ended(end);
+      logged?.http(end);
     },
     retried(backend, reason) {
       gateway.retries.cell(backend, reason).value++;
@@ -113,7 +120,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
     },
   };
 
-  const families = [build, ...calls.families, ...gateway.families, logDropped];
+  const families = [build, ...calls.families, ...http.families, ...gateway.families, logDropped];
 
   async function renderOnce(): Promise<Rendering> {
     logDropped.cell().value = logger.dropped();

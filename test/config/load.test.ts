@@ -145,19 +145,23 @@ describe('backend URLs', () => {
     ['tfs+https://a:1', 'a', 1, true, 'tfs+http'],
     ['kserve+http://a:1', 'a', 1, false, 'kserve+http'],
     ['kserve+https://a:1', 'a', 1, true, 'kserve+http'],
+    ['http://a:1', 'a', 1, false, 'http'],
+    ['https://a:1', 'a', 1, true, 'http'],
   ] as const) {
     it(`reads ${url}`, () => {
       assert.deepEqual(parseBackendUrl(url), { host, port, tls, api });
     });
   }
   for (const url of [
-    'http://a:1',
     'tfs://a',
     'tfs://a:0',
     'tfs://a:99999',
     'tfs://u@a:1',
     'v3://a:1',
     'a:1',
+    'http://a:1/path',
+    'http://a:1?x',
+    'httpss://a:1',
     '',
   ]) {
     it(`refuses "${url}" in words`, () => {

@@ -12,6 +12,7 @@ export {
   unaryCall,
 } from './calls.ts';
 export { startTestGateway, type TestGateway } from './gateway.ts';
+export { type GenerativeServer, type SeenRequest, startGenerativeServer } from './generative.ts';
 export { recordingObserver, type RecordingObserver } from './observer.ts';
 export {
   freePort,

@@ -21,6 +21,8 @@ export function recordingObserver(): RecordingObserver {
       return ++this.started;
     },
     callEnded: (end) => void ends.push(end),
+    httpStarted: (prefix) => void events.push(`http ${prefix}`),
+    httpEnded: ({ prefix, status, from }) => void events.push(`http ${prefix} ${status} ${from}`),
     retried: (backend, reason) => void events.push(`retried ${backend} ${reason}`),
     hedged: (backend, event) => void events.push(`hedged ${backend} ${event}`),
     ejected: (backend, model) => void events.push(`ejected ${backend} ${model}`),

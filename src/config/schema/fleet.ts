@@ -1,6 +1,6 @@
 /** A fleet: backends that serve the same models, and how they are treated. */
 import Type from 'typebox';
-import { count, ms, section } from './kinds.ts';
+import { count, ms, path, section } from './kinds.ts';
 
 const backendTls = Type.Object(
   {
@@ -21,7 +21,7 @@ export const fleet = Type.Object(
     backends: Type.Array(Type.String(), {
       minItems: 1,
       description:
-        'URLs of model servers: tfs:// and kserve:// speak gRPC, tfs+http:// and kserve+http:// REST, grpc://host:port is asked what it speaks; with an s before the colon (grpcs://, tfss://) over TLS.',
+        'URLs of model servers: tfs:// and kserve:// speak gRPC, tfs+http:// and kserve+http:// REST, grpc://host:port is asked what it speaks; with an s before the colon (grpcs://, tfss://) over TLS. A fleet of http:// URLs serves the routes of `proxy`.',
     }),
     encoding: Type.Union([Type.Literal('auto'), Type.Literal('untouched'), Type.Literal('ovms')], {
       default: 'auto',
@@ -39,8 +39,16 @@ export const fleet = Type.Object(
           'Looks in a row that must time out before a backend counts as down. A refused connection is enough at once.',
         ),
         maxLearntModels: count(1000, 'Models that are watched because a call asked for them.'),
+        path: path(
+          '/v2/health/ready',
+          'What http:// backends are asked: any answer below 400 is health. OpenVINO Model Server and Triton have the default; vLLM and llama.cpp have /health.',
+        ),
+        modelsPath: path(
+          '/v3/models',
+          'Where http:// backends list their models as OpenAI’s API does; GET /v1/models shows them too.',
+        ),
       },
-      'How backends are watched: GetModelStatus for each model, on the connections that calls use.',
+      'How backends are watched: GetModelStatus for each model, on the connections that calls use; http:// backends by a GET.',
     ),
     ejection: section(
       {

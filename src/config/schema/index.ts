@@ -7,6 +7,7 @@ import { fleet } from './fleet.ts';
 import { text } from './kinds.ts';
 import { model } from './model.ts';
 import { shutdown, telemetry } from './operation.ts';
+import { proxy } from './proxy.ts';
 
 export const configSchema = Type.Object(
   {
@@ -26,6 +27,7 @@ export const configSchema = Type.Object(
     cache,
     rest,
     grpc,
+    proxy,
     cors,
     http2,
     telemetry,

@@ -12,6 +12,10 @@ export const flag = (value: boolean, description: string) => Type.Boolean({ defa
 export const text = (value: string, description: string) => Type.String({ default: value, description });
 export const port = (value: number, description: string) =>
   Type.Integer({ minimum: 0, maximum: 65_535, default: value, description });
+/** An absolute path in plain letters: what is joined to a backend's address is never text with a meaning of its own. */
+export const pathPattern = '^(/[A-Za-z0-9_~-][A-Za-z0-9_.~-]*)+$';
+export const path = (value: string, description: string) =>
+  Type.String({ default: value, pattern: pathPattern, description });
 export const section = <T extends Record<string, Type.TSchema>>(properties: T, description: string) =>
   Type.Object(properties, { additionalProperties: false, default: {}, description });
 

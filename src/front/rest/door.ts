@@ -9,6 +9,7 @@ import {
   type Clock,
   Code,
   type Handler,
+  type ListedModel,
   type Metadata,
   type Observer,
   StatusError,
@@ -35,6 +36,8 @@ export interface RestDeps {
   readonly nextId: () => string;
   /** A label that the configuration maps to a version. */
   readonly resolveLabel: (model: string, label: string | undefined) => bigint | undefined;
+  /** Models of generative servers, which the list of models shows too. */
+  readonly otherModels: () => readonly ListedModel[];
   /** Reads the configuration again; absent where there is none to read. */
   readonly reload?: (() => Promise<void>) | undefined;
 }
@@ -47,6 +50,9 @@ export interface RestDoor {
 
 const statusMethod = methodOf('/tensorflow.serving.ModelService/GetModelStatus');
 const jsonType = 'application/json';
+/** What OpenAI's clients read of a model that has no such facts: when this gateway began, and who has it. */
+const created = Math.floor(Date.now() / 1000);
+const owner = 'tensorgate';
 const compress = promisify(gzip);
 
 /** What a client may send along to the model servers: who it is, its tenant, its trace. */
@@ -78,6 +84,7 @@ export function createRestDoor(deps: RestDeps): RestDoor {
   app.addContentTypeParser('*', (_request, _payload, done) => {
     done(null);
   });
+  const openAi = (id: string): ListedModel => ({ id, object: 'model', created, owned_by: owner });
   const okMessage = options.metadataStyle === 'ovms' ? 'OK' : '';
 
   function targetOf(route: Extract<Route, { model: string }>): Target {
@@ -111,6 +118,28 @@ export function createRestDoor(deps: RestDeps): RestDoor {
     return statusJson(versions, okMessage);
   }
 
+  /** One path for TensorFlow Serving's status and OpenAI's retrieval: the answer has the keys of both. */
+  async function retrieve(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
+    const other = deps.otherModels().find(({ id }) => id === route.model);
+    if (other !== undefined && !view.knows(route.model)) return other;
+    return { ...(await status(route, asker)), ...openAi(route.model) };
+  }
+
+  function list(): object {
+    const own = view
+      .models()
+      .map(({ name, versions }) => ({ name, status: statusJson(versions, okMessage) }));
+    const names = new Set(own.map(({ name }) => name));
+    return {
+      object: 'list',
+      data: [
+        ...own.map(({ name, status: shown }) => ({ ...openAi(name), ...shown })),
+        ...deps.otherModels().filter(({ id }) => !names.has(id)),
+      ],
+      models: own.map(({ name, status: shown }) => ({ name, ...shown })),
+    };
+  }
+
   const config = (): object =>
     Object.fromEntries(view.models().map(({ name, versions }) => [name, statusJson(versions, okMessage)]));
 
@@ -128,7 +157,7 @@ export function createRestDoor(deps: RestDeps): RestDoor {
   async function information(route: Route, asker: Asker): Promise<object> {
     switch (route.kind) {
       case 'status':
-        return status(route, asker);
+        return route.plain ? retrieve(route, asker) : status(route, asker);
       case 'metadata':
         return metadataJson(await deps.catalog.metadata(targetOf(route), asker), options.metadataStyle);
       case 'config':
@@ -136,9 +165,7 @@ export function createRestDoor(deps: RestDeps): RestDoor {
       case 'reload':
         return reload();
       default:
-        return {
-          models: view.models().map(({ name, versions }) => ({ name, ...statusJson(versions, okMessage) })),
-        };
+        return list();
     }
   }
 

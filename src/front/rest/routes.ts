@@ -11,6 +11,8 @@ export type Route =
   | {
       readonly kind: 'status' | 'metadata';
       readonly model: string;
+      /** Nothing but the model's name: the path that OpenAI's clients ask too. */
+      readonly plain: boolean;
       readonly version?: bigint;
       readonly label?: string;
     }
@@ -71,7 +73,10 @@ export function routeOf(method: string, url: string): Route {
     if (path === '/v1/models') return { kind: 'list' };
     if (path === '/v1/config') return { kind: 'config' };
     const match = information.exec(path);
-    if (match !== null) return { kind: match[4] === undefined ? 'status' : 'metadata', ...target(match) };
+    if (match !== null) {
+      const plain = match[2] === undefined && match[3] === undefined && match[4] === undefined;
+      return { kind: match[4] === undefined ? 'status' : 'metadata', plain, ...target(match) };
+    }
   }
   const rule = known.find(([pattern]) => pattern.test(path));
   const hint = rule === undefined ? '' : ` (this path takes ${rule[1]})`;

@@ -1,0 +1,80 @@
+/** The nouns of HTTP that passes as it is: a request, its answer, and the backend that was chosen for it. */
+import type { Readable } from 'node:stream';
+
+export type HttpFields = Readonly<Record<string, string | string[] | undefined>>;
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Path and query, as they go on the wire. */
+  readonly target: string;
+  readonly headers: HttpFields;
+  /** Read only once the backend has a connection, so a refused one leaves it whole. */
+  readonly body: Readable | undefined;
+  readonly signal: AbortSignal;
+  /** Until the answer begins, in ms. */
+  readonly headersTimeoutMs: number;
+  /** Of silence within the answer, in ms. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface HttpReply {
+  readonly statusCode: number;
+  readonly headers: HttpFields;
+  readonly body: Readable;
+}
+
+/** A backend that was chosen for one request; counts as its work until end(). */
+export interface HttpLease {
+  /** "127.0.0.1:8000" */
+  readonly backend: string;
+  /** "http://127.0.0.1:8000" */
+  readonly origin: string;
+  /** @throws StatusError UNAVAILABLE (with notStarted when there was no connection) or DEADLINE_EXCEEDED */
+  send(request: HttpRequest): Promise<HttpReply>;
+  /** Only the first one counts; `failed` speaks against the backend, `left` says nothing about it. */
+  end(outcome: 'ok' | 'failed' | 'left'): void;
+}
+
+/** Who answers such requests. */
+export interface HttpUpstream {
+  readonly name: string;
+  /**
+   * @param avoid names of backends that are taken only when there is no other
+   * @throws StatusError UNAVAILABLE when no backend is well, RESOURCE_EXHAUSTED when all are full
+   */
+  lease(avoid: readonly string[]): HttpLease;
+}
+
+/** What OpenAI's API calls a model. */
+export interface ListedModel {
+  readonly id: string;
+  readonly object: 'model';
+  /** Unix time in seconds. */
+  readonly created: number;
+  readonly owned_by: string;
+}
+
+/** The end of one such request as its client saw it. */
+export interface HttpEnd {
+  readonly id: string;
+  /** The client's address. */
+  readonly peer: string;
+  /** The configured prefix: a bounded label. */
+  readonly prefix: string;
+  readonly method: string;
+  /** Without the query, which may hold secrets. */
+  readonly path: string;
+  /** What the client was told; 0 when it left before. */
+  readonly status: number;
+  /** Whether the answer was told to its end. */
+  readonly complete: boolean;
+  /** For the log; empty on success. */
+  readonly message: string;
+  readonly durationMs: number;
+  /** Until the first byte of the answer's body; undefined when there was none. */
+  readonly firstByteMs: number | undefined;
+  readonly requestBytes: number;
+  readonly replyBytes: number;
+  /** Which backend answered; empty when none did. */
+  readonly from: string;
+}

@@ -1,0 +1,88 @@
+/** The HTTP/1.1 connections to one backend: undici's, with TLS verified and connection failures told apart from others. */
+import { buildConnector, errors, Pool } from 'undici';
+import { Code, type HttpReply, type HttpRequest, StatusError } from '../../call/index.ts';
+import type { HttpAddress } from '../options.ts';
+
+/** An idle connection is not reused after this, in ms: uvicorn, under vLLM, closes its own after 5 s. */
+const keepAliveMs = 4000;
+
+export interface HttpClient {
+  readonly origin: string;
+  /** @throws StatusError as HttpLease.send() does */
+  send(request: HttpRequest): Promise<HttpReply>;
+  /** Requests under way go on with `graceful`; without it they are cut. */
+  close(graceful: boolean): void;
+}
+
+export function createHttpClient(address: HttpAddress, connectTimeoutMs: number): HttpClient {
+  const { name, tls } = address;
+  const origin = `${tls === undefined ? 'http' : 'https'}://${name}`;
+  const where = `backend ${name}`;
+  const connect = buildConnector({
+    timeout: connectTimeoutMs,
+    rejectUnauthorized: true,
+    ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
+    ...(tls?.cert === undefined ? {} : { cert: tls.cert, key: tls.key }),
+    ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
+  });
+  const pool = new Pool(origin, {
+    pipelining: 1,
+    keepAliveTimeout: keepAliveMs,
+    connect(options, done) {
+      connect(options, (...[error, socket]) => {
+        // what fails here has not reached the backend: it may be sent to another
+        if (error === null) done(null, socket);
+        else done(noConnection(where, error), null);
+      });
+    },
+  });
+
+  return {
+    origin,
+    async send({ method, target, headers, body, signal, headersTimeoutMs, idleTimeoutMs }) {
+      try {
+        const reply = await pool.request({
+          method,
+          path: target,
+          headers: headers as Record<string, string | string[] | undefined>,
+          body: body ?? null,
+          signal,
+          headersTimeout: headersTimeoutMs,
+          bodyTimeout: idleTimeoutMs,
+        });
+        return { statusCode: reply.statusCode, headers: reply.headers, body: reply.body };
+      } catch (reason) {
+        throw sendError(where, reason, headersTimeoutMs);
+      }
+    },
+    close(graceful) {
+      void (graceful ? pool.close() : pool.destroy()).catch(() => undefined);
+    },
+  };
+}
+
+const codeOf = (reason: unknown): string => {
+  const { code, message } = reason as { code?: unknown; message?: string };
+  return typeof code === 'string' ? code : (message ?? 'unknown reason');
+};
+
+function noConnection(where: string, cause: Error): StatusError {
+  return new StatusError(Code.UNAVAILABLE, `${where}: no connection (${codeOf(cause)})`, {
+    where,
+    cause,
+    notStarted: true,
+  });
+}
+
+function sendError(where: string, reason: unknown, headersTimeoutMs: number): StatusError {
+  if (reason instanceof StatusError) return reason;
+  if (reason instanceof errors.HeadersTimeoutError)
+    return new StatusError(Code.DEADLINE_EXCEEDED, `${where}: no answer within ${headersTimeoutMs} ms`, {
+      where,
+      cause: reason,
+    });
+  return new StatusError(Code.UNAVAILABLE, `${where}: broke off before it answered (${codeOf(reason)})`, {
+    where,
+    cause: reason,
+  });
+}

@@ -1,0 +1,188 @@
+/** A fleet of servers that get HTTP as it is: which of them are well, and the choice between them for each request. */
+import {
+  Code,
+  type HttpLease,
+  type HttpRequest,
+  type HttpUpstream,
+  type ListedModel,
+  StatusError,
+} from '../../call/index.ts';
+import { Ejection } from '../balance/ejection.ts';
+import { pick, withoutEjected } from '../balance/picker.ts';
+import type { BackendState, FleetDeps } from '../fleet.ts';
+import type { HttpAddress, HttpFleetOptions } from '../options.ts';
+import { createHttpClient, type HttpClient } from './client.ts';
+import { HttpWatch } from './watch.ts';
+
+/** How long start() waits for the first look at everything, in ms: a dead backend must not hold up the rest. */
+const startWaitMs = 1000;
+
+interface HttpBackend {
+  readonly name: string;
+  readonly client: HttpClient;
+  readonly watch: HttpWatch;
+  inFlight: number;
+  drained: boolean;
+}
+
+export class HttpFleet implements HttpUpstream {
+  readonly name: string;
+  readonly #options: HttpFleetOptions;
+  readonly #deps: FleetDeps;
+  readonly #ejection: Ejection;
+  readonly #backends: readonly HttpBackend[];
+  #stopped = false;
+
+  constructor(options: HttpFleetOptions, deps: FleetDeps) {
+    this.name = options.name;
+    this.#options = options;
+    this.#deps = deps;
+    this.#ejection = new Ejection(options.ejection, deps.clock);
+    this.#backends = options.backends.map((address) => this.#add(address));
+  }
+
+  /** Begins to look at the backends; resolves when all have been seen once, or after a second. */
+  async start(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, startWaitMs);
+    });
+    await Promise.race([Promise.all(this.#backends.map(({ watch }) => watch.start())), late]);
+    clearTimeout(timer);
+  }
+
+  /** Requests under way, and second attempts of theirs, go on with `graceful`; without it they are cut. */
+  stop(graceful = true): void {
+    this.#stopped = true;
+    for (const { watch, client } of this.#backends) {
+      watch.stop();
+      if (!graceful) client.close(false);
+    }
+    this.#closeIfIdle();
+  }
+
+  lease(avoid: readonly string[]): HttpLease {
+    const well = this.#backends.filter(({ watch, drained }) => watch.up && !drained);
+    if (well.length === 0) throw this.#nobody();
+    const kept = withoutEjected(well, ({ name }) => this.#ejection.isEjected(name, ''));
+    const free = kept.filter(({ inFlight }) => inFlight < this.#options.maxInFlight);
+    const backend = pick(free, this.#deps.random, avoid);
+    if (backend === undefined) {
+      this.#deps.observer.limited('http-in-flight');
+      throw new StatusError(
+        Code.RESOURCE_EXHAUSTED,
+        `every backend of fleet ${this.name} has its limit of ${this.#options.maxInFlight} requests under way`,
+        { where: `fleet ${this.name}` },
+      );
+    }
+    this.#count(backend, 1);
+    let over = false;
+    return {
+      backend: backend.name,
+      origin: backend.client.origin,
+      send: (request) => this.#send(backend, request),
+      end: (outcome) => {
+        if (over) return;
+        over = true;
+        this.#count(backend, -1);
+        if (outcome !== 'left') this.#record(backend, outcome === 'ok' ? Code.OK : Code.UNAVAILABLE);
+        this.#closeIfIdle();
+      },
+    };
+  }
+
+  /** What the backends that are well list; the first one's word for each name. */
+  listedModels(): readonly ListedModel[] {
+    const byId = new Map<string, ListedModel>();
+    for (const { watch } of this.#backends) {
+      if (!watch.up) continue;
+      for (const model of watch.models) if (!byId.has(model.id)) byId.set(model.id, model);
+    }
+    return [...byId.values()];
+  }
+
+  /** Takes a backend out of the choice, or back in; false when there is none of that name. */
+  setDrained(name: string, drained: boolean): boolean {
+    const backend = this.#backends.find((each) => each.name === name);
+    if (backend === undefined) return false;
+    backend.drained = drained;
+    return true;
+  }
+
+  // --- what the admin door shows ---
+
+  models(): [] {
+    return [];
+  }
+
+  backends(): readonly BackendState[] {
+    return this.#backends.map(({ name, watch, inFlight, drained }) => ({
+      name,
+      up: watch.up,
+      reason: watch.reason,
+      drained,
+      inFlight,
+      // each request under way holds one
+      connections: inFlight,
+      models: watch.models.map(({ id }) => ({ name: id, versions: [] })),
+    }));
+  }
+
+  #add(address: HttpAddress): HttpBackend {
+    const { name } = address;
+    const { observer, log, random } = this.#deps;
+    const client = createHttpClient(address, this.#options.connectTimeoutMs);
+    const watch: HttpWatch = new HttpWatch(this.#options.health, {
+      client,
+      random,
+      onChange: () => {
+        const { up, reason } = watch;
+        observer.backendState(name, '', '', up);
+        log.info({ fleet: this.name, backend: name, up, reason }, up ? 'backend is well' : 'backend is down');
+        if (up) this.#ejection.clear(name, '');
+      },
+    });
+    return { name, client, watch, inFlight: 0, drained: false };
+  }
+
+  async #send(backend: HttpBackend, request: HttpRequest) {
+    try {
+      return await backend.client.send(request);
+    } catch (reason) {
+      if (reason instanceof StatusError && reason.notStarted) backend.watch.lost(reason.message);
+      throw reason;
+    }
+  }
+
+  #count(backend: HttpBackend, change: number): void {
+    backend.inFlight += change;
+    this.#deps.observer.backendInFlight(backend.name, backend.inFlight);
+  }
+
+  #record(backend: HttpBackend, code: number): void {
+    const forMs = this.#ejection.record(backend.name, '', code, this.#backends.length);
+    if (forMs === undefined) return;
+    this.#deps.observer.ejected(backend.name, '');
+    this.#deps.log.warn(
+      { fleet: this.name, backend: backend.name, forMs },
+      'backend is ejected: it keeps failing',
+    );
+  }
+
+  /** After stop(): the connections end with the last request. */
+  #closeIfIdle(): void {
+    if (!this.#stopped || this.#backends.some(({ inFlight }) => inFlight > 0)) return;
+    for (const { client } of this.#backends) client.close(true);
+  }
+
+  #nobody(): StatusError {
+    const reasons = this.#backends
+      .slice(0, 5)
+      .map(({ name, watch, drained }) => `${name}: ${drained ? 'drained' : watch.reason}`);
+    return new StatusError(
+      Code.UNAVAILABLE,
+      `no backend of fleet ${this.name} can answer: ${reasons.join('; ')}`,
+      { where: `fleet ${this.name}`, notStarted: true },
+    );
+  }
+}

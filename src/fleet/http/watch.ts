@@ -1,0 +1,127 @@
+/** Looks at one HTTP backend again and again: whether it is well, and which models it lists. */
+import { type ListedModel, StatusError, Code } from '../../call/index.ts';
+import type { HttpFleetOptions } from '../options.ts';
+import type { HttpClient } from './client.ts';
+import { listedModels } from './models.ts';
+
+/** A list of models is small; what is longer is no such list. In bytes. */
+const maxListBytes = 2 ** 20;
+
+export interface WatchDeps {
+  readonly client: Pick<HttpClient, 'send'>;
+  readonly random: () => number;
+  readonly onChange: () => void;
+}
+
+export class HttpWatch {
+  readonly #options: HttpFleetOptions['health'];
+  readonly #deps: WatchDeps;
+  #timer: NodeJS.Timeout | undefined;
+  #running = false;
+  #stopped = false;
+  /** Looks in a row that timed out. */
+  #timeouts = 0;
+  up = false;
+  /** Why not; empty while it is up. */
+  reason = 'not asked yet';
+  models: readonly ListedModel[] = [];
+
+  constructor(options: HttpFleetOptions['health'], deps: WatchDeps) {
+    this.#options = options;
+    this.#deps = deps;
+  }
+
+  /** Looks once and from then on by itself. */
+  async start(): Promise<void> {
+    if (this.#running || this.#stopped) return;
+    this.#running = true;
+    clearTimeout(this.#timer);
+    try {
+      await this.#look();
+    } finally {
+      this.#running = false;
+      if (!this.#stopped) {
+        const { intervalMs, fastIntervalMs } = this.#options;
+        const spread = 0.8 + 0.4 * this.#deps.random();
+        const waitMs = (this.up ? intervalMs : fastIntervalMs) * spread;
+        this.#timer = setTimeout(() => void this.start(), waitMs).unref();
+      }
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** A request found no connection: no need to wait for the next look. */
+  lost(reason: string): void {
+    this.#set(false, reason);
+    void this.start();
+  }
+
+  async #look(): Promise<void> {
+    const { path, modelsPath, fall, timeoutMs } = this.#options;
+    try {
+      const { status } = await this.#get(path);
+      this.#timeouts = 0;
+      if (status >= 400) {
+        this.#set(false, `GET ${path} answers ${status}`);
+        return;
+      }
+      this.#set(true, '');
+    } catch (reason) {
+      const error = StatusError.from(reason);
+      const late = error.code === Code.DEADLINE_EXCEEDED;
+      if (late && ++this.#timeouts < fall && this.up) return;
+      this.#set(false, late ? `no answer to GET ${path} within ${timeoutMs} ms` : error.message);
+      return;
+    }
+    try {
+      const { status, text } = await this.#get(modelsPath);
+      this.models = status === 200 ? listedModels(text) : [];
+    } catch {
+      // it is well all the same: the list stays as it was
+    }
+  }
+
+  async #get(target: string): Promise<{ status: number; text: string }> {
+    const { timeoutMs } = this.#options;
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort();
+    }, timeoutMs);
+    try {
+      const { statusCode, body } = await this.#deps.client.send({
+        method: 'GET',
+        target,
+        headers: { 'user-agent': 'tensorgate-health', accept: 'application/json' },
+        body: undefined,
+        signal: late.signal,
+        headersTimeoutMs: timeoutMs,
+        idleTimeoutMs: timeoutMs,
+      });
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        bytes += chunk.length;
+        if (bytes > maxListBytes) break;
+        chunks.push(chunk);
+      }
+      return { status: statusCode, text: Buffer.concat(chunks).toString() };
+    } catch (reason) {
+      if (late.signal.aborted)
+        throw new StatusError(Code.DEADLINE_EXCEEDED, 'no answer in time', { cause: reason });
+      throw reason;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #set(up: boolean, reason: string): void {
+    const changed = this.up !== up;
+    this.up = up;
+    this.reason = reason;
+    if (changed) this.#deps.onChange();
+  }
+}

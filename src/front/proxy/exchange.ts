@@ -1,0 +1,177 @@
+/** One proxied request: the backend that was chosen for it, its attempts, its end, and what is told of it. */
+import type { ServerResponse } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
+import {
+  type Clock,
+  Code,
+  type HttpFields,
+  type HttpLease,
+  type HttpReply,
+  type HttpUpstream,
+  type Observer,
+  StatusError,
+} from '../../call/index.ts';
+import { attemptBody } from './body.ts';
+import { statusOfError } from './errors.ts';
+import type { ProxyOptions, ProxyRoute } from './options.ts';
+
+export interface ExchangeDeps {
+  readonly options: ProxyOptions;
+  readonly observer: Observer;
+  readonly clock: Clock;
+}
+
+export interface Asked {
+  readonly request: FastifyRequest;
+  readonly response: ServerResponse;
+  readonly route: ProxyRoute;
+  readonly upstream: HttpUpstream;
+  /** Path and query for the backend: checked, and never built again. */
+  readonly target: string;
+  readonly id: string;
+}
+
+/** Nothing happens by doing these twice (RFC 9110 §9.2.1). */
+const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+
+export class Exchange {
+  readonly asked: Asked;
+  readonly #deps: ExchangeDeps;
+  readonly #startedMs: number;
+  readonly #abort = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+  #lease: HttpLease | undefined;
+  #tried: readonly string[] = [];
+  #cut: StatusError | undefined;
+  #ended = false;
+  #firstByteMs: number | undefined;
+  #requestBytes = 0;
+  #replyBytes = 0;
+
+  constructor(asked: Asked, deps: ExchangeDeps) {
+    this.asked = asked;
+    this.#deps = deps;
+    this.#startedMs = deps.clock();
+    const { maxDurationMs } = deps.options;
+    if (maxDurationMs > 0)
+      this.#timer = setTimeout(() => {
+        this.cut(new StatusError(Code.DEADLINE_EXCEEDED, `the request took more than ${maxDurationMs} ms`));
+      }, maxDurationMs);
+    deps.observer.httpStarted(asked.route.prefix);
+    asked.response.once('close', () => {
+      if (asked.response.writableFinished) return;
+      this.cut(new StatusError(Code.CANCELLED, 'the client closed the connection'));
+      this.end(this.#cut);
+    });
+  }
+
+  /** Why the gateway ended it, when it did. */
+  get reason(): StatusError | undefined {
+    return this.#cut;
+  }
+
+  /** Chooses a backend. @throws StatusError when there is none */
+  choose(): HttpLease {
+    const next = this.asked.upstream.lease(this.#tried);
+    // the new one first: a fleet that is being stopped ends with its last lease
+    this.#lease?.end('failed');
+    this.#lease = next;
+    this.#tried = [...this.#tried, next.backend];
+    return next;
+  }
+
+  get lease(): HttpLease {
+    return this.#lease ?? this.choose();
+  }
+
+  /** Ends the work at the backend; what the client is told is another matter. */
+  cut(reason: StatusError): void {
+    if (this.#cut !== undefined || this.#ended) return;
+    this.#cut = reason;
+    this.#abort.abort(reason);
+  }
+
+  /** @throws StatusError the last one, when no attempt was answered */
+  async send(method: string, headers: HttpFields): Promise<HttpReply> {
+    const { options, observer } = this.#deps;
+    const { request, target } = this.asked;
+    for (let attempt = 1; ; attempt++) {
+      const { lease } = this;
+      try {
+        return await lease.send({
+          method,
+          target,
+          headers: { ...headers, host: new URL(lease.origin).host },
+          body: request.body === undefined ? undefined : this.#body(),
+          signal: this.#abort.signal,
+          headersTimeoutMs: options.headersTimeoutMs,
+          idleTimeoutMs: options.idleTimeoutMs,
+        });
+      } catch (reason) {
+        if (this.#cut !== undefined) throw this.#cut;
+        const error = StatusError.from(reason);
+        const again = error.notStarted || (safeMethods.has(method) && error.code === Code.UNAVAILABLE);
+        if (!again || attempt >= options.maxAttempts) throw error;
+        observer.retried(lease.backend, 'UNAVAILABLE');
+        try {
+          this.choose();
+        } catch {
+          throw error;
+        }
+      }
+    }
+  }
+
+  #body(): Readable {
+    const { maxBodyBytes, idleTimeoutMs } = this.#deps.options;
+    return attemptBody(this.asked.request.raw, {
+      maxBodyBytes,
+      idleTimeoutMs,
+      onBytes: (count) => {
+        this.#requestBytes += count;
+      },
+      onFault: (error) => {
+        this.cut(error);
+      },
+    });
+  }
+
+  sent(count: number): void {
+    this.#firstByteMs ??= this.#deps.clock() - this.#startedMs;
+    this.#replyBytes += count;
+  }
+
+  /** @param error what went wrong at the gateway or on the way; a backend's own error answer is none */
+  end(error?: StatusError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    const { request, response, route, id } = this.asked;
+    const { statusCode: status, headersSent } = response;
+    const from = this.#lease?.backend ?? '';
+    this.#lease?.end(outcomeOf(status, error));
+    const { raw } = request;
+    this.#deps.observer.httpEnded({
+      id,
+      peer: `${raw.socket.remoteAddress ?? ''}:${raw.socket.remotePort ?? ''}`,
+      prefix: route.prefix,
+      method: raw.method ?? '',
+      path: (raw.url ?? '').split('?', 1)[0] ?? '',
+      status: headersSent ? status : 0,
+      complete: error === undefined,
+      message: error?.message ?? '',
+      durationMs: this.#deps.clock() - this.#startedMs,
+      firstByteMs: this.#firstByteMs,
+      requestBytes: this.#requestBytes,
+      replyBytes: this.#replyBytes,
+      from,
+    });
+  }
+}
+
+/** Other 5xx are often the request's fault: OpenVINO Model Server answers 500 to a wrong API key. */
+function outcomeOf(status: number, error: StatusError | undefined): 'ok' | 'failed' | 'left' {
+  if (error !== undefined) return statusOfError(error) >= 500 ? 'failed' : 'left';
+  return status === 502 || status === 503 || status === 504 ? 'failed' : 'ok';
+}
