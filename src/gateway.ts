@@ -64,7 +64,7 @@ export async function buildCore(
     };
   };
   const services = [
-    ...new Set([...methods.values()].filter(({ api }) => api === 'tfs').map(({ service }) => service)),
+    ...new Set([...methods.values()].filter(({ api }) => api !== 'other').map(({ service }) => service)),
   ];
 
   const stack: readonly (Filter | undefined)[] = [
@@ -73,7 +73,10 @@ export async function buildCore(
     // around all that waits, so that the client hears in time
     deadlineFilter({ clock }),
     // health and reflection are answered here, before anything is refused
-    localServices({ health: routes.health, reflection: routes.reflection, services }, { view, ready, every }),
+    localServices(
+      { health: routes.health, reflection: routes.reflection, services, version: options.telemetry.version },
+      { view, ready, every },
+    ),
     admitFilter(routes),
     // before the retry: an answer at hand costs no attempt
     routes.cache === undefined || store === undefined

@@ -19,7 +19,7 @@ function adminRefusal(method: Method): StatusError {
 export function admitFilter({ allowAdmin, passthrough }: AdmitOptions): Filter {
   return (next) => async (call) => {
     if (call.method.admin && !allowAdmin) throw adminRefusal(call.method);
-    if (call.method.api !== 'tfs' && !passthrough) {
+    if (call.method.api === 'other' && !passthrough) {
       throw new StatusError(
         Code.UNIMPLEMENTED,
         `unknown method ${call.method.path.slice(0, 200)}: the gateway forwards services that it does not know only with --passthrough`,

@@ -4,10 +4,12 @@ import { wire } from './reader.ts';
 
 /** Byte fields above this stay where they are: below it a copy is cheaper than one more chunk to send. */
 const ownChunkBytes = 4096;
+/** Most messages are parts of others and short; longer ones grow. In bytes. */
+const firstBytes = 64;
 
 export class Writer {
   #chunks: Uint8Array[] = [];
-  #buffer = Buffer.allocUnsafe(256);
+  #buffer = Buffer.allocUnsafe(firstBytes);
   #at = 0;
   #done = 0;
 
@@ -27,7 +29,7 @@ export class Writer {
     if (this.#at === 0) return;
     this.#chunks.push(this.#buffer.subarray(0, this.#at));
     this.#done += this.#at;
-    this.#buffer = Buffer.allocUnsafe(256);
+    this.#buffer = Buffer.allocUnsafe(firstBytes);
     this.#at = 0;
   }
 

@@ -34,3 +34,11 @@ export function echo(): DemoModel {
   );
   return { versions: new Map([[1n, signatures]]), labels: new Map() };
 }
+
+/** Only the default signature, of one dtype: for clients of APIs that have no signatures. */
+export function identity(dtype: DType): DemoModel {
+  return { versions: new Map([[1n, signatureMap(echoOf('serving_default', dtype))]]), labels: new Map() };
+}
+
+/** Every dtype that identity() can have. */
+export const identityDtypes: readonly DType[] = echoed;

@@ -1,7 +1,7 @@
 /** The kinds of model that a demo server can serve, by the name one asks for them. */
 import type { DemoModel } from '../model.ts';
 import { digits } from './digits.ts';
-import { echo } from './echo.ts';
+import { echo, identity, identityDtypes } from './echo.ts';
 import { halfPlusTwo } from './half-plus-two.ts';
 import { image } from './image.ts';
 import { myModel } from './my-model.ts';
@@ -13,6 +13,7 @@ const kinds: ReadonlyMap<string, () => DemoModel> = new Map<string, () => DemoMo
   ['image', image],
   ['text', text],
   ['echo', echo],
+  ...identityDtypes.map((dtype) => [`echo:${dtype}`, () => identity(dtype)] as const),
   ['my_model', () => myModel('numeric')],
   ['my_model:image', () => myModel('image')],
   ['my_model:numeric', () => myModel('numeric')],

@@ -1,13 +1,5 @@
 /** grpc.health.v1.Health: the gateway as a whole under "", and every model under its name. */
-import {
-  type Call,
-  Code,
-  type Handler,
-  type Reply,
-  replyOf,
-  StatusError,
-  wholeMessage,
-} from '../../../call/index.ts';
+import { type Call, Code, type Handler, type Reply, replyOf, StatusError } from '../../../call/index.ts';
 import {
   decodeHealthCheckRequest,
   encodeHealthCheckResponse,
@@ -15,7 +7,7 @@ import {
   servingStatus,
 } from '../../../codec/index.ts';
 import type { ModelView } from '../../../models/index.ts';
-import { eachMessage, maxRequestBytes, messageStream } from './messages.ts';
+import { eachMessage, messageStream, requestMessage } from './messages.ts';
 
 export interface HealthDeps {
   readonly view: ModelView;
@@ -30,6 +22,7 @@ const ownServices: ReadonlySet<string> = new Set([
   '',
   'tensorflow.serving.PredictionService',
   'tensorflow.serving.ModelService',
+  'inference.GRPCInferenceService',
   // TF Serving's own names for them
   'PredictionService',
   'ModelService',
@@ -37,15 +30,6 @@ const ownServices: ReadonlySet<string> = new Set([
 
 /** health.proto bounds List so. */
 const maxListed = 100;
-
-async function requestOf(call: Call): Promise<Uint8Array> {
-  const message = await wholeMessage(call.request, maxRequestBytes);
-  if (message === undefined)
-    throw new StatusError(Code.UNIMPLEMENTED, `${call.method.name} takes one request message, none came`);
-  if (message.compressed)
-    throw new StatusError(Code.UNIMPLEMENTED, 'compressed messages are not read by this service');
-  return message.bytes;
-}
 
 export function healthService({ view, ready, every }: HealthDeps): Handler {
   /** Undefined for a name that is neither ours nor a model's. */
@@ -57,7 +41,7 @@ export function healthService({ view, ready, every }: HealthDeps): Handler {
   }
 
   async function check(call: Call): Promise<Reply> {
-    const service = decodeHealthCheckRequest(await requestOf(call));
+    const service = decodeHealthCheckRequest(await requestMessage(call));
     const status = statusOf(service);
     if (status === undefined)
       throw new StatusError(Code.NOT_FOUND, `no service or model is named "${service.slice(0, 200)}"`);
@@ -65,7 +49,7 @@ export function healthService({ view, ready, every }: HealthDeps): Handler {
   }
 
   async function list(call: Call): Promise<Reply> {
-    await requestOf(call);
+    await requestMessage(call);
     const names = [...ownServices, ...view.models().map(({ name }) => name)];
     if (names.length > maxListed) {
       throw new StatusError(

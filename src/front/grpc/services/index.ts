@@ -1,10 +1,12 @@
-/** The gRPC services that the gateway answers itself: health and reflection. */
+/** What the gateway answers itself over gRPC: health, reflection, and what KServe V2 asks of a server. */
 import type { Filter, Handler } from '../../../call/index.ts';
 import { type HealthDeps, healthService } from './health.ts';
+import { serverService } from './kserve.ts';
 import { reflectionService } from './reflection.ts';
 
 export type { HealthDeps } from './health.ts';
 
+const inference = 'inference.GRPCInferenceService';
 const health = 'grpc.health.v1.Health';
 const reflectionV1 = 'grpc.reflection.v1.ServerReflection';
 const reflectionV1alpha = 'grpc.reflection.v1alpha.ServerReflection';
@@ -14,6 +16,8 @@ export interface LocalServicesOptions {
   readonly reflection: boolean;
   /** Full names of the services behind the gateway, for reflection to list. */
   readonly services: readonly string[];
+  /** The gateway's version, which V2 clients may ask for. */
+  readonly version: string;
 }
 
 /** Answers these services' methods here; every other call goes on. */
@@ -30,5 +34,7 @@ export function localServices(options: LocalServicesOptions, deps: HealthDeps): 
     const reflection = reflectionService(listed);
     local.set(reflectionV1, reflection).set(reflectionV1alpha, reflection);
   }
-  return (next) => async (call) => (local.get(call.method.service) ?? next)(call);
+  const server = serverService({ ...deps, version: options.version });
+  return (next) => async (call) =>
+    call.method.service === inference ? server(call, next) : (local.get(call.method.service) ?? next)(call);
 }

@@ -1,5 +1,6 @@
 /** Messages in and out for the services that the gateway answers itself. */
 import {
+  type Call,
   Code,
   Flow,
   messagePrefix,
@@ -8,10 +9,21 @@ import {
   prefixBytes,
   type Reply,
   StatusError,
+  wholeMessage,
 } from '../../../call/index.ts';
 
-/** Requests of health and reflection are names; nobody needs more, in bytes. */
-export const maxRequestBytes = 64 * 1024;
+/** Requests of these services are names; nobody needs more, in bytes. */
+const maxRequestBytes = 64 * 1024;
+
+/** The one request message of a call. @throws StatusError UNIMPLEMENTED when there is none, or it is compressed */
+export async function requestMessage(call: Call): Promise<Uint8Array> {
+  const message = await wholeMessage(call.request, maxRequestBytes);
+  if (message === undefined)
+    throw new StatusError(Code.UNIMPLEMENTED, `${call.method.name} takes one request message, none came`);
+  if (message.compressed)
+    throw new StatusError(Code.UNIMPLEMENTED, 'compressed messages are not read by this service');
+  return message.bytes;
+}
 
 const ok: Metadata = ['grpc-status', '0'];
 

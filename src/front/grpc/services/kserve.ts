@@ -1,0 +1,68 @@
+/** The calls of KServe V2 that are about the server and not about a model: to its clients the gateway is the server. */
+import { type Call, Code, type Handler, type Reply, replyOf, StatusError } from '../../../call/index.ts';
+import {
+  decodeRepositoryIndexRequest,
+  encodeFlagResponse,
+  encodeRepositoryIndexResponse,
+  encodeServerMetadataResponse,
+  type V2ModelIndex,
+} from '../../../codec/index.ts';
+import type { ModelView } from '../../../models/index.ts';
+import { requestMessage } from './messages.ts';
+
+export interface ServerDeps {
+  readonly view: Pick<ModelView, 'models'>;
+  readonly ready: () => boolean;
+  /** The gateway's own. */
+  readonly version: string;
+}
+
+/** What V2 calls the states of a model's version. */
+function indexOf({ view }: ServerDeps, onlyReady: boolean): V2ModelIndex[] {
+  return view
+    .models()
+    .flatMap(({ name, versions }) =>
+      versions.map(({ version, state, errorMessage }) => ({
+        name,
+        version: String(version),
+        state:
+          state === 'AVAILABLE'
+            ? 'READY'
+            : state === 'LOADING' || state === 'START'
+              ? 'LOADING'
+              : 'UNAVAILABLE',
+        reason: errorMessage,
+      })),
+    )
+    .filter(({ state }) => !onlyReady || state === 'READY');
+}
+
+const answers: ReadonlyMap<string, (message: Uint8Array, deps: ServerDeps) => Uint8Array> = new Map([
+  ['ServerLive', () => encodeFlagResponse(true)],
+  ['ServerReady', (_message: Uint8Array, { ready }: ServerDeps) => encodeFlagResponse(ready())],
+  [
+    'ServerMetadata',
+    (_message: Uint8Array, { version }: ServerDeps) =>
+      encodeServerMetadataResponse({ name: 'tensorgate', version, extensions: ['binary_tensor_data'] }),
+  ],
+  [
+    'RepositoryIndex',
+    (message: Uint8Array, deps: ServerDeps) =>
+      encodeRepositoryIndexResponse(indexOf(deps, decodeRepositoryIndexRequest(message).onlyReady)),
+  ],
+]);
+
+/** Answers them; gives every other method of the service to `next`. */
+export function serverService(deps: ServerDeps): (call: Call, next: Handler) => Promise<Reply> {
+  return async (call, next) => {
+    const answer = answers.get(call.method.name);
+    if (answer === undefined) {
+      if (call.target !== undefined || call.method.streaming || call.method.admin) return next(call);
+      throw new StatusError(
+        Code.UNIMPLEMENTED,
+        `${call.method.name} is about one server, and many may stand behind the gateway`,
+      );
+    }
+    return replyOf(answer(await requestMessage(call), deps), 'gateway');
+  };
+}
