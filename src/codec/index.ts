@@ -28,20 +28,22 @@ export {
 } from './pieces.ts';
 export { inflateMessage } from './compression.ts';
 export {
-  BodyCollector,
-  checkJson,
+  BodyTooLarge,
   type DecodedExamples,
-  decodeExamplesJson,
   type DecodedPredict,
+  type DtypeOptions,
   encodeClassifyJson,
   encodePredictJson,
   encodeRegressJson,
   errorBody,
+  examplesBody,
+  type JsonBody,
   type JsonLimits,
+  predictBody,
   type PredictFormat,
-  PredictJsonDecoder,
   type SignatureSource,
 } from './json/index.ts';
+export type { NamedParts, TensorParts } from './parts.ts';
 export {
   type ClassificationResponse,
   type ClassScore,

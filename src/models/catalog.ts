@@ -49,6 +49,7 @@ const fetchMetadata: Metadata = ['content-type', 'application/grpc', 'user-agent
 
 interface Entry {
   readonly metadata: Promise<ModelMetadata>;
+  arrived?: ModelMetadata;
   readonly incarnation: string;
   readonly untilMs: number;
 }
@@ -64,31 +65,53 @@ export class Catalog {
     this.#deps = deps;
   }
 
+  /** The same as metadata(), when it is remembered and has arrived. */
+  known(target: Target): ModelMetadata | undefined {
+    const { key, incarnation } = this.#keyOf(target);
+    const entry = this.#entries.get(key);
+    return entry !== undefined && this.#holds(entry, incarnation) ? entry.arrived : undefined;
+  }
+
+  #keyOf(target: Target): { version: bigint | undefined; incarnation: string; key: string } {
+    const { view } = this.#deps;
+    const version =
+      target.version ?? (target.label === undefined ? view.defaultVersion(target.model) : undefined);
+    const incarnation = version === undefined ? '' : view.incarnation(target.model, version);
+    return { version, incarnation, key: `${target.model}\0${version ?? ''}\0${target.label ?? ''}` };
+  }
+
+  #holds(entry: Entry, incarnation: string): boolean {
+    return entry.incarnation === incarnation && entry.untilMs > this.#deps.clock();
+  }
+
   /**
    * The metadata of the version that a target means right now. Askers at the same time share one call.
    * @throws StatusError of the backend's (NOT_FOUND, ...), or the fleet's when nobody can answer; not remembered
    */
   async metadata(target: Target, context: CatalogContext): Promise<ModelMetadata> {
-    const { view, clock, options } = this.#deps;
-    const version =
-      target.version ?? (target.label === undefined ? view.defaultVersion(target.model) : undefined);
-    const incarnation = version === undefined ? '' : view.incarnation(target.model, version);
-    const key = `${target.model}\0${version ?? ''}\0${target.label ?? ''}`;
+    const { clock, options } = this.#deps;
+    const { version, incarnation, key } = this.#keyOf(target);
     const known = this.#entries.get(key);
-    if (known !== undefined && known.incarnation === incarnation && known.untilMs > clock())
+    if (known !== undefined && this.#holds(known, incarnation))
       return untilCancelled(known.metadata, context);
     // the version is pinned, so that what is remembered for it is about it
     const asked: Target = version === undefined ? target : { model: target.model, version, signature: '' };
     const metadata = this.#fetch(asked, context);
     this.#entries.delete(key);
-    this.#entries.set(key, { metadata, incarnation, untilMs: clock() + options.ttlMs });
+    const entry: Entry = { metadata, incarnation, untilMs: clock() + options.ttlMs };
+    this.#entries.set(key, entry);
     if (this.#entries.size > options.maxEntries) {
       const [oldest] = this.#entries.keys();
       this.#entries.delete(oldest as string);
     }
-    metadata.catch(() => {
-      if (this.#entries.get(key)?.metadata === metadata) this.#entries.delete(key);
-    });
+    metadata.then(
+      (arrived) => {
+        entry.arrived = arrived;
+      },
+      () => {
+        if (this.#entries.get(key) === entry) this.#entries.delete(key);
+      },
+    );
     return untilCancelled(metadata, context);
   }
 

@@ -1,18 +1,13 @@
 /** JSON in and out: predict, classify and regress bodies of TensorFlow Serving's REST API. */
+export type { JsonBody } from './body.ts';
+export type { DtypeOptions } from './column.ts';
+export { type DecodedExamples, examplesBody } from './examples-decoder.ts';
+export { encodeClassifyJson, encodeRegressJson, errorBody } from './examples-encoder.ts';
+export { BodyTooLarge, type JsonLimits } from './limits.ts';
 export {
-  type DecodedExamples,
-  decodeExamplesJson,
-  encodeClassifyJson,
-  encodeRegressJson,
-  errorBody,
-} from './examples-json.ts';
-export type { JsonLimits } from './limits.ts';
-export {
-  BodyCollector,
-  checkJson,
   type DecodedPredict,
+  predictBody,
   type PredictFormat,
-  PredictJsonDecoder,
   type SignatureSource,
 } from './predict-decoder.ts';
 export { encodePredictJson } from './predict-encoder.ts';

@@ -2,114 +2,31 @@
 import { Buffer } from 'node:buffer';
 import { Code, StatusError } from '../../call/index.ts';
 import { elementsOf, type NamedTensors, type Tensor } from '../tensor.ts';
-import { ByteWriter } from './byte-writer.ts';
-import { formatFloat32, formatFloat64, halfValue } from './format-float.ts';
+import { invalid } from './limits.ts';
+import { NestedWriter } from './nested-writer.ts';
 import type { PredictFormat } from './predict-decoder.ts';
-import { invalid } from './scanner.ts';
+import { Slice } from './slice.ts';
+import { extraOutputs, runFor, type WriteRun } from './value-writers.ts';
 
-/** Writes the i-th value of a tensor. */
-type WriteValue = (i: number) => void;
-
-function valueWriter(out: ByteWriter, name: string, tensor: Tensor): WriteValue {
-  if (tensor.dtype === 'string') {
-    const { values } = tensor;
-    // TensorFlow Serving's rule: the output's name says whether strings are binary
-    if (name.endsWith('_bytes')) {
-      return (i) => {
-        out.text(`{"b64":"${Buffer.from(values[i] as Uint8Array).toString('base64')}"}`);
-      };
-    }
-    return (i) => {
-      out.string(values[i] as Uint8Array);
-    };
-  }
-  const { bytes } = tensor;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const text =
-    (read: (i: number) => string): WriteValue =>
-    (i) => {
-      out.text(read(i));
-    };
-  switch (tensor.dtype) {
-    case 'float':
-      return text((i) => formatFloat32(view.getFloat32(i * 4, true)));
-    case 'double':
-      return text((i) => formatFloat64(view.getFloat64(i * 8, true)));
-    case 'half':
-      return text((i) => formatFloat32(halfValue(view.getUint16(i * 2, true))));
-    case 'bfloat16': {
-      const widened = new DataView(new ArrayBuffer(4));
-      return text((i) => {
-        widened.setUint32(0, view.getUint16(i * 2, true) * 65_536);
-        return formatFloat32(widened.getFloat32(0));
-      });
-    }
-    case 'int8':
-      return text((i) => String(view.getInt8(i)));
-    case 'uint8':
-      return text((i) => String(view.getUint8(i)));
-    case 'int16':
-      return text((i) => String(view.getInt16(i * 2, true)));
-    case 'uint16':
-      return text((i) => String(view.getUint16(i * 2, true)));
-    case 'int32':
-      return text((i) => String(view.getInt32(i * 4, true)));
-    case 'uint32':
-      return text((i) => String(view.getUint32(i * 4, true)));
-    case 'int64':
-      return text((i) => String(view.getBigInt64(i * 8, true)));
-    case 'uint64':
-      return text((i) => String(view.getBigUint64(i * 8, true)));
-    case 'bool':
-      return text((i) => (view.getUint8(i) === 0 ? 'false' : 'true'));
-    default: {
-      const { dtype } = tensor;
-      return () => {
-        throw invalid(`Failed to write JSON value for tensor type: ${dtype}`);
-      };
-    }
-  }
+export interface EncodeOptions {
+  /** half, bfloat16 and uint16 are written, which TensorFlow Serving refuses. */
+  readonly extraDtypes: boolean;
 }
 
-/** Nested lists of `shape`, from value `first` on. Iterative: a shape may have 254 dimensions. */
-function writeNested(out: ByteWriter, shape: readonly number[], first: number, value: WriteValue): void {
-  const rank = shape.length;
-  if (rank === 0) {
-    value(first);
-    return;
-  }
-  const innermost = shape[rank - 1] as number;
-  let next = first;
-  const writeRun = (): void => {
-    for (let i = 0; i < innermost; i++) {
-      if (i > 0) out.byte(0x2c);
-      value(next++);
-    }
-  };
-  const index = new Array<number>(rank).fill(0);
-  let level = 0;
-  for (;;) {
-    // down to the innermost list, or to an empty one
-    while (level < rank - 1 && (shape[level] as number) > 0) {
-      out.byte(0x5b);
-      index[++level] = 0;
-    }
-    out.byte(0x5b);
-    if (level === rank - 1) writeRun();
-    out.byte(0x5d);
-    // up to the next list that is not finished
-    for (;;) {
-      if (level === 0) return;
-      level--;
-      index[level] = (index[level] as number) + 1;
-      if ((index[level] as number) < (shape[level] as number)) {
-        out.byte(0x2c);
-        index[++level] = 0;
-        break;
-      }
-      out.byte(0x5d);
-    }
-  }
+interface Output {
+  readonly name: string;
+  readonly tensor: Tensor;
+  readonly run: WriteRun;
+}
+
+function outputOf(name: string, tensor: Tensor, { extraDtypes }: EncodeOptions): Output {
+  const count = elementsOf(tensor.shape);
+  if (tensor.dtype === 'string' && tensor.values.length !== count)
+    throw new StatusError(Code.INTERNAL, `output ${name} does not fill its shape`);
+  const run = !extraDtypes && extraOutputs.has(tensor.dtype) ? undefined : runFor(name, tensor);
+  if (run === undefined && count > 0)
+    throw invalid(`Failed to write JSON value for tensor type: ${tensor.dtype}`);
+  return { name, tensor, run: run ?? ((_slice, _first, _from, end) => end) };
 }
 
 function rowsOf(outputs: NamedTensors): number {
@@ -125,61 +42,84 @@ function rowsOf(outputs: NamedTensors): number {
 }
 
 /**
- * The body of a reply, in slices.
- * @throws StatusError INVALID_ARGUMENT when the outputs do not fit the row form, or cannot be written
+ * The body of a reply, in pieces; each is made when it is asked for, so that a slow client holds one of them.
+ * @throws StatusError INVALID_ARGUMENT before the first piece when the outputs do not fit the row form, or cannot be
+ * written
  */
-export function encodePredictJson(outputs: NamedTensors, format: PredictFormat): Uint8Array[] {
+export function* encodePredictJson(
+  outputs: NamedTensors,
+  format: PredictFormat,
+  options: EncodeOptions,
+): Generator<Buffer, undefined, undefined> {
   if (outputs.size === 0) throw invalid('Cannot convert empty tensor map to JSON');
-  for (const [name, tensor] of outputs) {
-    const count = tensor.dtype === 'string' ? tensor.values.length : undefined;
-    if (count !== undefined && count !== elementsOf(tensor.shape))
-      throw new StatusError(Code.INTERNAL, `output ${name} does not fill its shape`);
-  }
-  const out = new ByteWriter();
-  const single = outputs.size === 1;
-  if (format === 'columnar') {
-    out.text('{"outputs":');
-    writeColumns(out, outputs, single);
-  } else {
-    out.text('{"predictions":[');
-    writeRows(out, outputs, single);
-    out.text(']');
-  }
-  out.text('}');
-  return out.finish();
+  const rows = format === 'row' ? rowsOf(outputs) : 0;
+  const list = [...outputs].map(([name, tensor]) => outputOf(name, tensor, options));
+  const slice = new Slice();
+  slice.text(format === 'row' ? '{"predictions":' : '{"outputs":');
+  const [only] = list;
+  if (list.length === 1 && only !== undefined) {
+    // its name is left out, and rows are then just the outermost list
+    const nested = new NestedWriter(only.tensor.shape, only.run).begin(0);
+    while (!nested.run(slice)) yield slice.take();
+  } else if (format === 'columnar') yield* writeColumns(slice, list);
+  else yield* writeRows(slice, list, rows);
+  if (!slice.has(1)) yield slice.take();
+  slice.byte(0x7d);
+  yield slice.take();
 }
 
-function writeColumns(out: ByteWriter, outputs: NamedTensors, single: boolean): void {
-  let first = true;
-  for (const [name, tensor] of outputs) {
-    if (!single) {
-      out.text(first ? '{' : ',');
-      out.string(Buffer.from(name));
-      out.text(':');
-    }
-    first = false;
-    writeNested(out, tensor.shape, 0, valueWriter(out, name, tensor));
-  }
-  if (!single) out.text('}');
+/** The name of an output as a member's name; names are shorter than a slice. */
+function keyOf(name: string, opening: string): Buffer {
+  return Buffer.from(`${opening}${JSON.stringify(name)}:`);
 }
 
-function writeRows(out: ByteWriter, outputs: NamedTensors, single: boolean): void {
-  const rows = rowsOf(outputs);
-  const columns = [...outputs].map(([name, tensor]) => {
+function* writeColumns(slice: Slice, outputs: readonly Output[]): Generator<Buffer, undefined, undefined> {
+  let opening = '{';
+  for (const { name, tensor, run } of outputs) {
+    yield* writeBytes(slice, keyOf(name, opening));
+    opening = ',';
+    const nested = new NestedWriter(tensor.shape, run).begin(0);
+    while (!nested.run(slice)) yield slice.take();
+  }
+  yield* writeBytes(slice, Buffer.from('}'));
+}
+
+function* writeRows(
+  slice: Slice,
+  outputs: readonly Output[],
+  rows: number,
+): Generator<Buffer, undefined, undefined> {
+  const columns = outputs.map(({ name, tensor, run }, i) => {
     const shape = tensor.shape.slice(1);
-    return { key: Buffer.from(name), shape, size: elementsOf(shape), value: valueWriter(out, name, tensor) };
+    return {
+      key: keyOf(name, i === 0 ? '{' : ','),
+      size: elementsOf(shape),
+      nested: new NestedWriter(shape, run),
+    };
   });
+  yield* writeBytes(slice, Buffer.from('['));
   for (let row = 0; row < rows; row++) {
-    if (row > 0) out.byte(0x2c);
-    if (!single) out.byte(0x7b);
-    columns.forEach(({ key, shape, size, value }, i) => {
-      if (!single) {
-        if (i > 0) out.byte(0x2c);
-        out.string(key);
-        out.byte(0x3a);
-      }
-      writeNested(out, shape, row * size, value);
-    });
-    if (!single) out.byte(0x7d);
+    if (!slice.has(2)) yield slice.take();
+    if (row > 0) slice.byte(0x2c);
+    for (const { key, size, nested } of columns) {
+      if (slice.has(key.length)) slice.at += key.copy(slice.bytes, slice.at);
+      else yield* writeBytes(slice, key);
+      nested.begin(row * size);
+      while (!nested.run(slice)) yield slice.take();
+    }
+    if (!slice.has(1)) yield slice.take();
+    slice.byte(0x7d);
+  }
+  yield* writeBytes(slice, Buffer.from(']'));
+}
+
+/** Bytes of any length, over as many slices as they take. */
+function* writeBytes(slice: Slice, bytes: Buffer): Generator<Buffer, undefined, undefined> {
+  for (let from = 0; ;) {
+    const copied = bytes.copy(slice.bytes, slice.at, from);
+    slice.at += copied;
+    from += copied;
+    if (from >= bytes.length) return;
+    yield slice.take();
   }
 }

@@ -1,77 +1,183 @@
 /** The contents of JSON strings as bytes: escapes resolved, everything else as it came. */
 import { Buffer } from 'node:buffer';
-import { invalid, type Scanner } from './scanner.ts';
+import { expect, valueFault } from './limits.ts';
+import { byte, type Span, type Text } from './text.ts';
 
 const simple: Readonly<Record<number, number>> = { 0x62: 8, 0x66: 12, 0x6e: 10, 0x72: 13, 0x74: 9 };
 
-/** The bytes of a string that scanner.string() has passed over; a view on the text when there is no escape in it. */
-export function stringBytes(
-  scanner: Scanner,
-  { from, to, escaped }: { from: number; to: number; escaped: boolean },
-): Uint8Array {
-  const { bytes } = scanner;
-  if (!escaped) return bytes.subarray(from, to);
+/** Writes the bytes that stand for one escape, at `at` in the text, which is complete; gives how many. */
+function unescape(text: Text, at: number, out: Uint8Array, to: number): number {
+  const kind = text.bytes[at + 1] as number;
+  if (kind !== 0x75) {
+    out[to] = simple[kind] ?? kind;
+    return 1;
+  }
+  let point = text.hex(at + 2);
+  if (point >= 0xd800 && point <= 0xdbff)
+    point = 0x10000 + ((point - 0xd800) << 10) + (text.hex(at + 8) - 0xdc00);
+  if (point < 0x80) {
+    out[to] = point;
+    return 1;
+  }
+  if (point < 0x800) {
+    out[to] = 0xc0 | (point >> 6);
+    out[to + 1] = 0x80 | (point & 0x3f);
+    return 2;
+  }
+  if (point < 0x10000) {
+    out[to] = 0xe0 | (point >> 12);
+    out[to + 1] = 0x80 | ((point >> 6) & 0x3f);
+    out[to + 2] = 0x80 | (point & 0x3f);
+    return 3;
+  }
+  out[to] = 0xf0 | (point >> 18);
+  out[to + 1] = 0x80 | ((point >> 12) & 0x3f);
+  out[to + 2] = 0x80 | ((point >> 6) & 0x3f);
+  out[to + 3] = 0x80 | (point & 0x3f);
+  return 4;
+}
+
+/** The bytes of a string that text.string() has passed over; a view on the window when there is no escape in it. */
+export function stringBytes(text: Text, { from, to, escaped }: Span): Uint8Array {
+  if (!escaped) return text.bytes.subarray(from, to);
   const out = new Uint8Array(to - from);
   let length = 0;
   for (let at = from; at < to;) {
-    const value = bytes[at] as number;
-    if (value !== 0x5c) {
-      out[length++] = value;
-      at++;
-      continue;
-    }
-    const kind = bytes[at + 1] as number;
-    if (kind !== 0x75) {
-      out[length++] = simple[kind] ?? kind;
-      at += 2;
-      continue;
-    }
-    let point = scanner.hex(at + 2);
-    at += 6;
-    if (point >= 0xd800 && point <= 0xdbff) {
-      point = 0x10000 + ((point - 0xd800) << 10) + (scanner.hex(at + 2) - 0xdc00);
-      at += 6;
-    }
-    if (point < 0x80) out[length++] = point;
-    else if (point < 0x800) {
-      out[length++] = 0xc0 | (point >> 6);
-      out[length++] = 0x80 | (point & 0x3f);
-    } else if (point < 0x10000) {
-      out[length++] = 0xe0 | (point >> 12);
-      out[length++] = 0x80 | ((point >> 6) & 0x3f);
-      out[length++] = 0x80 | (point & 0x3f);
-    } else {
-      out[length++] = 0xf0 | (point >> 18);
-      out[length++] = 0x80 | ((point >> 12) & 0x3f);
-      out[length++] = 0x80 | ((point >> 6) & 0x3f);
-      out[length++] = 0x80 | (point & 0x3f);
-    }
+    if (text.bytes[at] === byte.backslash) {
+      length += unescape(text, at, out, length);
+      at = text.escape(at);
+    } else out[length++] = text.bytes[at++] as number;
   }
   return out.subarray(0, length);
 }
 
-export function textOf(bytes: Uint8Array): string {
+/** The name of a member, or a short string's text. */
+export function stringText(text: Text, span: Span): string {
+  const bytes = stringBytes(text, span);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
 }
 
-/** The name of a member, or a string's text. */
-export function stringText(scanner: Scanner, span: { from: number; to: number; escaped: boolean }): string {
-  return textOf(stringBytes(scanner, span));
+/** A string of any length, taken piece by piece as it arrives. */
+export class StringReader {
+  readonly #take: (piece: Uint8Array) => void;
+  readonly #escaped = new Uint8Array(4);
+  #start = 0;
+  #inside = false;
+
+  /** @param take is given views that are good for the time of the call */
+  constructor(take: (piece: Uint8Array) => void) {
+    this.#take = take;
+  }
+
+  /** False when more text is needed; begins at the opening quote. @throws SyntaxFault */
+  run(text: Text): boolean {
+    if (!this.#inside) {
+      this.#start = text.base + text.at;
+      this.#inside = true;
+      text.at++;
+    }
+    for (;;) {
+      const from = text.at;
+      const stop = text.plain(from);
+      if (stop > from) this.#take(text.bytes.subarray(from, stop));
+      text.at = stop;
+      if (stop < text.end && text.bytes[stop] === byte.quote) {
+        text.at = stop + 1;
+        this.#inside = false;
+        return true;
+      }
+      const next = stop < text.end ? text.escape(stop) : -1;
+      if (next < 0) {
+        if (text.last)
+          throw text.fault('Missing a closing quotation mark in string.', this.#start - text.base);
+        return false;
+      }
+      this.#take(this.#escaped.subarray(0, unescape(text, stop, this.#escaped, 0)));
+      text.at = next;
+    }
+  }
 }
 
+const digitOf = new Int8Array(256).fill(-1);
+for (let i = 0; i < 64; i++)
+  digitOf['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.charCodeAt(i)] = i;
+digitOf[0x2d] = 62;
+digitOf[0x5f] = 63;
+const padding = -2;
+const blank = -3;
+for (const mark of '=.') digitOf[mark.charCodeAt(0)] = padding;
+for (const mark of '\t\n\v\f\r ') digitOf[mark.charCodeAt(0)] = blank;
+
+/** Text that is decoded in one step; a multiple of 4, so that it stands for whole bytes. */
+const runBytes = 3072;
+
 /**
- * base64 as TensorFlow Serving takes it, and kinder: the URL-safe alphabet too.
- * @throws StatusError INVALID_ARGUMENT
+ * base64 as TensorFlow Serving takes it (white space, "." for "=", padding all there or not at all), and kinder: the
+ * URL-safe alphabet too. Decodes as the text arrives.
  */
-export function decodeBase64(text: Uint8Array): Uint8Array {
-  const stripped = textOf(text).replace(/[\t\n\v\f\r ]/g, '');
-  const match = /^([A-Za-z0-9+/_-]*)([=.]*)$/.exec(stripped);
-  const body = match?.[1] ?? '';
-  const padding = match?.[2]?.length ?? 0;
-  const remainder = body.length % 4;
-  // padding is all there or not at all
-  if (match === null || remainder === 1 || (padding > 0 && (remainder === 0 || padding !== 4 - remainder))) {
-    throw invalid('Unable to base64 decode');
+export class Base64Reader {
+  readonly #take: (piece: Uint8Array) => void;
+  #out: Uint8Array | undefined;
+  #bits = 0;
+  #digits = 0;
+  #padding = 0;
+  #bad = false;
+
+  /** @param take is given views on a buffer that is used again */
+  constructor(take: (piece: Uint8Array) => void) {
+    this.#take = take;
   }
-  return Buffer.from(body, 'base64');
+
+  /** Begins another string. */
+  restart(): void {
+    this.#bits = 0;
+    this.#digits = 0;
+    this.#padding = 0;
+    this.#bad = false;
+  }
+
+  push(text: Uint8Array): void {
+    let at = 0;
+    while (at < text.length && !this.#bad) {
+      const stop = Math.min(text.length, at + runBytes);
+      this.#run(text, at, stop);
+      at = stop;
+    }
+  }
+
+  #run(text: Uint8Array, from: number, to: number): void {
+    const out = (this.#out ??= new Uint8Array((runBytes / 4) * 3));
+    let bits = this.#bits;
+    let digits = this.#digits;
+    let length = 0;
+    for (let at = from; at < to; at++) {
+      const digit = digitOf[text[at] as number] as number;
+      if (digit < 0) {
+        if (digit === padding) this.#padding++;
+        else if (digit !== blank) this.#bad = true;
+        continue;
+      }
+      if (this.#padding > 0) this.#bad = true;
+      bits = (bits << 6) | digit;
+      if ((++digits & 3) === 0) {
+        out[length++] = bits >> 16;
+        out[length++] = bits >> 8;
+        out[length++] = bits;
+        bits = 0;
+      }
+    }
+    this.#bits = bits;
+    this.#digits = digits & 3;
+    if (length > 0) this.#take(out.subarray(0, length));
+  }
+
+  /** Gives the last bytes. @throws ValueFault "Unable to base64 decode" */
+  end(): void {
+    const rest = this.#digits;
+    const count = this.#padding;
+    if (this.#bad || rest === 1 || (count > 0 && (rest === 0 || count !== 4 - rest)))
+      throw valueFault('Unable to base64 decode', expect.after);
+    if (rest === 2) this.#take(Uint8Array.of(this.#bits >> 4));
+    if (rest === 3) this.#take(Uint8Array.of(this.#bits >> 10, this.#bits >> 2));
+  }
 }

@@ -1,4 +1,5 @@
 /** PredictRequest and PredictResponse (predict.proto). */
+import type { TensorParts } from '../parts.ts';
 import type { NamedTensors, Tensor } from '../tensor.ts';
 import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { Reader, wire } from './reader.ts';
@@ -30,7 +31,11 @@ function readEntry(reader: Reader, into: Map<string, Tensor>, maxBytes: number |
   into.set(key, decodeTensor(value ?? new Reader(new Uint8Array(0)), maxBytes));
 }
 
-function writeEntries(writer: Writer, field: number, tensors: NamedTensors): void {
+function writeEntries(
+  writer: Writer,
+  field: number,
+  tensors: ReadonlyMap<string, Tensor | TensorParts>,
+): void {
   for (const [name, tensor] of tensors)
     writer.message(field, new Writer().string(1, name).message(2, tensorWriter(tensor)));
 }
@@ -51,7 +56,9 @@ export function decodePredictRequest(bytes: Uint8Array, maxTensorBytes?: number)
 }
 
 /** The chunks of the message; large tensors are chunks of their own. */
-export function encodePredictRequest(request: PredictRequest): Uint8Array[] {
+export function encodePredictRequest(
+  request: Omit<PredictRequest, 'inputs'> & { readonly inputs: ReadonlyMap<string, Tensor | TensorParts> },
+): Uint8Array[] {
   const writer = new Writer();
   if (request.spec !== undefined) writer.message(1, modelSpecWriter(request.spec));
   writeEntries(writer, 2, request.inputs);

@@ -1,6 +1,11 @@
-/** Tensor to TensorProto: tensor_content for numbers, string_val for strings. */
-import { dtypes } from '../dtype.ts';
-import type { Tensor } from '../tensor.ts';
+/**
+ * Tensor to TensorProto, in the one encoding that every server reads: numbers in tensor_content, but half in half_val and
+ * uint16 in int_val, since OpenVINO Model Server takes these nowhere else; strings in string_val.
+ */
+import { Buffer } from 'node:buffer';
+import { type DType, dtypes } from '../dtype.ts';
+import type { TensorParts } from '../parts.ts';
+import { elementsOf, type Tensor } from '../tensor.ts';
 import { wire } from './reader.ts';
 import { Writer } from './writer.ts';
 
@@ -16,13 +21,50 @@ export function shapeWriter(shape: readonly number[] | undefined): Writer {
   return writer;
 }
 
+/** tensor.proto's fields for the types that do not go into tensor_content. */
+const varintField: Readonly<Partial<Record<DType, number>>> = { half: 13, uint16: 7 };
+
+/** Little-endian numbers of 16 bits as packed varints. */
+function packed16(parts: readonly Uint8Array[], count: number): Uint8Array {
+  const out = Buffer.allocUnsafe(count * 3);
+  let to = 0;
+  for (const part of parts) {
+    for (let at = 0; at < part.length; at += 2) {
+      const value = (part[at] as number) | ((part[at + 1] as number) << 8);
+      if (value > 0x7f) {
+        out[to++] = (value & 0x7f) | 0x80;
+        if (value > 0x3fff) {
+          out[to++] = ((value >> 7) & 0x7f) | 0x80;
+          out[to++] = value >> 14;
+        } else out[to++] = value >> 7;
+      } else out[to++] = value;
+    }
+  }
+  return out.subarray(0, to);
+}
+
+/** The entries of string_val. */
+function stringEntries(values: readonly Uint8Array[]): Uint8Array[] {
+  const writer = new Writer();
+  for (const value of values) writer.bytes(8, value);
+  return writer.chunks();
+}
+
 /** @returns the message under construction, to be embedded or taken as chunks; big tensors' bytes are not copied */
-export function tensorWriter(tensor: Tensor): Writer {
-  const writer = new Writer().int32(1, dtypes[tensor.dtype].number).message(2, shapeWriter(tensor.shape));
-  if (tensor.dtype === 'string') {
-    for (const value of tensor.values) writer.bytes(8, value);
-  } else if (tensor.bytes.length > 0) {
-    writer.tag(4, wire.bytes).varint(tensor.bytes.length).raw(tensor.bytes);
+export function tensorWriter(tensor: Tensor | TensorParts): Writer {
+  const { dtype, shape } = tensor;
+  const writer = new Writer().int32(1, dtypes[dtype].number).message(2, shapeWriter(shape));
+  const parts =
+    'parts' in tensor ? tensor.parts : 'values' in tensor ? stringEntries(tensor.values) : [tensor.bytes];
+  const field = varintField[dtype];
+  if (dtype === 'string') for (const part of parts) writer.raw(part);
+  else if (field !== undefined) {
+    const count = elementsOf(shape);
+    if (count > 0) writer.bytes(field, packed16(parts, count));
+  } else {
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    if (size > 0) writer.tag(4, wire.bytes).varint(size);
+    for (const part of parts) writer.raw(part);
   }
   return writer;
 }

@@ -7,8 +7,19 @@ export const rest = section(
     maxBodyBytes: bytes(64 * mebi, 'Largest body, after inflation; beyond it 413.'),
     maxDepth: count(64, 'Nesting of JSON. TensorFlow Serving itself dies of a few ten thousand brackets.'),
     maxRank: count(32, 'Dimensions of a tensor.'),
-    maxElements: count(64 * mebi, 'Values of a tensor.'),
-    maxStringBytes: bytes(64 * mebi, 'Longest string.'),
+    maxElements: count(
+      64 * mebi,
+      'Values of all tensors of a request: a digit and a comma become up to eight bytes.',
+    ),
+    maxStringBytes: bytes(64 * mebi, 'Longest string of a tensor; of base64 what it stands for.'),
+    maxExampleValues: count(
+      mebi,
+      'Examples, features and values of a classify or regress request: each takes about 100 bytes of memory.',
+    ),
+    maxInflateRatio: count(
+      100,
+      'Bytes that each byte of a gzip body may become, above the first MiB; text of numbers becomes 3 to 20.',
+    ),
     maxReplyBytes: bytes(gibi, 'Largest reply of a backend that is turned into JSON.'),
     metadataStyle: Type.Union([Type.Literal('ovms'), Type.Literal('tfs')], {
       default: 'ovms',
@@ -17,6 +28,10 @@ export const rest = section(
     strictDtypes: flag(
       true,
       'Integer inputs take integer literals only, as in TensorFlow Serving; without it 5.0 is one too.',
+    ),
+    extraDtypes: flag(
+      true,
+      'JSON for half, bfloat16 and uint16; without it they are refused, as in TensorFlow Serving.',
     ),
     allowReload: flag(false, 'POST /v1/config/reload reads the configuration again; without it 403.'),
     gzipMinBytes: bytes(1024, 'Replies from this size on are compressed for clients that accept gzip.'),

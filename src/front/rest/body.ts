@@ -1,8 +1,9 @@
-/** A request's body, inflated when it is gzip, and never more of it than the limit. */
+/** A request's body, given to its decoder as it arrives; inflated when it is gzip, and never more of it than the limits. */
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Code, StatusError } from '../../call/index.ts';
-import { BodyCollector } from '../../codec/index.ts';
+import { BodyTooLarge, type JsonBody } from '../../codec/index.ts';
 
 /** Told apart from a backend's RESOURCE_EXHAUSTED: HTTP has a status for a body that is too large. */
 export class BodyError extends StatusError {
@@ -14,50 +15,113 @@ export class BodyError extends StatusError {
   }
 }
 
+export interface BodyLimits {
+  /** Of text, after inflation. */
+  readonly maxBytes: number;
+  /** Text for each byte of gzip, above what any body may be. */
+  readonly maxInflateRatio: number;
+}
+
+/** Below this a body may inflate as it likes: empty images do, and it is little. */
+const freeInflatedBytes = 2 ** 20;
+
+/**
+ * Text that is decoded in one turn of the event loop, all bodies together: about two milliseconds' worth. Whatever a
+ * socket still has waits for the next turn, so that small requests beside a large body do not.
+ */
+const maxTurnBytes = 2 ** 19;
+let turnBytes = 0;
+let waiting: Readable[] = [];
+
+function nextTurn(): void {
+  turnBytes = 0;
+  const resumed = waiting;
+  waiting = [];
+  for (const source of resumed) source.resume();
+}
+
+/** Counts what was decoded, and lets a source wait when it was enough for this turn. */
+function spend(source: Readable, bytes: number): void {
+  if (turnBytes === 0) setImmediate(nextTurn);
+  turnBytes += bytes;
+  if (turnBytes < maxTurnBytes) return;
+  source.pause();
+  waiting.push(source);
+}
+
 function tooLarge(maxBytes: number): BodyError {
   return new BodyError(413, `request body is larger than the limit of ${maxBytes} bytes`);
 }
 
-/** @throws BodyError 413 beyond the limit (of inflated bytes), 415 for a coding that is not read, 400 for broken gzip */
-export function readBody(request: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
-  const coding = request.headers['content-encoding'] ?? 'identity';
-  const gzip = coding.includes('gzip');
-  if (!gzip && coding !== 'identity' && coding !== '') {
-    request.resume();
-    return Promise.reject(
-      new BodyError(415, `content-encoding "${coding.slice(0, 40)}" is not read here: send identity or gzip`),
-    );
-  }
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes && !gzip)
-    return Promise.reject(tooLarge(maxBytes));
-  const body = new BodyCollector(maxBytes);
-  const source = gzip ? request.pipe(createGunzip()) : request;
+/** True for gzip, false for plain text. @throws BodyError 415 */
+function isGzip(request: IncomingMessage): boolean {
+  const coding = request.headers['content-encoding'];
+  if (coding === undefined || coding === '' || coding === 'identity') return false;
+  if (coding === 'gzip' || coding === 'x-gzip') return true;
+  throw new BodyError(
+    415,
+    `content-encoding "${coding.slice(0, 40)}" is not read here: send identity or gzip`,
+  );
+}
+
+/**
+ * Reads a body to its end.
+ * @throws BodyError 413 beyond a limit, 415 for a coding that is not read, 400 for broken gzip; what the decoder throws
+ */
+export function readBody<T>(request: IncomingMessage, body: JsonBody<T>, limits: BodyLimits): Promise<T> {
+  const { maxBytes, maxInflateRatio } = limits;
   return new Promise((resolve, reject) => {
-    const fail = (error: Error): void => {
+    const gzip = isGzip(request);
+    if (!gzip && Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
+    const gunzip = gzip ? request.pipe(createGunzip()) : undefined;
+    const source: Readable = gunzip ?? request;
+    let inflated = 0;
+    let over = false;
+
+    function fail(reason: unknown): void {
+      if (over) return;
+      over = true;
       request.unpipe();
-      source.removeAllListeners('data');
+      source.removeListener('data', onData);
       request.pause();
-      reject(error);
-    };
-    source.on('data', (chunk: Buffer) => {
+      gunzip?.destroy();
+      reject(reason instanceof Error ? reason : new Error(String(reason)));
+    }
+
+    function onData(chunk: Buffer): void {
       try {
+        if (gunzip !== undefined) {
+          inflated += chunk.length;
+          if (inflated > freeInflatedBytes && inflated > gunzip.bytesWritten * maxInflateRatio)
+            throw new BodyError(413, `request body inflates to more than ${maxInflateRatio} times its size`);
+        }
         body.push(chunk);
-      } catch {
-        fail(tooLarge(maxBytes));
+      } catch (reason) {
+        fail(reason instanceof BodyTooLarge ? tooLarge(maxBytes) : reason);
+        return;
+      }
+      spend(source, chunk.length);
+    }
+
+    source.on('data', onData);
+    source.on('end', () => {
+      if (over) return;
+      try {
+        const result = body.finish();
+        over = true;
+        resolve(result);
+      } catch (reason) {
+        fail(reason);
       }
     });
-    source.on('end', () => {
-      resolve(body.take());
-    });
-    source.on('error', (cause) => {
-      fail(
-        gzip
-          ? new BodyError(400, 'request body is no valid gzip', cause)
-          : new StatusError(Code.CANCELLED, 'the client closed the connection', { cause }),
-      );
+    gunzip?.on('error', (cause) => {
+      fail(new BodyError(400, 'request body is no valid gzip', cause));
     });
     request.on('close', () => {
       if (!request.complete) fail(new StatusError(Code.CANCELLED, 'the client closed the connection'));
+    });
+    request.on('error', (cause) => {
+      fail(new StatusError(Code.CANCELLED, 'the client closed the connection', { cause }));
     });
   });
 }

@@ -1,16 +1,12 @@
-/** The REST door: TensorFlow Serving's API over HTTP, every answer JSON, errors too. */
+/** The REST door: TensorFlow Serving's API over HTTP, every answer JSON, errors too. fastify serves what is asked now and then. */
 import { Buffer } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import { fastify, type FastifyReply } from 'fastify';
 import {
-  Cancellation,
   type Clock,
   Code,
   type Handler,
   type ListedModel,
-  type Metadata,
   type Observer,
   StatusError,
   type Target,
@@ -18,12 +14,12 @@ import {
 import { decodeGetModelStatusResponse, encodeGetModelStatusRequest, errorBody } from '../../codec/index.ts';
 import { type Catalog, methodOf, type ModelView, specOf, stateName } from '../../models/index.ts';
 import type { Cors } from '../cors.ts';
-import { BodyError, readBody } from './body.ts';
-import { httpStatus } from './http-status.ts';
-import { type Answer, ask, type Asker, infer, predict } from './infer.ts';
+import { askerOf } from './asker.ts';
+import { ask, type Asker } from './infer.ts';
+import { createInference, statusFor } from './inference.ts';
 import { metadataJson, statusJson } from './information.ts';
 import type { RestOptions } from './options.ts';
-import { type Route, routeOf } from './routes.ts';
+import { type InferenceRoute, type Route, routeOf } from './routes.ts';
 
 export interface RestDeps {
   readonly handler: Handler;
@@ -53,28 +49,6 @@ const jsonType = 'application/json';
 /** What OpenAI's clients read of a model that has no such facts: when this gateway began, and who has it. */
 const created = Math.floor(Date.now() / 1000);
 const owner = 'tensorgate';
-const compress = promisify(gzip);
-
-/** What a client may send along to the model servers: who it is, its tenant, its trace. */
-const forwarded = /^(authorization|traceparent|tracestate|baggage|cache-control|x-.*)$/;
-const notForwarded: ReadonlySet<string> = new Set([
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-real-ip',
-]);
-const plainMetadata: Metadata = ['content-type', 'application/grpc'];
-
-function metadataOf(request: IncomingMessage): Metadata {
-  const more: string[] = [];
-  const raw = request.rawHeaders;
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
-    if (forwarded.test(name) && !notForwarded.has(name)) more.push(name, raw[i + 1] as string);
-  }
-  return more.length === 0 ? plainMetadata : [...plainMetadata, ...more];
-}
 
 export function createRestDoor(deps: RestDeps): RestDoor {
   const { options, cors, view } = deps;
@@ -87,7 +61,7 @@ export function createRestDoor(deps: RestDeps): RestDoor {
   const openAi = (id: string): ListedModel => ({ id, object: 'model', created, owned_by: owner });
   const okMessage = options.metadataStyle === 'ovms' ? 'OK' : '';
 
-  function targetOf(route: Extract<Route, { model: string }>): Target {
+  function targetOf(route: Pick<InferenceRoute, 'model' | 'version' | 'label'>): Target {
     const version = route.version ?? deps.resolveLabel(route.model, route.label);
     if (version !== undefined) return { model: route.model, version, signature: '' };
     return {
@@ -169,30 +143,11 @@ export function createRestDoor(deps: RestDeps): RestDoor {
     }
   }
 
-  async function sendAnswer(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    { body, from, version }: Answer,
-  ): Promise<void> {
-    void reply.header('x-served-by', from);
-    if (version !== undefined) void reply.header('x-model-version', String(version));
-    const joined = body.length === 1 ? Buffer.from(body[0] as Uint8Array) : Buffer.concat(body);
-    if (
-      joined.length >= options.gzipMinBytes &&
-      /\bgzip\b(?!;q=0)/.test(request.headers['accept-encoding'] ?? '')
-    ) {
-      void reply.header('content-encoding', 'gzip').header('vary', 'accept-encoding');
-      await reply.send(await compress(joined, { level: 1 }));
-    } else await reply.send(joined);
-  }
-
   function sendError(reply: FastifyReply, reason: unknown): FastifyReply {
     const error = StatusError.from(reason);
-    const code = error instanceof BodyError ? error.httpStatus : httpStatus(error.code);
-    if (error instanceof BodyError && code === 413) deps.observer.limited('body');
     // what is left of the body is not read: the connection cannot be used again
     if (!reply.request.raw.complete) void reply.header('connection', 'close');
-    return reply.code(code).send(Buffer.from(errorBody(error.message)));
+    return reply.code(statusFor(error)).send(Buffer.from(errorBody(error.message)));
   }
 
   app.route({
@@ -214,36 +169,19 @@ export function createRestDoor(deps: RestDeps): RestDoor {
         return reply.code(200).removeHeader('content-type').send();
       }
       for (const [name, value] of cors.headers(origin)) void reply.header(name, value);
-      const cancellation = new Cancellation();
-      reply.raw.once('close', () => {
-        if (!reply.raw.writableFinished) cancellation.cancel();
-      });
-      const asker: Asker = {
-        metadata: metadataOf(raw),
-        cancellation,
-        deadline: deps.clock() + options.timeoutMs,
-        id,
-        peer: `${raw.socket.remoteAddress ?? ''}:${raw.socket.remotePort ?? ''}`,
-      };
+      const asker = askerOf(raw, reply.raw, id, deps.clock, options.timeoutMs);
       try {
         const route = routeOf(raw.method ?? '', raw.url ?? '');
-        if (route.kind === 'predict' || route.kind === 'classify' || route.kind === 'regress') {
-          const read = readBody(raw, options.json.maxBodyBytes);
-          const target = targetOf(route);
-          const answer = await (route.kind === 'predict'
-            ? predict(deps, target, read, asker)
-            : infer(deps, route.kind, target, read, asker));
-          await sendAnswer(request, reply, answer);
-        } else {
-          const body = Buffer.from(`${JSON.stringify(await information(route, asker), undefined, 1)}\n`);
-          await reply.code(route.kind === 'reload' ? 201 : 200).send(body);
-        }
+        const body = Buffer.from(`${JSON.stringify(await information(route, asker), undefined, 1)}\n`);
+        await reply.code(route.kind === 'reload' ? 201 : 200).send(body);
       } catch (reason) {
         await sendError(reply, reason);
       }
       return reply;
     },
   });
+
+  const inference = createInference(deps, targetOf);
 
   // what fastify itself refuses (a URL that is no URL) is JSON too
   app.setErrorHandler((error: { statusCode?: number; message?: string }, _request, reply) =>
@@ -263,7 +201,7 @@ export function createRestDoor(deps: RestDeps): RestDoor {
 
   return {
     handle: (request, response) => {
-      app.routing(request, response);
+      if (!inference(request, response)) app.routing(request, response);
     },
     ready: async () => void (await app.ready()),
     close: () => app.close(),

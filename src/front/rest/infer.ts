@@ -1,4 +1,5 @@
 /** Predict, classify and regress: a JSON body in, the same question to a model server by gRPC, its answer as JSON. */
+import type { IncomingMessage } from 'node:http';
 import {
   type Call,
   type Cancellation,
@@ -15,9 +16,7 @@ import {
   Code,
 } from '../../call/index.ts';
 import {
-  checkJson,
   decodeClassificationResponse,
-  decodeExamplesJson,
   decodePredictResponse,
   decodeRegressionResponse,
   encodeClassifyJson,
@@ -26,10 +25,11 @@ import {
   encodePredictJson,
   encodePredictRequest,
   encodeRegressJson,
-  type ModelSpec,
-  PredictJsonDecoder,
+  examplesBody,
+  predictBody,
 } from '../../codec/index.ts';
 import { methodOf, signatureSource, specOf } from '../../models/index.ts';
+import { type BodyLimits, readBody } from './body.ts';
 import type { RestDeps } from './door.ts';
 
 const service = '/tensorflow.serving.PredictionService/';
@@ -47,7 +47,8 @@ export interface Asker {
 }
 
 export interface Answer {
-  readonly body: readonly Uint8Array[];
+  /** The JSON in pieces, each made when it is asked for. */
+  readonly body: Iterator<Buffer, undefined>;
   /** "127.0.0.1:8500" or "cache". */
   readonly from: string;
   readonly version: bigint | undefined;
@@ -61,14 +62,19 @@ export async function ask(
   message: readonly Uint8Array[],
   asker: Asker,
 ): Promise<{ bytes: Uint8Array; from: string }> {
-  const length = message.reduce((sum, part) => sum + part.length, 0);
+  let length = 0;
+  for (const part of message) length += part.length;
   const call: Call = {
     kind: 'unary',
     method,
     via: 'REST',
     target,
     request: Flow.of([messagePrefix(length), ...message]),
-    ...asker,
+    metadata: asker.metadata,
+    cancellation: asker.cancellation,
+    deadline: asker.deadline,
+    id: asker.id,
+    peer: asker.peer,
   };
   const reply = await deps.handler(call);
   const whole = await wholeMessage(reply.body, deps.options.maxReplyBytes);
@@ -85,30 +91,34 @@ export async function ask(
   return { bytes: whole.bytes, from: reply.from };
 }
 
+export function limitsOf({ json, maxInflateRatio }: RestDeps['options']): BodyLimits {
+  return { maxBytes: json.maxBodyBytes, maxInflateRatio };
+}
+
 export async function predict(
   deps: RestDeps,
   asked: Target,
-  read: Promise<Uint8Array>,
+  request: IncomingMessage,
   asker: Asker,
 ): Promise<Answer> {
-  const { json, strictDtypes } = deps.options;
-  const lookup = deps.catalog.metadata(asked, asker);
-  lookup.catch(() => undefined);
-  const body = await read;
-  const metadata = await lookup.catch((reason: unknown) => {
-    // a body that is no JSON is told before a model that is unknown
-    checkJson(body, json.maxDepth);
-    throw reason;
-  });
-  const decoder = new PredictJsonDecoder(signatureSource(metadata), json, { strictDtypes });
-  decoder.push(body);
-  const { format, signatureName, inputs, outputFilter } = decoder.finish();
+  const { options } = deps;
+  // known nearly always; while it is asked for, the body waits in the socket
+  const metadata =
+    deps.catalog.known(asked) ??
+    (await deps.catalog.metadata(asked, asker).catch((reason: unknown) => StatusError.from(reason)));
+  const source = metadata instanceof StatusError ? metadata : signatureSource(metadata);
+  const { format, signatureName, inputs, outputFilter } = await readBody(
+    request,
+    predictBody(source, options.json, options),
+    limitsOf(options),
+  );
+  // the body is fine, so this is what there is to tell
+  if (metadata instanceof StatusError) throw metadata;
   // the version whose signature was read is the one that is asked, even while versions change
-  const pinned =
+  const target: Target =
     asked.label === undefined
-      ? { model: asked.model, version: metadata.version }
-      : { model: asked.model, label: asked.label };
-  const target: Target = { ...pinned, signature: signatureName };
+      ? { model: asked.model, version: metadata.version, signature: signatureName }
+      : { model: asked.model, label: asked.label, signature: signatureName };
   const { bytes, from } = await ask(
     deps,
     predictMethod,
@@ -116,9 +126,9 @@ export async function predict(
     encodePredictRequest({ spec: specOf(target), inputs, outputFilter }),
     asker,
   );
-  const response = decodePredictResponse(bytes, deps.options.maxReplyBytes);
+  const response = decodePredictResponse(bytes, options.maxReplyBytes);
   return {
-    body: encodePredictJson(response.outputs, format),
+    body: encodePredictJson(response.outputs, format, options),
     from,
     version: response.spec?.version ?? metadata.version,
   };
@@ -128,24 +138,22 @@ export async function infer(
   deps: RestDeps,
   kind: 'classify' | 'regress',
   asked: Target,
-  read: Promise<Uint8Array>,
+  request: IncomingMessage,
   asker: Asker,
 ): Promise<Answer> {
-  const { signatureName, examples, context } = decodeExamplesJson(await read, deps.options.json);
+  const { signatureName, examples, context } = await readBody(
+    request,
+    examplesBody(deps.options.json),
+    limitsOf(deps.options),
+  );
   const target: Target = { ...asked, signature: signatureName };
   const message = encodeExamplesRequest(specOf(target), encodeInput(examples, context));
   const method = kind === 'classify' ? classifyMethod : regressMethod;
   const { bytes, from } = await ask(deps, method, target, [message], asker);
-  let spec: ModelSpec | undefined;
-  let json: Uint8Array;
   if (kind === 'classify') {
-    const response = decodeClassificationResponse(bytes);
-    spec = response.spec;
-    json = encodeClassifyJson(response.results);
-  } else {
-    const response = decodeRegressionResponse(bytes);
-    spec = response.spec;
-    json = encodeRegressJson(response.values);
+    const { spec, results } = decodeClassificationResponse(bytes);
+    return { body: encodeClassifyJson(results), from, version: spec?.version };
   }
-  return { body: [json], from, version: spec?.version };
+  const { spec, values } = decodeRegressionResponse(bytes);
+  return { body: encodeRegressJson(values), from, version: spec?.version };
 }

@@ -9,6 +9,10 @@ export interface RestOptions {
   readonly allowReload: boolean;
   /** Integers must be written as integers; without it 5.0 is one too. */
   readonly strictDtypes: boolean;
+  /** half, bfloat16 and uint16 have JSON values, which TensorFlow Serving's REST API refuses. */
+  readonly extraDtypes: boolean;
+  /** Text that each byte of a gzip body may become. */
+  readonly maxInflateRatio: number;
   /** For a call, in ms. */
   readonly timeoutMs: number;
   /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */

@@ -1,13 +1,15 @@
 /** Which call a URL means: the routes of TensorFlow Serving's REST API, and OpenVINO Model Server's for its configuration. */
 import { Code, StatusError } from '../../call/index.ts';
 
+export interface InferenceRoute {
+  readonly kind: 'predict' | 'classify' | 'regress';
+  readonly model: string;
+  readonly version?: bigint;
+  readonly label?: string;
+}
+
 export type Route =
-  | {
-      readonly kind: 'predict' | 'classify' | 'regress';
-      readonly model: string;
-      readonly version?: bigint;
-      readonly label?: string;
-    }
+  | InferenceRoute
   | {
       readonly kind: 'status' | 'metadata';
       readonly model: string;
@@ -57,6 +59,34 @@ const known: readonly (readonly [path: RegExp, methods: string])[] = [
   [/^\/v1\/config\/reload$/, 'POST'],
 ];
 
+/** Routes of URLs that were asked before: clients ask few different ones. */
+const routes = new Map<string, InferenceRoute>();
+const maxRoutes = 1000;
+/** Longer ones are not remembered. */
+const maxUrlBytes = 300;
+
+function parseInference(path: string): InferenceRoute | undefined {
+  const match = inference.exec(path);
+  if (match === null) return undefined;
+  return { kind: match[4] as InferenceRoute['kind'], ...target(match) };
+}
+
+/**
+ * The route of a POST, when it is an inference.
+ * @throws StatusError INVALID_ARGUMENT for a version that is no int64
+ */
+export function inferenceRoute(url: string): InferenceRoute | undefined {
+  const known = routes.get(url);
+  if (known !== undefined) return known;
+  const mark = url.indexOf('?');
+  const route = parseInference(mark === -1 ? url : url.slice(0, mark));
+  if (route === undefined || url.length > maxUrlBytes) return route;
+  // clients choose URLs, so the memory of them is bounded
+  if (routes.size >= maxRoutes) routes.clear();
+  routes.set(url, route);
+  return route;
+}
+
 /**
  * @param url path and query as the client sent them; a query is allowed and not looked at
  * @throws StatusError INVALID_ARGUMENT "Malformed request", with what would work when that is plain
@@ -65,8 +95,8 @@ export function routeOf(method: string, url: string): Route {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
   if (method === 'POST') {
-    const match = inference.exec(path);
-    if (match !== null) return { kind: match[4] as 'predict' | 'classify' | 'regress', ...target(match) };
+    const route = parseInference(path);
+    if (route !== undefined) return route;
     if (path === '/v1/config/reload') return { kind: 'reload' };
   }
   if (method === 'GET' || method === 'HEAD') {

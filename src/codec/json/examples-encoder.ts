@@ -1,0 +1,76 @@
+/** Replies to classify and regress requests, and errors, as JSON. */
+import { Buffer } from 'node:buffer';
+import { maxFloatBytes, writeFloat32 } from '../number/format-float.ts';
+import type { ClassScore } from '../proto/index.ts';
+import { invalid } from './limits.ts';
+import { Slice } from './slice.ts';
+
+const float = new DataView(new ArrayBuffer(4));
+
+function writeFloat(slice: Slice, value: number): void {
+  float.setFloat32(0, value);
+  slice.at = writeFloat32(slice.bytes, slice.at, float.getFloat32(0), float.getInt32(0));
+}
+
+function* writeString(slice: Slice, text: string): Generator<Buffer, undefined, undefined> {
+  const bytes = Buffer.from(text);
+  if (!slice.has(1)) yield slice.take();
+  slice.byte(0x22);
+  for (let from = 0; from < bytes.length;) {
+    from = slice.escaped(bytes, from);
+    if (from < bytes.length) yield slice.take();
+  }
+  if (!slice.has(1)) yield slice.take();
+  slice.byte(0x22);
+}
+
+/** The body of a classify reply, in pieces: for each example a list of [label, score]. */
+export function* encodeClassifyJson(
+  results: readonly (readonly ClassScore[])[],
+): Generator<Buffer, undefined, undefined> {
+  if (results.length === 0) throw invalid('Cannot convert empty ClassificationResults to JSON');
+  const slice = new Slice();
+  slice.text('{"results":[');
+  for (const [row, classes] of results.entries()) {
+    if (!slice.has(8)) yield slice.take();
+    slice.text(row > 0 ? ',[' : '[');
+    for (const [i, { label, score }] of classes.entries()) {
+      if (!slice.has(8)) yield slice.take();
+      slice.text(i > 0 ? ',[' : '[');
+      yield* writeString(slice, label);
+      if (!slice.has(maxFloatBytes + 2)) yield slice.take();
+      slice.text(',');
+      writeFloat(slice, score);
+      slice.text(']');
+    }
+    if (!slice.has(8)) yield slice.take();
+    slice.text(']');
+  }
+  slice.text(']}');
+  yield slice.take();
+}
+
+/** The body of a regress reply, in pieces: one number for each example. */
+export function* encodeRegressJson(values: readonly number[]): Generator<Buffer, undefined, undefined> {
+  if (values.length === 0) throw invalid('Cannot convert empty RegressionResults to JSON');
+  const slice = new Slice();
+  slice.text('{"results":[');
+  for (const [i, value] of values.entries()) {
+    if (!slice.has(maxFloatBytes + 4)) yield slice.take();
+    if (i > 0) slice.text(',');
+    writeFloat(slice, value);
+  }
+  slice.text(']}');
+  yield slice.take();
+}
+
+/** TensorFlow Serving's error body. */
+export function errorBody(message: string): Buffer {
+  const slice = new Slice();
+  const pieces: Buffer[] = [];
+  slice.text('{\n    "error": ');
+  pieces.push(...writeString(slice, message));
+  slice.text('\n}');
+  pieces.push(slice.take());
+  return Buffer.concat(pieces);
+}

@@ -1,0 +1,80 @@
+/** The piece of a reply that is being written. */
+import { Buffer } from 'node:buffer';
+
+/** Large enough that a piece is worth a write to a socket, small enough that it takes well under a millisecond. */
+export const sliceBytes = 65_536;
+
+/** Encoding is synchronous between two pieces, so one buffer serves every reply. */
+const scratch = Buffer.alloc(sliceBytes);
+
+const quote = 0x22;
+const backslash = 0x5c;
+const letter: Readonly<Record<number, number>> = {
+  [quote]: quote,
+  [backslash]: backslash,
+  0x08: 0x62,
+  0x0c: 0x66,
+  0x0a: 0x6e,
+  0x0d: 0x72,
+  0x09: 0x74,
+};
+const hexDigits = '0123456789ABCDEF';
+const zeroUnicode = [0x5c, 0x75, 0x30, 0x30];
+/** The longest that one byte of a string can become. */
+export const maxEscapeBytes = 6;
+
+export class Slice {
+  readonly bytes: Buffer = scratch;
+  at = 0;
+
+  /** Room for `size` more bytes. */
+  has(size: number): boolean {
+    return sliceBytes - this.at >= size;
+  }
+
+  byte(value: number): void {
+    this.bytes[this.at++] = value;
+  }
+
+  /** ASCII text. */
+  text(value: string): void {
+    this.at += this.bytes.write(value, this.at, 'latin1');
+  }
+
+  /**
+   * Writes the inside of a JSON string, from byte `from` on: only quotes, backslashes and control characters are
+   * escaped, as TensorFlow Serving does; other bytes stay as they are.
+   * @returns where it stopped for want of room
+   */
+  escaped(value: Uint8Array, from: number): number {
+    const { bytes } = this;
+    let { at } = this;
+    let i = from;
+    for (; i < value.length && at <= sliceBytes - maxEscapeBytes; i++) {
+      const unit = value[i] as number;
+      if (unit >= 0x20 && unit !== quote && unit !== backslash) {
+        bytes[at++] = unit;
+        continue;
+      }
+      const short = letter[unit];
+      if (short !== undefined) {
+        bytes[at++] = backslash;
+        bytes[at++] = short;
+        continue;
+      }
+      for (const each of zeroUnicode) bytes[at++] = each;
+      bytes[at++] = hexDigits.charCodeAt(unit >> 4);
+      bytes[at++] = hexDigits.charCodeAt(unit & 15);
+    }
+    this.at = at;
+    return i;
+  }
+
+  /** What was written; the slice is empty after that. */
+  take(): Buffer {
+    const piece = Buffer.allocUnsafe(this.at);
+    this.bytes.copy(piece, 0, 0, this.at);
+    this.at = 0;
+    return piece;
+  }
+}

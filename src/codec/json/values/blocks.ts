@@ -1,0 +1,71 @@
+/** Bytes that grow without being copied: blocks, each larger than the one before up to a bound. */
+import { Buffer } from 'node:buffer';
+
+const firstBytes = 1024;
+const maxBlockBytes = 2 ** 20;
+/** Pieces from this size on are not copied. */
+const ownPieceBytes = 65_536;
+
+/** The size of the block that follows one of this size. Multiples of 16, so that no value stands on two blocks. */
+export function nextBlockBytes(bytes: number): number {
+  return bytes === 0 ? firstBytes : Math.min(maxBlockBytes, bytes * 8);
+}
+
+export class Blocks {
+  #full: Uint8Array[] = [];
+  #block = Buffer.alloc(0);
+  /** What of the block is taken: [from, to). */
+  #from = 0;
+  #to = 0;
+  #blockBytes = 0;
+  /** Bytes in all. */
+  length = 0;
+
+  /** Appends a copy. */
+  push(bytes: Uint8Array): void {
+    this.length += bytes.length;
+    let from = 0;
+    while (from < bytes.length) {
+      const room = this.#block.length - this.#to;
+      if (room === 0) {
+        this.#seal();
+        this.#blockBytes = nextBlockBytes(this.#blockBytes);
+        this.#block = Buffer.allocUnsafe(this.#blockBytes);
+        this.#from = 0;
+        this.#to = 0;
+        continue;
+      }
+      const part = from === 0 && bytes.length <= room ? bytes : bytes.subarray(from, from + room);
+      this.#block.set(part, this.#to);
+      this.#to += part.length;
+      from += part.length;
+    }
+  }
+
+  /** Appends pieces, large ones without copying: they must not be changed after. */
+  append(pieces: readonly Uint8Array[]): void {
+    for (const piece of pieces) {
+      if (piece.length < ownPieceBytes) {
+        this.push(piece);
+        continue;
+      }
+      this.#seal();
+      this.#full.push(piece);
+      this.length += piece.length;
+    }
+  }
+
+  #seal(): void {
+    if (this.#to > this.#from) this.#full.push(this.#block.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+
+  /** The bytes so far in order, and none after that. */
+  take(): Uint8Array[] {
+    this.#seal();
+    const pieces = this.#full;
+    this.#full = [];
+    this.length = 0;
+    return pieces;
+  }
+}

@@ -1,0 +1,40 @@
+/** half and bfloat16: any number, rounded once to the nearest value of the type; kept as 16-bit patterns. */
+import { roundText } from '../../number/exact.ts';
+import { bfloat16Value, halfValue, toBfloat16, toHalf } from '../../number/half.ts';
+import type { Text } from '../text.ts';
+import { readNumber } from './number-token.ts';
+import { type ElementBudget, FixedValues, nextNumber, type Run } from './values.ts';
+
+export class Float16Values extends FixedValues {
+  readonly #pattern: (value: number) => number;
+  readonly #value: (pattern: number) => number;
+  readonly #limit: number;
+
+  constructor(dtype: 'half' | 'bfloat16', budget: ElementBudget) {
+    super(dtype, 2, budget);
+    const half = dtype === 'half';
+    this.#pattern = half ? toHalf : toBfloat16;
+    this.#value = half ? halfValue : bfloat16Value;
+    this.#limit = half ? 65_536 : 2 ** 128;
+  }
+
+  override read(text: Text, run: Run): boolean {
+    let behind = -1;
+    for (;;) {
+      if (this.to === this.room) this.grow();
+      const from = text.at;
+      const token = readNumber(text, this.dtype);
+      if (token === undefined) {
+        return this.stop(text, from, behind, run);
+      }
+      const round = (value: number): number => this.#value(this.#pattern(value));
+      const result = roundText(token.text, token.value, round, this.#limit);
+      this.view.setUint16(this.to, this.#pattern(result), true);
+      this.to += 2;
+      const next = nextNumber(text.bytes, text.at, run);
+      if (next < 0) return true;
+      behind = text.at;
+      text.at = next;
+    }
+  }
+}

@@ -1,0 +1,187 @@
+/** Collects the values of one tensor as they are read, in the bytes that go on the wire. */
+import type { StatusError } from '../../../call/index.ts';
+import type { DType } from '../../dtype.ts';
+import { preview, previewExcerptBytes } from '../preview.ts';
+import { expect, invalid, valueFault, ValueFault } from '../limits.ts';
+import type { Excerpt } from '../excerpt.ts';
+import { byte, type Text, type ValueType } from '../text.ts';
+import { nextBlockBytes } from './blocks.ts';
+
+/** Elements that the tensors of one request may still have. */
+export interface ElementBudget {
+  left: number;
+  readonly limit: number;
+}
+
+/**
+ * How far reading may go beyond one value, and how far it went. Innermost lists may be as short as three values (the
+ * channels of a pixel), so values are also read across the border between two of them.
+ */
+export class Run {
+  /** Values that follow in the same list are read too. */
+  many = false;
+  /** Length that each innermost list must have; -1 while it is not known, or when lists are not to be left. */
+  inner = -1;
+  /** Values so far of the innermost list that is open. */
+  filled = 0;
+  /** Lists that were left, each for the next one. */
+  lists = 0;
+
+  start(many: boolean, inner: number, filled: number): void {
+    this.many = many;
+    this.inner = inner;
+    this.filled = filled;
+    this.lists = 0;
+  }
+}
+
+export interface Values {
+  readonly dtype: DType;
+  /** Values so far. */
+  readonly count: number;
+  /** The value under way began in text that is gone: read() goes on in the middle of it. */
+  readonly midway: boolean;
+  /**
+   * Reads the value at text.at, and as many after it as `run` allows. It stops behind a value, or at one that has not
+   * wholly arrived.
+   * @returns false when nothing was read for want of text
+   * @throws ValueFault when the value is none of this dtype; `at` is then its start
+   */
+  read(text: Text, run: Run): boolean;
+  /** The bytes of the field of TensorProto that holds the values. */
+  finish(): Uint8Array[];
+}
+
+/** A value that the tensor's type cannot take. */
+export class TypeFault extends ValueFault {
+  readonly type: ValueType;
+  readonly excerpt: Excerpt;
+
+  constructor(
+    type: ValueType,
+    excerpt: Excerpt,
+    toStatus: ValueFault['toStatus'],
+    next: ValueFault['next'] = expect.value,
+  ) {
+    super(toStatus, next);
+    this.type = type;
+    this.excerpt = excerpt;
+  }
+}
+
+/** "Type: String is not of expected type: float". */
+export function typeFault(
+  text: Text,
+  excerpt: Excerpt,
+  type: ValueType,
+  dtype: DType,
+  next?: ValueFault['next'],
+): TypeFault {
+  const toStatus = (): StatusError =>
+    invalid(`JSON Value: ${preview(text.textOf(excerpt))} Type: ${type} is not of expected type: ${dtype}`);
+  return new TypeFault(type, excerpt, toStatus, next);
+}
+
+/** The fault of the value that begins at `at`. */
+export function mismatch(text: Text, at: number, dtype: DType): TypeFault {
+  text.at = at;
+  return typeFault(text, text.excerpt(at, previewExcerptBytes), text.type() ?? 'Null', dtype);
+}
+
+/** The start of the number that follows the one that ends at `at`, counting it; -1 when reading has to stop there. */
+export function nextNumber(bytes: Uint8Array, at: number, run: Run): number {
+  run.filled++;
+  let next = at;
+  if (bytes[next] === byte.closeList) {
+    // "],[" with or without a blank
+    if (run.filled !== run.inner || bytes[next + 1] !== byte.comma) return -1;
+    next += bytes[next + 2] === 0x20 ? 3 : 2;
+    if (bytes[next] !== byte.openList) return -1;
+    const first = bytes[next + 1] as number;
+    if ((first < byte.zero || first > byte.nine) && first !== byte.minus) return -1;
+    run.filled = 0;
+    run.lists++;
+    return next + 1;
+  }
+  if (bytes[next] !== byte.comma || !run.many) return -1;
+  let value = bytes[++next] as number;
+  while (value <= 0x20 && (value === 0x20 || value === 0x0a || value === 0x0d || value === 0x09))
+    value = bytes[++next] as number;
+  return (value >= byte.zero && value <= byte.nine) || value === byte.minus ? next : -1;
+}
+
+/** Values of a fixed width, little endian. */
+export abstract class FixedValues implements Values {
+  readonly dtype: DType;
+  readonly midway = false;
+  readonly width: number;
+  readonly #shift: number;
+  readonly #budget: ElementBudget;
+  #full: Uint8Array[] = [];
+  #fullCount = 0;
+  #blockBytes = 0;
+  /** Where values are written: `to` is the next one's place, `room` the block's end. */
+  protected view = new DataView(new ArrayBuffer(0));
+  protected to = 0;
+  protected room = 0;
+
+  constructor(dtype: DType, width: number, budget: ElementBudget) {
+    this.dtype = dtype;
+    this.width = width;
+    this.#shift = Math.log2(width);
+    this.#budget = budget;
+  }
+
+  get count(): number {
+    return this.#fullCount + (this.to >> this.#shift);
+  }
+
+  abstract read(text: Text, run: Run): boolean;
+
+  /**
+   * Ends a run at a number that has not wholly arrived.
+   * @param from where it begins
+   * @param behind where the value before ended; -1 when there was none
+   */
+  protected stop(text: Text, from: number, behind: number, run: Run): boolean {
+    if (behind < 0) {
+      text.at = from;
+      return false;
+    }
+    text.at = behind;
+    // back over the border between two lists
+    if (run.filled === 0 && run.lists > 0) {
+      run.filled = run.inner;
+      run.lists--;
+    }
+    return true;
+  }
+
+  /** Makes room for more values. @throws ValueFault beyond the limit of elements */
+  protected grow(): void {
+    this.#seal();
+    const { left, limit } = this.#budget;
+    if (left === 0) throw valueFault(`the tensors have more values than the limit of ${limit}`);
+    const blockBytes = nextBlockBytes(this.#blockBytes);
+    const elements = Math.min(left, blockBytes / this.width);
+    this.#budget.left -= elements;
+    this.#blockBytes = blockBytes;
+    this.room = elements * this.width;
+    this.view = new DataView(new ArrayBuffer(this.room));
+  }
+
+  #seal(): void {
+    if (this.to === 0) return;
+    this.#full.push(new Uint8Array(this.view.buffer, 0, this.to));
+    this.#fullCount += this.to >> this.#shift;
+    // what was reserved and not used is free for others
+    this.#budget.left += (this.room - this.to) / this.width;
+    this.to = 0;
+    this.room = 0;
+  }
+
+  finish(): Uint8Array[] {
+    this.#seal();
+    return this.#full;
+  }
+}
