@@ -77,7 +77,8 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
 
   // every door speaks every protocol, so that a client at the wrong port gets an answer it can read
   const handlers: Parameters<typeof listen>[1] = {
-    stream: (stream, fields, peer) => core.rpc.stream(stream, fields, peer),
+    claims: (fields) => core.rpc.claims(fields),
+    stream: (...exchange) => core.rpc.stream(...exchange),
     request: (request, response) => {
       if (!core.rpc.request(request, response)) core.request(request, response);
     },

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Observer } from '../call/index.ts';
 import {
+  Http1Server,
   type Http2Limits,
   Http2Server,
   type Headers,
@@ -33,7 +34,9 @@ const sweepMs = 50;
 
 /** Who answers. What `stream` does not take is given to `request` over HTTP/1.1. */
 export interface Handlers {
-  stream?(stream: ServerStream, fields: Headers, peer: string): StreamEvents | undefined;
+  /** True for an HTTP/1.1 request that `stream` takes. */
+  claims?(fields: Headers): boolean;
+  stream?(stream: ServerStream, fields: Headers, peer: string, http2: boolean): StreamEvents | undefined;
   request(request: IncomingMessage, response: ServerResponse): void;
 }
 
@@ -52,6 +55,7 @@ export async function listen(
   observer: Observer,
 ): Promise<Listener> {
   const http2 = new Set<Http2Server>();
+  const rpc1 = new Set<Http1Server>();
   const sockets = new Set<Socket>();
   /** Connections that have not said a byte yet. */
   const silent = new Set<Socket>();
@@ -73,11 +77,11 @@ export async function listen(
   http1.emit('listening');
 
   function serveHttp2(socket: Socket, initialBytes: Buffer): void {
-    const peer = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
+    const peer = peerOf(socket);
     const connection: Http2Server = new Http2Server(socket, {
       limits: options.http2,
       onStream(stream, fields, end) {
-        return handlers.stream?.(stream, fields, peer) ?? bridge(http1, stream, fields, end, peer);
+        return handlers.stream?.(stream, fields, peer, true) ?? bridge(http1, stream, fields, end, peer);
       },
       onClose() {
         http2.delete(connection);
@@ -87,6 +91,33 @@ export async function listen(
       },
     });
     http2.add(connection);
+    connection.begin(initialBytes);
+    if (draining) connection.shutdown();
+  }
+
+  /** RPCs are served straight off the socket; at the first request that is none, node:http takes the connection over. */
+  function serveHttp1(socket: Socket, initialBytes: Buffer): void {
+    const peer = peerOf(socket);
+    const connection: Http1Server = new Http1Server(socket, {
+      headersTimeoutMs: options.headersTimeoutMs,
+      keepAliveTimeoutMs: options.keepAliveTimeoutMs,
+      windowBytes: options.http2.initialWindowBytes,
+      highWaterBytes: options.http2.highWaterBytes,
+      claims: (fields) => handlers.claims?.(fields) === true,
+      onStream: (stream, fields) => handlers.stream?.(stream, fields, peer, false) ?? ignored,
+      onOther(initial) {
+        rpc1.delete(connection);
+        // as if it were new
+        socket.pause();
+        socket.unshift(initial);
+        http1.emit('connection', socket);
+        socket.resume();
+      },
+      onClose() {
+        rpc1.delete(connection);
+      },
+    });
+    rpc1.add(connection);
     connection.begin(initialBytes);
     if (draining) connection.shutdown();
   }
@@ -110,9 +141,9 @@ export async function listen(
         silent.delete(socket);
         serveHttp2(plain, initial);
       },
-      http1(plain) {
+      http1(plain, initial) {
         silent.delete(socket);
-        http1.emit('connection', plain);
+        serveHttp1(plain, initial);
       },
     });
   }
@@ -131,6 +162,7 @@ export async function listen(
       draining = true;
       server.close();
       for (const connection of http2) connection.shutdown();
+      for (const connection of rpc1) connection.shutdown();
       for (const socket of silent) socket.destroy();
       // a connection turns idle when its last answer is out, which no event tells
       const sweep = setInterval(() => {
@@ -151,6 +183,10 @@ export async function listen(
     },
   };
 }
+
+const ignored: StreamEvents = { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
+
+const peerOf = (socket: Socket): string => `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
 
 function tlsOptions({ cert, key, clientCa }: NonNullable<ListenOptions['tls']>): TlsOptions {
   return {

@@ -8,8 +8,10 @@ import { looksLikeRpc, type RpcHead, rpcHead } from './grpc/head.ts';
 import { fieldsOf, Http1Stream, serveWeb } from './web/index.ts';
 
 export interface RpcDoor {
-  /** Serves an HTTP/2 stream; undefined when it is no RPC and belongs to another door. */
-  stream(stream: ServerStream, fields: Headers, peer: string): StreamEvents | undefined;
+  /** True for an HTTP/1.1 request that stream() answers. */
+  claims(fields: Headers): boolean;
+  /** Serves a stream; undefined when it is no RPC and belongs to another door. */
+  stream(stream: ServerStream, fields: Headers, peer: string, http2: boolean): StreamEvents | undefined;
   /** Serves an HTTP/1.1 request; false when it is no RPC. */
   request(request: IncomingMessage, response: ServerResponse): boolean;
 }
@@ -93,8 +95,9 @@ export function createRpcDoor(deps: RpcDoorDeps): RpcDoor {
   }
 
   return {
-    stream(stream, fields, peer) {
-      const verdict = judge(fields, true);
+    claims: (fields) => judge(fields, false) !== undefined,
+    stream(stream, fields, peer, http2) {
+      const verdict = judge(fields, http2);
       if (verdict === undefined) return undefined;
       return 'head' in verdict ? open(stream, verdict.head, peer) : answerStream(stream, verdict.answer);
     },

@@ -8,7 +8,7 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 export interface Sniffed {
   /** @param initial bytes that were read already */
   http2(socket: Socket, initial: Buffer): void;
-  http1(socket: Socket): void;
+  http1(socket: Socket, initial: Buffer): void;
 }
 
 /** True: HTTP/2; false: not; undefined: the bytes so far could be either. */
@@ -35,7 +35,7 @@ export function sniff(socket: Socket | TLSSocket, timeoutMs: number, to: Sniffed
     return;
   }
   if (alpn === 'http/1.1') {
-    to.http1(socket);
+    to.http1(socket, Buffer.alloc(0));
     return;
   }
   let seen: Buffer = Buffer.alloc(0);
@@ -47,13 +47,7 @@ export function sniff(socket: Socket | TLSSocket, timeoutMs: number, to: Sniffed
     stop();
     if (http2) to.http2(socket, seen);
     else if (!mayBeHttp1(seen)) socket.destroy();
-    else {
-      // node:http takes the connection over as if it were new
-      socket.pause();
-      socket.unshift(seen);
-      to.http1(socket);
-      socket.resume();
-    }
+    else to.http1(socket, seen);
   };
   const stop = (): void => {
     clearTimeout(timer);

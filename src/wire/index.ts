@@ -4,4 +4,5 @@ export { Http2Client, type Http2ClientOptions } from './client.ts';
 export { ErrorCode } from './constants.ts';
 export type { Headers } from './hpack-decoder.ts';
 export { defaultClientLimits, defaultServerLimits, type Http2Limits } from './limits.ts';
+export { Http1Server, type Http1ServerOptions } from './http1-server.ts';
 export { Http2Server, type Http2ServerOptions } from './server.ts';

@@ -50,10 +50,18 @@ export class Output {
     this.#socket = socket;
     this.#takes = socket instanceof Socket;
     this.#onDrain = onDrain;
-    socket.on('drain', () => {
-      this.#blocked = false;
-      this.#onDrain();
-    });
+    socket.on('drain', this.#drained);
+  }
+
+  readonly #drained = (): void => {
+    this.#blocked = false;
+    this.#onDrain();
+  };
+
+  /** The socket becomes somebody else's; what was written leaves first. */
+  detach(): void {
+    this.flush();
+    this.#socket.off('drain', this.#drained);
   }
 
   /** The socket takes no more for now: DATA waits, control frames pass. */
@@ -98,8 +106,7 @@ export class Output {
       this.#pieces.push(payload);
       this.#collected += length;
     }
-    if (this.#collected + at - this.#from >= flushBytes) this.flush();
-    else this.#schedule();
+    this.#written();
   }
 
   /** Puts END_STREAM on the stream's newest DATA frame if that is the last thing here; false when it is too late. */
@@ -111,12 +118,28 @@ export class Output {
     return true;
   }
 
-  /** Bytes as they are (the client's preface). */
+  /** Bytes as they are; by reference when they are many. */
   raw(bytes: Uint8Array): void {
-    this.#room(bytes.length);
-    (this.#slab as Buffer).set(bytes, this.#at);
-    this.#at += bytes.length;
-    this.#schedule();
+    const copied = bytes.length <= copyBytes;
+    this.#room(copied ? bytes.length : 0);
+    this.#lastData = -1;
+    if (copied) {
+      (this.#slab as Buffer).set(bytes, this.#at);
+      this.#at += bytes.length;
+    } else {
+      this.#cut();
+      this.#pieces.push(bytes);
+      this.#collected += bytes.length;
+    }
+    this.#written();
+  }
+
+  /** Text of single-byte characters, 64 KiB at most. */
+  text(text: string): void {
+    this.#room(text.length);
+    this.#lastData = -1;
+    this.#at += (this.#slab as Buffer).write(text, this.#at, 'latin1');
+    this.#written();
   }
 
   flush(): void {
@@ -147,10 +170,12 @@ export class Output {
     if (slab !== undefined) giveSlabBack(slab);
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    if (dirty.push(this) === 1) setImmediate(flushAll);
+  #written(): void {
+    if (this.#collected + this.#at - this.#from >= flushBytes) this.flush();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      if (dirty.push(this) === 1) setImmediate(flushAll);
+    }
   }
 
   #room(bytes: number): void {

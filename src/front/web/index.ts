@@ -1,3 +1,4 @@
 /** gRPC-Web: binary and text, over HTTP/1.1 and HTTP/2. */
 export { fieldsOf, Http1Stream } from './http1-stream.ts';
-export { type CorsHeaders, serveWeb } from './web-stream.ts';
+export type { CorsHeaders } from './reply-head.ts';
+export { serveWeb } from './web-stream.ts';

@@ -12,7 +12,16 @@ function clean(name: string, value: string): string {
   return value.replace(/[\r\n]/g, ' ');
 }
 
+const known = new WeakMap<Metadata, Uint8Array>();
+
+/** Remembered by the list's identity: a backend's trailers are the same list as long as they are the same. */
 export function trailerFrame(trailers: Metadata): Uint8Array {
+  let frame = known.get(trailers);
+  if (frame === undefined) known.set(trailers, (frame = build(trailers)));
+  return frame;
+}
+
+function build(trailers: Metadata): Uint8Array {
   let text = '';
   for (let i = 0; i < trailers.length; i += 2) {
     const name = trailers[i] as string;

@@ -1,12 +1,11 @@
 /** gRPC-Web on one side, a gRPC stream on the other: what lets the gRPC exchange serve browsers unchanged. */
 import { Code, getMetadata, type Metadata, StatusError, trailersOf } from '../../call/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
-import { contentTypeOf, rpcContentType, type RpcHead } from '../grpc/head.ts';
+import type { RpcHead } from '../grpc/head.ts';
 import { Base64Decoder, encodeBase64 } from './base64.ts';
 import { FrameAssembler } from './frame-assembler.ts';
+import { type CorsHeaders, webHead } from './reply-head.ts';
 import { trailerFrame } from './trailer-frame.ts';
-
-export type CorsHeaders = (origin: string | undefined) => readonly (readonly [string, string])[];
 
 /** The gRPC stream that an exchange writes to; it comes out as gRPC-Web at the HTTP stream underneath. */
 class WebStream implements ServerStream {
@@ -69,22 +68,7 @@ class WebStream implements ServerStream {
   }
 
   #respond(fields: Metadata): void {
-    // what the backend named is told, so that a wrong codec is seen by the client and not by its parser
-    const named = rpcContentType(getMetadata(fields, 'content-type'))?.subtype;
-    const subtype = named === undefined || named === '' ? this.#head.subtype : named;
-    const out = [':status', '200', 'content-type', contentTypeOf(this.#head.replyProtocol, subtype)];
-    const custom: string[] = [];
-    for (let i = 2; i < fields.length; i += 2) {
-      const name = fields[i] as string;
-      if (name === 'content-type') continue;
-      out.push(name, fields[i + 1] as string);
-      custom.push(name);
-    }
-    for (const [name, value] of this.#cors(this.#head.origin)) {
-      const exposes = name === 'access-control-expose-headers';
-      out.push(name, exposes ? [...new Set([...value.split(', '), ...custom])].join(', ') : value);
-    }
-    this.#http.respond(out);
+    this.#http.respond(webHead(fields, this.#head, this.#cors));
   }
 
   #end(trailers: Metadata): void {

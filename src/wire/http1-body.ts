@@ -1,0 +1,88 @@
+/** Where the body of an HTTP/1.1 request ends: by its length, or by its chunks (RFC 9112 §6, §7.1). */
+
+/** A chunk's size line: hexadecimal digits alone, since nobody uses extensions and lenient readers of them have been fooled. */
+const sizeLine = /^[0-9A-Fa-f]{1,8}$/;
+/** Trailer fields are read over. */
+const maxTrailerBytes = 4096;
+
+export interface BodyReader {
+  /** The whole body has come. */
+  readonly done: boolean;
+  /**
+   * Takes bytes from `at` on; data goes to `onData`.
+   * @returns where it stopped: at the end of `bytes`, or behind the body. -1: the framing is broken
+   */
+  read(bytes: Buffer, at: number, onData: (data: Buffer) => void): number;
+}
+
+export class SizedBody implements BodyReader {
+  #left: number;
+
+  constructor(length: number) {
+    this.#left = length;
+  }
+
+  get done(): boolean {
+    return this.#left === 0;
+  }
+
+  read(bytes: Buffer, at: number, onData: (data: Buffer) => void): number {
+    const taken = Math.min(this.#left, bytes.length - at);
+    this.#left -= taken;
+    if (taken > 0) onData(bytes.subarray(at, at + taken));
+    return at + taken;
+  }
+}
+
+export class ChunkedBody implements BodyReader {
+  done = false;
+  /** "data": inside a chunk; "end": before the line end behind it; "size" and "trailer": inside a line. */
+  #in: 'size' | 'data' | 'end' | 'trailer' = 'size';
+  #left = 0;
+  #line = '';
+  #trailerBytes = 0;
+
+  read(bytes: Buffer, from: number, onData: (data: Buffer) => void): number {
+    let at = from;
+    while (at < bytes.length && !this.done) {
+      if (this.#in === 'data') {
+        const taken = Math.min(this.#left, bytes.length - at);
+        this.#left -= taken;
+        const data = bytes.subarray(at, at + taken);
+        at += taken;
+        if (this.#left === 0) this.#in = 'end';
+        onData(data);
+        continue;
+      }
+      const end = bytes.indexOf(10, at);
+      const upTo = end === -1 ? bytes.length : end + 1;
+      // no line is longer than a trailer field may be
+      if (this.#line.length + upTo - at > maxTrailerBytes) return -1;
+      this.#line += bytes.toString('latin1', at, upTo);
+      at = upTo;
+      if (end !== -1 && !this.#endLine()) return -1;
+    }
+    return at;
+  }
+
+  /** False when the line is not what must be there. */
+  #endLine(): boolean {
+    if (!this.#line.endsWith('\r\n')) return false;
+    const line = this.#line.slice(0, -2);
+    this.#line = '';
+    switch (this.#in) {
+      case 'size':
+        if (!sizeLine.test(line)) return false;
+        this.#left = Number.parseInt(line, 16);
+        this.#in = this.#left === 0 ? 'trailer' : 'data';
+        return true;
+      case 'end':
+        this.#in = 'size';
+        return line === '';
+      default:
+        if (line === '') this.done = true;
+        this.#trailerBytes += line.length + 2;
+        return this.#trailerBytes <= maxTrailerBytes;
+    }
+  }
+}

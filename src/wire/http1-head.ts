@@ -1,0 +1,81 @@
+/**
+ * Request heads of HTTP/1.1 that are plain: one way to frame the body, nothing obsolete, nothing to negotiate (RFC 9112).
+ * Whatever is not is left to a general server; being strict is what keeps two readers of one connection from disagreeing.
+ */
+import type { Headers } from './hpack-decoder.ts';
+
+export interface Http1Head {
+  /** As HTTP/2 has them: `:method` and `:path` first, names in lower case. */
+  readonly fields: Headers;
+  /** Of the body; -1 when it is chunked. */
+  readonly bodyBytes: number;
+}
+
+/** With the blank line that ends it; node:http has the same limit. */
+export const maxHeadBytes = 16_384;
+const maxFields = 100;
+/** Heads that clients send again and again are read once; a head longer than this is read each time. */
+const maxMemos = 256;
+const maxMemoBytes = 2048;
+
+const requestLine = /^(POST|OPTIONS) (\/[!-~]*) HTTP\/1\.1$/;
+const fieldLine =
+  /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([!-~\x80-\xff]?|[!-~\x80-\xff][\t -~\x80-\xff]*[!-~\x80-\xff])[ \t]*$/;
+/** They ask for more than an answer (100-continue, another protocol, trailers) and need a general server. */
+const unusual: ReadonlySet<string> = new Set([
+  'expect',
+  'upgrade',
+  'trailer',
+  'http2-settings',
+  'proxy-connection',
+]);
+
+const known = new Map<string, Http1Head>();
+
+/** @param text a head without the blank line at its end; undefined when it is not plain */
+export function readHttp1Head(text: string): Http1Head | undefined {
+  const memo = known.get(text);
+  if (memo !== undefined) return memo;
+  const head = read(text);
+  if (head !== undefined && text.length <= maxMemoBytes) {
+    if (known.size >= maxMemos) known.clear();
+    known.set(text, head);
+  }
+  return head;
+}
+
+function read(text: string): Http1Head | undefined {
+  const lines = text.split('\r\n');
+  const first = requestLine.exec(lines[0] as string);
+  if (first === null || lines.length - 1 > maxFields) return undefined;
+  const fields: string[] = [':method', first[1] as string, ':path', first[2] as string];
+  let host = 0;
+  let length: number | undefined;
+  let chunked = false;
+  for (let i = 1; i < lines.length; i++) {
+    const match = fieldLine.exec(lines[i] as string);
+    if (match === null) return undefined;
+    const name = (match[1] as string).toLowerCase();
+    const value = match[2] as string;
+    if (unusual.has(name)) return undefined;
+    switch (name) {
+      case 'host':
+        host++;
+        break;
+      case 'content-length':
+        if (length !== undefined || !/^[0-9]{1,15}$/.test(value)) return undefined;
+        length = Number(value);
+        break;
+      case 'transfer-encoding':
+        if (chunked || value.toLowerCase() !== 'chunked') return undefined;
+        chunked = true;
+        break;
+      case 'connection':
+        if (value.toLowerCase() !== 'keep-alive') return undefined;
+        break;
+    }
+    fields.push(name, value);
+  }
+  if (host !== 1 || (chunked && length !== undefined)) return undefined;
+  return { fields, bodyBytes: chunked ? -1 : (length ?? 0) };
+}
