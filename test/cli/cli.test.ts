@@ -50,7 +50,7 @@ describe('the command line', () => {
         .sort(),
       [
         ': doors.restPort: must be >= 0',
-        ': nope: unknown key (known: doors, fleets, defaultFleet, models, deadlines, retry, cache, rest, grpc, cors, http2, telemetry, shutdown, workers)',
+        ': nope: unknown key (known: doors, fleets, defaultFleet, models, deadlines, retry, cache, rest, grpc, proxy, cors, http2, telemetry, shutdown, workers)',
       ],
     );
   });

@@ -169,10 +169,14 @@ describe('the client table', { skip: missing('ovmsclient', 'tfs', 'curl', 'grpcu
     const base = `http://${gateway('numeric').rest}/v1/models/my_model`;
     const status = await curl(base);
     assert.equal(status.status, 200);
-    assert.deepEqual(status.body, {
-      model_version_status: [
-        { version: '1', state: 'AVAILABLE', status: { error_code: 'OK', error_message: 'OK' } },
-      ],
+    const { model_version_status: versions, ...openAi } = status.body as Record<string, unknown>;
+    assert.deepEqual(versions, [
+      { version: '1', state: 'AVAILABLE', status: { error_code: 'OK', error_message: 'OK' } },
+    ]);
+    assert.deepEqual(Object.keys(openAi), ['id', 'object', 'created', 'owned_by']);
+    assert.deepEqual(await curl(`${base}/versions/1`), {
+      status: 200,
+      body: { model_version_status: versions },
     });
     const metadata = (await curl(`${base}/metadata`)).body as { modelSpec: { version: string } };
     assert.equal(metadata.modelSpec.version, '1');

@@ -1,14 +1,19 @@
 /** What doors promise: gRPC-Web in both forms, CORS, TLS and mTLS everywhere, drain. */
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { decodePredictResponse, encodePredictRequest } from '../../src/codec/index.ts';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
-import { missing, python, run, sleep, startTestGateway, type TestGateway } from '../support/index.ts';
+import {
+  makeCertificates,
+  missing,
+  python,
+  run,
+  sleep,
+  startTestGateway,
+  type TestGateway,
+} from '../support/index.ts';
 
 const predictPath = '/tensorflow.serving.PredictionService/Predict';
 
@@ -145,67 +150,11 @@ describe('gRPC-Web', () => {
 });
 
 describe('TLS', { skip: missing('ovmsclient') }, () => {
-  const folder = mkdtempSync(join(tmpdir(), 'tensorgate-tls-'));
-  const file = (name: string): string => join(folder, name);
+  let file: (name: string) => string;
   let gateway: TestGateway;
 
   before(async () => {
-    const openssl = async (...args: string[]): Promise<void> => {
-      const { code, stderr } = await run('openssl', args);
-      assert.equal(code, 0, stderr);
-    };
-    await openssl(
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '2',
-      '-subj',
-      '/CN=test ca',
-      '-keyout',
-      file('ca.key'),
-      '-out',
-      file('ca.pem'),
-    );
-    for (const name of ['server', 'client']) {
-      await openssl(
-        'req',
-        '-newkey',
-        'ec',
-        '-pkeyopt',
-        'ec_paramgen_curve:P-256',
-        '-nodes',
-        '-subj',
-        `/CN=${name}`,
-        '-addext',
-        'subjectAltName=DNS:localhost,IP:127.0.0.1',
-        '-keyout',
-        file(`${name}.key`),
-        '-out',
-        file(`${name}.csr`),
-      );
-      await openssl(
-        'x509',
-        '-req',
-        '-in',
-        file(`${name}.csr`),
-        '-CA',
-        file('ca.pem'),
-        '-CAkey',
-        file('ca.key'),
-        '-CAcreateserial',
-        '-days',
-        '2',
-        '-copy_extensions',
-        'copy',
-        '-out',
-        file(`${name}.pem`),
-      );
-    }
+    file = await makeCertificates('server', 'client');
     gateway = await startTestGateway(backends(), {
       doors: { tls: { cert: file('server.pem'), key: file('server.key'), clientCa: file('ca.pem') } },
     });

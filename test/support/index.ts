@@ -11,6 +11,7 @@ export {
   stubHandler,
   unaryCall,
 } from './calls.ts';
+export { makeCertificates } from './certificates.ts';
 export { startTestGateway, type TestGateway } from './gateway.ts';
 export { type GenerativeServer, type SeenRequest, startGenerativeServer } from './generative.ts';
 export { recordingObserver, type RecordingObserver } from './observer.ts';
