@@ -20,18 +20,12 @@ Ctrl-C ends it.
 `;
 }
 
-/** A fleet knows the models that somebody has asked for; asking for all of them shows all of them on the page. */
-function introduce(restPort: number): void {
-  for (const name of defaultModels)
-    void fetch(`http://127.0.0.1:${restPort}/v1/models/${name}`).catch(() => undefined);
-}
-
 export async function demo(args: readonly string[], version: string): Promise<number> {
   const replicasAt = args.indexOf('--replicas');
   const own = replicasAt === -1 ? [] : args.slice(replicasAt, replicasAt + 2);
   const rest = replicasAt === -1 ? args : [...args.slice(0, replicasAt), ...args.slice(replicasAt + 2)];
   const { values } = parse(own, { replicas: { type: 'string' } });
-  const { flags, help } = serveArguments(rest);
+  const { flags, config, help } = serveArguments(rest);
   if (help) {
     process.stdout.write(demoHelp);
     return exit.ok;
@@ -44,11 +38,17 @@ export async function demo(args: readonly string[], version: string): Promise<nu
   try {
     return await runGateway({
       version,
-      config: undefined,
-      flags: { host: '127.0.0.1', ...clean(flags), backends: fleet.backends.map(({ url }) => url) },
+      config,
+      flags: {
+        host: '127.0.0.1',
+        // what a person reads here is the list of things to try
+        logLevel: 'warn',
+        ...clean(flags),
+        models: defaultModels,
+        backends: fleet.backends.map(({ url }) => url),
+      },
       onReady(gateway) {
         const { rest: restDoor, grpc, admin } = gateway.addresses;
-        introduce(restDoor.port);
         const servers = fleet.backends
           .map(({ url, pid }) => `  model server       ${url}  (process ${pid ?? ''})\n`)
           .join('');

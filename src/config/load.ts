@@ -17,6 +17,9 @@ export interface Flags {
   readonly adminPort?: number | undefined;
   readonly workers?: number | 'auto' | undefined;
   readonly passthrough?: boolean | undefined;
+  /** Models that are known from the start; `demo` names its own. */
+  readonly models?: readonly string[] | undefined;
+  readonly logLevel?: 'info' | 'warn' | undefined;
   readonly tlsCert?: string | undefined;
   readonly tlsKey?: string | undefined;
   readonly tlsClientCa?: string | undefined;
@@ -72,6 +75,11 @@ function withFlags(draft: Draft, flags: Flags): void {
     tls,
   });
   set('grpc', { passthrough: flags.passthrough });
+  set('telemetry', { logLevel: flags.logLevel });
+  if (flags.models !== undefined) {
+    const named = Object.fromEntries(flags.models.map((name) => [name, {}]));
+    draft.models = { ...named, ...(draft.models as object | undefined) };
+  }
   if (flags.workers !== undefined) draft.workers = flags.workers;
   const fleet = (name: string, backends: readonly string[]): void => {
     const fleets = (draft.fleets ?? {}) as Record<string, object>;
