@@ -1,7 +1,7 @@
-/** Several fleets as one: which fleet a model belongs to, and one view of all models. */
+/** Several fleets as one: which fleet a model belongs to, one view of all models, and a reload that keeps what stays. */
+import type { Clock, HttpUpstream, Log, Observer } from './call/index.ts';
+import { Fleet, type FleetOptions, type HttpFleet, Pacer } from './fleet/index.ts';
 import type { RouteOptions } from './gateway-options.ts';
-import type { HttpUpstream } from './call/index.ts';
-import type { Fleet, HttpFleet } from './fleet/index.ts';
 import type { ModelView } from './models/index.ts';
 
 export type PickFleet = (model: string | undefined) => Fleet;
@@ -38,4 +38,60 @@ export function viewOf(fleets: readonly Fleet[], pick: PickFleet): ModelView {
     // a model that two fleets happen to have belongs to the one that its calls go to
     models: () => fleets.flatMap((fleet) => fleet.models().filter(({ name }) => pick(name) === fleet)),
   };
+}
+
+export interface FleetSetDeps {
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+/** What a configuration would make of the fleets; nothing has changed before commit(). */
+export interface FleetPlan {
+  readonly fleets: readonly Fleet[];
+  /** Starts new fleets and gives the others their new options; resolves when new backends have been looked at. */
+  commit(): Promise<void>;
+  /** Lets go of fleets that are not in it; for when nothing sends calls to them any more. */
+  retire(): void;
+}
+
+/** The fleets of a gateway, which outlive each configuration of it. */
+export class FleetSet {
+  readonly #deps: FleetSetDeps;
+  #pacer: Pacer | undefined;
+  #fleets = new Map<string, Fleet>();
+
+  constructor(deps: FleetSetDeps) {
+    this.#deps = deps;
+  }
+
+  plan({ fleets: wanted, maxLooksPerSecond }: Pick<RouteOptions, 'fleets' | 'maxLooksPerSecond'>): FleetPlan {
+    const before = this.#fleets;
+    const steps: (() => Promise<void>)[] = [];
+    const next = new Map(wanted.map((options) => [options.name, this.#step(options, steps)]));
+    return {
+      fleets: [...next.values()],
+      commit: async () => {
+        this.#pacer = new Pacer(maxLooksPerSecond, this.#deps.clock);
+        this.#fleets = next;
+        await Promise.all(steps.map((step) => step()));
+      },
+      retire: () => {
+        for (const [name, fleet] of before) if (!next.has(name)) fleet.stop(true);
+      },
+    };
+  }
+
+  close(graceful: boolean): void {
+    for (const fleet of this.#fleets.values()) fleet.stop(graceful);
+  }
+
+  #step(options: FleetOptions, steps: (() => Promise<void>)[]): Fleet {
+    const known = this.#fleets.get(options.name);
+    const fleet =
+      known ?? new Fleet(options, { ...this.#deps, reserveLook: (lane) => this.#pacer?.reserve(lane) ?? 0 });
+    steps.push(known === undefined ? () => fleet.start() : () => fleet.update(options));
+    return fleet;
+  }
 }

@@ -1,5 +1,11 @@
 /** What a gateway is told: its doors, which stay, and its routes, which a reload replaces. */
-import type { CacheOptions, HedgeOptions, RedisStoreOptions, RetryOptions } from './filters/index.ts';
+import type {
+  CacheOptions,
+  HedgeOptions,
+  RedisStoreOptions,
+  RetryOptions,
+  SequenceFilterOptions,
+} from './filters/index.ts';
 import type { FleetOptions, HttpFleetOptions } from './fleet/index.ts';
 import type { CorsOptions, ListenOptions, ProxyOptions, RestOptions, RpcOptions } from './front/index.ts';
 import type { CatalogOptions } from './models/index.ts';
@@ -27,6 +33,8 @@ export interface GatewayOptions {
 /** The part that a reload replaces. */
 export interface RouteOptions {
   readonly fleets: readonly FleetOptions[];
+  /** Looks at backends a second, all fleets together. */
+  readonly maxLooksPerSecond: number;
   /** Fleets that get HTTP as it is, for the proxy's routes. */
   readonly httpFleets: readonly HttpFleetOptions[];
   /** The fleet of calls whose model is not named in `models`. */
@@ -40,6 +48,8 @@ export interface RouteOptions {
   readonly retry: RetryOptions;
   /** Absent: a call waits for its backend whatever it takes. */
   readonly hedge?: HedgeOptions | undefined;
+  /** Absent: no model is stateful. */
+  readonly sequences?: SequenceFilterOptions | undefined;
   /** Absent: no cache. */
   readonly cache?: { readonly store: RedisStoreOptions; readonly filter: CacheOptions } | undefined;
   /** gRPC services that the gateway does not know go to the default fleet as they are. */

@@ -1,4 +1,5 @@
 /** The whole journey of a call on one page; the only file that knows every room. */
+import { randomBytes } from 'node:crypto';
 import { afterInput, type Call, type Clock, type Filter, type Handler } from './call/index.ts';
 import {
   admitFilter,
@@ -8,8 +9,9 @@ import {
   observeFilter,
   RedisStore,
   retryFilter,
+  sequenceFilter,
 } from './filters/index.ts';
-import { type BackendState, Fleet, HttpFleet } from './fleet/index.ts';
+import { type BackendState, type Fleet, HttpFleet } from './fleet/index.ts';
 import { createCors, createProxyDoor, createRestDoor, createRpcDoor, localServices } from './front/index.ts';
 import { fleetOf, httpFleetOf, viewOf } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
@@ -37,7 +39,14 @@ interface ShownFleet {
 /** How often a health Watch looks for changes, in ms. */
 const watchEveryMs = 1000;
 
+/** 1 to 2^53 - 1, from the operating system's randomness: gateways that start at the same moment must differ. */
+function newSequenceId(): bigint {
+  return randomBytes(8).readBigUInt64BE() >> 11n || 1n;
+}
+
 interface CoreDeps {
+  /** They outlive what is built here. */
+  readonly fleets: readonly Fleet[];
   readonly reload: (() => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
@@ -47,11 +56,10 @@ interface CoreDeps {
 export async function buildCore(
   options: GatewayOptions,
   ready: () => boolean,
-  { clock, random, telemetry, reload }: CoreDeps,
+  { fleets, clock, random, telemetry, reload }: CoreDeps,
 ): Promise<Core> {
   const { routes } = options;
   const { observer, log } = telemetry;
-  const fleets = routes.fleets.map((fleet) => new Fleet(fleet, { observer, clock, random, log }));
   const httpFleets = routes.httpFleets.map((fleet) => new HttpFleet(fleet, { observer, clock, random, log }));
   const pickFleet = fleetOf(fleets, routes);
   const view = viewOf(fleets, pickFleet);
@@ -78,6 +86,8 @@ export async function buildCore(
       { view, ready, every },
     ),
     admitFilter(routes),
+    // before all that sends a call twice, or not at all
+    routes.sequences === undefined ? undefined : sequenceFilter(routes.sequences, { newId: newSequenceId }),
     // before the retry: an answer at hand costs no attempt
     routes.cache === undefined || store === undefined
       ? undefined
@@ -142,10 +152,11 @@ export async function buildCore(
     nextId,
   });
   await Promise.all([rest.ready(), proxy.ready()]);
-  await Promise.all([...fleets, ...httpFleets].map((fleet) => fleet.start()));
+  await Promise.all(httpFleets.map((fleet) => fleet.start()));
 
   return {
-    fleets: [...fleets, ...httpFleets].filter((fleet) => fleet.backends().length > 0),
+    // a gateway of HTTP fleets alone has one for models that is empty, and nothing to show
+    fleets: [...fleets.filter((fleet) => fleet.isUsed), ...httpFleets],
     handler,
     shown: options.shown,
     rpc,
@@ -153,7 +164,7 @@ export async function buildCore(
       if (!proxy.handle(request, response)) rest.handle(request, response);
     },
     async close(graceful) {
-      for (const fleet of [...fleets, ...httpFleets]) fleet.stop(graceful);
+      for (const fleet of httpFleets) fleet.stop(graceful);
       store?.close();
       await Promise.all([rest.close(), proxy.close()]);
     },

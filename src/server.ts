@@ -4,6 +4,7 @@ import { type Clock, monotonic } from './call/index.ts';
 import { loadPage } from './dashboard/index.ts';
 import { createAdminDoor, listen, type Listener, type ListenOptions } from './front/index.ts';
 import { buildCore } from './gateway.ts';
+import { FleetSet } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { createTelemetry } from './telemetry/index.ts';
 
@@ -35,7 +36,22 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
   const telemetry = createTelemetry(options.telemetry, { random });
   const { observer, log } = telemetry;
   let state: 'starting' | 'serving' | 'draining' = 'starting';
-  let core = await buildCore(options, () => ready().ok, { clock, random, telemetry, reload: deps.reload });
+  const fleetSet = new FleetSet({ observer, clock, random, log });
+  const build = async (next: GatewayOptions) => {
+    const plan = fleetSet.plan(next.routes);
+    const { fleets } = plan;
+    const built = await buildCore(next, () => ready().ok, {
+      fleets,
+      clock,
+      random,
+      telemetry,
+      reload: deps.reload,
+    });
+    // only now, when nothing can be wrong with the rest
+    await plan.commit();
+    return { built, retire: () => plan.retire() };
+  };
+  let core = (await build(options)).built;
 
   function ready(): { ok: boolean; reason: string } {
     if (state !== 'serving') return { ok: false, reason: state };
@@ -50,6 +66,21 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     if (found)
       log.warn({ fleet, backend, drained }, drained ? 'backend is drained' : 'backend takes calls again');
     return found;
+  }
+
+  let reloading = Promise.resolve();
+  async function swap(next: GatewayOptions): Promise<void> {
+    const before = core;
+    const { built, retire } = await build(next);
+    // what an operator has taken out stays out
+    for (const fleet of built.fleets)
+      for (const { name, drained } of before.fleets.find((each) => each.name === fleet.name)?.backends() ??
+        [])
+        if (drained) fleet.setDrained(name, true);
+    core = built;
+    log.info({}, 'configuration reloaded');
+    retire();
+    await before.close(true);
   }
 
   let addresses: Gateway['addresses'];
@@ -92,6 +123,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
   const stop = async (): Promise<void> => {
     state = 'draining';
     await Promise.all(listeners.map((listener) => listener.stop()));
+    fleetSet.close(false);
     await core.close(false);
     await admin.close();
     telemetry.flush();
@@ -121,22 +153,11 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
 
   return {
     addresses,
-    async reload(next) {
-      const before = core;
-      const after = await buildCore(next, () => ready().ok, {
-        clock,
-        random,
-        telemetry,
-        reload: deps.reload,
-      });
-      // what an operator has taken out stays out
-      for (const fleet of after.fleets)
-        for (const { name, drained } of before.fleets.find((each) => each.name === fleet.name)?.backends() ??
-          [])
-          if (drained) fleet.setDrained(name, true);
-      core = after;
-      log.info({}, 'configuration reloaded');
-      await before.close(true);
+    reload(next) {
+      // one after the other: each starts from what the one before has made
+      const swapped = reloading.then(() => swap(next));
+      reloading = swapped.catch(() => undefined);
+      return swapped;
     },
     async drain() {
       if (state === 'draining') return;

@@ -38,6 +38,15 @@ export interface Target {
   readonly signature: string;
 }
 
+/** A call of a stateful model: its backend keeps state between the calls of one sequence. */
+export interface Sequence {
+  /** Digits, or the text that the client chose. */
+  readonly id: string;
+  /** The first call, and the last: no state before, none after. */
+  readonly starts: boolean;
+  readonly ends: boolean;
+}
+
 interface CallBase {
   readonly method: Method;
   readonly via: Interface;
@@ -56,8 +65,8 @@ interface CallBase {
   readonly elsewhere?: boolean;
   /** Told the name of the backend that the call is about to be sent to. */
   readonly onPicked?: ((backend: string) => void) | undefined;
-  /** The sequence it belongs to (a stateful model): all calls of it go to one backend, and none is sent twice. */
-  readonly sequence?: string | undefined;
+  /** Set for stateful models: such a call keeps to one backend and is sent once, whatever its method allows. */
+  readonly sequence?: Sequence | undefined;
   /** For logs and the x-request-id header. */
   readonly id: string;
   /** The client's address, for logs. */

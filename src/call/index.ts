@@ -8,6 +8,7 @@ export type {
   Interface,
   Method,
   Reply,
+  Sequence,
   StreamCall,
   Target,
   UnaryCall,

@@ -1,6 +1,6 @@
 /** What an operator may say: schema, defaults, loading. */
 export { type BackendUrl, parseBackendUrl } from './backend-url.ts';
-export { isHttpFleet, proxyRoutes } from './proxy.ts';
+export { isHttpFleet, proxyRoutes, urlOf } from './proxy.ts';
 export { type Flags, loadSnapshot, type Snapshot } from './load.ts';
 export { ConfigError, type Problem } from './problem.ts';
 export { type Config, configSchema } from './schema/index.ts';

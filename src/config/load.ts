@@ -4,7 +4,7 @@ import { parse, YAMLParseError } from 'yaml';
 import { parseBackendUrl } from './backend-url.ts';
 import { interpolate } from './interpolate.ts';
 import { ConfigError, type Problem } from './problem.ts';
-import { isHttpFleet, proxyProblems } from './proxy.ts';
+import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
 import type { Config } from './schema/index.ts';
 import { schemaProblems } from './validate.ts';
 
@@ -121,7 +121,17 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     add('defaultFleet', `there is no fleet named ${defaultFleet}`);
   for (const [name, fleet] of Object.entries(fleets)) {
     const seen = new Set<string>();
-    fleet.backends.forEach((url, i) => {
+    const { file, kubernetes } = fleet.discovery;
+    if (fleet.backends.length === 0 && file === undefined && kubernetes === undefined)
+      add(`fleets.${name}`, 'has neither backends nor a discovery.file or discovery.kubernetes');
+    if (kubernetes !== undefined) {
+      const parsed = parseBackendUrl(`${kubernetes.scheme}://host:1`);
+      if (typeof parsed === 'string') add(`fleets.${name}.discovery.kubernetes.scheme`, parsed);
+      if (kubernetes.namespace === '')
+        need(`fleets.${name}.discovery.kubernetes.namespaceFile`, kubernetes.namespaceFile);
+    }
+    fleet.backends.forEach((entry, i) => {
+      const url = urlOf(entry);
       const parsed = parseBackendUrl(url);
       if (typeof parsed === 'string') add(`fleets.${name}.backends[${i}]`, parsed);
       if (seen.has(url)) add(`fleets.${name}.backends[${i}]`, `${url} is there twice`);

@@ -4,6 +4,7 @@ import type { Problem } from './problem.ts';
 import type { Config } from './schema/index.ts';
 
 type Fleet = Config['fleets'][string];
+type Listed = Fleet['backends'][number];
 type Route = NonNullable<Config['proxy']['routes']>[number];
 
 /** Where OpenVINO Model Server has its generative API. */
@@ -11,12 +12,17 @@ const usualPrefix = '/v3';
 /** Paths that the gateway answers itself. */
 const own = ['/v1/models', '/v1/config', '/v2'];
 
+/** The URL of an entry of a fleet's list. */
+export const urlOf = (entry: Listed): string => (typeof entry === 'string' ? entry : entry.url);
+
+const isHttp = (text: string): boolean => {
+  const url = parseBackendUrl(text);
+  return typeof url !== 'string' && url.api === 'http';
+};
+
 /** Whether a fleet gets HTTP as it is; what is wrong with its URLs is told elsewhere. */
 export function isHttpFleet({ backends }: Fleet): boolean {
-  return backends.every((text) => {
-    const url = parseBackendUrl(text);
-    return typeof url !== 'string' && url.api === 'http';
-  });
+  return backends.length > 0 && backends.every((entry) => isHttp(urlOf(entry)));
 }
 
 /** The configured routes, or /v3 to the only HTTP fleet. */
@@ -32,8 +38,10 @@ export function proxyProblems(config: Config): Problem[] {
   const { fleets, models, proxy } = config;
   const problems: Problem[] = [];
   for (const [name, fleet] of Object.entries(fleets)) {
-    const http = fleet.backends.filter((text) => /^https?:/.test(text));
-    if (http.length > 0 && http.length < fleet.backends.length)
+    const http = fleet.backends.filter((entry) => /^https?:/.test(urlOf(entry)));
+    const { file, kubernetes } = fleet.discovery;
+    const others = fleet.backends.length > http.length || file !== undefined || kubernetes !== undefined;
+    if (http.length > 0 && others)
       problems.push({
         path: `fleets.${name}.backends`,
         message: 'http:// backends get HTTP as it is and need a fleet of their own',

@@ -16,3 +16,4 @@ export { type DeadlineDeps, deadlineFilter } from './deadline.ts';
 export { hedgeFilter, type HedgeDeps, type HedgeOptions } from './hedge/index.ts';
 export { type ObserveDeps, observeFilter } from './observe.ts';
 export { retryFilter, type RetryDeps, type RetryOptions } from './retry.ts';
+export { sequenceFilter, type SequenceFilterDeps, type SequenceFilterOptions } from './sequence/index.ts';

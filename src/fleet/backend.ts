@@ -1,9 +1,22 @@
-/** One model server: its connections, its health, and how much it has to do. */
-import { type Call, type Clock, type Handler, type Observer, StatusError, statusOf } from '../call/index.ts';
+/** One model server: its connections, its health, how much it has to do, and what each of its models is worth of late. */
+import {
+  type Call,
+  type Clock,
+  type Metadata,
+  noMetadata,
+  type Observer,
+  type Reply,
+  StatusError,
+  statusOf,
+} from '../call/index.ts';
+import { loadReportIn, ReportedLoad } from './balance/load-reports.ts';
+import { type Outcome, verdictOn } from './balance/outliers.ts';
+import { type Host, Replica } from './balance/replica.ts';
 import { createGrpcTransport } from './connection/grpc-transport.ts';
-import type { Transport, TransportEvents } from './connection/transport.ts';
+import type { OnOver, Transport, TransportEvents } from './connection/transport.ts';
+import { grpcHealthCheck, httpHealthCheck } from './health/host-check.ts';
 import { ModelHealth } from './health/model-health.ts';
-import { probe, type Sight } from './health/probe.ts';
+import { probe, type ProbeDeps, type Sight } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
 
@@ -11,27 +24,37 @@ export interface BackendDeps {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly random: () => number;
+  /** The options of now: a reload changes them. */
+  readonly options: () => FleetOptions;
   /** The models to watch. */
   readonly models: () => readonly string[];
+  readonly reserveLook: (lane: 'urgent' | 'routine') => number;
   readonly onVersion: (backend: Backend, model: string, version: bigint, available: boolean) => void;
   readonly onChange: (model: string) => void;
-  /** A call has ended here with this gRPC code. */
-  readonly onOutcome: (backend: Backend, model: string, code: number) => void;
+  readonly onRecovered: (backend: Backend) => void;
+  /** A connection was lost, or could not be made. */
+  readonly onLost: () => void;
+  /** A call has ended here. */
+  readonly onOutcome: (backend: Backend, model: string, outcome: Outcome) => void;
 }
 
-export class Backend {
+export class Backend implements Host {
   readonly name: string;
-  readonly address: BackendAddress;
   readonly health: ModelHealth;
   readonly prober: Prober;
+  readonly reportedLoad = new ReportedLoad();
+  address: BackendAddress;
   /** Calls sent and not answered yet. */
-  inFlight = 0;
+  outstanding = 0;
+  capacity = 1;
   /** An operator took it out: no new calls. */
   drained = false;
   readonly #transport: Transport;
   readonly #deps: BackendDeps;
+  /** By model; the one without a name stands for calls of no model, or of one that nobody watches. */
+  readonly #replicas = new Map<string, Replica<Backend>>();
 
-  constructor(address: BackendAddress, options: FleetOptions, deps: BackendDeps) {
+  constructor(address: BackendAddress, deps: BackendDeps) {
     this.name = address.name;
     this.address = address;
     this.#deps = deps;
@@ -40,23 +63,31 @@ export class Backend {
         deps.onVersion(this, model, version, available);
       },
       onChange: deps.onChange,
+      onRecovered: () => {
+        deps.onRecovered(this);
+      },
     });
+    const options = deps.options();
     const events = {
       onLost: (reason: StatusError): void => {
-        this.health.wentDown(reason.message);
+        if (this.connections > 0) return;
+        this.health.lostConnection(reason.message);
         this.prober.hurry();
+        deps.onLost();
       },
       onLimit: (name: string): void => {
         deps.observer.limited(name);
       },
     };
     this.#transport = createTransport(address, options, { events, clock: deps.clock });
-    const { timeoutMs } = options.health;
-    this.prober = new Prober(options.health, {
+    this.prober = new Prober({
       health: this.health,
-      models: deps.models,
-      probe: (model) => this.#look(model, timeoutMs, options.maxControlBytes),
-      connect: () => this.#transport.connect(),
+      options: () => deps.options().health,
+      models: () => (deps.options().health.check === 'model' ? deps.models() : []),
+      probe: (model) => this.#probe(model),
+      checkHost: () => this.#checkHost(),
+      reserve: deps.reserveLook,
+      clock: deps.clock,
       random: deps.random,
     });
   }
@@ -65,28 +96,61 @@ export class Backend {
     return this.#transport.connections;
   }
 
+  get weight(): number {
+    return this.address.weight ?? 1;
+  }
+
+  get zone(): string {
+    return this.address.zone ?? '';
+  }
+
+  replica(model: string): Replica<Backend> {
+    let replica = this.#replicas.get(model);
+    if (replica === undefined) {
+      replica = new Replica<Backend>(this, model, () => this.#deps.options().balance.slowStartMs);
+      this.#replicas.set(model, replica);
+    }
+    return replica;
+  }
+
+  get replicas(): Iterable<Replica<Backend>> {
+    return this.#replicas.values();
+  }
+
+  forget(model: string): void {
+    this.#replicas.delete(model);
+    this.health.forget(model);
+  }
+
   /** One attempt of a call; counts as work and as an outcome. */
-  readonly handler: Handler = async (call) => {
-    this.inFlight++;
-    this.#deps.observer.backendInFlight(this.name, this.inFlight);
-    const model = call.target?.model ?? '';
+  async send(call: Call, replica: Replica<Backend>): Promise<Reply> {
+    const { observer, clock, onOutcome } = this.#deps;
+    observer.backendInFlight(this.name, ++this.outstanding);
+    const startedMs = clock();
     let over = false;
-    const finish = (code: number): void => {
+    const finish = (error: StatusError | undefined, trailers: Metadata): void => {
       if (over) return;
       over = true;
-      this.inFlight--;
-      this.#deps.observer.backendInFlight(this.name, this.inFlight);
-      this.#deps.onOutcome(this, model, code);
+      observer.backendInFlight(this.name, --this.outstanding);
+      const nowMs = clock();
+      const outcome: Outcome = {
+        code: error?.code ?? statusOf(trailers),
+        transport: error !== undefined && !error.fromBackend,
+        notStarted: error?.notStarted ?? false,
+      };
+      const verdict = verdictOn(outcome);
+      if (verdict !== 'neither') replica.ended(verdict === 'failed', nowMs - startedMs, nowMs);
+      const report = loadReportIn(trailers);
+      if (report !== undefined) this.reportedLoad.said(report, nowMs);
+      onOutcome(this, replica.model, outcome);
     };
     try {
-      return await this.#transport.send(call, (error, trailers) => {
-        finish(error?.code ?? statusOf(trailers));
-      });
+      return await this.attempt(call, finish);
     } catch (reason) {
-      finish(StatusError.from(reason).code);
+      finish(StatusError.from(reason), noMetadata);
       throw reason;
     }
-  };
+  }
 
   watchConnections(): void {
     this.#transport.watch();
@@ -97,20 +161,30 @@ export class Backend {
     this.#transport.close(graceful);
   }
 
+  /** Sends a call that is nobody's load and nobody's outcome: a look, a warm-up. */
+  readonly attempt = (call: Call, onOver?: OnOver): Promise<Reply> => this.#transport.send(call, onOver);
+
   /** What GetModelStatus says, whatever the backend speaks. */
-  async #look(model: string, timeoutMs: number, maxBytes: number): Promise<Sight> {
-    const deps = {
-      handler: (call: Call) => this.#transport.send(call),
-      clock: this.#deps.clock,
-      timeoutMs,
-      maxBytes,
-    };
-    const sight = await probe(model, deps);
+  async #probe(model: string): Promise<Sight> {
+    const sight = await probe(model, this.#probeDeps());
     if (sight !== 'other api') return sight;
     // it was replaced by one that speaks something else
     this.#transport.forget();
     await this.#transport.connect();
-    return probe(model, deps);
+    return probe(model, this.#probeDeps());
+  }
+
+  #probeDeps(): ProbeDeps {
+    const { health, maxControlBytes } = this.#deps.options();
+    const { clock } = this.#deps;
+    return { handler: this.attempt, clock, timeoutMs: health.timeoutMs, maxBytes: maxControlBytes };
+  }
+
+  async #checkHost(): Promise<void> {
+    const { health } = this.#deps.options();
+    if (health.check === 'http') return httpHealthCheck(this.address, health);
+    await this.#transport.connect();
+    if (health.check === 'grpc') await grpcHealthCheck(health.service, this.#probeDeps());
   }
 }
 

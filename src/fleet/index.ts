@@ -1,13 +1,17 @@
 /** Who answers: the backends of a fleet, their health, the choice between them and the connections to them. */
+export { nameOf } from './discovery/source.ts';
 export { type BackendState, Fleet, type FleetDeps } from './fleet.ts';
 export { HttpFleet } from './http/http-fleet.ts';
+export { Pacer } from './health/pacer.ts';
 export type {
   BackendAddress,
   BackendApi,
   BackendTls,
+  BalanceOptions,
   ConnectionOptions,
   EjectionOptions,
   FleetOptions,
   HealthOptions,
   HttpFleetOptions,
+  WarmUpOptions,
 } from './options.ts';

@@ -1,4 +1,6 @@
 /** What a fleet is told: its backends, and how it treats them. Every time is in milliseconds. */
+import type { SequenceOptions } from './sequences.ts';
+import type { SourceOptions } from './discovery/source.ts';
 import type { Http2Limits } from '../wire/index.ts';
 
 export interface BackendTls {
@@ -13,36 +15,85 @@ export interface BackendTls {
 /** What a backend speaks; "detect" finds it out. */
 export type BackendApi = 'detect' | 'tfs' | 'kserve' | 'tfs+http' | 'kserve+http';
 
-export interface BackendAddress {
-  /** "127.0.0.1:8500": its name in metrics, logs and replies. */
-  readonly name: string;
-  readonly host: string;
-  readonly port: number;
+/** What all backends that one source finds have in common. */
+export interface BackendTraits {
   readonly api: BackendApi;
   /** Absent for plain text. */
   readonly tls?: BackendTls | undefined;
 }
 
+export interface BackendAddress extends BackendTraits {
+  /** "127.0.0.1:8500": its name in metrics, logs and replies. */
+  readonly name: string;
+  readonly host: string;
+  readonly port: number;
+  /** Share of the calls compared with others, above 0; 1 when absent. */
+  readonly weight?: number | undefined;
+  readonly zone?: string | undefined;
+}
+
 export interface HealthOptions {
-  /** Between two looks at a backend that is well; plus or minus a fifth, so that gateways do not march in step. */
+  /**
+   * "model" asks for the state of each model; "grpc" asks grpc.health.v1 and "http" a path, about the backend as a whole,
+   * for servers that cannot say more.
+   */
+  readonly check: 'model' | 'grpc' | 'http';
+  /** Service name for "grpc"; empty is the whole server. */
+  readonly service: string;
+  /** For "http"; any answer below 400 is well. */
+  readonly path: string;
+  /** For "http"; 0 is the port of the calls. */
+  readonly port: number;
+  /** Between two looks at a model that is well; plus or minus a fifth, so that gateways do not march in step. */
   readonly intervalMs: number;
-  /** While it is down or a model is loading: how soon its return is seen. */
+  /** While the backend is down or the model is loading: how soon its return is seen. */
   readonly fastIntervalMs: number;
   readonly timeoutMs: number;
   /** Looks in a row that must fail by time-out before the backend counts as down; a refused connection is enough at once. */
   readonly fall: number;
+  /** Rounds in a row that must go well before a backend that was down gets calls; the first ever is enough. */
+  readonly rise: number;
   /** Models that are watched because a call asked for them, beyond the configured ones. */
   readonly maxLearntModels: number;
 }
 
 export interface EjectionOptions {
-  /** Failures of a model at a backend in a row; 0 turns ejection off. */
+  /** Failures of a model at a backend in a row; 0 leaves them uncounted. */
   readonly consecutiveErrors: number;
+  /** More than this share of the calls of ten seconds, in hundredths; 0 leaves it uncounted. */
+  readonly failurePercent: number;
+  /** Calls in those ten seconds, below which a share says nothing. */
+  readonly minCalls: number;
   /** How long the first time; the n-th time n times as long. */
   readonly baseMs: number;
   readonly maxMs: number;
   /** Of the backends that have the model, so many percent at most are ejected; one of two always may be. */
   readonly maxPercent: number;
+}
+
+export interface BalanceOptions {
+  readonly policy: 'least-outstanding' | 'peak-ewma' | 'round-robin' | 'weighted' | 'ring-hash';
+  /** What ring-hash goes by: "model", or the name of a metadata field of the call. */
+  readonly hashOn: string;
+  /** The most that ring-hash gives one backend, in hundredths of its fair share of the outstanding work. */
+  readonly boundPercent: number;
+  /** The gateway's own zone; empty prefers none. */
+  readonly zone: string;
+  /** Calls leave the zone when its backends have so many times the outstanding work of the others. */
+  readonly zoneSpillFactor: number;
+  /** From a tenth to the whole share after a model came up, in ms; 0 is at once. */
+  readonly slowStartMs: number;
+  readonly quorumPercent: number;
+  readonly panicPercent: number;
+}
+
+export interface WarmUpOptions {
+  /** Replays of a recorded request before a backend gets calls of a model; 0 turns it off. */
+  readonly requests: number;
+  /** For one replay. */
+  readonly timeoutMs: number;
+  /** Larger requests are not recorded. */
+  readonly maxBytes: number;
 }
 
 export interface ConnectionOptions {
@@ -59,11 +110,15 @@ export interface ConnectionOptions {
 
 export interface FleetOptions {
   readonly name: string;
-  readonly backends: readonly BackendAddress[];
+  /** Where the backends are found; their answers are taken together. */
+  readonly sources: readonly SourceOptions[];
   /** Models that are watched from the start. */
   readonly models: readonly string[];
   readonly health: HealthOptions;
   readonly ejection: EjectionOptions;
+  readonly balance: BalanceOptions;
+  readonly warmUp: WarmUpOptions;
+  readonly sequences: SequenceOptions;
   readonly connection: ConnectionOptions;
   /** Longest message of a control call's reply, in bytes. */
   readonly maxControlBytes: number;

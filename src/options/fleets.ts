@@ -1,51 +1,51 @@
 /** The fleets' part of a configuration: those that serve models, and those that get HTTP as it is. */
-import { type BackendUrl, isHttpFleet, parseBackendUrl, type Snapshot } from '../config/index.ts';
-import type { BackendAddress, FleetOptions, HttpFleetOptions } from '../fleet/index.ts';
+import {
+  type BackendUrl,
+  type Config,
+  isHttpFleet,
+  parseBackendUrl,
+  type Snapshot,
+} from '../config/index.ts';
+import {
+  type BackendAddress,
+  type BackendTls,
+  type FleetOptions,
+  type HttpFleetOptions,
+  nameOf,
+} from '../fleet/index.ts';
 import { defaultClientLimits } from '../wire/index.ts';
 
 /** Control calls (status) are small; this is far above any. In bytes. */
 const maxControlBytes = 16 * 2 ** 20;
 
-type Fleet = Snapshot['config']['fleets'][string];
-
-function addressesOf<Api extends BackendUrl['api']>({ backends, tls }: Fleet, files: Snapshot['files']) {
-  const pem = (path: string | undefined): string | undefined =>
-    path === undefined ? undefined : files.get(path);
-  return backends.map((text) => {
-    const url = parseBackendUrl(text);
-    if (typeof url === 'string') throw new Error(url);
-    const { host, port, api } = url;
-    return {
-      name: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`,
-      host,
-      port,
-      // the check has excluded fleets of both kinds
-      api: api as Api,
-      tls: url.tls
-        ? { ca: pem(tls?.ca), cert: pem(tls?.cert), key: pem(tls?.key), serverName: tls?.serverName }
-        : undefined,
-    };
-  });
-}
+type FleetConfig = Config['fleets'][string];
+type SourceOptions = FleetOptions['sources'][number];
+type Listed = FleetConfig['backends'][number];
 
 export function fleetsOf({ config, files }: Snapshot): FleetOptions[] {
-  const all = Object.entries(config.fleets);
-  const some: readonly (readonly [string, Fleet])[] = all.filter(([, fleet]) => !isHttpFleet(fleet));
+  const all: readonly (readonly [string, FleetConfig])[] = Object.entries(config.fleets);
+  const some = all.filter(([, fleet]) => !isHttpFleet(fleet));
   // a gateway of HTTP fleets alone: calls for models find a fleet without backends, which says so
   const named =
     some.length > 0
       ? some
       : all
           .slice(0, 1)
-          .map(([, fleet]) => [config.defaultFleet, { ...fleet, backends: [] }] as [string, Fleet]);
+          .map(([, fleet]): readonly [string, FleetConfig] => [
+            config.defaultFleet,
+            { ...fleet, backends: [] },
+          ]);
   return named.map(([name, fleet]) => ({
     name,
-    backends: addressesOf<BackendAddress['api']>(fleet, files),
+    sources: sourcesOf(fleet, files),
     models: Object.entries(config.models)
       .filter(([, model]) => (model.fleet ?? config.defaultFleet) === name)
       .map(([model]) => model),
     health: fleet.health,
     ejection: fleet.ejection,
+    balance: fleet.balance,
+    warmUp: fleet.warmUp,
+    sequences: config.sequences,
     connection: { ...fleet.connection, http2: defaultClientLimits },
     maxControlBytes,
     maxMessageBytes: config.grpc.maxMessageBytes,
@@ -58,10 +58,103 @@ export function httpFleetsOf({ config, files }: Snapshot): HttpFleetOptions[] {
     .filter(([, fleet]) => isHttpFleet(fleet))
     .map(([name, fleet]) => ({
       name,
-      backends: addressesOf<'http'>(fleet, files),
+      backends: fleet.backends.map((entry) => {
+        const parsed = parseListed(entry, tlsOf(fleet, files));
+        if (typeof parsed === 'string') throw new Error(parsed);
+        return parsed;
+      }),
       health: fleet.health,
       ejection: fleet.ejection,
       connectTimeoutMs: fleet.connection.connectTimeoutMs,
       maxInFlight: config.proxy.maxInFlight,
     }));
+}
+
+function tlsOf({ tls }: FleetConfig, files: Snapshot['files']): BackendTls {
+  const pem = (path: string | undefined): string | undefined =>
+    path === undefined ? undefined : files.get(path);
+  return { ca: pem(tls?.ca), cert: pem(tls?.cert), key: pem(tls?.key), serverName: tls?.serverName };
+}
+
+function sourcesOf(fleet: FleetConfig, files: Snapshot['files']): SourceOptions[] {
+  const { dns, file, kubernetes } = fleet.discovery;
+  const tls = tlsOf(fleet, files);
+  const fixed: BackendAddress[] = [];
+  const sources: SourceOptions[] = [];
+  for (const entry of fleet.backends) {
+    const parsed = parseListed(entry, tls);
+    if (typeof parsed === 'string') throw new Error(parsed);
+    const { records, api, ...address } = parsed;
+    if (api === 'http') throw new Error('http:// backends need a fleet of their own');
+    if (records === undefined) fixed.push({ ...address, api });
+    else
+      sources.push({
+        kind: 'dns',
+        records,
+        name: address.host,
+        port: address.port,
+        traits: { api, tls: address.tls },
+        ...dns,
+      });
+  }
+  if (fixed.length > 0) sources.unshift({ kind: 'fixed', backends: fixed });
+  if (file !== undefined) {
+    sources.push({
+      kind: 'file',
+      ...file,
+      parseBackend: (entry) => {
+        const parsed = parseListed(entry as Listed, tls);
+        if (typeof parsed === 'string') return parsed;
+        const { api, records } = parsed;
+        if (api === 'http') return 'http:// backends need a fleet of their own';
+        return records === undefined ? { ...parsed, api } : 'names to look up belong in the configuration';
+      },
+    });
+  }
+  if (kubernetes !== undefined) {
+    const scheme = parseBackendUrl(`${kubernetes.scheme}://host:1`);
+    sources.push({
+      kind: 'kubernetes',
+      server: {
+        url: kubernetes.apiServer,
+        tokenFile: kubernetes.tokenFile,
+        caFile: kubernetes.caFile,
+      },
+      namespace: kubernetes.namespace || (files.get(kubernetes.namespaceFile) ?? '').trim(),
+      service: kubernetes.service,
+      port: kubernetes.port,
+      traits:
+        typeof scheme === 'string' || scheme.api === 'http'
+          ? { api: 'detect' }
+          : { api: scheme.api, tls: scheme.tls ? tls : undefined },
+    });
+  }
+  return sources;
+}
+
+/** One entry of a list of backends, be it in the configuration or in a file of its own. */
+function parseListed(
+  entry: Listed,
+  tls: BackendTls,
+):
+  | (Omit<BackendAddress, 'api'> & { readonly api: BackendUrl['api']; readonly records?: 'a' | 'srv' })
+  | string {
+  const { url, weight, zone } = typeof entry === 'string' ? { url: entry } : entry;
+  if (typeof url !== 'string') return 'expected a URL, or {url, weight, zone}';
+  if (weight !== undefined && !(typeof weight === 'number' && weight > 0))
+    return 'weight: expected a number above 0';
+  if (zone !== undefined && typeof zone !== 'string') return 'zone: expected a text';
+  const parsed = parseBackendUrl(url);
+  if (typeof parsed === 'string') return parsed;
+  const { host, port, api, records } = parsed;
+  return {
+    name: nameOf(host, port),
+    host,
+    port,
+    api,
+    tls: parsed.tls ? tls : undefined,
+    ...(weight === undefined ? {} : { weight }),
+    ...(zone === undefined ? {} : { zone }),
+    ...(records === undefined ? {} : { records }),
+  };
 }

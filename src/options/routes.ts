@@ -1,5 +1,5 @@
 /** What a reload replaces: fleets, models, and how calls are treated. */
-import type { Snapshot } from '../config/index.ts';
+import type { Config, Snapshot } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf } from './cache.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
@@ -16,6 +16,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
   const { rest, grpc, deadlines, retry, hedge } = config;
   return {
     fleets: fleetsOf(snapshot),
+    maxLooksPerSecond: config.probing.maxPerSecond,
     httpFleets: httpFleetsOf(snapshot),
     defaultFleet: config.defaultFleet,
     models: new Map(
@@ -76,10 +77,22 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
           },
         }
       : undefined,
+    sequences: sequencesOf(config),
     cache: cacheOf(config),
     passthrough: grpc.passthrough,
     allowAdmin: grpc.allowAdmin,
     health: grpc.health,
     reflection: grpc.reflection,
+  };
+}
+
+function sequencesOf({ models, sequences, retry }: Config): RouteOptions['sequences'] {
+  const stateful = Object.entries(models).filter(([, model]) => model.stateful);
+  if (stateful.length === 0) return undefined;
+  return {
+    models: new Set(stateful.map(([name]) => name)),
+    maxWaiting: sequences.maxWaiting,
+    // what the doors keep of a request
+    maxRequestBytes: retry.maxBufferedBytes,
   };
 }

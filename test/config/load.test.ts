@@ -26,9 +26,32 @@ function problems(text: string, env: Record<string, string> = {}): string[] {
 const fine = 'fleets: { default: { backends: ["tfs://a:8500"] } }\n';
 
 describe('a configuration', () => {
+  it('wants backends, or a place to find them', () => {
+    assert.deepEqual(problems('fleets: { default: { backends: [] } }\n'), [
+      'fleets.default: has neither backends nor a discovery.file or discovery.kubernetes',
+    ]);
+    assert.deepEqual(problems('fleets: { default: { discovery: { file: { path: /tmp/b.yaml } } } }\n'), []);
+  });
+
+  it('takes DNS names, weights and zones of backends', () => {
+    assert.deepEqual(
+      problems(
+        'fleets: { default: { backends: [dns+tfs://models:8500, srv+grpcs://_grpc._tcp.models, { url: tfs://a:1, weight: 2, zone: a }] } }\n',
+      ),
+      [],
+    );
+    assert.deepEqual(parseBackendUrl('srv+tfs://models.test'), {
+      host: 'models.test',
+      port: 1,
+      tls: false,
+      api: 'tfs',
+      records: 'srv',
+    });
+  });
+
   it('says every mistake at once, with its path', () => {
     const found = problems(
-      'doors: { restPort: 70000, grcpPort: 1 }\nfleets: { default: { backends: [] } }\nworkers: 0\n',
+      'doors: { restPort: 70000, grcpPort: 1 }\nfleets: { default: { backends: 3 } }\nworkers: 0\n',
     );
     assert.ok(
       found.some((line) => line.startsWith('doors.restPort: must be <= 65535')),

@@ -112,8 +112,10 @@ describe('compose.yaml', () => {
     const { config } = loadSnapshot(path('deploy/tensorgate.yaml'), {}, {});
     const published = (services.gateway?.ports ?? []).map((entry) => Number(entry.split(':').at(-1)));
     assert.deepEqual(published, [config.doors.restPort, config.doors.grpcPort, config.doors.adminPort]);
-    for (const url of config.fleets.default?.backends ?? [])
+    for (const entry of config.fleets.default?.backends ?? []) {
+      const url = typeof entry === 'string' ? entry : entry.url;
       assert.ok(new URL(url.replace('tfs:', 'http:')).hostname in services, url);
+    }
     assert.equal(config.cache.redisUrl, 'redis://redis:6379/0');
   });
 

@@ -102,10 +102,10 @@ describe('retryFilter', () => {
 
   it('never sends a sequence, or a call that changes something, a second time once it may have begun', async () => {
     const begun = said(Code.UNAVAILABLE, 'gone');
-    assert.equal((await after(begun, { sequence: '7' })).length, 1);
+    assert.equal((await after(begun, { sequence: { id: '7', starts: false, ends: false } })).length, 1);
     assert.equal((await after(begun, { method: method('/x.Y/Z', { idempotent: false }) })).length, 1);
     const unstarted = new StatusError(Code.UNAVAILABLE, 'refused', { notStarted: true });
-    assert.equal((await after(unstarted, { sequence: '7' })).length, 2);
+    assert.equal((await after(unstarted, { sequence: { id: '7', starts: false, ends: false } })).length, 2);
   });
 
   it('stops when the budget is used up', async () => {

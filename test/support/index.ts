@@ -14,6 +14,7 @@ export {
 export { makeCertificates } from './certificates.ts';
 export { startTestGateway, type TestGateway } from './gateway.ts';
 export { type GenerativeServer, type SeenRequest, startGenerativeServer } from './generative.ts';
+export { type DnsAnswer, startDns, type TestDns } from './dns.ts';
 export { recordingObserver, type RecordingObserver } from './observer.ts';
 export {
   freePort,

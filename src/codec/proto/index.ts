@@ -83,6 +83,7 @@ export {
   type PredictRequest,
   type PredictResponse,
 } from './predict.ts';
+export { decodeLoadReport, type LoadReport } from './load-report.ts';
 export {
   decodeReflectionRequest,
   encodeReflectionResponse,
@@ -111,3 +112,10 @@ export {
 export { decodeTensor, defaultMaxTensorBytes } from './tensor-decode.ts';
 export { encodeTensor } from './tensor-encode.ts';
 export { reflectionFiles, type ReflectionFile } from './reflection-files.ts';
+export {
+  inferSequenceId,
+  predictSequenceId,
+  readInferSequence,
+  readPredictSequence,
+  type SequenceControl,
+} from './sequence.ts';

@@ -92,3 +92,15 @@ export const cache = section(
   },
   'The response cache.',
 );
+
+export const sequences = section(
+  {
+    idleMs: ms(300_000, 'A sequence without a call for so long is over: OpenVINO Model Server’s own time.'),
+    max: count(
+      100_000,
+      'Sequences whose backend is remembered; beyond it the longest idle one is found by its hash alone.',
+    ),
+    maxWaiting: count(32, 'Calls of one sequence that may wait for their turn; more get RESOURCE_EXHAUSTED.'),
+  },
+  'Calls of stateful models.',
+);

@@ -1,12 +1,12 @@
 /** What an operator may say, with every default and its reason; the documentation and the checks are made from it. */
 import Type from 'typebox';
 import { cors, grpc, http2, rest } from './apis.ts';
-import { cache, deadlines, hedge, retry } from './calls.ts';
+import { cache, deadlines, hedge, retry, sequences } from './calls.ts';
 import { doors } from './doors.ts';
 import { fleet } from './fleet.ts';
 import { text } from './kinds.ts';
 import { model } from './model.ts';
-import { shutdown, telemetry } from './operation.ts';
+import { probing, shutdown, telemetry } from './operation.ts';
 import { proxy } from './proxy.ts';
 
 export const configSchema = Type.Object(
@@ -25,6 +25,8 @@ export const configSchema = Type.Object(
     retry,
     hedge,
     cache,
+    sequences,
+    probing,
     rest,
     grpc,
     proxy,

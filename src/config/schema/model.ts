@@ -23,6 +23,10 @@ export const model = Type.Object(
         description: 'Versions by label, for servers that have no labels of their own.',
       }),
     ),
+    stateful: flag(
+      false,
+      'It keeps state between calls (sequence_id): these keep to one backend, one after the other, and are never sent twice. Needs the whole request before it is sent.',
+    ),
     cache: Type.Optional(modelCache),
   },
   { additionalProperties: false, description: 'One model by its name.' },

@@ -40,3 +40,13 @@ export const shutdown = section(
   },
   'How the gateway stops.',
 );
+
+export const probing = section(
+  {
+    maxPerSecond: count(
+      50,
+      'Looks at models and backends, all fleets together. With many models the intervals grow; half of it is kept for what is loading or down.',
+    ),
+  },
+  'How often the gateway may look at its backends.',
+);

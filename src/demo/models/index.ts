@@ -1,5 +1,6 @@
 /** The kinds of model that a demo server can serve, by the name one asks for them. */
 import type { DemoModel } from '../model.ts';
+import { counter } from './counter.ts';
 import { digits } from './digits.ts';
 import { echo, identity, identityDtypes } from './echo.ts';
 import { halfPlusTwo } from './half-plus-two.ts';
@@ -14,6 +15,7 @@ const kinds: ReadonlyMap<string, () => DemoModel> = new Map<string, () => DemoMo
   ['text', text],
   ['echo', echo],
   ...identityDtypes.map((dtype) => [`echo:${dtype}`, () => identity(dtype)] as const),
+  ['counter', counter],
   ['my_model', () => myModel('numeric')],
   ['my_model:image', () => myModel('image')],
   ['my_model:numeric', () => myModel('numeric')],
@@ -22,8 +24,10 @@ const kinds: ReadonlyMap<string, () => DemoModel> = new Map<string, () => DemoMo
 
 export const modelKinds: readonly string[] = [...kinds.keys()];
 
-/** What a server serves when nobody says otherwise: every kind, my_model once. */
-export const defaultModels: readonly string[] = modelKinds.filter((kind) => !kind.includes(':'));
+/** What a server serves when nobody says otherwise: every kind but the stateful one, my_model once. */
+export const defaultModels: readonly string[] = modelKinds.filter(
+  (kind) => !kind.includes(':') && kind !== 'counter',
+);
 
 /** A fresh model of a kind, or undefined when there is no such kind. */
 export function makeModel(kind: string): DemoModel | undefined {

@@ -14,7 +14,8 @@ import type { ModelView } from '../../models/index.ts';
 import { envelopeBytes, open, seal } from './envelope.ts';
 import { cacheKey } from './key.ts';
 import { copyReply } from './reply.ts';
-import { isPlainPredict, requestMessage } from './request.ts';
+import { requestMessage } from '../request-message.ts';
+import { isPlainPredict } from './request.ts';
 import type { ResponseStore } from './store.ts';
 
 export interface CacheModelOptions {
@@ -68,7 +69,7 @@ export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
 
   function rulesOf(call: Call): CacheModelOptions | undefined {
     const { method, target } = call;
-    if (call.kind !== 'unary' || target === undefined) return undefined;
+    if (call.kind !== 'unary' || target === undefined || call.sequence !== undefined) return undefined;
     if (method.api !== 'tfs' || method.name !== 'Predict') return undefined;
     return byModel.get(target.model) ?? (view.knows(target.model) ? everyOther : undefined);
   }

@@ -10,22 +10,39 @@ export function toVersionState(status: ModelVersionStatus): VersionState {
 export interface HealthEvents {
   /** A version became AVAILABLE here, or stopped being so. */
   onVersion(model: string, version: bigint, available: boolean): void;
-  /** Anything that picking depends on has changed. */
+  /** Anything that picking depends on has changed. An empty model: the backend as a whole. */
   onChange(model: string): void;
+  /** It was down, and has shown for long enough that it is back. */
+  onRecovered(): void;
 }
+
+/**
+ * "new": never seen, the first success admits it. "lost": a connection broke, and is being made again; one success
+ * readmits it. "down": looks failed; it has to show itself `rise` times. "trial": it has, but not that often yet.
+ */
+export type HostState = 'new' | 'up' | 'lost' | 'down' | 'trial';
 
 export class ModelHealth {
   readonly #events: HealthEvents;
   readonly #models = new Map<string, readonly VersionState[]>();
-  /** The backend answers at all. */
-  up = false;
-  /** Why not, in words. */
+  state: HostState = 'new';
+  /** Why it is not up, in words. */
   reason = 'not asked yet';
-  /** Look-ups in a row that timed out. */
+  /** Looks in a row that timed out, and rounds in a row that went well after it was down. */
   #timeouts = 0;
+  #successes = 0;
 
   constructor(events: HealthEvents) {
     this.#events = events;
+  }
+
+  /** The backend takes calls. */
+  get up(): boolean {
+    return this.state === 'up';
+  }
+
+  get onTrial(): boolean {
+    return this.state === 'trial';
   }
 
   /** The versions of a model here; undefined when the backend does not know it, or has not been asked. */
@@ -33,43 +50,34 @@ export class ModelHealth {
     return this.#models.get(model);
   }
 
-  /** True for any of its versions when none is given. False while the backend is down. */
-  isAvailable(model: string, version?: bigint): boolean {
-    if (!this.up) return false;
-    const versions = this.#models.get(model);
-    if (versions === undefined) return false;
-    return versions.some(
-      (state) => state.state === 'AVAILABLE' && (version === undefined || state.version === version),
+  /** A model is about to change: look again soon. */
+  isRestless(model: string): boolean {
+    return (this.#models.get(model) ?? []).some(
+      ({ state }) => state === 'START' || state === 'LOADING' || state === 'UNLOADING',
     );
-  }
-
-  /** Something is about to change: look again soon. */
-  get restless(): boolean {
-    if (!this.up) return true;
-    for (const versions of this.#models.values()) {
-      for (const { state } of versions)
-        if (state === 'START' || state === 'LOADING' || state === 'UNLOADING') return true;
-    }
-    return false;
   }
 
   /** A look succeeded; undefined versions mean that the backend does not know the model. */
   saw(model: string, versions: readonly VersionState[] | undefined): void {
-    this.cameUp();
     const before = this.#models.get(model);
     if (versions === undefined) this.#models.delete(model);
     else this.#models.set(model, versions);
-    this.#compare(model, before, versions);
+    if (this.up) this.#compare(model, before, versions);
   }
 
-  /** The backend answered something, whatever it was. */
-  cameUp(): void {
+  /**
+   * A round of looks went well, whatever the answers were.
+   * @param rise rounds that a backend that was down needs
+   */
+  answered(rise: number): void {
     this.#timeouts = 0;
     if (this.up) return;
-    this.up = true;
-    this.reason = '';
-    for (const [model, versions] of this.#models) this.#compare(model, [], versions);
-    if (this.#models.size === 0) this.#events.onChange('');
+    const needs = this.state === 'down' || this.state === 'trial' ? rise : 1;
+    if (++this.#successes < needs) {
+      this.#become('trial', `back, and seen well ${this.#successes} of ${needs} times`);
+      return;
+    }
+    this.#become('up', '');
   }
 
   /** A look timed out: `fall` of them in a row, and the backend counts as down. */
@@ -77,18 +85,37 @@ export class ModelHealth {
     if (++this.#timeouts >= fall) this.wentDown(reason);
   }
 
-  /** The backend refuses connections, or one was lost. */
+  /** Connections are refused or give no sign of life, or looks time out. */
   wentDown(reason: string): void {
-    this.reason = reason;
-    if (!this.up) return;
-    this.up = false;
-    for (const [model, versions] of this.#models) this.#compare(model, versions, []);
-    if (this.#models.size === 0) this.#events.onChange('');
+    this.#successes = 0;
+    this.#become('down', reason);
+  }
+
+  /** A connection broke: until it is there again, or refused, others should answer. */
+  lostConnection(reason: string): void {
+    if (this.up) this.#become('lost', reason);
   }
 
   forget(model: string): void {
     const before = this.#models.get(model);
-    if (this.#models.delete(model)) this.#compare(model, before, undefined);
+    if (this.#models.delete(model) && this.up) this.#compare(model, before, undefined);
+  }
+
+  #become(state: HostState, reason: string): void {
+    const before = this.state;
+    this.state = state;
+    this.reason = reason;
+    if (before === state) return;
+    if (state === 'up') {
+      this.#successes = 0;
+      if (before === 'trial' || before === 'down') this.#events.onRecovered();
+      for (const [model, versions] of this.#models) this.#compare(model, [], versions);
+    } else if (before === 'up') {
+      for (const [model, versions] of this.#models) this.#compare(model, versions, []);
+    } else if (state === 'trial' || before === 'trial') {
+      for (const model of this.#models.keys()) this.#events.onChange(model);
+    }
+    this.#events.onChange('');
   }
 
   #compare(
@@ -100,16 +127,15 @@ export class ModelHealth {
     const has = availableOf(after);
     for (const version of has) if (!had.has(version)) this.#events.onVersion(model, version, true);
     for (const version of had) if (!has.has(version)) this.#events.onVersion(model, version, false);
-    if (
-      had.size !== has.size ||
-      [...has].some((version) => !had.has(version)) ||
-      (before === undefined) !== (after === undefined)
-    ) {
-      this.#events.onChange(model);
-    }
+    if (textOf(before) !== textOf(after)) this.#events.onChange(model);
   }
 }
 
 function availableOf(versions: readonly VersionState[] | undefined): Set<bigint> {
   return new Set((versions ?? []).filter(({ state }) => state === 'AVAILABLE').map(({ version }) => version));
+}
+
+/** States as one text, to see whether any has changed. */
+function textOf(versions: readonly VersionState[] | undefined): string | undefined {
+  return versions?.map(({ version, state }) => `${version} ${state}`).join();
 }

@@ -8,15 +8,17 @@ import {
   getMetadata,
   type Handler,
   type Metadata,
+  type Method,
   StatusError,
   statusOf,
+  type Target,
   wholeMessage,
 } from '../../call/index.ts';
 import { decodeGetModelStatusResponse, encodeGetModelStatusRequest } from '../../codec/index.ts';
 import { methodOf, type VersionState } from '../../models/index.ts';
 import { toVersionState } from './model-health.ts';
 
-const method = methodOf('/tensorflow.serving.ModelService/GetModelStatus');
+const statusMethod = methodOf('/tensorflow.serving.ModelService/GetModelStatus');
 const metadata: Metadata = ['content-type', 'application/grpc', 'user-agent', 'tensorgate-health'];
 
 /** What a look gave: the versions, that the backend lacks the model, or that it does not speak this API at all. */
@@ -30,8 +32,21 @@ export interface ProbeDeps {
   readonly maxBytes: number;
 }
 
+export interface Question {
+  readonly method: Method;
+  readonly target: Target | undefined;
+  readonly message: Uint8Array;
+}
+
+export interface Answer {
+  /** Undefined when it has none, or one that is compressed although nobody asked for that. */
+  readonly message: Uint8Array | undefined;
+  readonly trailers: Metadata;
+  readonly from: string;
+}
+
 /** @throws StatusError DEADLINE_EXCEEDED when it takes too long, UNAVAILABLE when there is no connection */
-export async function probe(model: string, deps: ProbeDeps): Promise<Sight> {
+export async function ask({ method, target, message }: Question, deps: ProbeDeps): Promise<Answer> {
   const { handler, clock, timeoutMs, maxBytes } = deps;
   const cancellation = new Cancellation();
   const timer = setTimeout(() => {
@@ -45,23 +60,38 @@ export async function probe(model: string, deps: ProbeDeps): Promise<Sight> {
       method,
       via: 'gRPC',
       metadata,
-      target: { model, signature: '' },
-      request: flowOf(encodeGetModelStatusRequest({ name: model, signature: '' })),
+      target,
+      request: flowOf(message),
       deadline: clock() + timeoutMs,
       cancellation,
       id: 'health',
       peer: 'gateway',
     });
-    const message = await wholeMessage(reply.body, maxBytes);
-    const trailers = message?.trailers ?? reply.body.trailers;
-    if (message !== undefined && getMetadata(trailers, 'grpc-status') === '0' && !message.compressed) {
-      return { versions: decodeGetModelStatusResponse(message.bytes).map(toVersionState) };
-    }
-    const code = statusOf(trailers);
-    if (code === Code.NOT_FOUND) return 'unknown model';
-    if (code === Code.UNIMPLEMENTED) return 'other api';
-    throw errorOf(trailers, reply.from);
+    const whole = await wholeMessage(reply.body, maxBytes);
+    return {
+      message: whole === undefined || whole.compressed ? undefined : whole.bytes,
+      trailers: whole?.trailers ?? reply.body.trailers,
+      from: reply.from,
+    };
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** @throws StatusError as ask() does, and the backend's own when it is neither an answer nor a "no such" */
+export async function probe(model: string, deps: ProbeDeps): Promise<Sight> {
+  const target: Target = { model, signature: '' };
+  const question = {
+    method: statusMethod,
+    target,
+    message: encodeGetModelStatusRequest({ name: model, signature: '' }),
+  };
+  const { message, trailers, from } = await ask(question, deps);
+  if (message !== undefined && getMetadata(trailers, 'grpc-status') === '0') {
+    return { versions: decodeGetModelStatusResponse(message).map(toVersionState) };
+  }
+  const code = statusOf(trailers);
+  if (code === Code.NOT_FOUND) return 'unknown model';
+  if (code === Code.UNIMPLEMENTED) return 'other api';
+  throw errorOf(trailers, from);
 }

@@ -1,4 +1,4 @@
-/** Looks at one backend again and again: every few seconds while it is well, sooner while something is wrong or loading. */
+/** Looks at one backend again and again: each model every few seconds, sooner while it loads or the backend is down. */
 import { Code, StatusError } from '../../call/index.ts';
 import type { HealthOptions } from '../options.ts';
 import type { ModelHealth } from './model-health.ts';
@@ -6,32 +6,40 @@ import type { Sight } from './probe.ts';
 
 export interface ProberDeps {
   readonly health: ModelHealth;
-  /** The models to ask about. */
+  readonly options: () => HealthOptions;
+  /** The models to ask about; none when the backend is only looked at as a whole. */
   readonly models: () => readonly string[];
   readonly probe: (model: string) => Promise<Sight>;
-  /** Makes sure that there is a connection; rejects when there cannot be one. */
-  readonly connect: () => Promise<void>;
+  /** Finds out whether the backend is there at all; rejects when it is not. */
+  readonly checkHost: () => Promise<void>;
+  /** Takes a place among all looks of this gateway: how long to wait for it, in ms. */
+  readonly reserve: (lane: 'urgent' | 'routine') => number;
+  readonly clock: () => number;
   readonly random: () => number;
 }
 
-/** Probes of one backend at the same time. */
+/** Looks at one backend at the same time. */
 const maxParallel = 8;
 
 export class Prober {
-  readonly #options: HealthOptions;
   readonly #deps: ProberDeps;
+  readonly #dueMs = new Map<string, number>();
+  readonly #looking = new Map<string, Promise<boolean>>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
-  #running: Promise<void> | undefined;
+  #round: Promise<void> | undefined;
+  /** Something happened while a round was under way. */
+  #again = false;
+  #hurriedMs = Number.NEGATIVE_INFINITY;
+  #hostDueMs = 0;
 
-  constructor(options: HealthOptions, deps: ProberDeps) {
-    this.#options = options;
+  constructor(deps: ProberDeps) {
     this.#deps = deps;
   }
 
   /** Resolves after the first round. */
   start(): Promise<void> {
-    return this.#round();
+    return this.#look();
   }
 
   stop(): void {
@@ -39,59 +47,124 @@ export class Prober {
     clearTimeout(this.#timer);
   }
 
-  /** Something happened: the next round is due within the fast interval. */
+  /** Something happened: everything is due now; or at the fast interval, when the last time was just a moment ago. */
   hurry(): void {
-    if (this.#stopped || this.#running !== undefined) return;
-    clearTimeout(this.#timer);
-    this.#schedule();
+    if (this.#stopped) return;
+    const { clock, options } = this.#deps;
+    const now = clock();
+    const soon = now - this.#hurriedMs < options().fastIntervalMs;
+    if (!soon) this.#hurriedMs = now;
+    const dueMs = soon ? now + options().fastIntervalMs : now;
+    this.#hostDueMs = Math.min(this.#hostDueMs, dueMs);
+    for (const [model, due] of this.#dueMs) this.#dueMs.set(model, Math.min(due, dueMs));
+    if (this.#round === undefined) this.#schedule();
+    else this.#again = true;
   }
 
-  /** Asks about one model now. */
-  async look(model: string): Promise<void> {
-    const { health, probe } = this.#deps;
+  /** Asks about one model now, whatever the pace: a call waits for it. True when the backend gave a sign of life. */
+  look(model: string): Promise<boolean> {
+    let looking = this.#looking.get(model);
+    if (looking === undefined) {
+      looking = this.#ask(model).finally(() => {
+        this.#looking.delete(model);
+        this.#dueMs.set(model, this.#deps.clock() + this.#intervalMs(model));
+        if (this.#round === undefined && !this.#stopped) this.#schedule();
+      });
+      this.#looking.set(model, looking);
+    }
+    return looking;
+  }
+
+  async #ask(model: string): Promise<boolean> {
+    const { health, probe, options } = this.#deps;
     try {
       const sight = await probe(model);
-      if (sight === 'other api') health.cameUp();
-      else health.saw(model, sight === 'unknown model' ? undefined : sight.versions);
+      health.saw(model, typeof sight === 'string' ? undefined : sight.versions);
+      return true;
     } catch (reason) {
       const error = StatusError.from(reason);
-      if (error.code === Code.DEADLINE_EXCEEDED) health.timedOut(this.#options.fall, error.message);
-      else if (error.fromBackend) health.cameUp();
+      // a status of any kind is a sign of life
+      if (error.fromBackend) return true;
+      if (error.code === Code.DEADLINE_EXCEEDED) health.timedOut(options().fall, error.message);
       else health.wentDown(error.message);
+      return false;
     }
   }
 
-  #round(): Promise<void> {
-    this.#running ??= this.#lookAtAll().finally(() => {
-      this.#running = undefined;
+  #look(): Promise<void> {
+    this.#round ??= this.#lookAtDue().finally(() => {
+      this.#round = undefined;
+      if (this.#again) {
+        this.#again = false;
+        this.#hostDueMs = 0;
+      }
       if (!this.#stopped) this.#schedule();
     });
-    return this.#running;
+    return this.#round;
   }
 
-  async #lookAtAll(): Promise<void> {
-    const { health, models, connect } = this.#deps;
-    const waiting = [...models()];
-    if (waiting.length === 0 || !health.up) {
-      try {
-        await connect();
-        if (waiting.length === 0) health.cameUp();
-      } catch (reason) {
-        health.wentDown(StatusError.from(reason).message);
-        return;
-      }
-    }
+  async #lookAtDue(): Promise<void> {
+    const { health, models, clock } = this.#deps;
+    const names = models();
+    const wanted = new Set(names);
+    for (const model of this.#dueMs.keys()) if (!wanted.has(model)) this.#dueMs.delete(model);
+    const now = clock();
+    const up = health.up;
+    if ((!up || names.length === 0) && !(await this.#lookAtHost())) return;
+    // what was down says everything anew
+    const due = names.filter((model) => !up || (this.#dueMs.get(model) ?? 0) <= now);
+    if (up && due.length === 0 && names.length > 0) return;
+    let well = true;
     const worker = async (): Promise<void> => {
-      for (let model = waiting.pop(); model !== undefined && !this.#stopped; model = waiting.pop())
-        await this.look(model);
+      for (let model = due.pop(); model !== undefined && !this.#stopped; model = due.pop()) {
+        await this.#wait(!up || health.isRestless(model) || !this.#dueMs.has(model) ? 'urgent' : 'routine');
+        if (this.#stopped) return;
+        well = (await this.look(model)) && well;
+      }
     };
-    await Promise.all(Array.from({ length: Math.min(maxParallel, waiting.length) }, worker));
+    await Promise.all(Array.from({ length: Math.min(maxParallel, due.length) }, worker));
+    if (well && !this.#stopped) health.answered(this.#deps.options().rise);
+  }
+
+  /** Before its models are asked about, a backend must be there at all; and that is all there is without models. */
+  async #lookAtHost(): Promise<boolean> {
+    const { health, checkHost, clock, options } = this.#deps;
+    await this.#wait('urgent');
+    try {
+      await checkHost();
+      this.#hostDueMs = clock() + options().intervalMs;
+      return true;
+    } catch (reason) {
+      const error = StatusError.from(reason);
+      this.#hostDueMs = clock() + options().fastIntervalMs;
+      if (error.code === Code.DEADLINE_EXCEEDED && health.up) health.timedOut(options().fall, error.message);
+      else health.wentDown(error.message);
+      return false;
+    }
+  }
+
+  async #wait(lane: 'urgent' | 'routine'): Promise<void> {
+    const ms = this.#deps.reserve(lane);
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms).unref());
+  }
+
+  #intervalMs(model: string): number {
+    const { health, options, random } = this.#deps;
+    const { intervalMs, fastIntervalMs } = options();
+    // plus or minus a fifth, so that gateways do not march in step
+    return (health.isRestless(model) ? fastIntervalMs : intervalMs) * (0.8 + 0.4 * random());
   }
 
   #schedule(): void {
-    const { intervalMs, fastIntervalMs } = this.#options;
-    const baseMs = this.#deps.health.restless ? fastIntervalMs : intervalMs;
-    const spread = 0.8 + 0.4 * this.#deps.random();
-    this.#timer = setTimeout(() => void this.#round(), baseMs * spread).unref();
+    const { health, clock, options } = this.#deps;
+    clearTimeout(this.#timer);
+    const now = clock();
+    const dueMs = Math.min(
+      this.#dueMs.size === 0 ? this.#hostDueMs : Number.POSITIVE_INFINITY,
+      ...this.#dueMs.values(),
+    );
+    const latestMs = now + (health.up ? options().intervalMs : options().fastIntervalMs);
+    const atMs = health.up ? Math.min(dueMs, latestMs) : Math.min(this.#hostDueMs, latestMs);
+    this.#timer = setTimeout(() => void this.#look(), Math.max(1, atMs - now)).unref();
   }
 }

@@ -7,8 +7,8 @@ const unknownForMs = 5000;
 const maxUnknown = 10_000;
 
 export class WatchedModels {
-  readonly #configured: ReadonlySet<string>;
-  readonly #maxLearnt: number;
+  #configured: ReadonlySet<string> = new Set();
+  #maxLearnt = 0;
   readonly #clock: Clock;
   /** In order of use, the oldest first. */
   readonly #learnt = new Set<string>();
@@ -17,9 +17,17 @@ export class WatchedModels {
   #dropped: string[] = [];
 
   constructor(configured: readonly string[], maxLearnt: number, clock: Clock) {
-    this.#configured = new Set(configured);
-    this.#maxLearnt = maxLearnt;
     this.#clock = clock;
+    this.configure(configured, maxLearnt);
+  }
+
+  /** Watches other models from now on; learnt ones stay. */
+  configure(configured: readonly string[], maxLearnt: number): void {
+    // what is not configured any more is watched as if a call had asked for it
+    for (const model of this.#configured) if (!configured.includes(model)) this.#add(model);
+    this.#configured = new Set(configured);
+    for (const model of configured) this.#learnt.delete(model);
+    this.#maxLearnt = maxLearnt;
   }
 
   isConfigured(model: string): boolean {

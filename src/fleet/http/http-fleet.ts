@@ -7,8 +7,9 @@ import {
   type ListedModel,
   StatusError,
 } from '../../call/index.ts';
-import { Ejection } from '../balance/ejection.ts';
-import { pick, withoutEjected } from '../balance/picker.ts';
+import { Outliers, withoutEjected } from '../balance/outliers.ts';
+import { type Candidate, pickerOf } from '../balance/picker.ts';
+import { leastOutstanding } from '../balance/two-choices.ts';
 import type { BackendState, FleetDeps } from '../fleet.ts';
 import type { HttpAddress, HttpFleetOptions } from '../options.ts';
 import { createHttpClient, type HttpClient } from './client.ts';
@@ -16,28 +17,29 @@ import { HttpWatch } from './watch.ts';
 
 /** How long start() waits for the first look at everything, in ms: a dead backend must not hold up the rest. */
 const startWaitMs = 1000;
+/** When fewer are left, ejected ones are taken again; of all, in hundredths. */
+const panicPercent = 50;
 
-interface HttpBackend {
-  readonly name: string;
+interface HttpBackend extends Candidate {
   readonly client: HttpClient;
   readonly watch: HttpWatch;
-  inFlight: number;
+  outstanding: number;
   drained: boolean;
 }
 
 export class HttpFleet implements HttpUpstream {
   readonly name: string;
   readonly #options: HttpFleetOptions;
-  readonly #deps: FleetDeps;
-  readonly #ejection: Ejection;
+  readonly #deps: Omit<FleetDeps, 'reserveLook'>;
+  readonly #outliers: Outliers;
   readonly #backends: readonly HttpBackend[];
   #stopped = false;
 
-  constructor(options: HttpFleetOptions, deps: FleetDeps) {
+  constructor(options: HttpFleetOptions, deps: Omit<FleetDeps, 'reserveLook'>) {
     this.name = options.name;
     this.#options = options;
     this.#deps = deps;
-    this.#ejection = new Ejection(options.ejection, deps.clock);
+    this.#outliers = new Outliers(() => options.ejection, deps.clock);
     this.#backends = options.backends.map((address) => this.#add(address));
   }
 
@@ -64,9 +66,9 @@ export class HttpFleet implements HttpUpstream {
   lease(avoid: readonly string[]): HttpLease {
     const well = this.#backends.filter(({ watch, drained }) => watch.up && !drained);
     if (well.length === 0) throw this.#nobody();
-    const kept = withoutEjected(well, ({ name }) => this.#ejection.isEjected(name, ''));
-    const free = kept.filter(({ inFlight }) => inFlight < this.#options.maxInFlight);
-    const backend = pick(free, this.#deps.random, avoid);
+    const kept = withoutEjected(well, ({ name }) => this.#outliers.isEjected(name, ''), panicPercent);
+    const free = kept.filter(({ outstanding }) => outstanding < this.#options.maxInFlight);
+    const backend = pickerOf(leastOutstanding, free).pick({ random: this.#deps.random, avoid });
     if (backend === undefined) {
       this.#deps.observer.limited('http-in-flight');
       throw new StatusError(
@@ -116,14 +118,14 @@ export class HttpFleet implements HttpUpstream {
   }
 
   backends(): readonly BackendState[] {
-    return this.#backends.map(({ name, watch, inFlight, drained }) => ({
+    return this.#backends.map(({ name, watch, outstanding, drained }) => ({
       name,
       up: watch.up,
       reason: watch.reason,
       drained,
-      inFlight,
+      inFlight: outstanding,
       // each request under way holds one
-      connections: inFlight,
+      connections: outstanding,
       models: watch.models.map(({ id }) => ({ name: id, versions: [] })),
     }));
   }
@@ -139,10 +141,20 @@ export class HttpFleet implements HttpUpstream {
         const { up, reason } = watch;
         observer.backendState(name, '', '', up);
         log.info({ fleet: this.name, backend: name, up, reason }, up ? 'backend is well' : 'backend is down');
-        if (up) this.#ejection.clear(name, '');
+        if (up) this.#outliers.clear(name, '');
       },
     });
-    return { name, client, watch, inFlight: 0, drained: false };
+    return {
+      name,
+      client,
+      watch,
+      outstanding: 0,
+      drained: false,
+      zone: '',
+      weight: address.weight ?? 1,
+      ramp: 1,
+      latencyMs: 0,
+    };
   }
 
   async #send(backend: HttpBackend, request: HttpRequest) {
@@ -155,13 +167,15 @@ export class HttpFleet implements HttpUpstream {
   }
 
   #count(backend: HttpBackend, change: number): void {
-    backend.inFlight += change;
-    this.#deps.observer.backendInFlight(backend.name, backend.inFlight);
+    backend.outstanding += change;
+    this.#deps.observer.backendInFlight(backend.name, backend.outstanding);
   }
 
   #record(backend: HttpBackend, code: number): void {
-    const forMs = this.#ejection.record(backend.name, '', code, this.#backends.length);
-    if (forMs === undefined) return;
+    const outcome = { code, transport: code !== Code.OK, notStarted: false };
+    const ejected = this.#outliers.record(backend.name, '', outcome, this.#backends.length);
+    if (ejected === undefined) return;
+    const { forMs } = ejected;
     this.#deps.observer.ejected(backend.name, '');
     this.#deps.log.warn(
       { fleet: this.name, backend: backend.name, forMs },
@@ -171,7 +185,7 @@ export class HttpFleet implements HttpUpstream {
 
   /** After stop(): the connections end with the last request. */
   #closeIfIdle(): void {
-    if (!this.#stopped || this.#backends.some(({ inFlight }) => inFlight > 0)) return;
+    if (!this.#stopped || this.#backends.some(({ outstanding }) => outstanding > 0)) return;
     for (const { client } of this.#backends) client.close(true);
   }
 

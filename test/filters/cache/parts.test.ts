@@ -14,7 +14,8 @@ import type { Tensor } from '../../../src/codec/index.ts';
 import { envelopeBytes, open, seal } from '../../../src/filters/cache/envelope.ts';
 import { cacheKey, type CacheQuestion } from '../../../src/filters/cache/key.ts';
 import { copyReply } from '../../../src/filters/cache/reply.ts';
-import { isPlainPredict, requestMessage } from '../../../src/filters/cache/request.ts';
+import { isPlainPredict } from '../../../src/filters/cache/request.ts';
+import { requestMessage } from '../../../src/filters/request-message.ts';
 import { readAll } from '../../support/index.ts';
 
 const floats = (shape: number[], ...values: number[]): Tensor => ({

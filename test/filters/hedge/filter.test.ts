@@ -176,7 +176,7 @@ describe('hedgeFilter', () => {
     const { handler, sent, timers } = harness(['a', 'b']);
     const unkept = new Flow();
     unkept.push(Buffer.from('x'));
-    void handler(unaryCall(undefined, { sequence: '7' }));
+    void handler(unaryCall(undefined, { sequence: { id: '7', starts: false, ends: false } }));
     void handler(streamCall());
     void handler(unaryCall(undefined, { method: method('/x.Y/Z', { idempotent: false }) }));
     void handler(unaryCall(undefined, { request: unkept }));

@@ -1,0 +1,146 @@
+/**
+ * Which sequence a request of a stateful model belongs to, read without decoding its tensors: OpenVINO Model Server's
+ * inputs sequence_id and sequence_control_input (in Predict and in ModelInfer), and Triton's request parameters.
+ */
+import { decodeTensor } from './tensor-decode.ts';
+import { Reader, wire } from './reader.ts';
+import { Writer } from './writer.ts';
+
+export interface SequenceControl {
+  /** Digits, or Triton's text; "0" when the client left it to the server. */
+  readonly id: string;
+  readonly starts: boolean;
+  readonly ends: boolean;
+  /** It stands in input tensors and not in parameters. */
+  readonly inInputs: boolean;
+}
+
+const idInput = 'sequence_id';
+const controlInput = 'sequence_control_input';
+/** OVMS's control values. */
+const control = { start: 1n, end: 2n } as const;
+/** Ids and controls are one number; more is no id. In bytes. */
+const maxBytes = 64;
+
+/** PredictRequest.inputs. */
+const predictInputs = 2;
+/** ModelInferRequest: parameters, inputs, raw_input_contents. */
+const infer = { parameters: 4, inputs: 5, raw: 7 } as const;
+
+function little(bytes: Uint8Array): bigint | undefined {
+  if (bytes.length !== 4 && bytes.length !== 8) return undefined;
+  return bytes.reduceRight((value, byte) => value * 256n + BigInt(byte), 0n);
+}
+
+const controlOf = (
+  id: bigint | string | undefined,
+  value: bigint | undefined,
+): SequenceControl | undefined =>
+  id === undefined && value === undefined
+    ? undefined
+    : {
+        id: String(id ?? 0n),
+        starts: value === control.start,
+        ends: value === control.end,
+        inInputs: true,
+      };
+
+/** Undefined when the request says nothing of a sequence. @throws StatusError INVALID_ARGUMENT when it is malformed */
+export function readPredictSequence(message: Uint8Array): SequenceControl | undefined {
+  const found = new Map<string, bigint | undefined>();
+  const reader = new Reader(message);
+  while (reader.next()) {
+    if (!reader.is(predictInputs, wire.bytes)) {
+      reader.skip();
+      continue;
+    }
+    const entry = reader.message();
+    let name = '';
+    let tensor: Reader | undefined;
+    while (entry.next()) {
+      if (entry.is(1, wire.bytes)) name = entry.string();
+      else if (entry.is(2, wire.bytes)) tensor = entry.message();
+      else entry.skip();
+    }
+    if ((name !== idInput && name !== controlInput) || tensor === undefined) continue;
+    const decoded = decodeTensor(tensor, maxBytes);
+    found.set(name, 'bytes' in decoded ? little(decoded.bytes) : undefined);
+  }
+  return controlOf(found.get(idInput), found.get(controlInput));
+}
+
+/** The value of an InferParameter: bool 1, int64 2, string 3, double 4, uint64 5. */
+function parameterOf(reader: Reader): bigint | string | boolean | undefined {
+  let value: bigint | string | boolean | undefined;
+  while (reader.next()) {
+    if (reader.is(1, wire.varint)) value = reader.bool();
+    else if (reader.is(2, wire.varint) || reader.is(5, wire.varint)) value = reader.uint64();
+    else if (reader.is(3, wire.bytes)) value = reader.string();
+    else reader.skip();
+  }
+  return value;
+}
+
+/** An InferInputTensor's name and, when it is in the message itself, its one number (uint_contents 4, uint64_contents 5). */
+function inferInput(reader: Reader): { name: string; value: bigint | undefined } {
+  let name = '';
+  let value: bigint | undefined;
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) name = reader.string();
+    else if (reader.is(5, wire.bytes)) {
+      const contents = reader.message();
+      while (contents.next()) {
+        if (contents.is(4, wire.bytes) || contents.is(5, wire.bytes)) value = contents.message().uint64();
+        else if (contents.is(4, wire.varint) || contents.is(5, wire.varint)) value = contents.uint64();
+        else contents.skip();
+      }
+    } else reader.skip();
+  }
+  return { name, value };
+}
+
+/** The same of a ModelInferRequest. */
+export function readInferSequence(message: Uint8Array): SequenceControl | undefined {
+  const parameters = new Map<string, bigint | string | boolean | undefined>();
+  const inputs: { name: string; value: bigint | undefined }[] = [];
+  const raw: Uint8Array[] = [];
+  const reader = new Reader(message);
+  while (reader.next()) {
+    if (reader.is(infer.inputs, wire.bytes)) inputs.push(inferInput(reader.message()));
+    else if (reader.is(infer.raw, wire.bytes)) raw.push(reader.slice());
+    else if (reader.is(infer.parameters, wire.bytes)) {
+      const entry = reader.message();
+      let name = '';
+      while (entry.next()) {
+        if (entry.is(1, wire.bytes)) name = entry.string();
+        else if (entry.is(2, wire.bytes)) parameters.set(name, parameterOf(entry.message()));
+        else entry.skip();
+      }
+    } else reader.skip();
+  }
+  const id = parameters.get('sequence_id');
+  const starts = parameters.get('sequence_start') === true;
+  const ends = parameters.get('sequence_end') === true;
+  if (typeof id === 'bigint' || typeof id === 'string' || starts || ends)
+    return { id: String(typeof id === 'boolean' ? 0n : (id ?? 0n)), starts, ends, inInputs: false };
+  const inputOf = (wanted: string): bigint | undefined => {
+    const index = inputs.findIndex(({ name }) => name === wanted);
+    return index < 0 ? undefined : (inputs[index]?.value ?? little(raw[index] ?? new Uint8Array(0)));
+  };
+  return controlOf(inputOf(idInput), inputOf(controlInput));
+}
+
+/** What to append to a PredictRequest so that its sequence has this id: of two entries of a map, the last counts. */
+export function predictSequenceId(id: bigint): Uint8Array {
+  const value = new Writer().varint64(id).finish();
+  // TensorProto: dtype 1 (DT_UINT64 is 23), tensor_shape 2, uint64_val 17
+  const shape = new Writer().message(2, new Writer().tag(1, wire.varint).varint(1));
+  const tensor = new Writer().int32(1, 23).message(2, shape).bytes(17, value);
+  return new Writer().message(predictInputs, new Writer().string(1, idInput).message(2, tensor)).finish();
+}
+
+/** The same for a ModelInferRequest, as Triton's parameter. */
+export function inferSequenceId(id: bigint): Uint8Array {
+  const value = new Writer().tag(5, wire.varint).varint64(id);
+  return new Writer().message(infer.parameters, new Writer().string(1, idInput).message(2, value)).finish();
+}

@@ -1,0 +1,107 @@
+/** Calls of stateful models: finds their sequence, gives out ids, and lets the calls of one sequence go one at a time. */
+import {
+  type Call,
+  Code,
+  type Filter,
+  Flow,
+  messagePrefix,
+  type Method,
+  type Reply,
+  StatusError,
+} from '../../call/index.ts';
+import {
+  inferSequenceId,
+  predictSequenceId,
+  readInferSequence,
+  readPredictSequence,
+  type SequenceControl,
+} from '../../codec/index.ts';
+import { requestMessage } from '../request-message.ts';
+import { Turns } from './turns.ts';
+
+export interface SequenceFilterOptions {
+  /** Models that keep state between calls. */
+  readonly models: ReadonlySet<string>;
+  /** Calls of one sequence that may wait for their turn. */
+  readonly maxWaiting: number;
+  /** Largest request that is read for its sequence, in bytes. */
+  readonly maxRequestBytes: number;
+}
+
+export interface SequenceFilterDeps {
+  /** An id that no gateway has given out: at random below 2^53, which JSON can hold, and not 0. */
+  readonly newId: () => bigint;
+}
+
+interface Dialect {
+  read(message: Uint8Array): SequenceControl | undefined;
+  /** What to append to a message so that its sequence has this id. */
+  idBytes(id: bigint): Uint8Array;
+}
+
+const dialects: Readonly<Record<string, Dialect>> = {
+  Predict: { read: readPredictSequence, idBytes: predictSequenceId },
+  ModelInfer: { read: readInferSequence, idBytes: inferSequenceId },
+};
+
+const dialectOf = ({ api, name }: Method): Dialect | undefined =>
+  api === 'other' ? undefined : dialects[name];
+
+/** Also the name of the reply's field that tells the id to clients whose server does not repeat it. */
+const idField = 'sequence-id';
+
+export function sequenceFilter(options: SequenceFilterOptions, { newId }: SequenceFilterDeps): Filter {
+  const turns = new Turns(options.maxWaiting);
+
+  return (next) => async (call) => {
+    const { target } = call;
+    const dialect =
+      target !== undefined && options.models.has(target.model) ? dialectOf(call.method) : undefined;
+    if (dialect === undefined || target === undefined || call.kind !== 'unary') return next(call);
+    const message = await requestMessage(call, options.maxRequestBytes);
+    if (call.cancellation.reason !== undefined) throw call.cancellation.reason;
+    if (message === undefined) throw unreadable(target.model, options.maxRequestBytes);
+    const control = dialect.read(message);
+    if (control === undefined) return next(call);
+    const given = control.id === '0' && control.starts ? newId() : undefined;
+    if (control.id === '0' && given === undefined)
+      throw new StatusError(
+        Code.INVALID_ARGUMENT,
+        `model ${target.model} is stateful: a call that does not start a sequence needs its sequence_id`,
+      );
+    const sequence = {
+      id: given === undefined ? control.id : String(given),
+      starts: control.starts,
+      ends: control.ends,
+    };
+    const request =
+      given === undefined ? call.request : withId(call, message, control, dialect.idBytes(given));
+    const end = await turns.take(`${target.model}\0${sequence.id}`, call.cancellation);
+    let reply: Reply;
+    try {
+      reply = await next({ ...call, request, sequence });
+    } catch (reason) {
+      end();
+      throw reason;
+    }
+    reply.body.whenDone(end);
+    if (given === undefined) return reply;
+    return { ...reply, metadata: [...reply.metadata, idField, sequence.id] };
+  };
+}
+
+function withId(call: Call, message: Uint8Array, control: SequenceControl, idBytes: Uint8Array): Flow {
+  if (call.method.name === 'ModelInfer' && control.inInputs)
+    throw new StatusError(
+      Code.INVALID_ARGUMENT,
+      'the input sequence_id is 0: over KServe V2 a sequence that starts needs an id of the client’s own',
+    );
+  return Flow.of([messagePrefix(message.length + idBytes.length), message, idBytes]);
+}
+
+function unreadable(model: string, maxBytes: number): StatusError {
+  return new StatusError(
+    Code.INVALID_ARGUMENT,
+    `model ${model} is stateful: its requests must be one uncompressed message of at most ${maxBytes} bytes`,
+  );
+}

@@ -1,0 +1,2 @@
+/** Sequences of stateful models. */
+export { sequenceFilter, type SequenceFilterDeps, type SequenceFilterOptions } from './filter.ts';

@@ -1,0 +1,62 @@
+/** One call at a time for each sequence, in the order of their arrival. */
+import { type Cancellation, Code, StatusError } from '../../call/index.ts';
+
+interface Line {
+  /** Those that wait, the first to come first. */
+  readonly waiting: (() => void)[];
+}
+
+export class Turns {
+  readonly #maxWaiting: number;
+  /** Sequences with a call under way. */
+  readonly #lines = new Map<string, Line>();
+
+  constructor(maxWaiting: number) {
+    this.#maxWaiting = maxWaiting;
+  }
+
+  /**
+   * Resolves when it is this call's turn, with what ends the turn.
+   * @throws StatusError RESOURCE_EXHAUSTED when too many wait already, or the reason of the cancellation
+   */
+  take(key: string, cancellation: Cancellation): Promise<() => void> {
+    if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
+    const line = this.#lines.get(key);
+    if (line === undefined) {
+      this.#lines.set(key, { waiting: [] });
+      return Promise.resolve(this.#once(key));
+    }
+    if (line.waiting.length >= this.#maxWaiting) {
+      return Promise.reject(
+        new StatusError(
+          Code.RESOURCE_EXHAUSTED,
+          `${this.#maxWaiting} calls of this sequence wait for their turn already`,
+        ),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const turn = (): void => {
+        stop();
+        resolve(this.#once(key));
+      };
+      line.waiting.push(turn);
+      const stop = cancellation.onCancel((reason) => {
+        line.waiting.splice(line.waiting.indexOf(turn), 1);
+        reject(reason);
+      });
+    });
+  }
+
+  /** Ends a turn, once however often it is called. */
+  #once(key: string): () => void {
+    let over = false;
+    return () => {
+      if (over) return;
+      over = true;
+      const line = this.#lines.get(key);
+      const next = line?.waiting.shift();
+      if (next === undefined) this.#lines.delete(key);
+      else next();
+    };
+  }
+}

@@ -1,0 +1,210 @@
+/** Leaves a model at a backend, or a whole backend, out of the choice for a while when it keeps failing. */
+import { type Clock, Code, codeName } from '../../call/index.ts';
+import type { EjectionOptions } from '../options.ts';
+
+/** How one call ended at a backend. */
+export interface Outcome {
+  /** A gRPC code. */
+  readonly code: number;
+  /** No status came: the connection or the stream broke. */
+  readonly transport: boolean;
+  /** The backend surely did not begin with it: no connection, a refused stream. Health sees to that. */
+  readonly notStarted: boolean;
+}
+
+/** "ok" and "failed" count; "neither" says nothing about the backend. */
+export type Verdict = 'ok' | 'failed' | 'neither';
+
+const failures: ReadonlySet<number> = new Set([
+  Code.UNAVAILABLE,
+  Code.INTERNAL,
+  Code.UNKNOWN,
+  Code.DATA_LOSS,
+]);
+
+/**
+ * Requests that are wrong, models that are not there, an overload that says so, and the client's own deadline or leaving
+ * speak for nobody's failure; and they do not clear a backend that fails the rest.
+ */
+export function verdictOn({ code, notStarted }: Outcome): Verdict {
+  if (code === Code.OK) return 'ok';
+  return !notStarted && failures.has(code) ? 'failed' : 'neither';
+}
+
+/** The window in which shares of failures are looked at, and the parts in which it is forgotten, in ms. */
+const windowMs = 10_000;
+const slots = 10;
+
+/** Failures of one thing. */
+class Tally {
+  consecutive = 0;
+  /** How often it was ejected lately. */
+  times = 0;
+  untilMs = 0;
+  /** Why, when it is ejected. */
+  reason = '';
+  readonly #calls = new Float64Array(slots);
+  readonly #failed = new Float64Array(slots);
+  readonly #tick = new Float64Array(slots).fill(-1);
+
+  count(failed: boolean, nowMs: number): void {
+    this.consecutive = failed ? this.consecutive + 1 : 0;
+    const tick = Math.floor(nowMs / (windowMs / slots));
+    const slot = tick % slots;
+    if (this.#tick[slot] !== tick) {
+      this.#tick[slot] = tick;
+      this.#calls[slot] = 0;
+      this.#failed[slot] = 0;
+    }
+    (this.#calls[slot] as number)++;
+    if (failed) (this.#failed[slot] as number)++;
+  }
+
+  exceeds(options: EjectionOptions, nowMs: number): boolean {
+    if (options.consecutiveErrors > 0 && this.consecutive >= options.consecutiveErrors) return true;
+    if (options.failurePercent === 0) return false;
+    const oldest = Math.floor(nowMs / (windowMs / slots)) - slots;
+    let calls = 0;
+    let failed = 0;
+    for (let i = 0; i < slots; i++) {
+      if ((this.#tick[i] as number) <= oldest) continue;
+      calls += this.#calls[i] as number;
+      failed += this.#failed[i] as number;
+    }
+    return calls >= options.minCalls && failed * 100 > calls * options.failurePercent;
+  }
+
+  forget(): void {
+    this.consecutive = 0;
+    this.#tick.fill(-1);
+  }
+}
+
+/** The key of a backend as a whole: no model has this name. */
+const wholeHost = '';
+
+export interface Ejection {
+  /** The model; empty for the backend as a whole. */
+  readonly model: string;
+  readonly forMs: number;
+}
+
+/** A model at a backend that is out of the choice. */
+export interface Ejected {
+  /** How much longer, in ms. */
+  readonly forMs: number;
+  readonly reason: string;
+}
+
+export class Outliers {
+  readonly #options: () => EjectionOptions;
+  readonly #clock: Clock;
+  /** By model, then by backend. */
+  readonly #tallies = new Map<string, Map<string, Tally>>();
+
+  constructor(options: () => EjectionOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** The model is left out there, by itself or with the backend as a whole. */
+  isEjected(backend: string, model: string): boolean {
+    const now = this.#clock();
+    return this.#until(backend, model) > now || this.#until(backend, wholeHost) > now;
+  }
+
+  /** Why a model is out of the choice at a backend, and how much longer; undefined when it is not. */
+  ejected(backend: string, model: string): Ejected | undefined {
+    const now = this.#clock();
+    for (const scope of [model, wholeHost]) {
+      const tally = this.#tallies.get(scope)?.get(backend);
+      if (tally !== undefined && tally.untilMs > now)
+        return { forMs: tally.untilMs - now, reason: tally.reason };
+    }
+    return undefined;
+  }
+
+  /**
+   * Counts an outcome.
+   * @param of how many backends have the model
+   * @returns what is ejected from now on, when this outcome was one too many
+   */
+  record(backend: string, model: string, outcome: Outcome, of: number): Ejection | undefined {
+    const verdict = verdictOn(outcome);
+    if (verdict === 'neither') return undefined;
+    const failed = verdict === 'failed';
+    // a call of no model tells of the backend alone
+    const forMs = model === wholeHost ? undefined : this.#count(backend, model, failed, of, outcome.code);
+    // a status, whatever it is, shows that the backend as a whole is there
+    const hostForMs = this.#count(backend, wholeHost, failed && outcome.transport, of, outcome.code);
+    if (hostForMs !== undefined) return { model: wholeHost, forMs: hostForMs };
+    return forMs === undefined ? undefined : { model, forMs };
+  }
+
+  /** A model that was loaded anew starts with a clean record. */
+  clear(backend: string, model: string): void {
+    this.#tallies.get(model)?.delete(backend);
+  }
+
+  /** A backend left the fleet. */
+  forgetBackend(backend: string): void {
+    for (const ofModel of this.#tallies.values()) ofModel.delete(backend);
+  }
+
+  forgetModel(model: string): void {
+    this.#tallies.delete(model);
+  }
+
+  #until(backend: string, model: string): number {
+    return this.#tallies.get(model)?.get(backend)?.untilMs ?? 0;
+  }
+
+  #count(backend: string, model: string, failed: boolean, of: number, code: number): number | undefined {
+    const now = this.#clock();
+    const options = this.#options();
+    const known = this.#tallies.get(model)?.get(backend);
+    if (known === undefined && !failed) return undefined;
+    const tally = known ?? this.#add(backend, model);
+    tally.count(failed, now);
+    // well again for as long as it was out: the next time starts small again
+    if (!failed && tally.times > 0 && now > tally.untilMs + options.baseMs * tally.times) tally.times = 0;
+    if (!failed || tally.untilMs > now || !tally.exceeds(options, now)) return undefined;
+    const allowed = of <= 1 ? 0 : Math.max(1, Math.floor((of * options.maxPercent) / 100));
+    if (this.#ejected(model, now) >= allowed) return undefined;
+    tally.reason =
+      tally.consecutive >= options.consecutiveErrors && options.consecutiveErrors > 0
+        ? `${tally.consecutive} failures in a row, the last ${codeName(code)}`
+        : `more than ${options.failurePercent} % of its calls failed, the last with ${codeName(code)}`;
+    tally.forget();
+    tally.times++;
+    const forMs = Math.min(options.maxMs, options.baseMs * tally.times);
+    tally.untilMs = now + forMs;
+    return forMs;
+  }
+
+  #ejected(model: string, now: number): number {
+    let count = 0;
+    for (const { untilMs } of this.#tallies.get(model)?.values() ?? []) if (untilMs > now) count++;
+    return count;
+  }
+
+  #add(backend: string, model: string): Tally {
+    const tally = new Tally();
+    const ofModel = this.#tallies.get(model) ?? new Map<string, Tally>();
+    this.#tallies.set(model, ofModel.set(backend, tally));
+    return tally;
+  }
+}
+
+/**
+ * Leaves out ejected backends, unless too few are left: then the trouble is elsewhere, and spreading it over all is better
+ * than heaping it on a few (Envoy's panic threshold).
+ */
+export function withoutEjected<T>(
+  able: readonly T[],
+  isEjected: (backend: T) => boolean,
+  panicPercent: number,
+): readonly T[] {
+  const sound = able.filter((backend) => !isEjected(backend));
+  return sound.length > 0 && sound.length * 100 >= able.length * panicPercent ? sound : able;
+}

@@ -1,0 +1,106 @@
+/** Who may answer for one model right now, and with which version: a pure function of what is known of each backend. */
+import type { VersionState } from '../../models/index.ts';
+
+/** One backend and one model at one moment. */
+export interface Standing<B> {
+  readonly backend: B;
+  /** It answers, and has shown for long enough that it does. */
+  readonly up: boolean;
+  /** It answered after it had been down, not often enough yet to be up. */
+  readonly onTrial: boolean;
+  /** An operator took it out. */
+  readonly drained: boolean;
+  /** Undefined when it does not have the model, or nobody asked yet. */
+  readonly versions: readonly VersionState[] | undefined;
+  readonly ejected: boolean;
+  /** The model came up there, and is being warmed before calls get to it. */
+  readonly warming: boolean;
+}
+
+export interface RoutingOptions {
+  /** A version is the default when more than this share of the backends with the model have it, in hundredths. */
+  readonly quorumPercent: number;
+  /** When fewer than this share are left, those that were left out are taken again, in hundredths. */
+  readonly panicPercent: number;
+}
+
+export interface Routes<B> {
+  /** The version that calls without one run. */
+  readonly defaultVersion: bigint | undefined;
+  /** Backends for calls without a version: those whose own default is the fleet's. */
+  readonly unversioned: readonly B[];
+  readonly versions: ReadonlyMap<bigint, readonly B[]>;
+  /** Backends that know the model in whatever state; they may say what is wrong. */
+  readonly knowing: readonly B[];
+}
+
+const isAvailable = ({ state }: VersionState): boolean => state === 'AVAILABLE';
+const isComing = ({ state }: VersionState): boolean => state === 'START' || state === 'LOADING';
+
+function availableVersions({ versions }: Standing<unknown>): bigint[] {
+  return (versions ?? []).filter(isAvailable).map(({ version }) => version);
+}
+
+const highest = (versions: readonly bigint[]): bigint | undefined =>
+  versions.reduce<bigint | undefined>(
+    (best, version) => (best === undefined || version > best ? version : best),
+    undefined,
+  );
+
+/**
+ * Leaves out those that are worse off, as long as enough remain: first who loads or warms, since the rest can do its
+ * work meanwhile; then who is ejected. When too few are left the trouble is elsewhere, and spreading it over all is
+ * better than heaping it on a few (Envoy's panic threshold). Backends without the model never come back this way.
+ */
+function preferred<B>(able: readonly Standing<B>[], panicPercent: number): readonly B[] {
+  const enough = (some: readonly unknown[]): boolean =>
+    some.length > 0 && some.length * 100 >= able.length * panicPercent;
+  const sound = able.filter(({ ejected }) => !ejected);
+  const calm = sound.filter(({ warming, versions }) => !warming && !(versions ?? []).some(isComing));
+  const kept = enough(calm) ? calm : enough(sound) ? sound : able;
+  return kept.map(({ backend }) => backend);
+}
+
+/** The newest version that a quorum has; without one, the version that most have, the newer of two. */
+function defaultOf(able: readonly Standing<unknown>[], quorumPercent: number): bigint | undefined {
+  const counts = new Map<bigint, number>();
+  for (const standing of able)
+    for (const version of availableVersions(standing)) counts.set(version, (counts.get(version) ?? 0) + 1);
+  const versions = [...counts.keys()];
+  const carried = versions.filter(
+    (version) => (counts.get(version) ?? 0) * 100 > able.length * quorumPercent,
+  );
+  if (carried.length > 0) return highest(carried);
+  const most = Math.max(...counts.values());
+  return highest(versions.filter((version) => counts.get(version) === most));
+}
+
+export function routesOf<B>(standings: readonly Standing<B>[], options: RoutingOptions): Routes<B> {
+  const open = standings.filter(({ drained, up, onTrial }) => !drained && (up || onTrial));
+  const having = open.filter((standing) => availableVersions(standing).length > 0);
+  const steady = having.filter(({ up }) => up);
+  // nobody else is there: those on trial are better than an error
+  const able = steady.length > 0 ? steady : having;
+  const defaultVersion = defaultOf(able, options.quorumPercent);
+  const unversioned = able.filter((standing) => highest(availableVersions(standing)) === defaultVersion);
+  const versions = new Map<bigint, readonly B[]>();
+  for (const version of new Set(having.flatMap(availableVersions))) {
+    const withIt = having.filter((standing) => availableVersions(standing).includes(version));
+    const steadyWithIt = withIt.filter(({ up }) => up);
+    versions.set(version, preferred(steadyWithIt.length > 0 ? steadyWithIt : withIt, options.panicPercent));
+  }
+  return {
+    defaultVersion,
+    // the newest everywhere is another one when each server keeps versions that the others lack
+    unversioned: preferred(unversioned.length > 0 ? unversioned : able, options.panicPercent),
+    versions,
+    knowing: open.filter(({ versions: known }) => known !== undefined).map(({ backend }) => backend),
+  };
+}
+
+/** The version is on its way somewhere: who asks for it should wait, and not be told that there is none. */
+export function isVersionComing(standings: readonly Standing<unknown>[], version: bigint): boolean {
+  return standings.some(({ versions }) =>
+    (versions ?? []).some((state) => state.version === version && isComing(state)),
+  );
+}

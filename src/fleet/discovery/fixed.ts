@@ -1,0 +1,12 @@
+/** Backends that the configuration names one by one. */
+import type { BackendAddress } from '../options.ts';
+import type { Source } from './source.ts';
+
+export function fixedSource(backends: readonly BackendAddress[]): Source {
+  return {
+    start(events) {
+      events.onBackends(backends);
+    },
+    stop() {},
+  };
+}

@@ -1,0 +1,62 @@
+/** The one interface of everything that says where the backends of a fleet are. */
+import type { Log } from '../../call/index.ts';
+import type { BackendAddress } from '../options.ts';
+import type { DnsOptions } from './dns.ts';
+import type { FileOptions } from './file.ts';
+import type { KubernetesOptions } from './kubernetes.ts';
+
+export interface SourceEvents {
+  /**
+   * All backends as of now, whenever they have changed. What fails (a server that does not answer, a file that cannot be
+   * read, a name that is suddenly gone) is no change: the last set stays.
+   */
+  onBackends(backends: readonly BackendAddress[]): void;
+  /** Why the last set is kept, or there is none yet; said once for each new reason. */
+  onProblem(message: string): void;
+}
+
+export interface Source {
+  /** Begins to look; nothing is told after stop(). */
+  start(events: SourceEvents): void;
+  stop(): void;
+  /** A backend was lost: an answer may be out of date. */
+  hurry?(): void;
+}
+
+export type SourceOptions =
+  | { readonly kind: 'fixed'; readonly backends: readonly BackendAddress[] }
+  | DnsOptions
+  | FileOptions
+  | KubernetesOptions;
+
+export interface SourceDeps {
+  readonly log: Log;
+  readonly clock: () => number;
+  readonly random: () => number;
+}
+
+/** Tells a set only when it is another one, and a problem only when it is a new one. */
+export function changesOnly(events: SourceEvents): SourceEvents {
+  let last: string | undefined;
+  let problem = '';
+  return {
+    onBackends(backends) {
+      problem = '';
+      const sorted = [...backends].sort((a, b) => (a.name < b.name ? -1 : 1));
+      const text = JSON.stringify(sorted);
+      if (text === last) return;
+      last = text;
+      events.onBackends(sorted);
+    },
+    onProblem(message) {
+      if (message === problem) return;
+      problem = message;
+      events.onProblem(message);
+    },
+  };
+}
+
+/** "10.0.0.1:8500", "[2001:db8::1]:8500": a backend's name in metrics, logs and replies. */
+export function nameOf(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,118 @@
+/** Backends behind DNS names, with a real DNS server on loopback: records, TTLs, and answers that do not help. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { dnsSource, type DnsOptions } from '../../../src/fleet/discovery/dns.ts';
+import type { BackendAddress } from '../../../src/fleet/options.ts';
+import { sleep, startDns, type TestDns, waitFor } from '../../support/index.ts';
+import { listen, testSource } from './compliance.ts';
+
+const name = 'models.test';
+const options = (dns: TestDns, fields: Partial<DnsOptions> = {}): DnsOptions => ({
+  kind: 'dns',
+  records: 'a',
+  name,
+  port: 8500,
+  traits: { api: 'tfs' },
+  servers: [dns.address],
+  minTtlMs: 50,
+  maxTtlMs: 60_000,
+  ...fields,
+});
+const random = (): number => 0.5;
+const addresses = (names: readonly string[], ttl = 0) =>
+  names.map((each) => ({ type: 'A' as const, data: each.split(':')[0] ?? '', ttl }));
+
+for (const mood of ['NXDOMAIN', 'SERVFAIL', 'silent'] as const) {
+  testSource(
+    `dns, failing with ${mood}`,
+    async () => {
+      const dns = await startDns();
+      return {
+        source: dnsSource(options(dns), { random }),
+        set(names) {
+          dns.mood = 'well';
+          dns.records.set(name, addresses(names));
+        },
+        fail: () => void (dns.mood = mood),
+        stop: () => dns.stop(),
+      };
+    },
+    300,
+  );
+}
+
+describe('the source dns', () => {
+  let dns: TestDns;
+  before(async () => {
+    dns = await startDns();
+  });
+  after(() => dns.stop());
+
+  it('takes A and AAAA records together', async () => {
+    dns.records.set(name, [...addresses(['127.0.0.1'], 5), { type: 'AAAA', data: '::1', ttl: 5 }]);
+    const source = dnsSource(options(dns), { random });
+    const told = listen(source);
+    await waitFor(() => told.sets.length > 0);
+    source.stop();
+    assert.deepEqual(told.sets, [['127.0.0.1:8500', '[::1]:8500']]);
+  });
+
+  it('does not ask again before the TTL ends', async () => {
+    dns.records.set(name, addresses(['127.0.0.1'], 1));
+    const source = dnsSource(options(dns), { random });
+    const told = listen(source);
+    await waitFor(() => told.sets.length > 0);
+    const asked = dns.asked;
+    dns.records.set(name, addresses(['127.0.0.9'], 1));
+    await sleep(700);
+    assert.equal(dns.asked, asked);
+    await waitFor(() => told.sets.length > 1, 2000, 'the answer after the TTL');
+    source.stop();
+  });
+
+  it('asks before the TTL ends when a backend was lost, but not more often than the smallest TTL', async () => {
+    dns.records.set(name, addresses(['127.0.0.1'], 60));
+    const source = dnsSource(options(dns, { minTtlMs: 100 }), { random });
+    const told = listen(source);
+    await waitFor(() => told.sets.length > 0);
+    dns.records.set(name, addresses(['127.0.0.9'], 60));
+    const asked = dns.asked;
+    for (let i = 0; i < 50; i++) source.hurry?.();
+    await waitFor(() => told.sets.length > 1, 1000, 'the new answer');
+    source.stop();
+    assert.ok(dns.asked - asked <= 2, `${dns.asked - asked} questions`);
+  });
+
+  it('takes ports, weights and the best priority of SRV records', async () => {
+    const srv = (target: string, port: number, priority: number, weight: number) =>
+      ({ type: 'SRV', data: { target, port, priority, weight }, ttl: 5 }) as const;
+    dns.records.set('_grpc._tcp.models.test', [
+      srv('a.test', 8500, 0, 10),
+      srv('b.test', 8501, 0, 5),
+      srv('spare.test', 8502, 1, 1),
+    ]);
+    dns.records.set('a.test', addresses(['127.0.0.1']));
+    dns.records.set('b.test', addresses(['127.0.0.2']));
+    dns.records.set('spare.test', addresses(['127.0.0.3']));
+    const source = dnsSource(options(dns, { records: 'srv', name: '_grpc._tcp.models.test' }), { random });
+    let found: readonly BackendAddress[] = [];
+    source.start({ onBackends: (backends) => void (found = backends), onProblem: assert.fail });
+    await waitFor(() => found.length > 0);
+    source.stop();
+    assert.deepEqual(
+      found.map(({ name: each, weight }) => [each, weight]),
+      [
+        ['127.0.0.1:8500', 1],
+        ['127.0.0.2:8501', 0.5],
+      ],
+    );
+  });
+
+  it('finds names of the hosts file, which DNS does not know', async () => {
+    const source = dnsSource(options(dns, { name: 'localhost' }), { random });
+    const told = listen(source);
+    await waitFor(() => told.sets.length > 0);
+    source.stop();
+    assert.ok(told.sets[0]?.includes('127.0.0.1:8500'), String(told.sets));
+  });
+});

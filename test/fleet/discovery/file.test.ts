@@ -1,0 +1,103 @@
+/** Backends in a file: replaced, half written, gone, and of the wrong kind. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { fileSource, type FileOptions } from '../../../src/fleet/discovery/file.ts';
+import { fixedSource } from '../../../src/fleet/discovery/fixed.ts';
+import type { BackendAddress } from '../../../src/fleet/options.ts';
+import { sleep, waitFor } from '../../support/index.ts';
+import { listen, testSource } from './compliance.ts';
+
+function parseBackend(entry: unknown): BackendAddress | string {
+  if (typeof entry !== 'string') return 'expected a text';
+  const [host = '', port] = entry.split(':');
+  return { name: entry, host, port: Number(port), api: 'tfs' };
+}
+
+const options = (path: string): FileOptions => ({ kind: 'file', path, intervalMs: 20, parseBackend });
+
+function folder(): string {
+  return mkdtempSync(join(tmpdir(), 'tensorgate-file-'));
+}
+
+testSource(
+  'file',
+  async () => {
+    const dir = folder();
+    const path = join(dir, 'backends.yaml');
+    return {
+      source: fileSource(options(path)),
+      set: (names) => writeFileSync(path, JSON.stringify({ backends: names })),
+      fail: () => rmSync(path, { force: true }),
+      stop: () => rmSync(dir, { recursive: true }),
+    };
+  },
+  300,
+);
+
+describe('the source file', () => {
+  const rounds: readonly [string, string, RegExp][] = [
+    ['is empty', '', /holds no list of backends/],
+    ['is cut off', 'backends: ["127.0.0.1:1', /./],
+    ['holds another thing', 'models: {}', /holds no list of backends/],
+    ['has one wrong entry', '{"backends": ["127.0.0.1:1", 5]}', /backends\[1\]: expected a text/],
+  ];
+  for (const [what, text, problem] of rounds) {
+    it(`keeps the last list when the file ${what}`, async () => {
+      const dir = folder();
+      const path = join(dir, 'backends.yaml');
+      writeFileSync(path, 'backends: ["127.0.0.1:1"]');
+      const source = fileSource(options(path));
+      const told = listen(source);
+      await waitFor(() => told.sets.length > 0);
+      writeFileSync(path, text);
+      await waitFor(() => told.problems.length > 0);
+      source.stop();
+      rmSync(dir, { recursive: true });
+      assert.deepEqual(told.sets, [['127.0.0.1:1']]);
+      assert.match(told.problems[0] ?? '', problem);
+    });
+  }
+
+  it('takes an explicit empty list for what it says', async () => {
+    const dir = folder();
+    const path = join(dir, 'backends.yaml');
+    writeFileSync(path, 'backends: ["127.0.0.1:1"]');
+    const source = fileSource(options(path));
+    const told = listen(source);
+    await waitFor(() => told.sets.length > 0);
+    writeFileSync(path, 'backends: []');
+    await waitFor(() => told.sets.length > 1);
+    source.stop();
+    rmSync(dir, { recursive: true });
+    assert.deepEqual(told.sets.at(-1), []);
+  });
+
+  it('sees a symbolic link that is swapped, as Kubernetes does with mounted files', async () => {
+    const dir = folder();
+    writeFileSync(join(dir, 'one'), 'backends: ["127.0.0.1:1"]');
+    writeFileSync(join(dir, 'two'), 'backends: ["127.0.0.1:2"]');
+    const path = join(dir, 'backends.yaml');
+    symlinkSync(join(dir, 'one'), path);
+    const source = fileSource(options(path));
+    const told = listen(source);
+    await waitFor(() => told.sets.length > 0);
+    symlinkSync(join(dir, 'two'), `${path}.new`);
+    renameSync(`${path}.new`, path);
+    await waitFor(() => told.sets.length > 1);
+    source.stop();
+    rmSync(dir, { recursive: true });
+    assert.deepEqual(told.sets.at(-1), ['127.0.0.1:2']);
+  });
+});
+
+describe('the source fixed', () => {
+  it('tells its list at once, and nothing ever after', async () => {
+    const backend = parseBackend('127.0.0.1:1') as BackendAddress;
+    const told = listen(fixedSource([backend]));
+    await sleep(20);
+    assert.deepEqual(told, { sets: [['127.0.0.1:1']], problems: [] });
+  });
+});
