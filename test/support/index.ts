@@ -15,6 +15,7 @@ export { makeCertificates } from './certificates.ts';
 export { startTestGateway, type TestGateway } from './gateway.ts';
 export { type GenerativeServer, type SeenRequest, startGenerativeServer } from './generative.ts';
 export { type DnsAnswer, startDns, type TestDns } from './dns.ts';
+export { type Slice, startKubernetes, type TestKubernetes } from './kubernetes.ts';
 export { recordingObserver, type RecordingObserver } from './observer.ts';
 export {
   freePort,

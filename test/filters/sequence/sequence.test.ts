@@ -1,0 +1,181 @@
+/** Sequences of stateful models: how they are found, numbered, and kept in order. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  Cancellation,
+  Code,
+  Flow,
+  getMetadata,
+  messageIn,
+  type Reply,
+  StatusError,
+} from '../../../src/call/index.ts';
+import {
+  decodePredictRequest,
+  encodePredictRequest,
+  readInferSequence,
+  readPredictSequence,
+  type Tensor,
+} from '../../../src/codec/index.ts';
+import { sequenceFilter } from '../../../src/filters/sequence/index.ts';
+import { Turns } from '../../../src/filters/sequence/turns.ts';
+import { method, stubHandler, unaryCall } from '../../support/index.ts';
+
+const uint64 = (value: bigint): Tensor => ({
+  dtype: 'uint64',
+  shape: [1],
+  bytes: new Uint8Array(BigUint64Array.of(value).buffer),
+});
+const uint32 = (value: number): Tensor => ({
+  dtype: 'uint32',
+  shape: [1],
+  bytes: new Uint8Array(Uint32Array.of(value).buffer),
+});
+const x: Tensor = { dtype: 'float', shape: [1], bytes: new Uint8Array(Float32Array.of(1).buffer) };
+
+function predict(id: bigint | undefined, control: number | undefined): Buffer {
+  const inputs = new Map([['x', x]]);
+  if (id !== undefined) inputs.set('sequence_id', uint64(id));
+  if (control !== undefined) inputs.set('sequence_control_input', uint32(control));
+  const request = { spec: { name: 'counter', signature: '' }, inputs, outputFilter: [] };
+  return Buffer.concat(encodePredictRequest(request));
+}
+const counter = { model: 'counter', signature: '' };
+const call = (message: Uint8Array) => unaryCall(message, { target: counter });
+const options = { models: new Set(['counter']), maxWaiting: 2, maxRequestBytes: 1000 };
+
+/**
+ * ModelInferRequests of tritonclient 2.73.0: grpc._utils._get_inference_request(model_name='counter', inputs=[], ...) with
+ * sequence_id=42, sequence_start=True; and with sequence_id='abc', sequence_end=True. Serialized deterministically.
+ */
+const triton = {
+  start:
+    '0a07636f756e74657222120a0c73657175656e63655f656e641202080022110a0b73657175656e63655f69641202102a22140a0e73657175656e63655f737461727412020801',
+  endText:
+    '0a07636f756e74657222120a0c73657175656e63655f656e641202080122140a0b73657175656e63655f696412051a0361626322140a0e73657175656e63655f737461727412020800',
+};
+
+describe('the sequence of a request', () => {
+  it('is in the inputs sequence_id and sequence_control_input of Predict', () => {
+    assert.deepEqual(readPredictSequence(predict(7n, 1)), {
+      id: '7',
+      starts: true,
+      ends: false,
+      inInputs: true,
+    });
+    assert.deepEqual(readPredictSequence(predict(2n ** 60n, 2)), {
+      id: String(2n ** 60n),
+      starts: false,
+      ends: true,
+      inInputs: true,
+    });
+    assert.equal(readPredictSequence(predict(7n, 0))?.starts, false);
+    assert.equal(readPredictSequence(predict(undefined, 1))?.id, '0');
+    assert.equal(readPredictSequence(predict(undefined, undefined)), undefined);
+  });
+
+  it('is in the parameters of ModelInfer, as a number or as a text', () => {
+    assert.deepEqual(readInferSequence(Buffer.from(triton.start, 'hex')), {
+      id: '42',
+      starts: true,
+      ends: false,
+      inInputs: false,
+    });
+    assert.deepEqual(readInferSequence(Buffer.from(triton.endText, 'hex')), {
+      id: 'abc',
+      starts: false,
+      ends: true,
+      inInputs: false,
+    });
+  });
+});
+
+describe('the sequence filter', () => {
+  it('leaves calls of other models alone', async () => {
+    const stub = stubHandler(new Uint8Array(0));
+    const other = unaryCall(predict(0n, 1), { target: { model: 'other', signature: '' } });
+    await sequenceFilter(options, { newId: () => 5n })(stub.handler)(other);
+    assert.equal(stub.calls[0], other);
+  });
+
+  it('gives an id to a sequence that starts with 0, in the request and in the reply', async () => {
+    const stub = stubHandler(new Uint8Array(0));
+    const reply = await sequenceFilter(options, { newId: () => 123_456_789n })(stub.handler)(
+      call(predict(0n, 1)),
+    );
+    const [sent] = stub.calls;
+    assert.deepEqual(sent?.sequence, { id: '123456789', starts: true, ends: false });
+    const { inputs } = decodePredictRequest(messageIn(sent.request.peek())?.bytes ?? new Uint8Array(0));
+    assert.deepEqual([...inputs.keys()].sort(), ['sequence_control_input', 'sequence_id', 'x']);
+    assert.deepEqual(inputs.get('sequence_id'), uint64(123_456_789n));
+    assert.equal(getMetadata(reply.metadata, 'sequence-id'), '123456789');
+  });
+
+  it('gives one over KServe V2 too', async () => {
+    const stub = stubHandler(new Uint8Array(0));
+    // sequence_start alone
+    const message = Buffer.from('0a07636f756e74657222140a0e73657175656e63655f737461727412020801', 'hex');
+    const infer = unaryCall(message, {
+      target: counter,
+      method: method('/inference.GRPCInferenceService/ModelInfer'),
+    });
+    await sequenceFilter(options, { newId: () => 77n })(stub.handler)(infer);
+    const bytes = messageIn(stub.calls[0]?.request.peek() ?? [])?.bytes ?? new Uint8Array(0);
+    assert.deepEqual(readInferSequence(bytes), { id: '77', starts: true, ends: false, inInputs: false });
+  });
+
+  it('passes a request with an id of its own untouched', async () => {
+    const stub = stubHandler(new Uint8Array(0));
+    const mine = call(predict(9n, 0));
+    await sequenceFilter(options, { newId: () => assert.fail() })(stub.handler)(mine);
+    assert.equal(stub.calls[0]?.request, mine.request);
+    assert.equal(stub.calls[0]?.sequence?.id, '9');
+  });
+
+  it('refuses id 0 in the middle of a sequence, and messages that it cannot read', async () => {
+    const { handler } = stubHandler(new Uint8Array(0));
+    const filtered = sequenceFilter(options, { newId: () => 1n })(handler);
+    const isInvalid = (error: unknown): boolean =>
+      error instanceof StatusError && error.code === Code.INVALID_ARGUMENT;
+    await assert.rejects(filtered(call(predict(0n, 0))), isInvalid);
+    await assert.rejects(filtered(call(new Uint8Array(2000))), isInvalid);
+  });
+
+  it('lets one call of a sequence go at a time, in order, until its whole answer is there', async () => {
+    const bodies: Flow[] = [];
+    const { handler, calls } = stubHandler((): Reply => {
+      const body = new Flow();
+      bodies.push(body);
+      return { metadata: [], body, from: 'a' };
+    });
+    const filtered = sequenceFilter(options, { newId: () => 1n })(handler);
+    const replies = [1, 2, 3].map(() => filtered(call(predict(9n, 0))));
+    const other = filtered(call(predict(10n, 0)));
+    await Promise.all([replies[0], other]);
+    assert.equal(calls.length, 2);
+    bodies[0]?.end(['grpc-status', '0']);
+    await replies[1];
+    assert.equal(calls.length, 3);
+    await assert.rejects(
+      Promise.all([filtered(call(predict(9n, 0))), filtered(call(predict(9n, 0)))]),
+      (error: unknown) => error instanceof StatusError && error.code === Code.RESOURCE_EXHAUSTED,
+    );
+  });
+});
+
+describe('turns', () => {
+  it('are not taken by a call that was cancelled while it waited', async () => {
+    const turns = new Turns(5);
+    const end = await turns.take('s', new Cancellation());
+    const leaving = new Cancellation();
+    const left = turns.take('s', leaving);
+    const next = turns.take('s', new Cancellation());
+    leaving.cancel();
+    await assert.rejects(left);
+    end();
+    end();
+    (await next)();
+    // nobody is under way: the next one need not wait
+    (await turns.take('s', new Cancellation()))();
+  });
+});
