@@ -42,17 +42,14 @@ describe('the command line', () => {
     writeFileSync(file, 'doors: { restPort: -1 }\nnope: 1\n');
     const { code, stderr } = await cli('check', file);
     assert.equal(code, 78);
-    assert.deepEqual(
-      stderr
-        .trim()
-        .split('\n')
-        .map((line) => line.slice(file.length))
-        .sort(),
-      [
-        ': doors.restPort: must be >= 0',
-        ': nope: unknown key (known: doors, fleets, defaultFleet, models, deadlines, retry, cache, rest, grpc, proxy, cors, http2, telemetry, shutdown, workers)',
-      ],
-    );
+    const lines = stderr
+      .trim()
+      .split('\n')
+      .map((line) => line.slice(file.length))
+      .sort();
+    assert.equal(lines.length, 2, stderr);
+    assert.equal(lines[0], ': doors.restPort: must be >= 0');
+    assert.match(lines[1] ?? '', /^: nope: unknown key \(known: doors, fleets, defaultFleet, models, /);
   });
 
   it('serve prints its doors, lists its fleet, and SIGTERM ends it with 0', async () => {
