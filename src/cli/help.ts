@@ -24,7 +24,7 @@ const doors = `  --config FILE          a YAML configuration; flags come before 
 export const serveHelp = `tensorgate serve [--config FILE] [--backend URL]...
 
 ${doors}
-SIGTERM drains: /readyz says 503 at once, calls in flight finish. SIGHUP reads the configuration again.
+SIGTERM drains: /readyz says 503 at once, calls in flight finish. SIGHUP reads the configuration again, and so does a change of its file or of one that it names.
 `;
 
 export const demoHelp = `tensorgate demo [--replicas 3] [--rest-port 8000] [--grpc-port 9000] [--admin-port 8001]

@@ -1,7 +1,7 @@
 /** `serve`: the gateway, from its configuration to its orderly end. */
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { ConfigError, type Flags, loadSnapshot, type Snapshot } from '../config/index.ts';
+import { ConfigError, type Flags, loadSnapshot, type Snapshot, watchFiles } from '../config/index.ts';
 import { type Gateway, startGateway } from '../server.ts';
 import { gatewayOptions } from '../options/index.ts';
 import { serveArguments } from './flags.ts';
@@ -44,9 +44,22 @@ export function doorLines(gateway: Gateway, tls: boolean): string {
 export async function runGateway(options: RunOptions): Promise<number> {
   const snapshot = snapshotOf(options.config, options.flags);
   let gateway: Gateway;
+  let unwatch = (): void => undefined;
+  const watch = ({ path, files }: Snapshot): void => {
+    unwatch();
+    unwatch = watchFiles(path === undefined ? [] : [path, ...files.keys()], reloadOrSay);
+  };
   const reload = async (): Promise<void> => {
     const next = snapshotOf(options.config, options.flags);
     await gateway.reload(gatewayOptions(next, options.version));
+    watch(next);
+  };
+  const reloadOrSay = (): void => {
+    reload().catch((error: unknown) => {
+      process.stderr.write(
+        `tensorgate: the new configuration is refused, the old one stays:\n${(error as Error).message}\n`,
+      );
+    });
   };
   try {
     gateway = await startGateway(gatewayOptions(snapshot, options.version), {
@@ -60,14 +73,10 @@ export async function runGateway(options: RunOptions): Promise<number> {
     throw error;
   }
   options.onReady?.(gateway);
-  process.on('SIGHUP', () => {
-    reload().catch((error: unknown) => {
-      process.stderr.write(
-        `tensorgate: the new configuration is refused, the old one stays:\n${(error as Error).message}\n`,
-      );
-    });
-  });
+  watch(snapshot);
+  process.on('SIGHUP', reloadOrSay);
   await stopSignal();
+  unwatch();
   // a second signal ends it at once
   const second = stopSignal().then(() => gateway.stop());
   await Promise.race([gateway.drain(), second]);

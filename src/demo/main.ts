@@ -15,6 +15,7 @@ export const demoServerHelp = `A model server with the TensorFlow Serving gRPC A
   --name NAME           sent as metadata "demo-server" with every reply
   --tensor-content      answer tensor_content in place of typed values
   --loading-ms N        how long models load
+  --max-concurrent-streams N  --max-connection-age-ms N   limits of each connection
   --tls-cert FILE --tls-key FILE [--tls-client-ca FILE]
   --latency-ms N  --jitter-ms N  --fail-rate 0..1  --fail-code NAME  --fail-message TEXT  --fail-next N
   --hang  --drop-rate 0..1  --drop-next N  --fault-scope inference|all  --fault-model NAME
@@ -47,6 +48,8 @@ const flags = {
   name: string,
   'tensor-content': boolean,
   'loading-ms': string,
+  'max-concurrent-streams': string,
+  'max-connection-age-ms': string,
   'tls-cert': string,
   'tls-key': string,
   'tls-client-ca': string,
@@ -105,6 +108,8 @@ function optionsOf(values: Values): DemoServerOptions {
   const models = textOf(values, 'models');
   const name = textOf(values, 'name');
   const loadingMs = textOf(values, 'loading-ms');
+  const streams = textOf(values, 'max-concurrent-streams');
+  const ageMs = textOf(values, 'max-connection-age-ms');
   const tls = tlsOf(values);
   return {
     ...(port === undefined ? {} : { port: numberOf('port', port, maxPort) }),
@@ -114,6 +119,8 @@ function optionsOf(values: Values): DemoServerOptions {
     ...(name === undefined ? {} : { name }),
     tensorContent: values['tensor-content'] === true,
     ...(loadingMs === undefined ? {} : { loadingMs: numberOf('loading-ms', loadingMs) }),
+    ...(streams === undefined ? {} : { maxConcurrentStreams: numberOf('max-concurrent-streams', streams) }),
+    ...(ageMs === undefined ? {} : { maxConnectionAgeMs: numberOf('max-connection-age-ms', ageMs) }),
     faults: faultsOf(values),
     ...(tls === undefined ? {} : { tls }),
   };

@@ -33,6 +33,10 @@ export interface DemoServerOptions {
   /** How long models are START and LOADING before they are AVAILABLE. */
   readonly loadingMs?: number;
   readonly faults?: Partial<Faults>;
+  /** Calls at once on one connection; no limit when absent. */
+  readonly maxConcurrentStreams?: number;
+  /** Connections are told to go (GOAWAY) after this time, give or take a tenth, in ms. */
+  readonly maxConnectionAgeMs?: number;
   /** PEM texts; with clientCa, clients must show a certificate it signed. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer; readonly clientCa?: Buffer };
   readonly random?: () => number;
@@ -207,6 +211,12 @@ export async function startDemoServer(options: DemoServerOptions = {}): Promise<
     'grpc.max_send_message_length': -1,
     'grpc-node.flow_control_window': flowWindowBytes,
     'grpc-node.max_session_memory': sessionMemoryMb,
+    ...(options.maxConcurrentStreams === undefined
+      ? {}
+      : { 'grpc.max_concurrent_streams': options.maxConcurrentStreams }),
+    ...(options.maxConnectionAgeMs === undefined
+      ? {}
+      : { 'grpc.max_connection_age_ms': options.maxConnectionAgeMs }),
   });
   const methods = unaryMethods(registry, {
     tensorContent: options.tensorContent ?? false,

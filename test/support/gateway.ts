@@ -16,6 +16,8 @@ export interface TestGateway {
   readonly admin: string;
   /** Reads the configuration again, as SIGHUP does. */
   reload(): Promise<void>;
+  /** Writes another configuration and applies it. */
+  configure(config: Record<string, unknown>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -30,10 +32,11 @@ export async function startTestGateway(
 ): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorgate-test-'));
   const path = join(folder, 'gateway.yaml');
-  writeFileSync(
-    path,
-    stringify({ telemetry: { logLevel: 'silent' }, shutdown: { graceMs: 0, drainMs: 2000 }, ...config }),
-  );
+  const write = (content: Record<string, unknown>): void => {
+    const quiet = { telemetry: { logLevel: 'silent' }, shutdown: { graceMs: 0, drainMs: 2000 } };
+    writeFileSync(path, stringify({ ...quiet, ...content }));
+  };
+  write(config);
   const flags = {
     backends,
     host: '127.0.0.1',
@@ -52,6 +55,10 @@ export async function startTestGateway(
     grpc: `127.0.0.1:${grpc.port}`,
     admin: `127.0.0.1:${admin?.port ?? 0}`,
     reload,
+    async configure(next) {
+      write(next);
+      await gateway.reload(load());
+    },
     async stop() {
       await gateway.stop();
       rmSync(folder, { recursive: true });

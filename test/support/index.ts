@@ -62,3 +62,4 @@ export {
   startVictim,
   type Victim,
 } from './victim.ts';
+export { startToxiproxy, type Toxic, type ToxicProxy, type Toxiproxy } from './toxiproxy.ts';

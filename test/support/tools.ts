@@ -6,7 +6,16 @@ import type { TestContext } from 'node:test';
 import { type ProcessResult, run } from './process.ts';
 
 export type Venv = 'tfs' | 'ovmsclient' | 'triton' | 'tritonserver' | 'mlserver' | 'protoc' | 'hadolint';
-export type Tool = 'redis-server' | 'redis-cli' | 'go' | 'grpcurl' | 'h2spec' | 'chromium' | 'curl' | Venv;
+export type Tool =
+  | 'redis-server'
+  | 'redis-cli'
+  | 'go'
+  | 'grpcurl'
+  | 'h2spec'
+  | 'chromium'
+  | 'toxiproxy-server'
+  | 'curl'
+  | Venv;
 
 const home = process.env.TENSORGATE_TOOLS_DIR ?? join(homedir(), '.cache', 'tensorgate-tools');
 const venvs: readonly string[] = [
