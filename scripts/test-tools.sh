@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests drive besides npm packages: a Redis, a Chromium, Python venvs with the real clients, grpcurl, h2spec.
+# Installs what the tests drive besides npm packages: a Redis, a Chromium, Python venvs with the real clients, grpcurl, h2spec, toxiproxy.
 # What is there already costs milliseconds and prints nothing. What cannot be had (offline, no root) is said loudly and
 # its tests skip; with CI=true that is a failure. Arguments, or TENSORGATE_TOOLS, choose tools by name.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec tfs ovmsclient triton tritonserver mlserver protoc hadolint}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver protoc hadolint}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
@@ -33,6 +33,7 @@ have() {
     chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ;;
     go) command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ;;
     grpcurl | h2spec) [[ -x $tools/bin/$1 ]] ;;
+    toxiproxy) [[ -x $tools/bin/toxiproxy-server ]] ;;
     *) have_venv "$1" ;;
   esac
 }
@@ -60,6 +61,7 @@ install() {
     chromium) install_apt chromium ;;
     go) install_apt golang-go ;;
     grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
+    toxiproxy) install_go github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 && mv "$tools/bin/server" "$tools/bin/toxiproxy-server" ;;
     h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
     tfs | ovmsclient | triton | tritonserver | mlserver | protoc | hadolint) install_venv "$1" ;;
     *) say "no tool is called \"$1\"" && return 1 ;;

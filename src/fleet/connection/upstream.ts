@@ -41,6 +41,12 @@ export function sendCall(call: Call, deps: UpstreamDeps): Promise<Reply> {
   });
 }
 
+/**
+ * A unary reply up to this size is given when it is whole: a connection that breaks in the middle of it costs another
+ * attempt and not the call. Larger ones are forwarded as they arrive. In bytes.
+ */
+const heldBytes = 65_536;
+
 class Upstream implements StreamEvents {
   readonly #call: Call;
   readonly #deps: UpstreamDeps;
@@ -118,7 +124,7 @@ class Upstream implements StreamEvents {
   onData(chunk: Buffer): void {
     if (this.#over) return;
     this.#body.push(chunk);
-    this.#answer();
+    if (this.#call.kind === 'stream' || this.#body.bytes > heldBytes) this.#answer();
   }
 
   onEnd(trailers: Headers): void {
@@ -150,7 +156,7 @@ class Upstream implements StreamEvents {
     this.#call.request.credit(bytes);
   }
 
-  /** A unary call's reply is given when its first bytes are there, so that everything before can still be tried again. */
+  /** A unary call's reply is given late, so that everything before can still be tried again. */
   #answer(): void {
     this.#resolve?.({ metadata: this.#metadata, body: this.#body, from: this.#deps.where });
     this.#resolve = undefined;
