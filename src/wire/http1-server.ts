@@ -9,6 +9,7 @@ import type { Headers } from './hpack-decoder.ts';
 import { type BodyReader, ChunkedBody, SizedBody } from './http1-body.ts';
 import { maxHeadBytes, readHttp1Head } from './http1-head.ts';
 import { Output } from './output.ts';
+import { Patience } from './patience.ts';
 
 export interface Http1ServerOptions {
   /** True for a request that onStream answers. */
@@ -40,7 +41,7 @@ export class Http1Server {
   #stream: Http1ServerStream | undefined;
   #body: BodyReader | undefined;
   #discarded = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #patience: Patience;
   #draining = false;
   #over = false;
 
@@ -50,9 +51,10 @@ export class Http1Server {
     this.output = new Output(socket, () => {
       this.#stream?.drained();
     });
+    this.#patience = new Patience(() => socket.destroy());
     socket.on('data', this.#onData);
     socket.on('close', this.#onClose);
-    this.#expectWithin(options.headersTimeoutMs);
+    this.#patience.expectWithin(options.headersTimeoutMs);
   }
 
   /** @param initial what was read from the socket already */
@@ -102,7 +104,7 @@ export class Http1Server {
       this.#handOver();
       return;
     }
-    clearTimeout(this.#timer);
+    this.#patience.rest();
     this.#rest = empty;
     this.#discarded = 0;
     const stream = new Http1ServerStream(this);
@@ -136,7 +138,7 @@ export class Http1Server {
 
   #handOver(): void {
     const { socket } = this;
-    clearTimeout(this.#timer);
+    this.#patience.end();
     this.#over = true;
     this.output.detach();
     socket.off('data', this.#onData);
@@ -151,7 +153,7 @@ export class Http1Server {
     if (stream.requestComplete) this.#next();
     else {
       this.socket.resume();
-      this.#expectWithin(lingerMs);
+      this.#patience.expectWithin(lingerMs);
     }
   }
 
@@ -161,7 +163,7 @@ export class Http1Server {
       this.#finish();
       return;
     }
-    this.#expectWithin(this.#options.keepAliveTimeoutMs);
+    this.#patience.expectWithin(this.#options.keepAliveTimeoutMs);
     this.socket.resume();
     // in a turn of its own, so that a long pipeline does not hold up the others
     if (this.#rest.length > 0)
@@ -182,17 +184,12 @@ export class Http1Server {
   #finish(): void {
     this.output.flush();
     this.socket.end();
-    this.#expectWithin(lingerMs);
-  }
-
-  #expectWithin(ms: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.socket.destroy(), ms).unref();
+    this.#patience.expectWithin(lingerMs);
   }
 
   readonly #onClose = (): void => {
     this.#over = true;
-    clearTimeout(this.#timer);
+    this.#patience.end();
     const stream = this.#stream;
     this.#stream = undefined;
     stream?.lost();
