@@ -16,7 +16,7 @@ missing=0
 {
   pins_tfs='tensorflow-serving-api==2.21.0 tensorflow-cpu==2.21.0 requests==2.34.2'
   pins_ovmsclient='ovmsclient==2023.1 grpcio==1.85.1 protobuf==7.36.2 numpy==2.4.6 requests==2.34.2'
-  pins_triton='tritonclient[grpc]==2.73.0 numpy==2.4.6'
+  pins_triton='tritonclient[grpc,http]==2.73.0 geventhttpclient==2.6.1 ml_dtypes==0.5.4 numpy==2.4.6'
   # a Triton for CPUs, which nobody else packages; it wants glibc 2.35
   pins_tritonserver='nvidia-pytriton==0.7.0'
   pins_mlserver='mlserver==1.7.1'

@@ -12,7 +12,14 @@ import {
   sequenceFilter,
 } from './filters/index.ts';
 import { type BackendState, type Fleet, HttpFleet } from './fleet/index.ts';
-import { createCors, createProxyDoor, createRestDoor, createRpcDoor, localServices } from './front/index.ts';
+import {
+  createCors,
+  createProxyDoor,
+  createRestDoor,
+  createRpcDoor,
+  createV2Door,
+  localServices,
+} from './front/index.ts';
 import { fleetOf, httpFleetOf, viewOf } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { Catalog, methods, type ModelState, specOf, targetOf } from './models/index.ts';
@@ -143,6 +150,15 @@ export async function buildCore(
     otherModels: () => httpFleets.flatMap((fleet) => fleet.listedModels()),
     reload,
   });
+  const v2 = createV2Door({
+    handler,
+    options: routes.rest,
+    cors,
+    observer,
+    clock,
+    nextId,
+    resolveLabel: labels,
+  });
   const proxy = createProxyDoor({
     options: routes.proxy,
     upstream: httpFleetOf(httpFleets),
@@ -161,7 +177,7 @@ export async function buildCore(
     shown: options.shown,
     rpc,
     request(request, response) {
-      if (!proxy.handle(request, response)) rest.handle(request, response);
+      if (!proxy.handle(request, response) && !v2.handle(request, response)) rest.handle(request, response);
     },
     async close(graceful) {
       for (const fleet of httpFleets) fleet.stop(graceful);

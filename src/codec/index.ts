@@ -31,10 +31,14 @@ export {
   BodyTooLarge,
   type DecodedExamples,
   type DecodedPredict,
+  decodeV2InferJson,
+  decodeV2ReplyJson,
   type DtypeOptions,
   encodeClassifyJson,
   encodePredictJson,
   encodeRegressJson,
+  encodeV2InferJson,
+  encodeV2ReplyJson,
   errorBody,
   examplesBody,
   type JsonBody,
@@ -42,6 +46,9 @@ export {
   predictBody,
   type PredictFormat,
   type SignatureSource,
+  type TensorOptions,
+  V2Body,
+  type V2JsonBody,
 } from './json/index.ts';
 export type { NamedParts, TensorParts } from './parts.ts';
 export {
@@ -73,6 +80,7 @@ export {
   decodeReloadConfigRequest,
   decodeReloadConfigResponse,
   decodeRepositoryIndexRequest,
+  decodeRepositoryIndexResponse,
   decodeServerMetadataResponse,
   decodeTensor,
   defaultMaxTensorBytes,

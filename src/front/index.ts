@@ -4,6 +4,7 @@ export { type Cors, type CorsOptions, createCors } from './cors.ts';
 export type { RpcDeps, RpcOptions } from './grpc/exchange.ts';
 export type { RewriteSpec } from './grpc/opening.ts';
 export { type LocalServicesOptions, localServices } from './grpc/services/index.ts';
+export { createV2Door, type V2Door } from './kserve/index.ts';
 export { listen, type Listener, type ListenOptions } from './listen.ts';
 export { createProxyDoor, type ProxyDoor, type ProxyOptions, type ProxyRoute } from './proxy/index.ts';
 export { createRestDoor, type RestDoor, type RestOptions } from './rest/index.ts';

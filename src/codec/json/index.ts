@@ -11,3 +11,12 @@ export {
   type SignatureSource,
 } from './predict-decoder.ts';
 export { encodePredictJson } from './predict-encoder.ts';
+export {
+  decodeV2InferJson,
+  decodeV2ReplyJson,
+  encodeV2InferJson,
+  encodeV2ReplyJson,
+  type TensorOptions,
+  V2Body,
+  type V2JsonBody,
+} from './v2/index.ts';

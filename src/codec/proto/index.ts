@@ -51,6 +51,7 @@ export {
   decodeModelMetadataResponse,
   decodeModelVersionRequest,
   decodeRepositoryIndexRequest,
+  decodeRepositoryIndexResponse,
   decodeServerMetadataResponse,
   encodeFlagResponse,
   encodeModelInferRequest,

@@ -68,7 +68,11 @@ function isGzip(request: IncomingMessage): boolean {
  * Reads a body to its end.
  * @throws BodyError 413 beyond a limit, 415 for a coding that is not read, 400 for broken gzip; what the decoder throws
  */
-export function readBody<T>(request: IncomingMessage, body: JsonBody<T>, limits: BodyLimits): Promise<T> {
+export function readBody<T>(
+  request: IncomingMessage,
+  body: Pick<JsonBody<T>, 'push' | 'finish'>,
+  limits: BodyLimits,
+): Promise<T> {
   const { maxBytes, maxInflateRatio } = limits;
   return new Promise((resolve, reject) => {
     const gzip = isGzip(request);

@@ -56,9 +56,9 @@ export interface Answer {
 
 /** Sends one message and gives the one that comes back. @throws StatusError, the backend's own included */
 export async function ask(
-  deps: RestDeps,
+  deps: Pick<RestDeps, 'handler' | 'options'>,
   method: Method,
-  target: Target,
+  target: Target | undefined,
   message: readonly Uint8Array[],
   asker: Asker,
 ): Promise<{ bytes: Uint8Array; from: string }> {

@@ -8,15 +8,15 @@ An operation "echo:DTYPE" sends a small tensor of that dtype to the model identi
 import argparse
 import json
 
+import ml_dtypes
 import numpy as np
 from tritonclient.utils import InferenceServerException
 
-# what numpy has no name for is sent as the 16 bits of each value
 VALUES = {
     "float": ("FP32", np.array([[1.5, -2.25], [np.inf, 1e-42]], np.float32)),
     "double": ("FP64", np.array([[0.1, -1e300]], np.float64)),
     "half": ("FP16", np.array([[1.5, -0.0]], np.float16)),
-    "bfloat16": ("BF16", np.array([[1.5, -2.0]], np.float32)),
+    "bfloat16": ("BF16", np.array([[1.5, -2.0]], ml_dtypes.bfloat16)),
     "int8": ("INT8", np.array([[-128, 127]], np.int8)),
     "int16": ("INT16", np.array([[-32768, 32767]], np.int16)),
     "int32": ("INT32", np.array([[-(2**31), 2**31 - 1]], np.int32)),

@@ -10,6 +10,7 @@ export {
   decodeModelMetadataResponse,
   decodeModelVersionRequest,
   decodeRepositoryIndexRequest,
+  decodeRepositoryIndexResponse,
   decodeServerMetadataResponse,
   encodeFlagResponse,
   encodeModelMetadataResponse,

@@ -124,3 +124,23 @@ export function encodeRepositoryIndexResponse(models: readonly V2ModelIndex[]): 
     writer.message(1, new Writer().string(1, name).string(2, version).string(3, state).string(4, reason));
   return writer.finish();
 }
+
+function readModelIndex(reader: Reader): V2ModelIndex {
+  const texts = ['', '', '', ''];
+  while (reader.next()) {
+    if (reader.field <= texts.length && reader.type === wire.bytes) texts[reader.field - 1] = reader.string();
+    else reader.skip();
+  }
+  const [name = '', version = '', state = '', reason = ''] = texts;
+  return { name, version, state, reason };
+}
+
+export function decodeRepositoryIndexResponse(bytes: Uint8Array): V2ModelIndex[] {
+  const reader = new Reader(bytes);
+  const models: V2ModelIndex[] = [];
+  while (reader.next()) {
+    if (reader.is(1, wire.bytes)) models.push(readModelIndex(reader.message()));
+    else reader.skip();
+  }
+  return models;
+}

@@ -1,0 +1,118 @@
+/** V2 infer bodies as JSON, with the bytes of tensors behind it where that is wanted. */
+import { Buffer } from 'node:buffer';
+import type { V2InferRequest, V2InferResponse, V2Parameter, V2Parameters } from '../../kserve.ts';
+import { type NamedPieces, type Pieces, piecesLength, type TensorPieces, tensorOf } from '../../pieces.ts';
+import { datatypeOf, rawOf } from '../../proto/kserve/tensors.ts';
+import { elementsOf } from '../../tensor.ts';
+import { NestedWriter } from '../nested-writer.ts';
+import { Slice } from '../slice.ts';
+import { runFor } from '../value-writers.ts';
+
+export interface V2JsonBody {
+  readonly pieces: readonly Uint8Array[];
+  /** How many bytes of it are JSON; undefined when all are. */
+  readonly headerBytes: number | undefined;
+}
+
+/** 64-bit integers keep their digits. */
+const parameterText = (value: V2Parameter): string =>
+  typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+
+function parametersText(parameters: V2Parameters): string {
+  return `{${[...parameters].map(([name, value]) => `${JSON.stringify(name)}:${parameterText(value)}`).join(',')}}`;
+}
+
+/** The values of a tensor as a flat list. Strings are text, whatever the tensor's name is. */
+function* dataOf(tensor: TensorPieces): Generator<Buffer, undefined, undefined> {
+  const whole = tensorOf(tensor);
+  const count = elementsOf(tensor.shape);
+  // an output's name decides about base64 in TensorFlow Serving's API only
+  const run = runFor('', whole) ?? ((_slice, _first, _from, end) => end);
+  const slice = new Slice();
+  const nested = new NestedWriter([count], run).begin(0);
+  while (!nested.run(slice)) yield slice.take();
+  yield slice.take();
+}
+
+/**
+ * @param head members before the tensors, without the opening brace: '"id":"1",'
+ * @param isBinary whether a tensor's bytes go behind the JSON
+ */
+function encode(
+  head: string,
+  key: 'inputs' | 'outputs',
+  tensors: NamedPieces,
+  parametersOf: (name: string) => V2Parameters | undefined,
+  isBinary: (name: string) => boolean,
+  tail: string,
+): V2JsonBody {
+  const json: Uint8Array[] = [];
+  const binary: Pieces[] = [];
+  let text = `{${head}"${key}":[`;
+  let comma = '';
+  for (const [name, tensor] of tensors) {
+    const datatype = datatypeOf(name, tensor.dtype);
+    text += `${comma}{"name":${JSON.stringify(name)},"datatype":"${datatype}","shape":[${tensor.shape.join(',')}]`;
+    comma = ',';
+    const own = new Map(parametersOf(name) ?? []);
+    const raw = isBinary(name) ? rawOf(tensor) : undefined;
+    if (raw !== undefined) {
+      own.set('binary_data_size', BigInt(piecesLength(raw)));
+      binary.push(raw);
+    }
+    if (own.size > 0) text += `,"parameters":${parametersText(own)}`;
+    if (raw === undefined) {
+      json.push(Buffer.from(`${text},"data":`), ...dataOf(tensor));
+      text = '';
+    }
+    text += '}';
+  }
+  json.push(Buffer.from(`${text}]${tail}}`));
+  return binary.length === 0
+    ? { pieces: json, headerBytes: undefined }
+    : { pieces: [...json, ...binary.flat()], headerBytes: piecesLength(json) };
+}
+
+function member(name: string, value: string): string {
+  return value === '' ? '' : `"${name}":${JSON.stringify(value)},`;
+}
+
+/** @param isBinary whether an output's bytes are wanted behind the JSON */
+export function encodeV2ReplyJson(
+  response: V2InferResponse,
+  isBinary: (name: string) => boolean,
+): V2JsonBody {
+  const { model, version, id, parameters, outputs } = response;
+  const head =
+    `"model_name":${JSON.stringify(model)},${member('model_version', version)}${member('id', id)}` +
+    (parameters.size > 0 ? `"parameters":${parametersText(parameters)},` : '');
+  return encode(head, 'outputs', outputs, () => undefined, isBinary, '');
+}
+
+/**
+ * @param binary the server reads the binary tensor extension: then all inputs are sent so, and all outputs asked for so
+ * @param listOutputs the server can be trusted with a list of wanted outputs
+ */
+export function encodeV2InferJson(
+  request: V2InferRequest,
+  { binary, listOutputs }: { readonly binary: boolean; readonly listOutputs: boolean },
+): V2JsonBody {
+  const parameters = new Map(request.parameters);
+  if (binary) parameters.set('binary_data_output', true);
+  const head =
+    member('id', request.id) + (parameters.size > 0 ? `"parameters":${parametersText(parameters)},` : '');
+  const wanted = listOutputs ? request.outputs : [];
+  const outputs = wanted.map(({ name }) => {
+    const own = binary ? ',"parameters":{"binary_data":true}' : '';
+    return `{"name":${JSON.stringify(name)}${own}}`;
+  });
+  const tail = outputs.length === 0 ? '' : `,"outputs":[${outputs.join(',')}]`;
+  return encode(
+    head,
+    'inputs',
+    request.inputs,
+    (name) => request.inputParameters.get(name),
+    () => binary,
+    tail,
+  );
+}

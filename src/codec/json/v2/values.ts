@@ -1,0 +1,96 @@
+/** Small JSON values of V2 bodies: names, shapes, parameters. Read from a text that is wholly there. */
+import type { StatusError } from '../../../call/index.ts';
+import type { V2Parameter, V2Parameters } from '../../kserve.ts';
+import { anotherOne, enter, memberName, nextByte, type Reading, shortString, skip } from '../body.ts';
+import { invalid, ValueFault } from '../limits.ts';
+import { byte, type Text } from '../text.ts';
+
+/** Runs a reader over a text that is complete. @throws StatusError */
+export function readWhole<T>(reading: Reading<T>): T {
+  try {
+    const step = reading.next();
+    if (step.done !== true) throw new Error('a reader waits in a text that is complete');
+    return step.value;
+  } catch (fault) {
+    throw fault instanceof ValueFault ? fault.toStatus() : fault;
+  }
+}
+
+/** More than any request has of anything that is no tensor value. */
+const maxItems = 65_536;
+
+const wrong = (what: string, wanted: string): StatusError => invalid(`"${what}" must be ${wanted}`);
+
+/** @throws StatusError unless the value begins with this byte */
+function* expectByte(text: Text, first: number, what: string, wanted: string): Reading<void> {
+  const found = yield* nextByte(text);
+  if (found < 0) throw text.fault('Invalid value.');
+  if (found !== first) throw wrong(what, wanted);
+}
+
+export function* readText(text: Text, what: string): Reading<string> {
+  yield* expectByte(text, byte.quote, what, 'a string');
+  return yield* shortString(text);
+}
+
+/** Each element of a list is asked at its first byte, and passes over it. */
+export function* readList(text: Text, what: string, element: () => Reading<void>): Reading<void> {
+  yield* expectByte(text, byte.openList, what, 'a list');
+  if (!(yield* enter(text, byte.closeList))) return;
+  let count = 0;
+  do {
+    if (++count > maxItems) throw invalid(`"${what}" has more than ${maxItems} elements`);
+    yield* nextByte(text);
+    yield* element();
+  } while (yield* anotherOne(text, byte.closeList));
+}
+
+/** Each member of an object is asked at its value, and passes over it. */
+export function* readObject(
+  text: Text,
+  what: string,
+  member: (name: string) => Reading<void>,
+): Reading<void> {
+  yield* expectByte(text, byte.openObject, what, 'an object');
+  if (!(yield* enter(text, byte.closeObject))) return;
+  do {
+    const name = yield* memberName(text);
+    yield* nextByte(text);
+    yield* member(name);
+  } while (yield* anotherOne(text, byte.closeObject));
+}
+
+/** The text of a number, which is passed over. */
+function numberText(text: Text): string {
+  const from = text.at;
+  text.number();
+  return Buffer.from(text.bytes.subarray(from, text.at)).toString('latin1');
+}
+
+export function* readShape(text: Text): Reading<number[]> {
+  const shape: number[] = [];
+  yield* readList(text, 'shape', function* () {
+    if (text.type() !== 'Number') throw wrong('shape', 'a list of integers');
+    const size = Number(numberText(text));
+    if (!Number.isSafeInteger(size)) throw wrong('shape', 'a list of integers');
+    shape.push(size);
+  });
+  return shape;
+}
+
+/** Strings, booleans and numbers; anything else has no place in a V2 message and is passed over. */
+export function* readParameters(text: Text): Reading<V2Parameters> {
+  const parameters = new Map<string, V2Parameter>();
+  yield* readObject(text, 'parameters', function* (name) {
+    const type = text.type();
+    if (type === 'String') parameters.set(name, yield* shortString(text));
+    else if (type === 'True' || type === 'False') {
+      text.word(type);
+      parameters.set(name, type === 'True');
+    } else if (type === 'Number') {
+      const digits = numberText(text);
+      parameters.set(name, /^-?[0-9]{1,19}$/.test(digits) ? BigInt(digits) : Number(digits));
+    } else yield* skip(text);
+  });
+  return parameters;
+}

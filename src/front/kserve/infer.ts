@@ -1,0 +1,86 @@
+/** V2 infer over REST: JSON and binary tensors in, the same question as ModelInfer, its answer as JSON and binary tensors. */
+import type { IncomingMessage } from 'node:http';
+import { Code, StatusError, type Target } from '../../call/index.ts';
+import {
+  decodeModelInferResponse,
+  decodeV2InferJson,
+  encodeModelInferRequest,
+  encodeV2ReplyJson,
+  V2Body,
+  type V2JsonBody,
+  type V2Parameters,
+  type V2RequestedOutput,
+  versionTextOf,
+} from '../../codec/index.ts';
+import { methodOf, specOf } from '../../models/index.ts';
+import { readBody } from '../rest/body.ts';
+import { ask, type Asker, limitsOf } from '../rest/infer.ts';
+import type { V2Deps } from './door.ts';
+
+const method = methodOf('/inference.GRPCInferenceService/ModelInfer');
+const lengthHeader = 'inference-header-content-length';
+
+/** How long the JSON at the front of a body is; undefined when it is all there is. */
+function headerBytesOf(request: IncomingMessage): number | undefined {
+  const text = request.headers[lengthHeader];
+  if (text === undefined) return undefined;
+  if (typeof text !== 'string' || !/^[0-9]{1,15}$/.test(text))
+    throw new StatusError(Code.INVALID_ARGUMENT, `${lengthHeader} must be a number of bytes`);
+  return Number(text);
+}
+
+/** How the client wants each output: behind the JSON, or in it. */
+function wantsBinary(
+  parameters: V2Parameters,
+  outputs: readonly V2RequestedOutput[],
+): (output: string) => boolean {
+  const all = parameters.get('binary_data_output') === true;
+  const byName = new Map(outputs.map((output) => [output.name, output.parameters.get('binary_data')]));
+  return (output) => {
+    const own = byName.get(output);
+    return typeof own === 'boolean' ? own : all;
+  };
+}
+
+/** Parameters that say how HTTP carries tensors are not passed on. */
+const carriage: ReadonlySet<string> = new Set(['binary_data_output', 'binary_data', 'binary_data_size']);
+const passedOn = (parameters: V2Parameters): V2Parameters =>
+  new Map([...parameters].filter(([name]) => !carriage.has(name)));
+
+export interface V2Answer {
+  readonly body: V2JsonBody;
+  readonly from: string;
+  readonly version: string;
+}
+
+export async function infer(
+  deps: V2Deps,
+  target: Target,
+  request: IncomingMessage,
+  asker: Asker,
+): Promise<V2Answer> {
+  const { options } = deps;
+  const headerBytes = headerBytesOf(request);
+  const bytes = await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options));
+  const tensorOptions = {
+    limits: options.json,
+    strictDtypes: options.strictDtypes,
+    maxTensorBytes: options.maxReplyBytes,
+  };
+  const asked = decodeV2InferJson(bytes, headerBytes, tensorOptions);
+  const isBinary = wantsBinary(asked.parameters, asked.outputs);
+  const message = encodeModelInferRequest({
+    ...asked,
+    model: target.model,
+    version: versionTextOf(specOf(target)),
+    parameters: passedOn(asked.parameters),
+    outputs: asked.outputs.map(({ name, parameters }) => ({ name, parameters: passedOn(parameters) })),
+  });
+  const answer = await ask(deps, method, target, message, asker);
+  const reply = decodeModelInferResponse([answer.bytes], options.maxReplyBytes);
+  return {
+    body: encodeV2ReplyJson({ ...reply, model: target.model, id: asked.id }, isBinary),
+    from: answer.from,
+    version: reply.version,
+  };
+}
