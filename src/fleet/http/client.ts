@@ -50,7 +50,17 @@ export function createHttpClient(address: HttpAddress, connectTimeoutMs: number)
           headersTimeout: headersTimeoutMs,
           bodyTimeout: idleTimeoutMs,
         });
-        return { statusCode: reply.statusCode, headers: reply.headers, body: reply.body };
+        const { statusCode } = reply;
+        // whoever destroys an unread body makes it emit an error, which must not end the process
+        reply.body.on('error', () => undefined);
+        // undici takes any three digits; 101 would be an upgrade that nobody asked for
+        if (statusCode < 200 || statusCode > 599) {
+          reply.body.destroy();
+          throw new StatusError(Code.UNAVAILABLE, `${where}: answered with HTTP status ${statusCode}`, {
+            where,
+          });
+        }
+        return { statusCode, headers: reply.headers, body: reply.body };
       } catch (reason) {
         throw sendError(where, reason, headersTimeoutMs);
       }

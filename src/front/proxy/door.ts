@@ -3,7 +3,7 @@ import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:
 import type { Readable } from 'node:stream';
 import httpProxy from '@fastify/http-proxy';
 import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
-import { type Clock, Code, type HttpUpstream, type Observer, StatusError } from '../../call/index.ts';
+import { type Clock, type HttpUpstream, type Observer, StatusError } from '../../call/index.ts';
 import type { Cors } from '../cors.ts';
 import { tooLarge } from './body.ts';
 import { openAiError, ProxyError, statusOfError } from './errors.ts';
@@ -103,19 +103,7 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
     const type = String(reply.getHeader('content-type') ?? '');
     reply.header('x-served-by', exchange.lease.backend);
     reply.hijack();
-    try {
-      raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
-    } catch {
-      body.destroy();
-      raw.writeHead(502, { 'content-type': 'application/json' });
-      const error = new StatusError(Code.UNAVAILABLE, 'the backend answered with a head that is no HTTP', {
-        where: `backend ${exchange.lease.backend}`,
-      });
-      raw.end(JSON.stringify(openAiError(error)), () => {
-        exchange.end(error);
-      });
-      return;
-    }
+    raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
     relay(
       body,
       raw,
@@ -151,14 +139,21 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
       undici: {
         request: ((asked: { method: string; headers: Record<string, string> }, done: Done) => {
           const exchange = current as Exchange;
-          exchange.send(asked.method, asked.headers).then(
-            (reply) => {
-              done(null, { ...reply, headers: replyFields(reply.headers, exchange.lease.origin) });
-            },
-            (error: Error) => {
-              done(error);
-            },
-          );
+          exchange
+            .send(asked.method, asked.headers)
+            .then(
+              (reply) => {
+                done(null, { ...reply, headers: replyFields(reply.headers, exchange.lease.origin) });
+              },
+              (error: Error) => {
+                done(error);
+              },
+            )
+            .catch((reason: unknown) => {
+              // the answer could not be written: whatever it was, it ends here and not the process
+              exchange.end(StatusError.from(reason));
+              exchange.asked.response.destroy();
+            });
         }) as never,
       },
       handler(request, reply, target, from) {

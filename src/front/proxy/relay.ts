@@ -37,7 +37,8 @@ export function relay(
     clearTimeout(stalled);
     events.onEnd(error);
   };
-  response.flushHeaders();
+  // not flushHeaders(): node encodes the head in UTF-8 there, and in Latin-1, as it decoded it, here
+  response.write(Buffer.alloc(0));
   body.on('data', (chunk: Buffer) => {
     events.onBytes(chunk.length);
     if (response.write(chunk)) return;
