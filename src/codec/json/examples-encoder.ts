@@ -9,7 +9,7 @@ const float = new DataView(new ArrayBuffer(4));
 
 function writeFloat(slice: Slice, value: number): void {
   float.setFloat32(0, value);
-  slice.at = writeFloat32(slice.bytes, slice.at, float.getFloat32(0), float.getInt32(0));
+  slice.at = writeFloat32(slice, slice.at, float.getFloat32(0), float.getInt32(0));
 }
 
 function* writeString(slice: Slice, text: string): Generator<Buffer, undefined, undefined> {

@@ -6,6 +6,7 @@ export const sliceBytes = 65_536;
 
 /** Encoding is synchronous between two pieces, so one buffer serves every reply. */
 const scratch = Buffer.alloc(sliceBytes);
+const scratchView = new DataView(scratch.buffer, scratch.byteOffset, sliceBytes);
 
 const quote = 0x22;
 const backslash = 0x5c;
@@ -25,6 +26,7 @@ export const maxEscapeBytes = 6;
 
 export class Slice {
   readonly bytes: Buffer = scratch;
+  readonly view: DataView = scratchView;
   at = 0;
 
   /** Room for `size` more bytes. */

@@ -110,6 +110,9 @@ for (const mark of '\t\n\v\f\r ') digitOf[mark.charCodeAt(0)] = blank;
 
 /** Text that is decoded in one step; a multiple of 4, so that it stands for whole bytes. */
 const runBytes = 3072;
+/** From this size on the way through a string is the shorter one. */
+const minBulkBytes = 256;
+const onlyDigits = /^[A-Za-z0-9+/_-]*$/;
 
 /**
  * base64 as TensorFlow Serving takes it (white space, "." for "=", padding all there or not at all), and kinder: the
@@ -139,10 +142,23 @@ export class Base64Reader {
   push(text: Uint8Array): void {
     let at = 0;
     while (at < text.length && !this.#bad) {
-      const stop = Math.min(text.length, at + runBytes);
+      const whole = (text.length - at) & ~3;
+      if (whole >= minBulkBytes && this.#digits === 0 && this.#padding === 0 && this.#bulk(text, at, whole)) {
+        at += whole;
+        continue;
+      }
+      const stop = Math.min(text.length, at + runBytes - this.#digits);
       this.#run(text, at, stop);
       at = stop;
     }
+  }
+
+  /** Whole groups of nothing but digits go through node's decoder, which would pass over anything else in silence. */
+  #bulk(text: Uint8Array, from: number, size: number): boolean {
+    const digits = Buffer.from(text.buffer, text.byteOffset + from, size).toString('latin1');
+    if (!onlyDigits.test(digits)) return false;
+    this.#take(Buffer.from(digits, 'base64'));
+    return true;
   }
 
   #run(text: Uint8Array, from: number, to: number): void {

@@ -18,7 +18,7 @@ const comma = 0x2c;
 const maxValueBytes = maxFloatBytes + 1;
 
 /** Writes one value at `at` of `out`; gives where it ends. */
-type WriteValue = (out: Uint8Array, at: number, i: number) => number;
+type WriteValue = (out: Slice, at: number, i: number) => number;
 
 /** A loop of its own for each type, so that what it calls stays the same. */
 function runOf(write: WriteValue): WriteRun {
@@ -28,7 +28,7 @@ function runOf(write: WriteValue): WriteRun {
     let i = from;
     for (; i < end && at <= sliceBytes - maxValueBytes; i++) {
       if (i > first) bytes[at++] = comma;
-      at = write(bytes, at, i);
+      at = write(slice, at, i);
     }
     slice.at = at;
     return i;
@@ -42,7 +42,7 @@ function float32Run(view: DataView): WriteRun {
     let i = from;
     for (; i < end && at <= sliceBytes - maxValueBytes; i++) {
       if (i > first) bytes[at++] = comma;
-      at = writeFloat32(bytes, at, view.getFloat32(i * 4, true), view.getInt32(i * 4, true));
+      at = writeFloat32(slice, at, view.getFloat32(i * 4, true), view.getInt32(i * 4, true));
     }
     slice.at = at;
     return i;
@@ -52,14 +52,14 @@ function float32Run(view: DataView): WriteRun {
 const widened = new DataView(new ArrayBuffer(4));
 
 /** A float16 or bfloat16 as the float32 that it is. */
-function writeNarrowFloat(out: Uint8Array, at: number, value: number): number {
+function writeNarrowFloat(out: Slice, at: number, value: number): number {
   widened.setFloat32(0, value);
   return writeFloat32(out, at, value, widened.getInt32(0));
 }
 
-function writeBool(out: Uint8Array, at: number, value: boolean): number {
+function writeBool({ bytes }: Slice, at: number, value: boolean): number {
   const text = value ? 'true' : 'false';
-  for (let i = 0; i < text.length; i++) out[at + i] = text.charCodeAt(i);
+  for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
   return at + text.length;
 }
 

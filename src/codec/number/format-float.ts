@@ -3,7 +3,7 @@
  * %.17g (float64); never without "." or "e". Written in integers: the digits come from one product with a power of ten,
  * and only when its error could change them are they asked for the slow way.
  */
-import { writeInteger, writeNine, writeTriple } from './digits.ts';
+import { type DigitsOut, writeInteger, writeNine, writeTriple } from './digits.ts';
 import { textToFloat32 } from './exact.ts';
 import { maxExactPower, maxPower, powerHigh, powerLow, productError } from './powers.ts';
 
@@ -15,8 +15,8 @@ const dot = 0x2e;
 const minus = 0x2d;
 
 /** Writes ASCII text; gives where it ends, as all writers here do. */
-function writeText(out: Uint8Array, at: number, text: string): number {
-  for (let i = 0; i < text.length; i++) out[at++] = text.charCodeAt(i);
+function writeText(out: DigitsOut, at: number, text: string): number {
+  for (let i = 0; i < text.length; i++) out.bytes[at++] = text.charCodeAt(i);
   return at;
 }
 
@@ -26,34 +26,35 @@ function digitsAt(at: number, exponent: number): number {
 }
 
 /** Makes %g of the `digits` digits that stand at digitsAt(): d.ddd x 10^exponent, without trailing zeros. */
-function place(out: Uint8Array, at: number, exponent: number, digits: number): number {
+function place(out: DigitsOut, at: number, exponent: number, digits: number): number {
+  const { bytes } = out;
   const scientific = exponent < -4 || exponent >= digits;
   let whole = 1;
   let end: number;
   if (!scientific && exponent < 0) {
-    out[at] = zero;
-    out[at + 1] = dot;
-    for (let i = at + 2; i < at + 1 - exponent; i++) out[i] = zero;
+    bytes[at] = zero;
+    bytes[at + 1] = dot;
+    for (let i = at + 2; i < at + 1 - exponent; i++) bytes[i] = zero;
     end = at + 1 - exponent + digits;
-    while (out[end - 1] === zero) end--;
+    while (bytes[end - 1] === zero) end--;
     return end;
   }
   if (!scientific) whole = exponent + 1;
-  for (let i = 0; i < whole; i++) out[at + i] = out[at + i + 1] as number;
-  out[at + whole] = dot;
+  for (let i = 0; i < whole; i++) bytes[at + i] = bytes[at + i + 1] as number;
+  bytes[at + whole] = dot;
   end = at + 1 + digits;
-  while (out[end - 1] === zero) end--;
+  while (bytes[end - 1] === zero) end--;
   if (!scientific) return end > at + whole + 1 ? end : writeText(out, at + whole, '.0');
   if (end === at + whole + 1) end--;
-  out[end++] = 0x65;
-  out[end++] = exponent < 0 ? minus : 0x2b;
+  bytes[end++] = 0x65;
+  bytes[end++] = exponent < 0 ? minus : 0x2b;
   const magnitude = exponent < 0 ? -exponent : exponent;
-  if (magnitude < 10) out[end++] = zero;
+  if (magnitude < 10) bytes[end++] = zero;
   return writeInteger(out, end, magnitude);
 }
 
 /** Writes `digits` digits of a number, with leading zeros; six, or nine. */
-function writeDigits(out: Uint8Array, at: number, value: number, digits: number): void {
+function writeDigits(out: DigitsOut, at: number, value: number, digits: number): void {
   if (digits === 9) writeNine(out, at, value);
   else {
     const thousands = (value / 1000) | 0;
@@ -74,12 +75,12 @@ for (let i = 0; i < 255; i++) {
 const productBound = 2 ** -18;
 
 /** Writes a float32. @param bits its pattern */
-export function writeFloat32(out: Uint8Array, at: number, value: number, bits: number): number {
+export function writeFloat32(out: DigitsOut, at: number, value: number, bits: number): number {
   let to = at;
   let magnitude = value;
   if (bits < 0) {
     if (value !== value) return writeText(out, at, 'NaN');
-    out[to++] = minus;
+    out.bytes[to++] = minus;
     magnitude = -value;
   }
   const biased = (bits >>> 23) & 0xff;
@@ -116,9 +117,14 @@ export function writeFloat32(out: Uint8Array, at: number, value: number, bits: n
     }
     if (distance < half + productBound) return writeSlow(out, to, magnitude, 9, textToFloat32);
   }
-  if (fraction > 0.5 - productBound && fraction < 0.5 + productBound)
-    return writeSlow(out, to, magnitude, 9, textToFloat32);
-  let nine = fraction > 0.5 ? whole + 1 : whole;
+  let up = fraction > 0.5;
+  if (fraction > 0.5 - productBound && fraction < 0.5 + productBound) {
+    // common among numbers of few bits: the product is exact, so this is a tie or none
+    if (exponent < -14 || exponent > 8 || productError(magnitude, power, scaled) !== 0)
+      return writeSlow(out, to, magnitude, 9, textToFloat32);
+    if (fraction === 0.5) up = (whole & 1) === 1;
+  }
+  let nine = up ? whole + 1 : whole;
   if (nine === 1_000_000_000) {
     nine = 100_000_000;
     exponent++;
@@ -130,12 +136,12 @@ export function writeFloat32(out: Uint8Array, at: number, value: number, bits: n
 const scratch = new DataView(new ArrayBuffer(8));
 
 /** Writes a float64. */
-export function writeFloat64(out: Uint8Array, at: number, value: number): number {
+export function writeFloat64(out: DigitsOut, at: number, value: number): number {
   if (value !== value) return writeText(out, at, 'NaN');
   let to = at;
   let magnitude = value;
   if (value < 0 || Object.is(value, -0)) {
-    out[to++] = minus;
+    out.bytes[to++] = minus;
     magnitude = -value;
   }
   if (magnitude === Number.POSITIVE_INFINITY) return writeText(out, to, 'Infinity');
@@ -193,9 +199,11 @@ export function writeFloat64(out: Uint8Array, at: number, value: number): number
     if (++high === 1_000_000_000) return writeSlow(out, to, magnitude, 17, itself);
   }
   const from = digitsAt(to, exponent);
-  // the low nine first: their leading digit is the place of the high nine's last
-  writeNine(out, from + 8, low);
   writeNine(out, from, high);
+  const ninth = out.bytes[from + 8] as number;
+  // eight digits, so the first of the nine is 0 and stands where the ninth does
+  writeNine(out, from + 8, low);
+  out.bytes[from + 8] = ninth;
   return place(out, to, exponent, 17);
 }
 
@@ -223,7 +231,7 @@ function decimal(value: number, precision: number): { digits: string; exponent: 
 
 /** The same, plainly: for the numbers that lie too close to a border. */
 function writeSlow(
-  out: Uint8Array,
+  out: DigitsOut,
   at: number,
   magnitude: number,
   precision: number,

@@ -5,15 +5,18 @@ import { maxFloatBytes, writeFloat32, writeFloat64 } from '../../../src/codec/nu
 import { seeded } from '../json/documents.ts';
 import { randomFloat64 } from './texts.ts';
 
-const out = new Uint8Array(maxFloatBytes);
+const bytes = new Uint8Array(maxFloatBytes);
+const out = { bytes, view: new DataView(bytes.buffer) };
 const view = new DataView(new ArrayBuffer(8));
 
 function format32(value: number): string {
   view.setFloat32(0, value);
-  return Buffer.from(out.subarray(0, writeFloat32(out, 0, view.getFloat32(0), view.getInt32(0)))).toString();
+  return Buffer.from(
+    bytes.subarray(0, writeFloat32(out, 0, view.getFloat32(0), view.getInt32(0))),
+  ).toString();
 }
 const format64 = (value: number): string =>
-  Buffer.from(out.subarray(0, writeFloat64(out, 0, value))).toString();
+  Buffer.from(bytes.subarray(0, writeFloat64(out, 0, value))).toString();
 
 /** C's %.<precision>g of a positive float64, in whole numbers. */
 function general(value: number, precision: number): string {

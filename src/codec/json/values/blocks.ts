@@ -1,4 +1,4 @@
-/** Bytes that grow without being copied: blocks, each larger than the one before up to a bound. */
+/** Bytes that grow without being copied: blocks, each as large as all before it up to a bound. */
 import { Buffer } from 'node:buffer';
 
 const firstBytes = 1024;
@@ -6,9 +6,9 @@ const maxBlockBytes = 2 ** 20;
 /** Pieces from this size on are not copied. */
 const ownPieceBytes = 65_536;
 
-/** The size of the block that follows one of this size. Multiples of 16, so that no value stands on two blocks. */
-export function nextBlockBytes(bytes: number): number {
-  return bytes === 0 ? firstBytes : Math.min(maxBlockBytes, bytes * 8);
+/** The size of the block that follows this many bytes: as much again. A multiple of 16, so that no value stands on two. */
+export function nextBlockBytes(total: number): number {
+  return Math.max(firstBytes, Math.min(maxBlockBytes, total - (total % 16)));
 }
 
 export class Blocks {
@@ -17,7 +17,6 @@ export class Blocks {
   /** What of the block is taken: [from, to). */
   #from = 0;
   #to = 0;
-  #blockBytes = 0;
   /** Bytes in all. */
   length = 0;
 
@@ -29,8 +28,7 @@ export class Blocks {
       const room = this.#block.length - this.#to;
       if (room === 0) {
         this.#seal();
-        this.#blockBytes = nextBlockBytes(this.#blockBytes);
-        this.#block = Buffer.allocUnsafe(this.#blockBytes);
+        this.#block = Buffer.allocUnsafe(nextBlockBytes(this.length - bytes.length + from));
         this.#from = 0;
         this.#to = 0;
         continue;

@@ -3,7 +3,7 @@ import { roundText } from '../../number/exact.ts';
 import { bfloat16Value, halfValue, toBfloat16, toHalf } from '../../number/half.ts';
 import type { Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
-import { type ElementBudget, FixedValues, nextNumber, type Run } from './values.ts';
+import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run } from './values.ts';
 
 export class Float16Values extends FixedValues {
   readonly #pattern: (value: number) => number;
@@ -19,6 +19,8 @@ export class Float16Values extends FixedValues {
   }
 
   override read(text: Text, run: Run): boolean {
+    const { many, inner } = run;
+    let { filled } = run;
     let behind = -1;
     for (;;) {
       if (this.to === this.room) this.grow();
@@ -31,7 +33,16 @@ export class Float16Values extends FixedValues {
       const result = roundText(token.text, token.value, round, this.#limit);
       this.view.setUint16(this.to, this.#pattern(result), true);
       this.to += 2;
-      const next = nextNumber(text.bytes, text.at, run);
+      run.filled = ++filled;
+      let next = -1;
+      if (filled === inner) {
+        next = nextInNextList(text.bytes, text.at);
+        if (next >= 0) {
+          filled = 0;
+          run.filled = 0;
+          run.lists++;
+        }
+      } else if (many) next = nextInList(text.bytes, text.at);
       if (next < 0) return true;
       behind = text.at;
       text.at = next;

@@ -11,7 +11,7 @@ import { textToFloat32 } from '../../number/exact.ts';
 import { nearestFloat32 } from '../../number/parse.ts';
 import { byte, type Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
-import { type ElementBudget, FixedValues, nextNumber, type Run } from './values.ts';
+import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run } from './values.ts';
 
 /** Digits that nearestFloat32 takes. */
 const maxDigits = 24;
@@ -22,6 +22,8 @@ export class Float32Values extends FixedValues {
   }
 
   override read(text: Text, run: Run): boolean {
+    const { many, inner } = run;
+    let { filled } = run;
     const { bytes, view: words, end } = text;
     let at = text.at;
     /** Behind the value before; -1 while there is none. */
@@ -130,7 +132,16 @@ export class Float32Values extends FixedValues {
       }
       view.setFloat32(to, result, true);
       to += 4;
-      const next = nextNumber(bytes, at, run);
+      run.filled = ++filled;
+      let next = -1;
+      if (filled === inner) {
+        next = nextInNextList(bytes, at);
+        if (next >= 0) {
+          filled = 0;
+          run.filled = 0;
+          run.lists++;
+        }
+      } else if (many) next = nextInList(bytes, at);
       if (next < 0) break;
       behind = at;
       at = next;

@@ -2,7 +2,7 @@
 import { nearestFloat64 } from '../../number/parse.ts';
 import { byte, type Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
-import { type ElementBudget, FixedValues, nextNumber, type Run } from './values.ts';
+import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run } from './values.ts';
 
 /** Digits that nearestFloat64 takes: two halves of nine. */
 const halfDigits = 9;
@@ -14,6 +14,8 @@ export class Float64Values extends FixedValues {
   }
 
   override read(text: Text, run: Run): boolean {
+    const { many, inner } = run;
+    let { filled } = run;
     const { bytes, end } = text;
     let at = text.at;
     /** Behind the value before; -1 while there is none. */
@@ -95,7 +97,16 @@ export class Float64Values extends FixedValues {
       }
       view.setFloat64(to, result, true);
       to += 8;
-      const next = nextNumber(bytes, at, run);
+      run.filled = ++filled;
+      let next = -1;
+      if (filled === inner) {
+        next = nextInNextList(bytes, at);
+        if (next >= 0) {
+          filled = 0;
+          run.filled = 0;
+          run.lists++;
+        }
+      } else if (many) next = nextInList(bytes, at);
       if (next < 0) break;
       behind = at;
       at = next;

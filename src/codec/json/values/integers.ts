@@ -3,7 +3,7 @@ import type { DType } from '../../dtype.ts';
 import { fewDigits, fourDigits, fourZeros, leadingDigits, notDigits } from '../../number/four-digits.ts';
 import { byte, type Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
-import { type ElementBudget, FixedValues, mismatch, nextNumber, type Run } from './values.ts';
+import { type ElementBudget, FixedValues, mismatch, nextInList, nextInNextList, type Run } from './values.ts';
 
 /** Least and greatest of each type: TensorFlow Serving would wrap what is beyond in the narrow ones. */
 const ranges = {
@@ -39,6 +39,8 @@ export class IntegerValues extends FixedValues {
   }
 
   override read(text: Text, run: Run): boolean {
+    const { many, inner } = run;
+    let { filled } = run;
     const { bytes, view: words, end } = text;
     const { width } = this;
     const least = this.#least;
@@ -103,7 +105,16 @@ export class IntegerValues extends FixedValues {
       else if (width === 4) view.setInt32(to, result, true);
       else view.setInt16(to, result, true);
       to += width;
-      const next = nextNumber(bytes, at, run);
+      run.filled = ++filled;
+      let next = -1;
+      if (filled === inner) {
+        next = nextInNextList(bytes, at);
+        if (next >= 0) {
+          filled = 0;
+          run.filled = 0;
+          run.lists++;
+        }
+      } else if (many) next = nextInList(bytes, at);
       if (next < 0) break;
       behind = at;
       at = next;

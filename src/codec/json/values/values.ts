@@ -88,26 +88,24 @@ export function mismatch(text: Text, at: number, dtype: DType): TypeFault {
   return typeFault(text, text.excerpt(at, previewExcerptBytes), text.type() ?? 'Null', dtype);
 }
 
-/** The start of the number that follows the one that ends at `at`, counting it; -1 when reading has to stop there. */
-export function nextNumber(bytes: Uint8Array, at: number, run: Run): number {
-  run.filled++;
-  let next = at;
-  if (bytes[next] === byte.closeList) {
-    // "],[" with or without a blank
-    if (run.filled !== run.inner || bytes[next + 1] !== byte.comma) return -1;
-    next += bytes[next + 2] === 0x20 ? 3 : 2;
-    if (bytes[next] !== byte.openList) return -1;
-    const first = bytes[next + 1] as number;
-    if ((first < byte.zero || first > byte.nine) && first !== byte.minus) return -1;
-    run.filled = 0;
-    run.lists++;
-    return next + 1;
-  }
-  if (bytes[next] !== byte.comma || !run.many) return -1;
-  let value = bytes[++next] as number;
+const isNumberStart = (value: number): boolean =>
+  (value >= byte.zero && value <= byte.nine) || value === byte.minus;
+
+/** Behind a value: the start of the number that follows in the same list, or -1. */
+export function nextInList(bytes: Uint8Array, at: number): number {
+  if (bytes[at] !== byte.comma) return -1;
+  let next = at + 1;
+  let value = bytes[next] as number;
   while (value <= 0x20 && (value === 0x20 || value === 0x0a || value === 0x0d || value === 0x09))
     value = bytes[++next] as number;
-  return (value >= byte.zero && value <= byte.nine) || value === byte.minus ? next : -1;
+  return isNumberStart(value) ? next : -1;
+}
+
+/** Behind the last value of a list: the start of the number that the next list begins with, after "],[" or "], [", or -1. */
+export function nextInNextList(bytes: Uint8Array, at: number): number {
+  if (bytes[at] !== byte.closeList || bytes[at + 1] !== byte.comma) return -1;
+  const next = at + (bytes[at + 2] === 0x20 ? 3 : 2);
+  return bytes[next] === byte.openList && isNumberStart(bytes[next + 1] as number) ? next + 1 : -1;
 }
 
 /** Values of a fixed width, little endian. */
@@ -119,7 +117,6 @@ export abstract class FixedValues implements Values {
   readonly #budget: ElementBudget;
   #full: Uint8Array[] = [];
   #fullCount = 0;
-  #blockBytes = 0;
   /** Where values are written: `to` is the next one's place, `room` the block's end. */
   protected view = new DataView(new ArrayBuffer(0));
   protected to = 0;
@@ -162,10 +159,8 @@ export abstract class FixedValues implements Values {
     this.#seal();
     const { left, limit } = this.#budget;
     if (left === 0) throw valueFault(`the tensors have more values than the limit of ${limit}`);
-    const blockBytes = nextBlockBytes(this.#blockBytes);
-    const elements = Math.min(left, blockBytes / this.width);
+    const elements = Math.min(left, nextBlockBytes(this.#fullCount * this.width) / this.width);
     this.#budget.left -= elements;
-    this.#blockBytes = blockBytes;
     this.room = elements * this.width;
     this.view = new DataView(new ArrayBuffer(this.room));
   }

@@ -1,7 +1,7 @@
 /** int64 and uint64 in full, as two halves of 32 bits. */
 import { byte, type Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
-import { type ElementBudget, FixedValues, mismatch, nextNumber, type Run } from './values.ts';
+import { type ElementBudget, FixedValues, mismatch, nextInList, nextInNextList, type Run } from './values.ts';
 
 const two32 = 2 ** 32;
 /** Digits that are gathered before they are added, and the most that 64 bits can need. */
@@ -17,6 +17,8 @@ export class WideIntegerValues extends FixedValues {
   }
 
   override read(text: Text, run: Run): boolean {
+    const { many, inner } = run;
+    let { filled } = run;
     const { bytes, end } = text;
     let at = text.at;
     /** Behind the value before; -1 while there is none. */
@@ -85,7 +87,16 @@ export class WideIntegerValues extends FixedValues {
       view.setUint32(to, low, true);
       view.setUint32(to + 4, high, true);
       to += 8;
-      const next = nextNumber(bytes, at, run);
+      run.filled = ++filled;
+      let next = -1;
+      if (filled === inner) {
+        next = nextInNextList(bytes, at);
+        if (next >= 0) {
+          filled = 0;
+          run.filled = 0;
+          run.lists++;
+        }
+      } else if (many) next = nextInList(bytes, at);
       if (next < 0) break;
       behind = at;
       at = next;
