@@ -17,6 +17,8 @@ export interface SequenceRouterDeps {
 
 /** How long a call waits while the connection to its backend is made again, in ms. */
 const reconnectWaitMs = 500;
+/** Backends that may refuse a sequence that starts, before the call is given up. */
+const maxRefusals = 3;
 
 /**
  * Its own error, which no retry can mend: ABORTED asks a client to start over at a higher level (statuscodes.md), here
@@ -43,6 +45,7 @@ export class SequenceRouter {
     const pinned = pins.find(key);
     const replica =
       pinned === undefined ? await this.#byRing(call, key) : await this.#byPin(call, pinned, key);
+    call.onPicked?.(replica.name);
     pins.keep(key, replica.host);
     try {
       const reply = await replica.host.send(call, replica);
@@ -54,6 +57,10 @@ export class SequenceRouter {
       if (error.fromBackend || error.code === Code.CANCELLED || error.code === Code.DEADLINE_EXCEEDED)
         throw error;
       pins.end(key);
+      const { avoid = [] } = call;
+      // there is no state yet, and nothing was begun: this is no second attempt for any backend
+      if (call.sequence?.starts === true && error.notStarted && avoid.length < maxRefusals)
+        return this.send({ ...call, avoid: [...avoid, replica.name] });
       throw lost(call, replica.name, error.message);
     }
   }
@@ -64,7 +71,9 @@ export class SequenceRouter {
     const version = call.target?.version;
     for (;;) {
       const routes = table.get(call.target?.model ?? '');
-      const able = (version === undefined ? routes?.unversioned : routes?.versions.get(version)) ?? [];
+      const all = (version === undefined ? routes?.unversioned : routes?.versions.get(version)) ?? [];
+      const able = all.filter((replica) => call.avoid?.includes(replica.name) !== true);
+      if (all.length > 0 && able.length === 0) throw lost(call, all[0]?.name ?? '', 'it refuses calls');
       const name = members.ring().find(hashOf(key), (each) => able.some((replica) => replica.name === each));
       const found = able.find((replica) => replica.name === name);
       if (found !== undefined) return found;

@@ -56,6 +56,11 @@ export class Http2Client extends Connection {
     return this.#draining || this.closed || this.#nextId > maxStreamId;
   }
 
+  /** GOAWAY came or went: the end of the connection is no surprise. */
+  get isGoingAway(): boolean {
+    return this.#draining;
+  }
+
   get canOpen(): boolean {
     return !this.draining && this.streams.size < this.peerMaxStreams;
   }

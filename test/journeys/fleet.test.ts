@@ -24,6 +24,21 @@ describe('a fleet of three under load', () => {
     await fleet.stop();
   });
 
+  it('knows within a second that a backend is gone and that it is back, without any call', async () => {
+    const [first] = fleet.backends as [DemoBackend];
+    const upCount = async (): Promise<number> => {
+      const page = (await (await fetch(`http://${gateway.admin}/api/fleet`)).json()) as {
+        fleets: { backends: { up: boolean }[] }[];
+      };
+      return (page.fleets[0]?.backends ?? []).filter(({ up }) => up).length;
+    };
+    await waitFor(async () => (await upCount()) === 3);
+    first.signal('SIGKILL');
+    await waitFor(async () => (await upCount()) === 2, 1000, 'the loss to be seen');
+    await first.restart();
+    await waitFor(async () => (await upCount()) === 3, 4000, 'the return to be seen');
+  });
+
   it(
     'loses no call to a SIGKILL and a SIGSTOP, and both backends take traffic again within ten seconds',
     { timeout: 90_000 },

@@ -66,16 +66,25 @@ export const ringHash =
   <C extends Candidate>(candidates: readonly C[]): Picker<C> => {
     const byName = new Map(candidates.map((candidate) => [candidate.name, candidate]));
     const fallback = leastOutstanding(candidates);
+    // counting everything for each call would cost more than the rest of the pick on a large fleet
+    const recountEvery = Math.ceil(candidates.length / 8);
+    let picks = 0;
+    let work = 0;
+    let weights = 0;
+    const count = (): void => {
+      work = 0;
+      weights = 0;
+      for (const { outstanding, weight } of candidates) {
+        work += outstanding;
+        weights += weight;
+      }
+    };
     return {
       pick(request) {
         const { hash } = request;
         if (hash === undefined) return fallback.pick(request);
-        let work = 1;
-        let weights = 0;
-        for (const { outstanding, weight } of candidates) {
-          work += outstanding;
-          weights += weight;
-        }
+        if (picks++ % recountEvery === 0) count();
+        work++;
         const share = ((boundPercent / 100) * work) / weights;
         const found = ring.find(hash, (name) => {
           const candidate = byName.get(name);

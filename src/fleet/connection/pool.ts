@@ -104,7 +104,7 @@ export class Pool {
         this.#sockets.delete(client);
         this.#hangs.forget(client);
         if (this.#closed) return;
-        if (!client.draining || error !== undefined)
+        if (!client.isGoingAway || error !== undefined)
           this.#events.onLost(this.#unavailable(error?.message ?? 'the connection was closed'));
         this.#serve();
       },

@@ -45,6 +45,11 @@ export class ModelHealth {
     return this.state === 'trial';
   }
 
+  /** The last look timed out: the next should not be long in coming. */
+  get isDoubtful(): boolean {
+    return this.#timeouts > 0;
+  }
+
   /** The versions of a model here; undefined when the backend does not know it, or has not been asked. */
   versions(model: string): readonly VersionState[] | undefined {
     return this.#models.get(model);

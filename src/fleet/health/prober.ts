@@ -152,7 +152,9 @@ export class Prober {
     const { health, options, random } = this.#deps;
     const { intervalMs, fastIntervalMs } = options();
     // plus or minus a fifth, so that gateways do not march in step
-    return (health.isRestless(model) ? fastIntervalMs : intervalMs) * (0.8 + 0.4 * random());
+    return (
+      (health.isRestless(model) || health.isDoubtful ? fastIntervalMs : intervalMs) * (0.8 + 0.4 * random())
+    );
   }
 
   #schedule(): void {

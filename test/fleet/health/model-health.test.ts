@@ -1,0 +1,134 @@
+/** What one backend's health goes through: first sight, lost connections, falls, trials, and models that come and go. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ModelHealth } from '../../../src/fleet/health/model-health.ts';
+import { Pacer } from '../../../src/fleet/health/pacer.ts';
+import type { VersionState, VersionStateName } from '../../../src/models/index.ts';
+import { manualClock } from '../../support/index.ts';
+
+const version = (number: number, state: VersionStateName): VersionState => ({
+  version: BigInt(number),
+  state,
+  errorCode: 0,
+  errorMessage: '',
+});
+
+function start() {
+  const events: string[] = [];
+  const health = new ModelHealth({
+    onVersion: (model, number, available) =>
+      void events.push(`${model} ${number} ${available ? 'on' : 'off'}`),
+    onChange: (model) => void events.push(`change ${model}`),
+    onRecovered: () => void events.push('recovered'),
+  });
+  return { health, events };
+}
+
+describe('the health of a backend', () => {
+  it('begins with the first success', () => {
+    const { health, events } = start();
+    health.saw('m', [version(1, 'AVAILABLE')]);
+    assert.equal(health.up, false);
+    health.answered(2);
+    assert.equal(health.up, true);
+    assert.ok(events.includes('m 1 on'));
+    assert.ok(!events.includes('recovered'));
+  });
+
+  it('falls after so many time-outs in a row, and rises after so many rounds', () => {
+    const { health, events } = start();
+    health.saw('m', [version(1, 'AVAILABLE')]);
+    health.answered(2);
+    health.timedOut(3, 'slow');
+    health.timedOut(3, 'slow');
+    health.answered(2);
+    health.timedOut(3, 'slow');
+    health.timedOut(3, 'slow');
+    assert.equal(health.up, true);
+    health.timedOut(3, 'slow');
+    assert.deepEqual([health.state, health.reason], ['down', 'slow']);
+    events.length = 0;
+    health.answered(2);
+    assert.deepEqual([health.state, health.onTrial], ['trial', true]);
+    assert.deepEqual(events, ['change m', 'change ']);
+    health.answered(2);
+    assert.equal(health.up, true);
+    assert.ok(events.includes('recovered') && events.includes('m 1 on'));
+  });
+
+  it('starts its trial anew when it goes down again', () => {
+    const { health } = start();
+    health.answered(2);
+    for (let i = 0; i < 5; i++) {
+      health.wentDown('refused');
+      health.answered(2);
+      assert.equal(health.state, 'trial');
+    }
+  });
+
+  it('is back after one success when only a connection was lost', () => {
+    const { health, events } = start();
+    health.saw('m', [version(1, 'AVAILABLE')]);
+    health.answered(2);
+    events.length = 0;
+    health.lostConnection('reset');
+    assert.deepEqual([health.up, health.state], [false, 'lost']);
+    assert.ok(events.includes('m 1 off'));
+    health.answered(2);
+    assert.equal(health.up, true);
+    assert.ok(!events.includes('recovered'));
+  });
+
+  it('tells of every change of a state, and of nothing else', () => {
+    const { health, events } = start();
+    health.answered(1);
+    events.length = 0;
+    for (const state of ['START', 'LOADING', 'LOADING', 'AVAILABLE', 'AVAILABLE', 'UNLOADING'] as const)
+      health.saw('m', [version(1, state)]);
+    health.saw('m', undefined);
+    assert.deepEqual(events, [
+      'change m',
+      'change m',
+      'm 1 on',
+      'change m',
+      'm 1 off',
+      'change m',
+      'change m',
+    ]);
+  });
+
+  it('is restless about models that load or unload', () => {
+    const { health } = start();
+    health.saw('m', [version(1, 'AVAILABLE'), version(2, 'LOADING')]);
+    health.saw('n', [version(1, 'AVAILABLE')]);
+    assert.deepEqual(
+      [health.isRestless('m'), health.isRestless('n'), health.isRestless('x')],
+      [true, false, false],
+    );
+  });
+});
+
+describe('the pacer', () => {
+  it('never lets more looks through than its rate, whatever is asked', () => {
+    const time = manualClock(1_000_000);
+    const pacer = new Pacer(50, time.clock);
+    const atMs: number[] = [];
+    for (let i = 0; i < 2000; i++) {
+      atMs.push(time.clock() + pacer.reserve(i % 3 === 0 ? 'urgent' : 'routine'));
+      time.advance(i % 7);
+    }
+    atMs.sort((a, b) => a - b);
+    for (let i = 0; i + 150 < atMs.length; i++) {
+      // a burst of a second's worth, and then fifty a second
+      const spanMs = (atMs[i + 150] as number) - (atMs[i] as number);
+      assert.ok(spanMs >= 1900, `151 looks within ${spanMs} ms`);
+    }
+  });
+
+  it('does not make what is urgent wait for what is not', () => {
+    const pacer = new Pacer(50, manualClock(1_000_000).clock);
+    for (let i = 0; i < 1000; i++) pacer.reserve('routine');
+    assert.equal(pacer.reserve('urgent'), 0);
+    assert.ok(pacer.reserve('routine') > 30_000);
+  });
+});
