@@ -33,7 +33,7 @@ function start(models: readonly string[]) {
   let now = 0;
   const looks: string[] = [];
   const world = {
-    states: new Map(models.map((model) => [model, 'AVAILABLE' as VersionStateName])),
+    states: new Map<string, VersionStateName>(models.map((model) => [model, 'AVAILABLE'])),
     error: undefined as StatusError | undefined,
     refused: undefined as StatusError | undefined,
   };

@@ -1,0 +1,221 @@
+/** A whole fleet over real servers in this process: checks of other kinds, warm-up, stale knowledge, draining, reloads. */
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { afterEach, describe, it } from 'node:test';
+import { Cancellation, Code, type Reply, StatusError, statusOf } from '../../src/call/index.ts';
+import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
+import { type BackendAddress, Fleet, type FleetOptions } from '../../src/fleet/index.ts';
+import { silentLog, silentObserver } from '../../src/call/index.ts';
+import { defaultClientLimits } from '../../src/wire/index.ts';
+import { readAll, unaryCall, waitFor } from '../support/index.ts';
+import { nonceRequest } from '../journeys/history.ts';
+
+const addressOf = ({ port }: { port: number }): BackendAddress => ({
+  name: `127.0.0.1:${port}`,
+  host: '127.0.0.1',
+  port,
+  api: 'tfs',
+});
+
+function optionsOf(backends: readonly BackendAddress[], fields: Partial<FleetOptions> = {}): FleetOptions {
+  return {
+    name: 'test',
+    sources: [{ kind: 'fixed', backends }],
+    models: ['echo'],
+    health: {
+      check: 'model',
+      service: '',
+      path: '/',
+      port: 0,
+      intervalMs: 200,
+      fastIntervalMs: 50,
+      timeoutMs: 500,
+      fall: 3,
+      rise: 2,
+      maxLearntModels: 10,
+    },
+    ejection: {
+      consecutiveErrors: 5,
+      failurePercent: 50,
+      minCalls: 20,
+      baseMs: 10_000,
+      maxMs: 300_000,
+      maxPercent: 50,
+    },
+    balance: {
+      policy: 'round-robin',
+      hashOn: 'model',
+      boundPercent: 125,
+      zone: '',
+      zoneSpillFactor: 2,
+      slowStartMs: 0,
+      quorumPercent: 50,
+      panicPercent: 50,
+    },
+    warmUp: { requests: 0, timeoutMs: 1000, maxBytes: 10_000 },
+    sequences: { idleMs: 1000, max: 10 },
+    connection: {
+      connectTimeoutMs: 500,
+      hungAfterMs: 1000,
+      maxConnections: 4,
+      maxQueue: 100,
+      http2: defaultClientLimits,
+    },
+    maxControlBytes: 100_000,
+    maxMessageBytes: 100_000,
+    encoding: 'untouched',
+    ...fields,
+  };
+}
+
+describe('a fleet', () => {
+  let servers: DemoServer[] = [];
+  let fleet: Fleet | undefined;
+  afterEach(async () => {
+    fleet?.stop(false);
+    fleet = undefined;
+    await Promise.all(servers.map((server) => server.stop()));
+    servers = [];
+  });
+
+  async function start(count: number): Promise<DemoServer[]> {
+    for (let i = 0; i < count; i++) servers.push(await startDemoServer({ models: ['echo'] }));
+    return servers;
+  }
+  async function startFleet(options: FleetOptions): Promise<Fleet> {
+    fleet = new Fleet(options, {
+      observer: silentObserver,
+      log: silentLog,
+      clock: () => performance.now(),
+      random: Math.random,
+      reserveLook: () => 0,
+    });
+    await fleet.start();
+    return fleet;
+  }
+  const echo = (of: Fleet): Promise<Reply> =>
+    of.handler(unaryCall(nonceRequest('echo', 7n), { target: { model: 'echo', signature: 'int64' } }));
+  const codeOf = async (reply: Reply): Promise<number> => statusOf((await readAll(reply.body)).trailers);
+  const predicts = (server: DemoServer | undefined): number =>
+    server?.record.counts().get('Predict echo') ?? 0;
+
+  it('asks another backend when one has lost the model since the last look', async () => {
+    const [a, b] = await start(2);
+    const { health, ...rest } = optionsOf(servers.map(addressOf));
+    const of = await startFleet({ ...rest, health: { ...health, intervalMs: 60_000 } });
+    a?.registry.unload('echo', 1n);
+    for (let i = 0; i < 6; i++) assert.equal(await codeOf(await echo(of)), Code.OK);
+    // one call found it out, and the look that it started told the rest
+    assert.ok((a?.record.misdirected ?? 0) <= 2, String(a?.record.misdirected));
+    assert.ok(predicts(b) >= 6);
+  });
+
+  it('replays a recorded request to a model that comes up, before it gets calls', async () => {
+    const [a, b] = await start(2);
+    const of = await startFleet(
+      optionsOf(servers.map(addressOf), { warmUp: { requests: 3, timeoutMs: 1000, maxBytes: 10_000 } }),
+    );
+    b?.registry.unload('echo', 1n);
+    await waitFor(() => of.models()[0]?.available === 1);
+    assert.equal(await codeOf(await echo(of)), Code.OK);
+    const before = predicts(b);
+    b?.registry.load('echo', 1n);
+    await waitFor(() => predicts(b) === before + 3, 2000, 'three replays');
+    assert.ok(predicts(a) >= 1);
+  });
+
+  it('takes out a backend that an operator drains, and keeps it out over a reload', async () => {
+    const [a] = await start(2);
+    const options = optionsOf(servers.map(addressOf));
+    const of = await startFleet(options);
+    assert.equal(of.setDrained(addressOf(a as DemoServer).name, true), true);
+    await of.update({ ...options, ejection: { ...options.ejection, baseMs: 1 } });
+    const before = predicts(a);
+    for (let i = 0; i < 10; i++) await echo(of);
+    assert.equal(predicts(a), before);
+    assert.equal(of.setDrained('nobody:1', true), false);
+  });
+
+  it('keeps connections over a reload, unless their settings change', async () => {
+    const [a] = await start(1);
+    const options = optionsOf(servers.map(addressOf));
+    const of = await startFleet(options);
+    await echo(of);
+    const ofServer = a as DemoServer;
+    assert.equal(ofServer.connections, 1);
+    await of.update({ ...options, balance: { ...options.balance, policy: 'peak-ewma' } });
+    await echo(of);
+    assert.equal(ofServer.connections, 1);
+    await of.update({ ...options, connection: { ...options.connection, maxQueue: 7 } });
+    assert.equal(await codeOf(await echo(of)), Code.OK);
+    await waitFor(() => ofServer.connections === 1, 2000, 'the old connection to end');
+  });
+
+  it('watches servers by grpc.health.v1 when asked to', async () => {
+    await start(1);
+    const { health } = optionsOf([]);
+    const check = { ...health, check: 'grpc' as const };
+    const of = await startFleet(optionsOf(servers.map(addressOf), { health: check }));
+    assert.equal(of.backends()[0]?.up, true);
+    assert.equal(await codeOf(await echo(of)), Code.OK);
+    of.stop(false);
+    const other = await startFleet(
+      optionsOf(servers.map(addressOf), { health: { ...check, service: 'no.such.Service' } }),
+    );
+    assert.equal(other.backends()[0]?.up, false);
+    assert.match(other.backends()[0]?.reason ?? '', /health check/);
+  });
+
+  it('watches servers by an HTTP path when asked to', async () => {
+    await start(1);
+    let answer = 200;
+    const http: Server = createServer((_, response) => void response.writeHead(answer).end());
+    http.listen(0, '127.0.0.1');
+    await once(http, 'listening');
+    const { port } = http.address() as AddressInfo;
+    const { health } = optionsOf([]);
+    const check = { ...health, check: 'http' as const, path: '/ready', port, intervalMs: 50 };
+    const of = await startFleet(optionsOf(servers.map(addressOf), { health: check }));
+    assert.equal(of.backends()[0]?.up, true);
+    answer = 503;
+    await waitFor(() => of.backends()[0]?.up === false, 2000, 'the 503 to be seen');
+    assert.match(of.backends()[0]?.reason ?? '', /HTTP status 503/);
+    answer = 200;
+    await waitFor(() => of.backends()[0]?.up === true, 2000, 'the return');
+    http.close();
+  });
+
+  it('says who cannot answer, and why', async () => {
+    const [a] = await start(1);
+    const of = await startFleet(optionsOf(servers.map(addressOf)));
+    const dead = addressOf(a as DemoServer);
+    await a?.stop();
+    servers = [];
+    await waitFor(() => of.backends()[0]?.reason.includes('refused') === true, 2000, 'the refusal');
+    await assert.rejects(echo(of), (error: unknown) => {
+      assert.ok(error instanceof StatusError && error.code === Code.UNAVAILABLE && error.notStarted);
+      assert.match(
+        error.message,
+        new RegExp(`no backend of fleet test can answer for model echo: .*${dead.name}`),
+      );
+      return true;
+    });
+  });
+
+  it('lets a call wait for a connection that was lost a moment ago, and for no longer than its client does', async () => {
+    const [a] = await start(1);
+    const of = await startFleet(optionsOf(servers.map(addressOf)));
+    a?.dropConnections();
+    await waitFor(() => of.backends()[0]?.up === false, 1000, 'the loss').catch(() => undefined);
+    assert.equal(await codeOf(await echo(of)), Code.OK);
+    const cancellation = new Cancellation();
+    cancellation.cancel();
+    await assert.rejects(
+      of.handler(
+        unaryCall(nonceRequest('echo', 7n), { target: { model: 'other', signature: '' }, cancellation }),
+      ),
+    );
+  });
+});
