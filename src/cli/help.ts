@@ -32,7 +32,7 @@ export const demoHelp = `tensorgate demo [--replicas 3] [--rest-port 8000] [--gr
 Starts embedded model servers as processes of their own, and the gateway in front of them.
 `;
 
-export const checkHelp = `tensorgate check FILE
+export const checkHelp = `tensorgate check FILE [--json]
 
 Prints every mistake in a configuration with its path, and exits with 78; without one it exits with 0.
 `;

@@ -1,39 +1,104 @@
 /** `models`: what a running gateway's fleet serves, and its health. */
 import { parse } from './flags.ts';
 import { modelsHelp } from './help.ts';
+import { type Paint, paintFor, table } from './terminal.ts';
 import { CliError, exit } from './usage.ts';
 
-interface FleetPage {
-  readonly fleets: readonly {
+interface Version {
+  readonly version: string | number;
+  readonly state: string;
+}
+
+interface Backend {
+  readonly name: string;
+  readonly up: boolean;
+  readonly reason: string;
+  readonly drained: boolean;
+  readonly inFlight: number;
+  readonly connections: number;
+  readonly models: readonly {
     readonly name: string;
-    readonly backends: readonly {
-      readonly name: string;
-      readonly up: boolean;
-      readonly reason: string;
-      readonly inFlight: number;
-    }[];
-    readonly models: readonly {
-      readonly name: string;
-      readonly backends: number;
-      readonly available: number;
-      readonly versions: readonly { readonly version: string | number; readonly state: string }[];
-    }[];
+    readonly versions: readonly Version[];
+    readonly ejected?: { readonly forMs: number; readonly reason: string };
   }[];
 }
 
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? '').length)),
-  );
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+interface Fleet {
+  readonly name: string;
+  readonly backends: readonly Backend[];
+  readonly models: readonly {
+    readonly name: string;
+    readonly backends: number;
+    readonly available: number;
+    readonly versions: readonly Version[];
+  }[];
+}
+
+async function read(url: string): Promise<{ readonly fleets: readonly Fleet[] }> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(5000) });
+    if (!answer.ok) throw new Error(`HTTP status ${answer.status}`);
+    return (await answer.json()) as { fleets: Fleet[] };
+  } catch (error) {
+    const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).message;
+    throw new CliError(
+      exit.unavailable,
+      `no gateway answers at ${url} (${cause}); name its admin door with --admin`,
+    );
+  }
+}
+
+function condition({ up, drained, reason }: Backend, paint: Paint): [state: string, why: string] {
+  if (!up) return [paint('red', '✕ down'), reason];
+  return drained ? [paint('yellow', '↓ drained'), 'an operator took it out'] : [paint('green', '✓ up'), ''];
+}
+
+/** Where a model could be and is not, and why. */
+function exceptions(model: string, backends: readonly Backend[]): string {
+  return backends
+    .flatMap(({ name, up, drained, models }) => {
+      const here = models.find((each) => each.name === model);
+      if (!up || drained || here === undefined) return [];
+      if (here.ejected !== undefined)
+        return [`${name} ejected for ${Math.ceil(here.ejected.forMs / 1000)} s (${here.ejected.reason})`];
+      const states = here.versions.filter(({ state }) => state !== 'AVAILABLE');
+      return states.map(({ version, state }) => `${name} ${version} ${state.toLowerCase()}`);
+    })
+    .join(', ');
+}
+
+function versionText({ version, state }: Version, paint: Paint): string {
+  return state === 'AVAILABLE'
+    ? paint('green', `✓ ${version}`)
+    : paint(state === 'END' ? 'gray' : 'yellow', `${version} ${state.toLowerCase()}`);
+}
+
+function fleetText({ name, backends, models }: Fleet, paint: Paint): string {
+  const head = (...cells: string[]): string[] => cells.map((cell) => paint('gray', cell));
+  const servers = backends.map((backend) => {
+    const [state, why] = condition(backend, paint);
+    return [backend.name, state, String(backend.inFlight), String(backend.connections), paint('gray', why)];
+  });
+  const served = [...models]
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .map((model) => [
+      model.name,
+      model.versions.map((version) => versionText(version, paint)).join('  '),
+      paint(
+        model.available < backends.length ? 'yellow' : 'green',
+        `${model.available} of ${backends.length}`,
+      ),
+      paint('gray', exceptions(model.name, backends)),
+    ]);
+  return [
+    paint('bold', `fleet ${name}`),
+    '\n',
+    table([head('BACKEND', 'STATE', 'IN FLIGHT', 'CONNECTIONS'), ...servers]),
+    '\n',
+    served.length === 0
+      ? '  no model yet: the gateway learns of them from its configuration and from calls\n'
+      : table([head('MODEL', 'VERSIONS', 'AVAILABLE AT'), ...served]),
+  ].join('');
 }
 
 export async function models(args: readonly string[]): Promise<number> {
@@ -46,38 +111,11 @@ export async function models(args: readonly string[]): Promise<number> {
     process.stdout.write(modelsHelp);
     return exit.ok;
   }
-  const url = `${String(values.admin).replace(/\/$/, '')}/api/fleet`;
-  let page: FleetPage;
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(5000) });
-    if (!answer.ok) throw new Error(`HTTP status ${answer.status}`);
-    page = (await answer.json()) as FleetPage;
-  } catch (error) {
-    const cause = (error as { cause?: { code?: string } }).cause?.code ?? (error as Error).message;
-    throw new CliError(
-      exit.unavailable,
-      `no gateway answers at ${url} (${cause}); name its admin door with --admin`,
-    );
-  }
-  if (values.json === true) {
-    process.stdout.write(`${JSON.stringify(page, undefined, 2)}\n`);
-    return exit.ok;
-  }
-  for (const fleet of page.fleets) {
-    process.stdout.write(`fleet ${fleet.name}\n`);
-    const backends = fleet.backends.map(({ name, up, reason, inFlight }) => [
-      `  ${name}`,
-      up ? 'up' : 'down',
-      String(inFlight),
-      reason,
-    ]);
-    process.stdout.write(table([['  BACKEND', 'STATE', 'IN FLIGHT', ''], ...backends]));
-    const rows = fleet.models.map(({ name, versions, available, backends: of }) => [
-      `  ${name}`,
-      versions.map(({ version, state }) => `${version} ${state}`).join(', '),
-      `${available} of ${of}`,
-    ]);
-    process.stdout.write(table([['  MODEL', 'VERSIONS', 'AVAILABLE AT'], ...rows]));
+  const page = await read(`${String(values.admin).replace(/\/$/, '')}/api/fleet`);
+  if (values.json === true) process.stdout.write(`${JSON.stringify(page, undefined, 2)}\n`);
+  else {
+    const paint = paintFor(process.stdout);
+    process.stdout.write(page.fleets.map((fleet) => fleetText(fleet, paint)).join('\n'));
   }
   return exit.ok;
 }

@@ -82,7 +82,7 @@ describe('the command line', () => {
     );
     assert.match(gateway.output(), new RegExp(`REST and gRPC-Web +http://127\\.0\\.0\\.1:${rest}`));
     const listed = await cli('models', '--admin', `http://127.0.0.1:${admin}`);
-    assert.match(listed.stdout, /127\.0\.0\.1:1 +down/);
+    assert.match(listed.stdout, /127\.0\.0\.1:1 +✕ down/);
     const again = await cli(
       'serve',
       '--backend',
