@@ -8,12 +8,21 @@ import { FleetSet } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { createTelemetry } from './telemetry/index.ts';
 
+/** An operator takes a backend out of the choice, or back in. */
+export interface DrainChange {
+  readonly fleet: string;
+  readonly backend: string;
+  readonly drained: boolean;
+}
+
 export interface GatewayDeps {
   readonly version: string;
   /** Reads the configuration again and applies it; absent where there is none to read. */
   readonly reload?: () => Promise<void>;
   readonly clock?: Clock;
   readonly random?: () => number;
+  /** Told of what an operator did at the admin door, so that other processes can do the same. */
+  readonly onDrained?: ((change: DrainChange) => void) | undefined;
 }
 
 export interface Gateway {
@@ -24,6 +33,8 @@ export interface Gateway {
   };
   /** Swaps fleets, models and their settings; calls in flight finish on the old ones. Doors keep their ports. */
   reload(options: GatewayOptions): Promise<void>;
+  /** False when there is no such backend. */
+  setDrained(change: DrainChange): boolean;
   /** Not ready at once; new calls are served for a grace time, then those in flight finish. */
   drain(): Promise<void>;
   /** Cuts everything. */
@@ -61,7 +72,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     return up ? { ok: true, reason: '' } : { ok: false, reason: 'no backend is available' };
   }
 
-  function setDrained(fleet: string, backend: string, drained: boolean): boolean {
+  function setDrained({ fleet, backend, drained }: DrainChange): boolean {
     const found = core.fleets.find(({ name }) => name === fleet)?.setDrained(backend, drained) === true;
     if (found)
       log.warn({ fleet, backend, drained }, drained ? 'backend is drained' : 'backend takes calls again');
@@ -83,6 +94,13 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     await before.close(true);
   }
 
+  function drainHere(fleet: string, backend: string, drained: boolean): boolean {
+    const change = { fleet, backend, drained };
+    const found = setDrained(change);
+    if (found) deps.onDrained?.(change);
+    return found;
+  }
+
   let addresses: Gateway['addresses'];
   const admin = createAdminDoor({
     version: deps.version,
@@ -102,7 +120,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
       tls: options.doors.rest.tls !== undefined,
       url: options.doors.publicUrl,
     }),
-    setDrained: options.doors.adminActions ? setDrained : undefined,
+    setDrained: options.doors.adminActions ? drainHere : undefined,
   });
   await admin.ready();
 
@@ -159,6 +177,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
       reloading = swapped.catch(() => undefined);
       return swapped;
     },
+    setDrained,
     async drain() {
       if (state === 'draining') return;
       state = 'draining';

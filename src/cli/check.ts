@@ -18,7 +18,8 @@ function summary({ fleets, models, defaultFleet }: Config): [string, string, str
         ? `${own.slice(0, maxNamed).join(', ')} and ${own.length - maxNamed} more`
         : own.join(', ');
     const rest = name === defaultFleet ? 'and every other' : '';
-    return [name, backends.join(' '), [named, rest].filter((part) => part !== '').join(', ')];
+    const urls = backends.map((backend) => (typeof backend === 'string' ? backend : backend.url));
+    return [name, urls.join(' ') || 'discovered', [named, rest].filter((part) => part !== '').join(', ')];
   });
 }
 

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { ConfigError, type Flags, loadSnapshot, type Snapshot, watchFiles } from '../config/index.ts';
 import { type Gateway, startGateway } from '../server.ts';
 import { gatewayOptions } from '../options/index.ts';
+import { followDrains, tellDrained } from './drains.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
 import { CliError, exit } from './usage.ts';
@@ -65,7 +66,9 @@ export async function runGateway(options: RunOptions): Promise<number> {
     gateway = await startGateway(gatewayOptions(snapshot, options.version), {
       version: options.version,
       reload,
+      onDrained: tellDrained,
     });
+    followDrains(gateway);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')

@@ -10,7 +10,7 @@ export function paintFor(stream: NodeJS.WriteStream): Paint {
 }
 
 /** Escape sequences take no room on the screen. */
- 
+
 const escapes = /\u001b\[[0-9;]*m/g;
 const widthOf = (text: string): number => [...text.replace(escapes, '')].length;
 

@@ -1,5 +1,6 @@
 /** `--workers`: several processes behind the same ports; the first one only watches over the others. */
 import cluster, { type Worker } from 'node:cluster';
+import { relayDrains } from './drains.ts';
 
 /** A worker that ends by itself is started again after this, doubled with each early end, in ms. */
 const firstRestartMs = 200;
@@ -10,6 +11,7 @@ const goodStartMs = 10_000;
 /** Resolves when all workers have ended after a signal. */
 export function runWorkers(count: number): Promise<number> {
   return new Promise((resolve) => {
+    relayDrains();
     let stopping = false;
     let restartMs = firstRestartMs;
     const started = new Map<number, number>();

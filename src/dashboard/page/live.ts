@@ -12,12 +12,15 @@ export interface BackendState {
   readonly up: boolean;
   readonly reason: string;
   readonly drained: boolean;
+  readonly zone?: string;
   readonly inFlight: number;
   readonly connections: number;
   readonly models: readonly {
     readonly name: string;
     readonly versions: readonly VersionState[];
     readonly ejected?: { readonly forMs: number; readonly reason: string };
+    /** Its share of the calls, compared with others. */
+    readonly weight?: number;
   }[];
 }
 

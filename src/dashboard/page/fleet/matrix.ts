@@ -48,13 +48,14 @@ function header(
   of: TrafficOf | undefined,
   mayDrain: boolean,
 ): HTMLElement {
-  const { name, up, drained, reason, inFlight } = backend;
+  const { name, up, drained, reason, inFlight, zone } = backend;
   const failing = of !== undefined && of.errorRate > 0 ? `, ${number(of.errorRate)}/s fail` : '';
   return h(
     'th',
     { scope: 'col' },
     h('span', { class: 'backend' }, name),
     condition(backend),
+    zone !== undefined && zone !== '' && chip('idle', '⌂', zone, 'zone'),
     h('span', { class: 'figures' }, `${traffic(of)}${failing}`),
     h('span', { class: 'figures' }, `99 % below ${duration(of?.p99Ms)}, ${inFlight} in flight`),
     // a reason begins with the backend's name, which stands above
@@ -80,7 +81,11 @@ function cell(model: string, backend: BackendState): HTMLElement {
   if (here === undefined) return h('td', {}, chip('idle', '–', 'not here'));
   const ejected =
     here.ejected && chip('bad', '⏏', `ejected, ${span(here.ejected.forMs / 1000)} left`, here.ejected.reason);
-  return h('td', {}, ...here.versions.map((version) => versionChip(version, out)), ejected);
+  const { weight = 1 } = here;
+  // a model that has just come up gets its share by and by
+  const share =
+    !out && weight !== 1 && chip('idle', '×', number(weight), 'its share of the calls, compared with others');
+  return h('td', {}, ...here.versions.map((version) => versionChip(version, out)), ejected, share);
 }
 
 export function matrix(

@@ -1,0 +1,44 @@
+/** Draining with several workers: the admin door of one is asked, and all of them have to know, those that start later too. */
+import cluster, { type Worker } from 'node:cluster';
+import type { DrainChange, Gateway } from '../server.ts';
+
+/** What workers and the first process tell each other. */
+type Message =
+  { readonly type: 'drained'; readonly change: DrainChange } | { readonly type: 'what-is-drained' };
+
+function isMessage(value: unknown): value is Message {
+  const type = (value as { type?: unknown } | null)?.type;
+  return type === 'drained' || type === 'what-is-drained';
+}
+
+/** In the first process: passes a change on to the other workers, and remembers it for the next one. */
+export function relayDrains(): void {
+  const drained = new Map<string, DrainChange>();
+  cluster.on('message', (from: Worker, message: unknown) => {
+    if (!isMessage(message)) return;
+    if (message.type === 'what-is-drained') {
+      for (const change of drained.values()) from.send({ type: 'drained', change } satisfies Message);
+      return;
+    }
+    const { change } = message;
+    const key = JSON.stringify([change.fleet, change.backend]);
+    if (change.drained) drained.set(key, change);
+    else drained.delete(key);
+    for (const worker of Object.values(cluster.workers ?? {}))
+      if (worker !== undefined && worker !== from && worker.isConnected()) worker.send(message);
+  });
+}
+
+/** In a worker: tells the others of a change; undefined where there are no others. */
+export const tellDrained: ((change: DrainChange) => void) | undefined = cluster.isWorker
+  ? (change) => void process.send?.({ type: 'drained', change } satisfies Message)
+  : undefined;
+
+/** In a worker: does as the others did. */
+export function followDrains(gateway: Gateway): void {
+  if (!cluster.isWorker) return;
+  process.on('message', (message: unknown) => {
+    if (isMessage(message) && message.type === 'drained') gateway.setDrained(message.change);
+  });
+  process.send?.({ type: 'what-is-drained' } satisfies Message);
+}
