@@ -6,6 +6,7 @@ import type { Page } from 'playwright-core';
 import { connect } from '../../clients/web/src/index.ts';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
 import { freePort, missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
+import { selfSigned } from './clients/certificate.ts';
 import { startBrowser, type TestBrowser } from './chromium.ts';
 
 /** Everything that the page loads, before compression. */
@@ -231,5 +232,30 @@ describe('the dashboard', { skip: missing('chromium') }, () => {
     await page.getByText('ready', { exact: true }).waitFor();
     await context.close();
     await second.stop();
+  });
+
+  it('follows the gateway over HTTP/2 with TLS too, and calls a model there', async () => {
+    const secure = await startTestGateway(
+      fleet.backends.map((backend) => backend.url),
+      { models: { digits: {} } },
+      await selfSigned(),
+    );
+    const { page, context, errors } = await browser.page({ ignoreHTTPSErrors: true });
+    await page.goto(`https://${secure.admin}/`);
+    await page.getByText('ready', { exact: true }).waitFor();
+    const protocol = await page.evaluate(
+      () => (performance.getEntriesByType('navigation')[0] as PerformanceNavigationTiming).nextHopProtocol,
+    );
+    assert.equal(protocol, 'h2');
+    await page.getByText('digits').first().waitFor();
+    // a state of its own second, so the stream goes on
+    await page.getByRole('img', { name: /now: all \d/ }).waitFor();
+    await page.getByRole('link', { name: 'Playground' }).click();
+    await page.getByLabel('JSON', { exact: true }).check();
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText(/^answered in/).waitFor();
+    assert.deepEqual(errors, []);
+    await context.close();
+    await secure.stop();
   });
 });
