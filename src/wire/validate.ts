@@ -25,6 +25,9 @@ const malformed: Checked = { ok: false, contentLength: -1, status: 0 };
 const validName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** No NUL, CR or LF, no white space around. */
 const invalidValue = /[\0\r\n]|^[ \t]|[ \t]$/;
+/** A token (RFC 9110 §9.1), and a path without white space and control characters: neither can end the line of an HTTP/1.1 request. */
+const validMethod = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const invalidPath = /[\0-\x20\x7f]/;
 
 function ordinary(name: string, value: string): boolean {
   if (!validName.test(name) || invalidValue.test(value)) return false;
@@ -72,10 +75,11 @@ function request(fields: Headers): Checked {
   if (pseudo === undefined || contentLength === undefined) return malformed;
   const method = pseudo.get(':method');
   const path = pseudo.get(':path');
-  if (method === undefined || method === '') return malformed;
+  if (method === undefined || !validMethod.test(method)) return malformed;
   if (method === 'CONNECT') {
     if (path !== undefined || pseudo.has(':scheme') || !pseudo.has(':authority')) return malformed;
   } else if (path === undefined || path === '' || !pseudo.get(':scheme')) return malformed;
+  else if (invalidPath.test(path)) return malformed;
   else if (!path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) return malformed;
   return { ok: true, contentLength, status: 0 };
 }
