@@ -6,6 +6,8 @@ import type { Observer } from '../call/index.ts';
 import {
   Http1Server,
   type Http2Limits,
+  type Patience,
+  Standstill,
   Http2Server,
   type Headers,
   type ServerStream,
@@ -25,12 +27,19 @@ export interface ListenOptions {
   readonly headersTimeoutMs: number;
   /** An idle HTTP/1.1 connection is closed after this, in ms; above that of a load balancer in front. */
   readonly keepAliveTimeoutMs: number;
-  /** Connections at once; more are closed at once. */
+  /** Connections at once, those in a TLS handshake included; more are closed at once. */
   readonly maxConnections: number;
+  /** An HTTP/2 connection without calls is closed after this, in ms. */
+  readonly idleTimeoutMs: number;
+  /** A client that takes nothing of what waits for it is cut off after this, in ms. */
+  readonly writeTimeoutMs: number;
 }
 
 /** How often a draining port looks for connections that have nothing to do any more, in ms. */
 const sweepMs = 50;
+
+/** How often connections are looked at, in ms; a quarter of the shortest time-out when that is less. */
+const tickMs = 1000;
 
 /** Who answers. What `stream` does not take is given to `request` over HTTP/1.1. */
 export interface Handlers {
@@ -56,16 +65,25 @@ export async function listen(
 ): Promise<Listener> {
   const http2 = new Set<Http2Server>();
   const rpc1 = new Set<Http1Server>();
-  const sockets = new Set<Socket>();
+  /** Each with the time that its output has stood still. */
+  const sockets = new Map<Socket, Standstill>();
   /** Connections that have not said a byte yet. */
   const silent = new Set<Socket>();
   let draining = false;
+  const patience: Patience = {
+    headersMs: options.headersTimeoutMs,
+    writeMs: options.writeTimeoutMs,
+    idleMs: options.idleTimeoutMs,
+  };
+  const everyMs = Math.max(10, Math.min(tickMs, ...Object.values(patience).map((ms) => ms / 4)));
 
   const http1 = createHttpServer(
     {
       keepAliveTimeout: options.keepAliveTimeoutMs,
       headersTimeout: options.headersTimeoutMs,
+      // a body is timed where it is read, since a large one may take its time
       requestTimeout: 0,
+      connectionsCheckingInterval: everyMs,
       noDelay: true,
     },
     (request, response) => {
@@ -123,7 +141,7 @@ export async function listen(
   }
 
   function accept(socket: Socket): void {
-    sockets.add(socket);
+    sockets.set(socket, new Standstill());
     silent.add(socket);
     socket.once('close', () => {
       sockets.delete(socket);
@@ -131,11 +149,6 @@ export async function listen(
     });
     socket.on('error', () => undefined);
     socket.setNoDelay(true);
-    if (sockets.size > options.maxConnections) {
-      observer.limited('connections');
-      socket.destroy();
-      return;
-    }
     sniff(socket, options.headersTimeoutMs, {
       http2(plain, initial) {
         silent.delete(socket);
@@ -152,10 +165,36 @@ export async function listen(
     options.tls === undefined
       ? createTcpServer(accept)
       : createTlsServer({ ...tlsOptions(options.tls), handshakeTimeout: options.headersTimeoutMs }, accept);
+  server.maxConnections = options.maxConnections;
+  server.on('drop', () => {
+    observer.limited('connections');
+  });
+  // those in a TLS handshake too, which have not been accepted yet
+  const raw = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    raw.add(socket);
+    socket.once('close', () => raw.delete(socket));
+  });
+  const ticking = setInterval(tick, everyMs).unref();
   server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   await listening(server, options);
 
-  const closed = new Promise<void>((resolve) => server.once('close', resolve));
+  function tick(): void {
+    const nowMs = performance.now();
+    for (const connection of http2) connection.tick(nowMs, patience);
+    for (const connection of rpc1) connection.tick();
+    for (const [socket, output] of sockets) {
+      const { bytesWritten, writableLength } = socket;
+      const stillMs = output.ms(writableLength === 0 ? -nowMs : bytesWritten - writableLength, nowMs);
+      if (stillMs <= options.writeTimeoutMs) continue;
+      observer.limited('slow reader');
+      socket.destroy();
+    }
+  }
+
+  const closed = new Promise<void>((resolve) => server.once('close', resolve)).finally(() => {
+    clearInterval(ticking);
+  });
   return {
     address: server.address() as AddressInfo,
     async drain() {
@@ -178,7 +217,7 @@ export async function listen(
       for (const connection of http2) connection.destroy();
       http1.closeAllConnections();
       http1.close();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of raw) socket.destroy();
       await closed;
     },
   };

@@ -15,7 +15,7 @@ export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
           key: pem(doors.tls.key),
           ...(doors.tls.clientCa === undefined ? {} : { clientCa: pem(doors.tls.clientCa) }),
         };
-  const door = (port: number, host = doors.host, secure = tls): ListenOptions => ({
+  const door = (port: number, host: string, secure: ListenOptions['tls']): ListenOptions => ({
     host,
     port,
     tls: secure,
@@ -23,11 +23,19 @@ export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
     headersTimeoutMs: doors.headersTimeoutMs,
     keepAliveTimeoutMs: doors.keepAliveTimeoutMs,
     maxConnections: doors.maxConnections,
+    idleTimeoutMs: doors.idleTimeoutMs,
+    writeTimeoutMs: doors.writeTimeoutMs,
   });
   const admin =
     doors.adminPort === 0
       ? undefined
-      : door(doors.adminPort, doors.adminHost, doors.tls?.admin === true ? tls : undefined);
+      : door(doors.adminPort, doors.adminHost ?? doors.host, doors.tls?.admin === true ? tls : undefined);
   const { adminActions, publicUrl } = doors;
-  return { rest: door(doors.restPort), grpc: door(doors.grpcPort), admin, adminActions, publicUrl };
+  return {
+    rest: door(doors.restPort, doors.host, tls),
+    grpc: door(doors.grpcPort, doors.host, tls),
+    admin,
+    adminActions,
+    publicUrl,
+  };
 }

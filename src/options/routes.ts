@@ -13,7 +13,11 @@ const budgetWindowMs = 10_000;
 
 export function routesOf(snapshot: Snapshot): RouteOptions {
   const { config } = snapshot;
-  const { rest, grpc, deadlines, retry, hedge } = config;
+  const { rest, grpc, deadlines, doors, retry, hedge } = config;
+  const pace = {
+    bodyTimeoutMs: doors.bodyTimeoutMs,
+    minBodyBytesPerSecond: doors.minBodyBytesPerSecond,
+  };
   return {
     fleets: fleetsOf(snapshot),
     maxLooksPerSecond: config.probing.maxPerSecond,
@@ -35,6 +39,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
       defaultTimeoutMs: deadlines.defaultMs,
       maxTimeoutMs: deadlines.maxMs,
       maxRetainedBytes: retry.maxBufferedBytes,
+      pace,
     },
     rest: {
       json: {
@@ -51,6 +56,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
       extraDtypes: rest.extraDtypes,
       maxInflateRatio: rest.maxInflateRatio,
       timeoutMs: deadlines.defaultMs,
+      pace,
       gzipMinBytes: rest.gzipMinBytes,
       maxReplyBytes: rest.maxReplyBytes,
     },

@@ -17,6 +17,8 @@ export interface StreamEvents {
   onReset(code: number, notProcessed: boolean): void;
   /** Queued output has drained after write() returned false. */
   onDrain(): void;
+  /** Every so often (server ends only) while the peer has not ended its side: for those who watch its pace. */
+  onTick?(): void;
 }
 
 export interface Stream {
@@ -36,6 +38,16 @@ export interface Stream {
 export interface ServerStream extends Stream {
   /** The response head. `end`: there is nothing behind it. */
   respond(headers: Headers, end?: boolean): void;
+}
+
+/** How long a peer may take, in ms. */
+export interface Patience {
+  /** For a frame, and for all frames of a header block, once they have begun; for the first SETTINGS too. */
+  readonly headersMs: number;
+  /** Without reading any of what waits for it on a stream. */
+  readonly writeMs: number;
+  /** Without a stream. */
+  readonly idleMs: number;
 }
 
 export interface ConnectionOptions {

@@ -34,7 +34,7 @@ export class Http2Client extends Connection {
   #cancelTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: Duplex, options: Http2ClientOptions) {
-    super(socket, options);
+    super(socket, options, true);
     this.#options = options;
     const { burstCancels, cancelsPerSecond } = options.limits;
     this.#cancels = new Allowance(burstCancels, cancelsPerSecond, options.clock ?? (() => performance.now()));

@@ -51,11 +51,17 @@ export abstract class Connection implements FrameSink {
   /** The highest stream that the peer has opened. */
   protected lastPeerId = 0;
   protected closed = false;
+  /**
+   * Many users share the connection, so that one who does not read must not hold its window: it is given back as bytes
+   * arrive, and the streams' windows alone bound what they hold.
+   */
+  readonly #shared: boolean;
 
-  constructor(socket: Duplex, options: ConnectionOptions) {
+  constructor(socket: Duplex, options: ConnectionOptions, shared: boolean) {
     const { limits } = options;
     const clock = options.clock ?? (() => performance.now());
     this.socket = socket;
+    this.#shared = shared;
     this.limits = limits;
     this.limited = (name) => options.onLimit?.(name);
     this.floods = new Floods(limits, clock);
@@ -137,16 +143,17 @@ export abstract class Connection implements FrameSink {
     this.#receiveWindow -= length;
     if (this.#receiveWindow < 0)
       throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'the connection window is exceeded');
+    if (this.#shared) this.#creditConnection(length);
     const stream = this.streams.get(id);
     if (length - padding === 0 && !end) this.floods.frame('empty DATA');
     if (stream === undefined) {
       if (this.isIdle(id)) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `DATA on idle stream ${id}`);
       if (!this.#recentlyReset.has(id)) this.resetId(id, ErrorCode.STREAM_CLOSED);
-      this.#creditConnection(length);
+      this.#dealtWith(length);
       return undefined;
     }
     const refuse = (code: number): undefined => {
-      this.#creditConnection(length);
+      this.#dealtWith(length);
       this.streamError(stream, code);
     };
     if (stream.remoteClosed) return refuse(ErrorCode.STREAM_CLOSED);
@@ -170,7 +177,7 @@ export abstract class Connection implements FrameSink {
   onDataChunk(stream: Http2Stream | undefined, chunk: Buffer): void {
     if (stream === undefined) return;
     if (stream.removed) {
-      this.#creditConnection(chunk.length);
+      this.#dealtWith(chunk.length);
       return;
     }
     stream.outstanding += chunk.length;
@@ -314,11 +321,16 @@ export abstract class Connection implements FrameSink {
 
   /** Ends a stream that broke a rule; its user is told. */
   protected streamError(stream: Http2Stream, code: number): void {
+    this.giveUp(stream, code);
+    this.floods.reset();
+  }
+
+  /** Ends a stream; its user is told. */
+  protected giveUp(stream: Http2Stream, code: number): void {
     const told = !stream.muted;
     stream.muted = true;
     this.sendReset(stream, code);
     if (told) stream.events?.onReset(code, false);
-    this.floods.reset();
   }
 
   protected resetId(id: number, code: number): void {
@@ -341,7 +353,7 @@ export abstract class Connection implements FrameSink {
     stream.localClosed = true;
     this.streams.delete(stream.id);
     this.sender.drop(stream);
-    this.#creditConnection(stream.outstanding);
+    this.#dealtWith(stream.outstanding);
     stream.outstanding = 0;
     this.onStreamRemoved();
   }
@@ -376,13 +388,17 @@ export abstract class Connection implements FrameSink {
     if (stream.removed) return; // the connection got it back when the stream went
     const given = Math.min(bytes, stream.outstanding);
     stream.outstanding -= given;
-    this.#creditConnection(given);
+    this.#dealtWith(given);
     if (stream.remoteClosed) return;
     stream.unannounced += given;
     if (stream.unannounced < this.limits.initialWindowBytes / 4) return;
     stream.receiveWindow += stream.unannounced;
     this.#sendWindowUpdate(stream.id, stream.unannounced);
     stream.unannounced = 0;
+  }
+
+  #dealtWith(bytes: number): void {
+    if (!this.#shared) this.#creditConnection(bytes);
   }
 
   #creditConnection(bytes: number): void {

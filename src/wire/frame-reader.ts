@@ -52,10 +52,17 @@ export class FrameReader {
   #continuations = 0;
   /** The first frame of a connection must be SETTINGS. */
   #greeted = false;
+  /** Frames that came whole, DATA apart. */
+  frames = 0;
 
   constructor(sink: FrameSink, limits: Http2Limits) {
     this.#sink = sink;
     this.#limits = limits;
+  }
+
+  /** Something has begun and is not whole: a frame, a header block, the greeting. */
+  get unfinished(): boolean {
+    return this.#restBytes > 0 || this.#blockId !== 0 || !this.#greeted;
   }
 
   /** @throws ConnectionError */
@@ -148,6 +155,7 @@ export class FrameReader {
   }
 
   #frame(type: number, flags: number, id: number, payload: Buffer): void {
+    this.frames++;
     switch (type) {
       case FrameType.HEADERS:
         this.#headers(flags, id, payload);

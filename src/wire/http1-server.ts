@@ -68,6 +68,12 @@ export class Http1Server {
     if (this.#stream === undefined) this.#finish();
   }
 
+  /** Called every so often, for those who watch the pace of a request. */
+  tick(): void {
+    const stream = this.#stream;
+    if (stream !== undefined && !stream.requestComplete && !stream.over) stream.events?.onTick?.();
+  }
+
   get closing(): boolean {
     return this.#draining;
   }

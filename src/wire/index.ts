@@ -1,8 +1,9 @@
 /** HTTP/2 over sockets: a server end and a client end; knows no gRPC and no model. */
-export { connectionLost, type ServerStream, type Stream, type StreamEvents } from './api.ts';
+export { connectionLost, type Patience, type ServerStream, type Stream, type StreamEvents } from './api.ts';
 export { Http2Client, type Http2ClientOptions } from './client.ts';
 export { ErrorCode } from './constants.ts';
 export type { Headers } from './hpack-decoder.ts';
 export { defaultClientLimits, defaultServerLimits, type Http2Limits } from './limits.ts';
 export { Http1Server, type Http1ServerOptions } from './http1-server.ts';
+export { Standstill } from './standstill.ts';
 export { Http2Server, type Http2ServerOptions } from './server.ts';

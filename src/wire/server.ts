@@ -1,9 +1,10 @@
 /** The server end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
-import type { ConnectionOptions, ServerStream, StreamEvents } from './api.ts';
+import type { ConnectionOptions, Patience, ServerStream, StreamEvents } from './api.ts';
 import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
+import { Standstill } from './standstill.ts';
 import { checkRequest, checkTrailers } from './validate.ts';
 
 export interface Http2ServerOptions extends ConnectionOptions {
@@ -21,11 +22,13 @@ export class Http2Server extends Connection {
   readonly #onClose: (() => void) | undefined;
   #prefaceLeft: Buffer = preface;
   #shuttingDown = false;
+  readonly #input = new Standstill();
+  readonly #idle = new Standstill();
   /** Streams above this came after the final GOAWAY. */
   #lastServed = maxStreamId;
 
   constructor(socket: Duplex, options: Http2ServerOptions) {
-    super(socket, options);
+    super(socket, options, false);
     this.#onStream = options.onStream;
     this.#onClose = options.onClose;
     const { limits } = options;
@@ -61,6 +64,34 @@ export class Http2Server extends Connection {
     this.#lastServed = this.lastPeerId;
     this.sendGoaway(this.lastPeerId, ErrorCode.NO_ERROR);
     if (this.streams.size === 0) this.finish();
+  }
+
+  /** Lets go of what takes too long; called every so often. @param nowMs monotonic */
+  tick(nowMs: number, patience: Patience): void {
+    if (this.closed) return;
+    const stuckMs = this.#input.ms(this.reader.frames, nowMs);
+    if (stuckMs > patience.headersMs && (this.reader.unfinished || this.#prefaceLeft.length > 0)) {
+      const text = `a frame or header block took more than ${patience.headersMs} ms`;
+      this.fail(new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, text, 'slow headers'));
+      return;
+    }
+    const idle = this.streams.size === 0 ? this.lastPeerId : -1 - this.lastPeerId;
+    if (this.#idle.ms(idle, nowMs) > patience.idleMs && idle >= 0) {
+      this.limited('idle connection');
+      this.shutdown();
+      return;
+    }
+    for (const stream of this.streams.all()) {
+      if (stream.queuedBytes > 0) {
+        stream.standstill ??= new Standstill();
+        if (stream.standstill.ms(stream.queuedBytes, nowMs) > patience.writeMs) {
+          this.limited('slow reader');
+          this.giveUp(stream, ErrorCode.CANCEL);
+          continue;
+        }
+      }
+      if (!stream.remoteClosed && !stream.muted) stream.events?.onTick?.();
+    }
   }
 
   protected override read(chunk: Buffer): void {

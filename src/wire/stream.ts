@@ -3,6 +3,7 @@ import type { ServerStream, StreamEvents } from './api.ts';
 import type { Connection } from './connection.ts';
 import { ErrorCode } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
+import type { Standstill } from './standstill.ts';
 
 export class Http2Stream implements ServerStream {
   readonly id: number;
@@ -31,6 +32,8 @@ export class Http2Stream implements ServerStream {
   resetAfterEnd = false;
   removed = false;
   needsDrain = false;
+  /** Of queuedBytes; made when somebody looks. */
+  standstill: Standstill | undefined;
 
   constructor(connection: Connection, id: number, sendWindow: number, receiveWindow: number) {
     this.#connection = connection;

@@ -91,7 +91,7 @@ describe('header bombs', () => {
   });
 
   it('one entry of the table, named ten thousand times, makes no list (CVE-2026-56846)', async (t) => {
-    const bystander = victim.bystander();
+    const bystander = await victim.bystander();
     const before_ = victim.rss();
     const clients = await Promise.all(Array.from({ length: 8 }, () => open(t)));
     const seed = hpackLiterals(['x-seed', 's'.repeat(3900)], true);

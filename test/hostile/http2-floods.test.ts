@@ -267,7 +267,7 @@ describe('HTTP/2 floods', () => {
   for (const flood of floods) {
     it(`${flood.name}: GOAWAY`, async (t) => {
       const limitedBefore = await victim.limited();
-      const bystander = victim.bystander();
+      const bystander = await victim.bystander();
       const client = await RawClient.open(victim.grpc, flood.settings);
       t.after(async () => {
         client.destroy();

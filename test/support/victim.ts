@@ -64,7 +64,7 @@ export interface Victim {
   limited(): Promise<Record<string, number>>;
   metrics(): Promise<string>;
   /** Calls one after the other by gRPC and REST until stopped. */
-  bystander(): Bystander;
+  bystander(): Promise<Bystander>;
   /** Waits until memory is back within a fifth (and 16 MiB) of what it was; throws when it does not come back. */
   settled(beforeMiB: number, timeoutMs?: number): Promise<void>;
   /** Throws when the process has died. */
@@ -123,7 +123,7 @@ export async function startVictim(
       let now = rss();
       if (now <= limit) return;
       // traffic, so that there is something to collect for
-      const traffic = startBystander(address(grpc), address(rest));
+      const traffic = await startBystander(address(grpc), address(rest));
       await waitFor(() => (now = rss()) <= limit, timeoutMs, `memory of ${limit.toFixed()} MiB`)
         .catch(() => {
           throw new Error(`memory is ${now.toFixed()} MiB, it was ${beforeMiB.toFixed()} MiB before`);
@@ -144,13 +144,17 @@ export async function startVictim(
     async () => (await fetch(`http://${victim.admin}/readyz`)).status === 200,
     10_000,
     'a gateway that is ready',
-  );
+  ).catch(async (error: unknown) => {
+    await victim.stop();
+    throw new Error(`the gateway does not become ready:\n${process_.output()}`, { cause: error });
+  });
   return victim;
 }
 
 const same = (bytes: Buffer): Buffer => bytes;
 
-function startBystander(grpc: string, rest: string): Bystander {
+/** Resolves when its connections are made: it is the attack that shall hurt them, not the start. */
+async function startBystander(grpc: string, rest: string): Promise<Bystander> {
   const client = new Client(grpc, credentials.createInsecure());
   const message = predictMessage();
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
@@ -190,6 +194,7 @@ function startBystander(grpc: string, rest: string): Bystander {
       await sleep(5);
     }
   };
+  await Promise.all([byGrpc(), byRest()]);
   const loops = [loop(byGrpc), loop(byRest)];
   return {
     async stop() {

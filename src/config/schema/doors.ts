@@ -1,6 +1,6 @@
 /** The ports that clients use. */
 import Type from 'typebox';
-import { count, flag, ms, port, section, text } from './kinds.ts';
+import { bytes, count, flag, ms, port, section, text } from './kinds.ts';
 
 export const doors = section(
   {
@@ -38,12 +38,34 @@ export const doors = section(
         { additionalProperties: false, description: 'TLS on every door; absent means plain text.' },
       ),
     ),
-    headersTimeoutMs: ms(10_000, 'How long a client may take to say its first bytes, or a header.'),
+    headersTimeoutMs: ms(
+      10_000,
+      'How long a client may take for its TLS handshake, its first bytes, or a header.',
+    ),
+    bodyTimeoutMs: ms(
+      60_000,
+      'How long the body of a request that is read whole may take; large ones get more, see minBodyBytesPerSecond.',
+    ),
+    minBodyBytesPerSecond: bytes(
+      100_000,
+      'After bodyTimeoutMs a body must have come at this rate at least: a slow mobile line has more.',
+    ),
+    writeTimeoutMs: ms(
+      60_000,
+      'A client that takes nothing of what waits for it for so long is cut off: its answer holds memory.',
+    ),
+    idleTimeoutMs: ms(
+      600_000,
+      'An HTTP/2 connection without calls is closed after this, in order, so that no call is lost. gRPC clients keep theirs for half an hour.',
+    ),
     keepAliveTimeoutMs: ms(
       75_000,
       'An idle HTTP/1.1 connection is closed after this: longer than a load balancer in front keeps it (60 s commonly).',
     ),
-    maxConnections: count(10_000, 'Connections to one door at once; more are closed at once.'),
+    maxConnections: count(
+      10_000,
+      'Connections to one door at once, TLS handshakes included; more are closed at once.',
+    ),
   },
   'The ports that clients use.',
 );

@@ -3,7 +3,8 @@ import Type from 'typebox';
 
 /** A whole number of milliseconds. */
 export const ms = (value: number, description: string) =>
-  Type.Integer({ minimum: 0, default: value, description: `${description} In ms.` });
+  // timers take no more: beyond it they fire at once
+  Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, default: value, description: `${description} In ms.` });
 export const bytes = (value: number, description: string) =>
   Type.Integer({ minimum: 1, default: value, description: `${description} In bytes.` });
 export const count = (value: number, description: string, minimum = 1) =>

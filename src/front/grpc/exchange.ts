@@ -15,6 +15,7 @@ import {
 } from '../../call/index.ts';
 import { targetOf } from '../../models/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
+import { Pace, type PaceOptions } from '../pace.ts';
 import { FrameWatch } from './frame-watch.ts';
 import { contentTypeOf, type RpcHead } from './head.ts';
 import { type Opened, Opening, type RewriteSpec } from './opening.ts';
@@ -29,6 +30,8 @@ export interface RpcOptions {
   readonly maxRetainedBytes: number;
   /** No call may ask for more, in ms. */
   readonly maxTimeoutMs: number;
+  /** For requests of one message. */
+  readonly pace: PaceOptions;
 }
 
 export interface RpcDeps {
@@ -40,6 +43,9 @@ export interface RpcDeps {
   /** A new request id. */
   readonly nextId: () => string;
 }
+
+/** A client with more than this on its way waits for us, not we for it, in bytes. */
+const onItsWayBytes = 16_384;
 
 /** RST_STREAM error codes (RFC 9113 §7). */
 const noError = 0;
@@ -67,6 +73,10 @@ export class Exchange implements StreamEvents {
   /** Bytes credited to the client before the call began; the flow's first credits are these. */
   #prepaid = 0;
   #requestEnded = false;
+  #received = 0;
+  #credited = 0;
+  /** Made when somebody looks. */
+  #pace: Pace | undefined;
   readonly #reply: ReplyWriter;
 
   constructor(stream: ServerStream, head: RpcHead, deps: RpcDeps, via: Interface, peer: string) {
@@ -95,6 +105,7 @@ export class Exchange implements StreamEvents {
   }
 
   onData(chunk: Buffer): void {
+    this.#received += chunk.length;
     if (this.#reply.over) {
       this.#stream.credit(chunk.length);
       return;
@@ -133,12 +144,25 @@ export class Exchange implements StreamEvents {
     this.#reply.drain();
   }
 
+  /** A request of one message must come at a pace; a stream may take its time. */
+  onTick(): void {
+    if (this.#requestEnded || this.#reply.over || this.#request?.retains === false) return;
+    this.#pace ??= new Pace(this.#deps.options.pace, this.#deps.clock);
+    if (this.#received - this.#credited > onItsWayBytes) return;
+    try {
+      this.#pace.check(this.#received);
+    } catch (reason) {
+      this.#deps.observer.limited('slow body');
+      this.#refuse(reason);
+    }
+  }
+
   // --- request ---
 
   #open(chunk: Uint8Array | undefined, complete: boolean): void {
     if (chunk !== undefined) {
       // the client must be able to go on sending until the target is known
-      this.#stream.credit(chunk.length);
+      this.#credit(chunk.length);
       this.#prepaid += chunk.length;
     }
     if (this.#waiting !== undefined) {
@@ -204,7 +228,7 @@ export class Exchange implements StreamEvents {
     request.onCredit = (bytes) => {
       const prepaid = Math.min(bytes, this.#prepaid);
       this.#prepaid -= prepaid;
-      if (bytes > prepaid && !this.#requestEnded) this.#stream.credit(bytes - prepaid);
+      if (bytes > prepaid && !this.#requestEnded) this.#credit(bytes - prepaid);
     };
     for (const chunk of chunks) request.push(chunk);
     if (this.#requestEnded) request.end();
@@ -237,6 +261,11 @@ export class Exchange implements StreamEvents {
         this.#reply.cut(StatusError.from(reason));
       },
     );
+  }
+
+  #credit(bytes: number): void {
+    this.#credited += bytes;
+    this.#stream.credit(bytes);
   }
 
   /** A request that cannot go on: the client is told, and whoever works on it is called off. */

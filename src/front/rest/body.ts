@@ -2,8 +2,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { Code, StatusError } from '../../call/index.ts';
+import { type Clock, Code, type Observer, StatusError } from '../../call/index.ts';
 import { BodyTooLarge, type JsonBody } from '../../codec/index.ts';
+import { Pace, type PaceOptions, paceEveryMs } from '../pace.ts';
 
 /** Told apart from a backend's RESOURCE_EXHAUSTED: HTTP has a status for a body that is too large. */
 export class BodyError extends StatusError {
@@ -20,6 +21,12 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** Text for each byte of gzip, above what any body may be. */
   readonly maxInflateRatio: number;
+  readonly pace: PaceOptions;
+}
+
+export interface BodyDeps {
+  readonly clock: Clock;
+  readonly observer: Observer;
 }
 
 /** Below this a body may inflate as it likes: empty images do, and it is little. */
@@ -77,12 +84,13 @@ function isGzip(request: IncomingMessage): boolean {
 
 /**
  * Reads a body to its end.
- * @throws BodyError 413 beyond a limit, 415 for a coding that is not read, 400 for broken gzip; what the decoder throws
+ * @throws BodyError 408 when it is too slow, 413 beyond a limit, 415 for a coding that is not read, 400 for broken gzip; what the decoder throws
  */
 export function readBody<T>(
   request: IncomingMessage,
   body: Pick<JsonBody<T>, 'push' | 'finish'>,
   limits: BodyLimits,
+  { clock, observer }: BodyDeps,
 ): Promise<T> {
   const { maxBytes, maxInflateRatio } = limits;
   return new Promise((resolve, reject) => {
@@ -90,12 +98,22 @@ export function readBody<T>(
     if (!gzip && Number(request.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes);
     const gunzip = gzip ? request.pipe(createGunzip()) : undefined;
     const source: Readable = gunzip ?? request;
-    let inflated = 0;
+    let decoded = 0;
     let over = false;
+    const pace = new Pace(limits.pace, clock);
+    const ticking = setInterval(() => {
+      try {
+        pace.check(gunzip?.bytesWritten ?? decoded);
+      } catch (cause) {
+        observer.limited('slow body');
+        fail(new BodyError(408, (cause as Error).message, cause));
+      }
+    }, paceEveryMs).unref();
 
     function fail(reason: unknown): void {
       if (over) return;
       over = true;
+      clearInterval(ticking);
       request.unpipe();
       source.removeListener('data', onData);
       request.pause();
@@ -105,11 +123,13 @@ export function readBody<T>(
 
     function onData(chunk: Buffer): void {
       try {
-        if (gunzip !== undefined) {
-          inflated += chunk.length;
-          if (inflated > freeInflatedBytes && inflated > gunzip.bytesWritten * maxInflateRatio)
-            throw new BodyError(413, `request body inflates to more than ${maxInflateRatio} times its size`);
-        }
+        decoded += chunk.length;
+        if (
+          gunzip !== undefined &&
+          decoded > freeInflatedBytes &&
+          decoded > gunzip.bytesWritten * maxInflateRatio
+        )
+          throw new BodyError(413, `request body inflates to more than ${maxInflateRatio} times its size`);
         body.push(chunk);
       } catch (reason) {
         fail(reason instanceof BodyTooLarge ? tooLarge(maxBytes) : reason);
@@ -123,6 +143,7 @@ export function readBody<T>(
     source.on('data', onData);
     source.on('end', () => {
       if (over) return;
+      clearInterval(ticking);
       try {
         const result = body.finish();
         over = true;

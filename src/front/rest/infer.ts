@@ -91,8 +91,8 @@ export async function ask(
   return { bytes: whole.bytes, from: reply.from };
 }
 
-export function limitsOf({ json, maxInflateRatio }: RestDeps['options']): BodyLimits {
-  return { maxBytes: json.maxBodyBytes, maxInflateRatio };
+export function limitsOf({ json, maxInflateRatio, pace }: RestDeps['options']): BodyLimits {
+  return { maxBytes: json.maxBodyBytes, maxInflateRatio, pace };
 }
 
 export async function predict(
@@ -111,6 +111,7 @@ export async function predict(
     request,
     predictBody(source, options.json, options),
     limitsOf(options),
+    deps,
   );
   // the body is fine, so this is what there is to tell
   if (metadata instanceof StatusError) throw metadata;
@@ -145,6 +146,7 @@ export async function infer(
     request,
     examplesBody(deps.options.json),
     limitsOf(deps.options),
+    deps,
   );
   const target: Target = { ...asked, signature: signatureName };
   const message = encodeExamplesRequest(specOf(target), encodeInput(examples, context));

@@ -1,5 +1,6 @@
 /** What the REST door is told. */
 import type { JsonLimits } from '../../codec/index.ts';
+import type { PaceOptions } from '../pace.ts';
 
 export interface RestOptions {
   readonly json: JsonLimits;
@@ -17,6 +18,8 @@ export interface RestOptions {
   readonly timeoutMs: number;
   /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */
   readonly gzipMinBytes: number;
+  /** For bodies. */
+  readonly pace: PaceOptions;
   /** Largest reply message of a backend, in bytes. */
   readonly maxReplyBytes: number;
 }

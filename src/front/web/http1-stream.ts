@@ -1,6 +1,7 @@
 /** An HTTP/1.1 exchange in the shape of an HTTP/2 server stream, so that gRPC-Web is served the same way on both. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
+import { paceEveryMs } from '../pace.ts';
 
 /** Request bytes that may be handed on before they are credited; the HTTP/2 stream window's usual size. */
 const windowBytes = 256 * 1024;
@@ -33,7 +34,9 @@ export class Http1Stream implements ServerStream {
       if (this.#outstanding > windowBytes) request.pause();
       events.onData(chunk);
     });
+    const ticking = setInterval(() => events.onTick?.(), paceEveryMs).unref();
     request.on('end', () => {
+      clearInterval(ticking);
       events.onEnd([]);
     });
     request.on('error', () => undefined);
@@ -41,6 +44,7 @@ export class Http1Stream implements ServerStream {
       events.onDrain();
     });
     response.on('close', () => {
+      clearInterval(ticking);
       if (!this.#over) {
         this.#over = true;
         events.onReset(cancel, false);

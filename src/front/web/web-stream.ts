@@ -125,6 +125,9 @@ export function serveWeb(
       stream.drained();
       exchange.onDrain();
     },
+    onTick() {
+      exchange.onTick?.();
+    },
   };
   function refuse(reason: unknown): void {
     exchange.onReset(cancel, false);

@@ -1,0 +1,14 @@
+/** How long a number has not changed, for what must make progress. */
+export class Standstill {
+  #value = Number.NaN;
+  #sinceMs = 0;
+
+  /** @param nowMs monotonic */
+  ms(value: number, nowMs: number): number {
+    if (value !== this.#value) {
+      this.#value = value;
+      this.#sinceMs = nowMs;
+    }
+    return nowMs - this.#sinceMs;
+  }
+}
