@@ -6,7 +6,7 @@ import type { Observer } from '../call/index.ts';
 import {
   Http1Server,
   type Http2Limits,
-  type Patience,
+  type TimeLimits,
   Standstill,
   Http2Server,
   type Headers,
@@ -70,12 +70,12 @@ export async function listen(
   /** Connections that have not said a byte yet. */
   const silent = new Set<Socket>();
   let draining = false;
-  const patience: Patience = {
+  const timeLimits: TimeLimits = {
     headersMs: options.headersTimeoutMs,
     writeMs: options.writeTimeoutMs,
     idleMs: options.idleTimeoutMs,
   };
-  const everyMs = Math.max(10, Math.min(tickMs, ...Object.values(patience).map((ms) => ms / 4)));
+  const everyMs = Math.max(10, Math.min(tickMs, ...Object.values(timeLimits).map((ms) => ms / 4)));
 
   const http1 = createHttpServer(
     {
@@ -134,6 +134,9 @@ export async function listen(
       onClose() {
         rpc1.delete(connection);
       },
+      onLimit(name) {
+        observer.limited(name);
+      },
     });
     rpc1.add(connection);
     connection.begin(initialBytes);
@@ -181,7 +184,7 @@ export async function listen(
 
   function tick(): void {
     const nowMs = performance.now();
-    for (const connection of http2) connection.tick(nowMs, patience);
+    for (const connection of http2) connection.tick(nowMs, timeLimits);
     for (const connection of rpc1) connection.tick();
     for (const [socket, output] of sockets) {
       const { bytesWritten, writableLength } = socket;

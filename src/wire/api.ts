@@ -41,7 +41,7 @@ export interface ServerStream extends Stream {
 }
 
 /** How long a peer may take, in ms. */
-export interface Patience {
+export interface TimeLimits {
   /** For a frame, and for all frames of a header block, once they have begun; for the first SETTINGS too. */
   readonly headersMs: number;
   /** Without reading any of what waits for it on a stream. */

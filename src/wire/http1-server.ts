@@ -18,6 +18,8 @@ export interface Http1ServerOptions {
   /** The connection is another server's from here on. @param initial bytes that were read and not dealt with */
   onOther(initial: Buffer): void;
   onClose(): void;
+  /** A limit refused something. */
+  onLimit(name: string): void;
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   /** Request bytes that may be handed on before they are credited. */
@@ -42,6 +44,7 @@ export class Http1Server {
   #body: BodyReader | undefined;
   #discarded = 0;
   readonly #patience: Patience;
+  #headBegan = false;
   #draining = false;
   #over = false;
 
@@ -51,7 +54,9 @@ export class Http1Server {
     this.output = new Output(socket, () => {
       this.#stream?.drained();
     });
-    this.#patience = new Patience(() => socket.destroy());
+    this.#patience = new Patience(() => {
+      this.#outOfPatience();
+    });
     socket.on('data', this.#onData);
     socket.on('close', this.#onClose);
     this.#patience.expectWithin(options.headersTimeoutMs);
@@ -103,7 +108,13 @@ export class Http1Server {
   #head(): void {
     const rest = this.#rest;
     const end = rest.indexOf('\r\n\r\n');
-    if (end === -1 && rest.length < maxHeadBytes) return;
+    if (end === -1 && rest.length < maxHeadBytes) {
+      // from the first byte of a head on, however the others come
+      if (!this.#headBegan) this.#patience.expectWithin(this.#options.headersTimeoutMs);
+      this.#headBegan = true;
+      return;
+    }
+    this.#headBegan = false;
     const head =
       end === -1 || end > maxHeadBytes ? undefined : readHttp1Head(rest.toString('latin1', 0, end));
     if (head === undefined || this.#draining || !this.#options.claims(head.fields)) {
@@ -191,6 +202,18 @@ export class Http1Server {
     this.output.flush();
     this.socket.end();
     this.#patience.expectWithin(lingerMs);
+  }
+
+  #outOfPatience(): void {
+    if (!this.#headBegan) {
+      this.socket.destroy();
+      return;
+    }
+    this.#headBegan = false;
+    this.#options.onLimit('slow headers');
+    this.output.text(requestTimeout);
+    this.#draining = true;
+    this.#finish();
   }
 
   readonly #onClose = (): void => {
@@ -306,6 +329,7 @@ class Http1ServerStream implements ServerStream {
   }
 }
 
+const requestTimeout = 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 const badRequest = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 
 interface Http1Fields {

@@ -1,6 +1,6 @@
 /** The server end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
-import type { ConnectionOptions, Patience, ServerStream, StreamEvents } from './api.ts';
+import type { ConnectionOptions, ServerStream, StreamEvents, TimeLimits } from './api.ts';
 import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
@@ -67,16 +67,16 @@ export class Http2Server extends Connection {
   }
 
   /** Lets go of what takes too long; called every so often. @param nowMs monotonic */
-  tick(nowMs: number, patience: Patience): void {
+  tick(nowMs: number, limits: TimeLimits): void {
     if (this.closed) return;
     const stuckMs = this.#input.ms(this.reader.frames, nowMs);
-    if (stuckMs > patience.headersMs && (this.reader.unfinished || this.#prefaceLeft.length > 0)) {
-      const text = `a frame or header block took more than ${patience.headersMs} ms`;
+    if (stuckMs > limits.headersMs && (this.reader.unfinished || this.#prefaceLeft.length > 0)) {
+      const text = `a frame or header block took more than ${limits.headersMs} ms`;
       this.fail(new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, text, 'slow headers'));
       return;
     }
     const idle = this.streams.size === 0 ? this.lastPeerId : -1 - this.lastPeerId;
-    if (this.#idle.ms(idle, nowMs) > patience.idleMs && idle >= 0) {
+    if (this.#idle.ms(idle, nowMs) > limits.idleMs && idle >= 0) {
       this.limited('idle connection');
       this.shutdown();
       return;
@@ -84,7 +84,7 @@ export class Http2Server extends Connection {
     for (const stream of this.streams.all()) {
       if (stream.queuedBytes > 0) {
         stream.standstill ??= new Standstill();
-        if (stream.standstill.ms(stream.queuedBytes, nowMs) > patience.writeMs) {
+        if (stream.standstill.ms(stream.queuedBytes, nowMs) > limits.writeMs) {
           this.limited('slow reader');
           this.giveUp(stream, ErrorCode.CANCEL);
           continue;

@@ -61,7 +61,7 @@ export async function infer(
 ): Promise<V2Answer> {
   const { options } = deps;
   const headerBytes = headerBytesOf(request);
-  const bytes = await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options));
+  const bytes = await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   const tensorOptions = {
     limits: options.json,
     strictDtypes: options.strictDtypes,
