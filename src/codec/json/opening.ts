@@ -6,7 +6,7 @@ import type { Signature } from '../tensor.ts';
 import { memberName, nextByte, type Reading, skip } from './body.ts';
 import type { Column } from './column.ts';
 import type { Excerpt } from './excerpt.ts';
-import { Base64Reader, StringReader } from './strings.ts';
+import { Base64Reader, StringReader, stringText } from './strings.ts';
 import { previewExcerptBytes } from './preview.ts';
 import { byte, Text } from './text.ts';
 import { Blocks } from './values/blocks.ts';
@@ -116,7 +116,7 @@ export function isBase64Object(excerpt: Uint8Array): boolean {
   try {
     text.enter(byte.closeObject);
     const name = text.name();
-    if (name === undefined || name.to - name.from !== 3 || !text.startsWith('b64', name.from)) return false;
+    if (name === undefined || stringText(text, name) !== 'b64') return false;
     text.colon();
     if (text.peek() !== byte.quote) return false;
     text.at++;

@@ -180,10 +180,6 @@ export class Text {
     return true;
   }
 
-  startsWith(text: string, at: number): boolean {
-    return this.#match(text, at) === true;
-  }
-
   /** Passes over a short string that begins at `at`. @throws SyntaxFault; FatalFault when it is longer than a name may be */
   string(): Span | undefined {
     const start = this.at;

@@ -67,6 +67,15 @@ describe('messages of a predict body', () => {
     });
   }
 
+  it('an object of base64 is no row of names, even when an input is called b64 and its name is written in escapes', () => {
+    const b64 = sourceOf({ serving_default: { b64: { dtype: 'int8' } } });
+    for (const name of ['b64', '\\u0062\\u0036\\u0034'])
+      assert.equal(
+        messages(`{"instances":[{"b64":-10},{"${name}":"s"}]}`, b64),
+        'Expecting object but got list at item 1 of input list',
+      );
+  });
+
   it('several inputs need names', () => {
     const two = sourceOf({ serving_default: { a: { dtype: 'float' }, b: { dtype: 'float' } } });
     assert.match(
