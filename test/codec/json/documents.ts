@@ -60,6 +60,7 @@ function stringText(random: Random): string {
     '\\u00e9',
     '\\u20AC',
     '\\ud83d\\ude00',
+    '\\ude00',
     '{',
     ']',
     ',',
