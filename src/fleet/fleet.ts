@@ -316,7 +316,8 @@ export class Fleet implements ModelView {
     if (statusOf(body.trailers) !== Code.NOT_FOUND || !request.retains) return false;
     const routes = this.#table.get(target.model);
     const able = target.version === undefined ? routes?.unversioned : routes?.versions.get(target.version);
-    return able !== undefined && able.includes(replica) && able.length > 1;
+    // another call may have found it out meanwhile, so that this one is not among them any more
+    return able !== undefined && able.some((other) => other !== replica);
   }
 
   // --- what happens ---

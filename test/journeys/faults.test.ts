@@ -17,6 +17,7 @@ import {
   type TestGateway,
   type ToxicProxy,
   type Toxiproxy,
+  waitFor,
 } from '../support/index.ts';
 import { History, misdirected } from './history.ts';
 
@@ -190,6 +191,11 @@ describe('a fleet that changes under load', () => {
       ...config,
       fleets: { default: { discovery: { dns: { servers: [dns.address], minTtlMs: 200 } } } },
     });
+    t.after(async () => {
+      await gateway.stop();
+      await dns.stop();
+    });
+    const backends = async (): Promise<string> => (await fetch(`http://${gateway.admin}/api/fleet`)).text();
     const load = await through(t, gateway, async () => {
       answer('127.0.0.2', '127.0.0.3');
       await sleep(1500);
@@ -202,15 +208,14 @@ describe('a fleet that changes under load', () => {
       await sleep(500);
       // an address that is out of date, and one that is well
       answer('127.0.0.9', '127.0.0.3');
-      await sleep(1500);
+      await waitFor(async () => !(await backends()).includes('127.0.0.2'), 10_000, 'the last answer');
+      await sleep(1000);
     });
     const last = load.shares((load.calls.at(-1)?.sentMs ?? 0) - 500);
     assert.ok(
       [...last.keys()].every((name) => name === 'demo-1' || name === `127.0.0.3:${port}`),
       [...last].join(),
     );
-    await gateway.stop();
-    await dns.stop();
   });
 
   it('loses no call to a reload that replaces every backend, and keeps those that stay', async (t) => {
@@ -221,6 +226,7 @@ describe('a fleet that changes under load', () => {
     const [a, b] = gone.backends as [DemoBackend, DemoBackend];
     const [c, d] = fresh.backends as [DemoBackend, DemoBackend];
     const gateway = await startTestGateway([], { ...config, fleets: { default: { backends: urls(a, b) } } });
+    t.after(() => gateway.stop());
     const connectionsOf = async (backend: DemoBackend): Promise<number> =>
       ((await (await control(backend, 'GET', '/')).json()) as { connections: number }).connections;
     await through(t, gateway, async () => {
@@ -233,6 +239,5 @@ describe('a fleet that changes under load', () => {
       await gone.stop();
       await sleep(700);
     });
-    await gateway.stop();
   });
 });
