@@ -37,6 +37,8 @@ export interface Observer {
   ejected(backend: string, model: string): void;
   backendState(backend: string, model: string, version: string, available: boolean): void;
   backendInFlight(backend: string, inFlight: number): void;
+  /** Calls that wait for a stream at a backend, because its own limit binds. */
+  backendQueue(backend: string, waiting: number): void;
   backendGone(backend: string): void;
   cache(model: string, event: 'hit' | 'miss' | 'store' | 'error' | 'skip'): void;
   /** A limit refused something: "body", "streams", "headers", ... */
@@ -53,6 +55,7 @@ export const silentObserver: Observer = {
   ejected() {},
   backendState() {},
   backendInFlight() {},
+  backendQueue() {},
   backendGone() {},
   cache() {},
   limited() {},

@@ -75,6 +75,9 @@ export class Backend implements Host {
         this.prober.hurry();
         deps.onLost();
       },
+      onQueue: (waiting: number): void => {
+        deps.observer.backendQueue(this.name, waiting);
+      },
       onLimit: (name: string): void => {
         deps.observer.limited(name);
       },

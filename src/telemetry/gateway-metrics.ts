@@ -6,6 +6,7 @@ type CacheEvent = 'hit' | 'miss' | 'store' | 'error' | 'skip';
 export class GatewayMetrics {
   readonly available: NumberFamily;
   readonly inFlight: NumberFamily;
+  readonly queue: NumberFamily;
   readonly ejections: NumberFamily;
   readonly retries: NumberFamily;
   readonly hedges: NumberFamily;
@@ -23,6 +24,12 @@ export class GatewayMetrics {
       ['backend', 'name', 'version'],
     );
     this.inFlight = family('gauge', 'backend_in_flight', 'Calls under way at a backend.', ['backend']);
+    this.queue = family(
+      'gauge',
+      'backend_queue',
+      'Calls that wait because a backend allows no more streams.',
+      ['backend'],
+    );
     this.ejections = family(
       'counter',
       'backend_ejections_total',
@@ -46,6 +53,7 @@ export class GatewayMetrics {
     this.families = [
       this.available,
       this.inFlight,
+      this.queue,
       this.ejections,
       this.retries,
       this.hedges,
@@ -60,7 +68,14 @@ export class GatewayMetrics {
 
   /** A backend has left the fleet: addresses that never come back must not stay for ever. */
   backendGone(backend: string): void {
-    for (const family of [this.available, this.inFlight, this.ejections, this.retries, this.hedges])
+    for (const family of [
+      this.available,
+      this.inFlight,
+      this.queue,
+      this.ejections,
+      this.retries,
+      this.hedges,
+    ])
       family.drop('backend', backend);
   }
 }

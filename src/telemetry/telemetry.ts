@@ -105,6 +105,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
       calls.learn(model, version);
       gateway.available.cell(backend, model, version).value = available ? 1 : 0;
     },
+    backendQueue: (backend, waiting) => void (gateway.queue.cell(backend).value = waiting),
     backendInFlight: (backend, inFlight) => void (gateway.inFlight.cell(backend).value = inFlight),
     backendGone(backend) {
       gateway.backendGone(backend);

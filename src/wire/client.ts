@@ -47,6 +47,11 @@ export class Http2Client extends Connection {
     ]);
   }
 
+  /** A stream was opened. */
+  get used(): boolean {
+    return this.#nextId > 1;
+  }
+
   get maxConcurrentStreams(): number {
     return this.peerMaxStreams;
   }

@@ -28,6 +28,7 @@ export function recordingObserver(): RecordingObserver {
     ejected: (backend, model) => void events.push(`ejected ${backend} ${model}`),
     backendState: (backend, model, version, available) =>
       void events.push(`state ${backend} ${model} ${version} ${available}`),
+    backendQueue: (backend, waiting) => void events.push(`queue ${backend} ${waiting}`),
     backendInFlight: (backend, inFlight) => void events.push(`inflight ${backend} ${inFlight}`),
     backendGone: (backend) => void events.push(`gone ${backend}`),
     cache: (model, event) => void events.push(`cache ${model} ${event}`),

@@ -3,25 +3,31 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../call/index.ts';
 import type { Http2Client } from '../../wire/index.ts';
 
+/** What is asked of a connection. */
+type Asked = Pick<Http2Client, 'openStreams' | 'ping'>;
+
 interface Silence {
+  /** Bytes that had come by then, answers to our own questions included. */
   bytesRead: number;
   /** Since when nothing came although something is expected. */
   sinceMs: number;
   /** When it was last asked for a sign of life; undefined when it has answered. */
   askedMs: number | undefined;
+  /** Questions since the last byte that was no answer to one. */
   asked: number;
 }
 
 /**
  * gRPC servers count pings that come more often than every five minutes without data as strikes, and cut the
- * connection at the fourth (gRFC A8). Any byte that arrives starts the count anew.
+ * connection at the fourth (gRFC A8). Only what the server sends of its own, headers or data, clears the count: neither
+ * its answers to pings nor the end of a call that this side gave up.
  */
 const maxAsks = 3;
 
 export class HangWatch {
   readonly #hungAfterMs: number;
   readonly #clock: Clock;
-  readonly #silences = new Map<Http2Client, Silence>();
+  readonly #silences = new Map<Asked, Silence>();
 
   constructor(hungAfterMs: number, clock: Clock) {
     this.#hungAfterMs = hungAfterMs;
@@ -29,18 +35,25 @@ export class HangWatch {
   }
 
   /** True when the connection was asked for a sign of life and gave none. */
-  isHung(client: Http2Client, socket: Socket): boolean {
+  isHung(client: Asked, socket: Pick<Socket, 'bytesRead'>): boolean {
     const now = this.#clock();
     const { bytesRead } = socket;
     const silence = this.#silences.get(client);
-    if (silence === undefined || client.openStreams === 0 || bytesRead !== silence.bytesRead) {
-      const asked = silence?.askedMs === undefined ? 0 : silence.asked;
-      this.#silences.set(client, {
-        bytesRead,
-        sinceMs: now,
-        askedMs: undefined,
-        asked: client.openStreams === 0 ? 0 : asked,
-      });
+    if (silence === undefined) {
+      this.#silences.set(client, { bytesRead, sinceMs: now, askedMs: undefined, asked: 0 });
+      return false;
+    }
+    if (bytesRead !== silence.bytesRead) {
+      silence.bytesRead = bytesRead;
+      silence.sinceMs = now;
+      silence.askedMs = undefined;
+      silence.asked = 0;
+      return false;
+    }
+    if (client.openStreams === 0) {
+      // nothing is expected; but a strike is a strike
+      silence.sinceMs = now;
+      silence.askedMs = undefined;
       return false;
     }
     if (silence.askedMs !== undefined) return now - silence.askedMs >= this.#hungAfterMs;
@@ -50,12 +63,14 @@ export class HangWatch {
       silence.askedMs = now;
       client.ping(() => {
         silence.askedMs = undefined;
+        // the answer itself is no news of the calls
+        silence.bytesRead = socket.bytesRead;
       });
     }
     return false;
   }
 
-  forget(client: Http2Client): void {
+  forget(client: Asked): void {
     this.#silences.delete(client);
   }
 }

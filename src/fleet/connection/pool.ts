@@ -5,11 +5,14 @@ import type { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress, ConnectionOptions } from '../options.ts';
 import { dial } from './dial.ts';
 import { HangWatch } from './hang-watch.ts';
+import { Redials } from './redials.ts';
 
 export interface PoolEvents {
   /** A connection attempt failed, or a connection that was in use was lost. */
   readonly onLost: (reason: StatusError) => void;
   readonly onLimit: (name: string) => void;
+  /** So many calls wait for a stream now. */
+  readonly onQueue: (waiting: number) => void;
 }
 
 interface Waiter {
@@ -25,10 +28,19 @@ export class Pool {
   readonly #sockets = new Map<Http2Client, Socket>();
   #clients: Http2Client[] = [];
   #dialing = 0;
+  readonly #redials: Redials;
   #waiters: Waiter[] = [];
   #closed = false;
 
-  constructor(address: BackendAddress, options: ConnectionOptions, events: PoolEvents, clock: Clock) {
+  /** @param random for the spread of reconnection attempts */
+  constructor(
+    address: BackendAddress,
+    options: ConnectionOptions,
+    events: PoolEvents,
+    clock: Clock,
+    random: () => number = Math.random,
+  ) {
+    this.#redials = new Redials(clock, random);
     this.#address = address;
     this.#options = options;
     this.#events = events;
@@ -56,6 +68,7 @@ export class Pool {
     }
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
+      this.#events.onQueue(this.#waiters.length);
       this.#grow();
     });
   }
@@ -72,6 +85,7 @@ export class Pool {
 
   close(graceful: boolean): void {
     this.#closed = true;
+    this.#redials.stop();
     for (const client of [...this.#clients]) {
       if (graceful) client.shutdown();
       else client.destroy();
@@ -98,8 +112,19 @@ export class Pool {
   #grow(): void {
     if (this.#dialing > 0 || this.#closed || this.#clients.length >= this.#options.maxConnections) return;
     this.#dialing++;
+    this.#redials.next(() => {
+      this.#dial();
+    });
+  }
+
+  #dial(): void {
+    if (this.#closed) {
+      this.#dialing--;
+      return;
+    }
     const events = {
       onClose: (client: Http2Client, error: Error | undefined): void => {
+        this.#redials.ended(client.used);
         this.#clients = this.#clients.filter((other) => other !== client);
         this.#sockets.delete(client);
         this.#hangs.forget(client);
@@ -126,6 +151,7 @@ export class Pool {
       },
       (reason: unknown) => {
         this.#dialing--;
+        this.#redials.failed();
         const error = StatusError.from(reason);
         if (this.#clients.length === 0) this.#failWaiters(error);
         this.#events.onLost(error);
@@ -141,6 +167,7 @@ export class Pool {
         return;
       }
       this.#waiters.shift()?.resolve(free);
+      this.#events.onQueue(this.#waiters.length);
       // a waiter opens its stream in a later turn: until then the count does not show it
       if (free.openStreams + 1 >= free.maxConcurrentStreams) return;
     }
@@ -149,6 +176,7 @@ export class Pool {
   #failWaiters(error: StatusError): void {
     const waiters = this.#waiters;
     this.#waiters = [];
+    this.#events.onQueue(0);
     for (const waiter of waiters) waiter.reject(error);
   }
 }

@@ -23,4 +23,6 @@ export interface TransportEvents {
   /** A connection attempt failed, or a connection that was in use was lost. */
   readonly onLost: (reason: StatusError) => void;
   readonly onLimit: (name: string) => void;
+  /** So many calls wait for a stream now. */
+  readonly onQueue: (waiting: number) => void;
 }

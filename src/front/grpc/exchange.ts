@@ -85,7 +85,12 @@ export class Exchange implements StreamEvents {
     this.#deps = deps;
     this.#via = via;
     this.#peer = peer;
-    const kind = { contentType: contentTypeOf('grpc', head.subtype), tellsServer: head.protocol !== 'grpc' };
+    const { maxMessageBytes } = deps.options;
+    const kind = {
+      maxMessageBytes,
+      contentType: contentTypeOf('grpc', head.subtype),
+      tellsServer: head.protocol !== 'grpc',
+    };
     this.#reply = new ReplyWriter(stream, kind, () => {
       this.#over();
     });

@@ -4,13 +4,16 @@ import {
   type FlowReader,
   type Metadata,
   type Reply,
-  type StatusError,
+  StatusError,
   trailersOf,
 } from '../../call/index.ts';
 import type { ServerStream } from '../../wire/index.ts';
+import { FrameWatch } from './frame-watch.ts';
 import { headersOf, trailersOnly } from './reply-head.ts';
 
 export interface ReplyKind {
+  /** Largest message in bytes, by its length prefix. */
+  readonly maxMessageBytes: number;
   /** The client's own, for answers that name none. */
   readonly contentType: string;
   /** The answer ends its head with x-served-by; a page has no other way to learn who answered. */
@@ -20,6 +23,7 @@ export interface ReplyKind {
 export class ReplyWriter implements FlowReader {
   readonly #stream: ServerStream;
   readonly #kind: ReplyKind;
+  readonly #watch: FrameWatch;
   readonly #onOver: () => void;
   #body: Flow | undefined;
   #headersSent = false;
@@ -34,6 +38,7 @@ export class ReplyWriter implements FlowReader {
   constructor(stream: ServerStream, kind: ReplyKind, onOver: () => void) {
     this.#stream = stream;
     this.#kind = kind;
+    this.#watch = new FrameWatch(kind.maxMessageBytes);
     this.#onOver = onOver;
   }
 
@@ -55,6 +60,12 @@ export class ReplyWriter implements FlowReader {
   }
 
   onData(chunk: Uint8Array): void {
+    try {
+      this.#watch.feed(chunk);
+    } catch (reason) {
+      this.cut(StatusError.from(reason));
+      return;
+    }
     if (this.#stream.write(chunk) && !this.#blocked) this.#body?.credit(chunk.length);
     else {
       this.#blocked = true;

@@ -1,0 +1,107 @@
+/** The connections to one backend: as many as its stream limit asks for, a bounded queue, and GOAWAY that nobody notices. */
+import assert from 'node:assert/strict';
+import { after, describe, it } from 'node:test';
+import { StatusError } from '../../../src/call/index.ts';
+import { Pool } from '../../../src/fleet/connection/pool.ts';
+import type { ConnectionOptions } from '../../../src/fleet/options.ts';
+import { defaultClientLimits, type Http2Client, type Stream } from '../../../src/wire/index.ts';
+import { waitFor } from '../../support/index.ts';
+import { grpcFields, startWireServer, type WireServer } from '../../support/wire.ts';
+
+const closers: (() => void)[] = [];
+after(() => {
+  for (const close of closers) close();
+});
+
+const options: ConnectionOptions = {
+  connectTimeoutMs: 1000,
+  hungAfterMs: 1000,
+  maxConnections: 3,
+  maxQueue: 2,
+  http2: defaultClientLimits,
+};
+
+/** A server whose calls stay open until a test ends them, and a pool to it. */
+async function setUp(maxConcurrentStreams: number): Promise<{
+  server: WireServer;
+  pool: Pool;
+  queue: number[];
+  limits: string[];
+  lost: StatusError[];
+}> {
+  const server = await startWireServer(() => ({}), { maxConcurrentStreams });
+  const queue: number[] = [];
+  const limits: string[] = [];
+  const lost: StatusError[] = [];
+  const address = { name: 'b', host: '127.0.0.1', port: server.port, api: 'tfs' } as const;
+  const events = {
+    onLost: (reason: StatusError) => void lost.push(reason),
+    onLimit: (name: string) => void limits.push(name),
+    onQueue: (waiting: number) => void queue.push(waiting),
+  };
+  const pool = new Pool(address, options, events, () => performance.now());
+  closers.push(() => {
+    pool.close(false);
+    server.close();
+  });
+  return { server, pool, queue, limits, lost };
+}
+
+const ignored = { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
+
+function open(client: Http2Client): Stream {
+  return client.request(grpcFields('/a.B/C'), [], true, ignored);
+}
+
+describe('the pool of a backend', () => {
+  it('opens another connection when the backend’s stream limit binds, and tells how many calls wait', async () => {
+    const { server, pool, queue, limits } = await setUp(2);
+    const streams: Stream[] = [];
+    for (let i = 0; i < 6; i++) streams.push(open(await pool.acquire()));
+    assert.equal(server.accepted, 3);
+    assert.equal(pool.connections, 3);
+
+    const waiting = [Promise.resolve(pool.acquire()), Promise.resolve(pool.acquire())];
+    assert.equal(queue.at(-1), 2);
+    await assert.rejects(async () => pool.acquire(), /2 calls wait for it already/);
+    assert.deepEqual(limits, ['queue']);
+
+    streams[0]?.reset(8);
+    streams[1]?.reset(8);
+    await Promise.all(waiting);
+    assert.equal(queue.at(-1), 0);
+    assert.equal(server.accepted, 3);
+  });
+
+  it('keeps to one connection while that has room', async () => {
+    const { server, pool } = await setUp(100);
+    for (let i = 0; i < 50; i++) open(await pool.acquire());
+    assert.equal(server.accepted, 1);
+  });
+
+  it('takes a connection that was told to go out of use, and lets its calls finish', async () => {
+    const { server, pool, lost } = await setUp(100);
+    const first = await pool.acquire();
+    const stream = open(first);
+    await waitFor(() => server.requests.length === 1);
+    for (const connection of server.connections) connection.shutdown();
+    await waitFor(() => first.draining);
+    const second = await pool.acquire();
+    assert.notEqual(second, first);
+    assert.equal(first.openStreams, 1);
+    stream.reset(8);
+    await waitFor(() => pool.connections === 1);
+    assert.deepEqual(lost, []);
+  });
+
+  it('fails those that wait when no connection comes about, surely not started', async () => {
+    const { server, pool, lost } = await setUp(100);
+    server.close();
+    await assert.rejects(
+      async () => pool.acquire(),
+      (error: unknown) =>
+        error instanceof StatusError && error.notStarted && /connection refused/.test(error.message),
+    );
+    assert.equal(lost.length, 1);
+  });
+});
