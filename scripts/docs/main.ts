@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
 import { configSchema } from '../../src/config/index.ts';
+import { bridgingPage } from './bridging.ts';
 import { configurationPage } from './configuration.ts';
 import { metricsPage } from './metrics.ts';
 
@@ -9,6 +10,7 @@ const root = new URL('../../', import.meta.url);
 const markdown = (text: string): Promise<string> => format(text, { parser: 'markdown', printWidth: 140 });
 
 const documents: readonly (readonly [path: string, text: string])[] = [
+  ['docs/bridging.md', await markdown(bridgingPage)],
   ['docs/configuration.md', await markdown(configurationPage)],
   ['docs/metrics.md', await markdown(metricsPage)],
   [

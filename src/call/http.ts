@@ -9,7 +9,7 @@ export interface HttpRequest {
   readonly target: string;
   readonly headers: HttpFields;
   /** Read only once the backend has a connection, so a refused one leaves it whole. */
-  readonly body: Readable | undefined;
+  readonly body: Readable | Uint8Array | undefined;
   readonly signal: AbortSignal;
   /** Until the answer begins, in ms. */
   readonly headersTimeoutMs: number;

@@ -13,6 +13,7 @@ import { loadReportIn, ReportedLoad } from './balance/load-reports.ts';
 import { type Outcome, verdictOn } from './balance/outliers.ts';
 import { type Host, Replica } from './balance/replica.ts';
 import { createGrpcTransport } from './connection/grpc-transport.ts';
+import { createRestTransport } from './connection/rest-transport.ts';
 import type { OnOver, Transport, TransportEvents } from './connection/transport.ts';
 import { grpcHealthCheck, httpHealthCheck } from './health/host-check.ts';
 import { ModelHealth } from './health/model-health.ts';
@@ -197,6 +198,7 @@ function createTransport(
   deps: { readonly events: TransportEvents; readonly clock: Clock },
 ): Transport {
   const { api } = address;
-  if (api === 'tfs+http' || api === 'kserve+http') throw new Error(`${api} backends are not supported yet`);
+  if (api === 'tfs+http' || api === 'kserve+http')
+    return createRestTransport({ ...address, api }, options, deps);
   return createGrpcTransport({ ...address, api }, options, deps);
 }

@@ -1,4 +1,5 @@
 /** What a fleet is told: its backends, and how it treats them. Every time is in milliseconds. */
+import type { JsonLimits } from '../codec/index.ts';
 import type { SequenceOptions } from './sequences.ts';
 import type { SourceOptions } from './discovery/source.ts';
 import type { Http2Limits } from '../wire/index.ts';
@@ -124,6 +125,8 @@ export interface FleetOptions {
   readonly maxControlBytes: number;
   /** Longest message of a call that has to be read because its backend speaks another API, in bytes. */
   readonly maxMessageBytes: number;
+  /** What the JSON of a REST backend's replies may hold. */
+  readonly json: JsonLimits;
   /** Whether tensors for TensorFlow Serving's API are written as OpenVINO Model Server wants them; "auto" for those that are one. */
   readonly encoding: 'auto' | 'untouched' | 'ovms';
 }

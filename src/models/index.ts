@@ -1,14 +1,23 @@
 /** The room's front door: what every other room may use of it. */
 export { Catalog, type CatalogContext, type CatalogDeps, type CatalogOptions } from './catalog.ts';
 export {
+  abilitiesOf,
   asker,
   createBridge,
   type Door,
+  jsonOf,
+  KnownSignatures,
   kserveDoor,
+  kserveRestServer,
   kserveServer,
   reencode,
+  type RestAnswer,
+  type RestAsk,
+  type RestQuestion,
   tfsDoor,
+  tfsRestServer,
   tfsServer,
+  type V2Abilities,
   VersionNames,
 } from './dialects/index.ts';
 export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';

@@ -14,6 +14,7 @@ import {
   nameOf,
 } from '../fleet/index.ts';
 import { defaultClientLimits } from '../wire/index.ts';
+import { jsonLimitsOf } from './json.ts';
 
 /** Control calls (status) are small; this is far above any. In bytes. */
 const maxControlBytes = 16 * 2 ** 20;
@@ -49,6 +50,7 @@ export function fleetsOf({ config, files }: Snapshot): FleetOptions[] {
     connection: { ...fleet.connection, http2: defaultClientLimits },
     maxControlBytes,
     maxMessageBytes: config.grpc.maxMessageBytes,
+    json: jsonLimitsOf(config),
     encoding: fleet.encoding,
   }));
 }

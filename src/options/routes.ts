@@ -2,6 +2,7 @@
 import type { Config, Snapshot } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf } from './cache.ts';
+import { jsonLimitsOf } from './json.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
 import { proxyOf } from './proxy.ts';
 
@@ -42,14 +43,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
       pace,
     },
     rest: {
-      json: {
-        maxBodyBytes: rest.maxBodyBytes,
-        maxDepth: rest.maxDepth,
-        maxRank: rest.maxRank,
-        maxElements: rest.maxElements,
-        maxStringBytes: rest.maxStringBytes,
-        maxExampleValues: rest.maxExampleValues,
-      },
+      json: jsonLimitsOf(config),
       metadataStyle: rest.metadataStyle,
       allowReload: rest.allowReload,
       strictDtypes: rest.strictDtypes,

@@ -66,6 +66,14 @@ function optionsOf(backends: readonly BackendAddress[], fields: Partial<FleetOpt
     maxControlBytes: 100_000,
     maxMessageBytes: 100_000,
     encoding: 'untouched',
+    json: {
+      maxBodyBytes: 1_000_000,
+      maxDepth: 64,
+      maxRank: 8,
+      maxElements: 1000,
+      maxStringBytes: 1000,
+      maxExampleValues: 1000,
+    },
     ...fields,
   };
 }

@@ -20,3 +20,4 @@ export {
   V2Body,
   type V2JsonBody,
 } from './v2/index.ts';
+export { decodePredictReplyJson, encodePredictRequestJson } from './predict-client.ts';

@@ -14,7 +14,12 @@ export interface HttpClient {
   close(graceful: boolean): void;
 }
 
-export function createHttpClient(address: HttpAddress, connectTimeoutMs: number): HttpClient {
+/** @param maxConnections absent: as many as there are requests at once */
+export function createHttpClient(
+  address: HttpAddress,
+  connectTimeoutMs: number,
+  maxConnections?: number,
+): HttpClient {
   const { name, tls } = address;
   const origin = `${tls === undefined ? 'http' : 'https'}://${name}`;
   const where = `backend ${name}`;
@@ -27,6 +32,7 @@ export function createHttpClient(address: HttpAddress, connectTimeoutMs: number)
   });
   const pool = new Pool(origin, {
     pipelining: 1,
+    ...(maxConnections === undefined ? {} : { connections: maxConnections }),
     keepAliveTimeout: keepAliveMs,
     connect(options, done) {
       connect(options, (...[error, socket]) => {

@@ -1,5 +1,15 @@
 /** A call in one API, answered by a server that speaks another. */
-import { type Call, Code, type Handler, type Reply, replyOf, StatusError } from '../../call/index.ts';
+import {
+  type Call,
+  Code,
+  Flow,
+  type Handler,
+  noMetadata,
+  type Reply,
+  replyOf,
+  StatusError,
+  trailersOf,
+} from '../../call/index.ts';
 import type { ModelServer } from '../inference.ts';
 import type { Door } from './door.ts';
 import { BackendRefusal, requestOf } from './exchange.ts';
@@ -35,6 +45,8 @@ export function createBridge({ door, spoken, server, from, maxMessageBytes }: Br
       return replyOf(await answer(message, server(call), { maxBytes: maxMessageBytes }), from);
     } catch (reason) {
       if (reason instanceof BackendRefusal) return reason.reply;
+      if (reason instanceof StatusError && reason.fromBackend)
+        return { metadata: noMetadata, body: Flow.of([], trailersOf(reason)), from };
       throw reason;
     }
   };

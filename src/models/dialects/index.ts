@@ -2,7 +2,11 @@
 export { createBridge } from './bridge.ts';
 export type { Door } from './door.ts';
 export { asker, BackendRefusal, requestOf } from './exchange.ts';
+export type { RestAnswer, RestAsk, RestQuestion } from './http.ts';
+export { jsonOf } from './http.ts';
+export { abilitiesOf, kserveRestServer, type V2Abilities } from './kserve-rest.ts';
 export { kserveDoor, kserveServer } from './kserve.ts';
 export { reencode } from './reencode.ts';
+export { KnownSignatures, tfsRestServer } from './tfs-rest.ts';
 export { tfsDoor, tfsServer } from './tfs.ts';
 export { VersionNames } from './versions.ts';

@@ -26,7 +26,7 @@ VALUES = {
     "uint32": ("UINT32", np.array([[0, 2**32 - 1]], np.uint32)),
     "uint64": ("UINT64", np.array([[0, 2**64 - 1]], np.uint64)),
     "bool": ("BOOL", np.array([[True, False]])),
-    "string": ("BYTES", np.array([[b"one", b"\x00\xff\n"], ["три".encode(), b""]], np.object_)),
+    "string": ("BYTES", np.array([b"one", b"\x00\xff\n", "три".encode(), b""], np.object_)),
 }
 
 

@@ -30,12 +30,14 @@ function typeOf(dtype: DType): string {
 }
 
 function configOf(model: BridgeModel): string {
+  // strings have one dimension everywhere: OpenVINO Model Server knows no others
+  const dims = model.does === 'identity' && model.inputDtype !== 'string' ? '-1, -1' : '-1';
   return [
     `name: "${model.name}"`,
     'backend: "python"',
     'max_batch_size: 0',
-    `input [{ name: "${model.input}" data_type: ${typeOf(model.inputDtype)} dims: [${model.does === 'identity' ? '-1, -1' : '-1'}] }]`,
-    `output [{ name: "${model.output}" data_type: ${typeOf(model.outputDtype)} dims: [${model.does === 'identity' ? '-1, -1' : '-1'}] }]`,
+    `input [{ name: "${model.input}" data_type: ${typeOf(model.inputDtype)} dims: [${dims}] }]`,
+    `output [{ name: "${model.output}" data_type: ${typeOf(model.outputDtype)} dims: [${dims}] }]`,
     'instance_group [{ kind: KIND_CPU count: 1 }]',
     `parameters: { key: "does" value: { string_value: "${model.does}" } }`,
     '',

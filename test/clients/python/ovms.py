@@ -1,4 +1,5 @@
 """ovmsclient 2023.1 over gRPC or HTTP: runs the operations named on the command line and prints one JSON object.
+An operation may name another model: "image@my_image".
 
     python ovms.py grpc|http HOST:PORT MODEL OPERATION... [--image FILE] [--cert FILE [--client-cert FILE --client-key FILE]]
 """
@@ -64,6 +65,9 @@ def main():
         "nan": lambda: predict(np.array([np.nan, np.inf, -np.inf, 1.5], dtype=np.float32)),
         "scalar": lambda: predict(3.5),
         "list": lambda: predict([1.0, 2.0, 3.0]),
+        "half": lambda: predict(np.array([1.5, -2.0], dtype=np.float16)),
+        "uint16": lambda: predict(np.array([1, 65535], dtype=np.uint16)),
+        "single": lambda: predict(np.array([2.5], dtype=np.float64)),
         "version": lambda: predict(np.array([1.0, 2.0]), model_version=1),
         "string": lambda: predict(["<string>"]),
         "strings": lambda: predict(["one", "zwei", "три"]),
@@ -73,9 +77,12 @@ def main():
         "unknown-input": lambda: client.predict(inputs={"nope": np.array([1.0])}, model_name=args.model),
     }
     results = {}
+    first = args.model
     for name in args.operations:
+        operation, _, model = name.partition("@")
+        args.model = model or first
         try:
-            results[name] = plain(operations[name]())
+            results[name] = plain(operations[operation]())
         except Exception as error:  # the client's own error classes are what the test compares
             results[name] = {"error": type(error).__name__, "message": str(error)}
     print(json.dumps(results))

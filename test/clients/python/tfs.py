@@ -1,4 +1,5 @@
 """tensorflow-serving-api with TensorFlow: runs the operations of its client page and prints one JSON object.
+An operation may name another model: "image@my_image".
 
     python tfs.py HOST:PORT MODEL OPERATION... [--image FILE]
 """
@@ -131,14 +132,18 @@ def main():
         "image": image,
         "numpy": lambda: predict(np.array([float(i) for i in range(1, 1001)])),
         "string": lambda: predict(["<string>"]),
+        "single": lambda: predict(np.array([2.5])),
         "classify": classify,
         "regress": regress,
         "multi": multi,
     }
     results = {}
+    first = args.model
     for name in args.operations:
+        operation, _, model = name.partition("@")
+        args.model = model or first
         try:
-            results[name] = operations[name]()
+            results[name] = operations[operation]()
         except grpc.RpcError as error:
             results[name] = {"error": error.code().name, "message": error.details()}
     print(json.dumps(results))

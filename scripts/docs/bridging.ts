@@ -1,0 +1,62 @@
+/** docs/bridging.md: the table of doors and backends, from the test's own. */
+import {
+  type BackendName,
+  backends,
+  type DoorName,
+  doors,
+  exceptions,
+  operations,
+} from '../../test/bridge/matrix.ts';
+
+/** The exceptions of a cell, by their numbers below the table. */
+function cell(door: DoorName, backend: BackendName): string {
+  const notes = exceptions.flatMap((each, i) =>
+    each.backends.includes(backend) && (each.doors === undefined || each.doors.includes(door)) ? [i + 1] : [],
+  );
+  return notes.length === 0 ? 'all' : `all but ${notes.map((note) => `[${note}]`).join(' ')}`;
+}
+
+const table = [
+  `| door | ${backends.map(({ title }) => title).join(' | ')} |`,
+  `| --- | ${backends.map(() => '---').join(' | ')} |`,
+  ...doors.map(
+    ({ name, title }) => `| ${title} | ${backends.map((each) => cell(name, each.name)).join(' | ')} |`,
+  ),
+];
+
+const notes = exceptions.map(
+  ({ operations, codes, why }, i) => `${i + 1}. ${operations.join(', ')}: ${codes.join(' or ')}. ${why}`,
+);
+
+export const bridgingPage = `# Bridging
+
+Made from \`test/bridge/matrix.ts\` by \`scripts/docs/bridging.ts\`; do not edit. Every client API works before every server API. Each cell
+was tried by \`test/bridge/table.test.ts\`: the state of a model, its metadata, and a tensor of each of the ${operations.length - 2} types that both APIs
+have (FP16 to FP64, BF16, signed and unsigned integers of 8 to 64 bits, BOOL, BYTES), there and back.
+
+${table.join('\n')}
+
+${notes.join('\n')}
+
+What stood behind each column:
+
+${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${server}`).join('\n')}
+
+## Rules
+
+- A call in an API that its backend speaks over gRPC passes untouched. Any other call is read whole; tensors are not copied between
+  two gRPC messages.
+- \`grpc://\` asks a backend what it speaks: GetModelStatus and ServerMetadata, each either answered or UNIMPLEMENTED. It is asked again
+  when its connection is lost, and when a health check finds that it does not know the method any more.
+- A fleet may hold servers of several APIs. Health is the state of a model's versions, whichever way a server says it.
+- Version 0 means the default. V2 servers whose models have no numbered version count as version 1. A V2 version that is no number is a
+  label.
+- V2 has one signature: TensorFlow Serving's clients see it as \`serving_default\`, and a \`signature_name\` of theirs is not looked at. V2
+  clients reach the signature \`serving_default\` of TensorFlow Serving's models.
+- A string without a dimension becomes a list of one for V2 servers. Wanted outputs are picked by the gateway where a server gives all.
+- Classify, Regress and MultiInference, ModelStreamInfer, ModelConfig and ModelStatistics have no equivalent in the other API:
+  UNIMPLEMENTED. Complex and quantized tensors have none in V2: INVALID_ARGUMENT. Inputs in shared memory stay with V2 servers.
+- JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.
+- OpenVINO Model Server up to 2026.2 takes one encoding of each type in its TensorFlow Serving API. A \`grpc://\` backend that says it is
+  one gets its tensors so; for \`tfs://\` backends \`fleets.NAME.encoding: ovms\` says it.
+`;

@@ -1,0 +1,225 @@
+/** A backend over REST: HTTP requests on kept-alive connections, and a bridge for every call. */
+import {
+  type Api,
+  type Call,
+  Cancellation,
+  Code,
+  type HttpReply,
+  noMetadata,
+  StatusError,
+} from '../../call/index.ts';
+import { piecesLength, type TensorOptions } from '../../codec/index.ts';
+import {
+  abilitiesOf,
+  createBridge,
+  jsonOf,
+  kserveDoor,
+  kserveRestServer,
+  KnownSignatures,
+  type ModelServer,
+  type RestAnswer,
+  type RestAsk,
+  type RestQuestion,
+  tfsDoor,
+  tfsRestServer,
+  type V2Abilities,
+  VersionNames,
+} from '../../models/index.ts';
+import { createHttpClient } from '../http/client.ts';
+import type { BackendAddress, FleetOptions } from '../options.ts';
+import type { OnOver, Transport, TransportEvents } from './transport.ts';
+
+type RestApi = 'tfs+http' | 'kserve+http';
+
+/** What a client's metadata may tell an HTTP backend: who it is, its tenant, its trace. */
+const forwarded = /^(authorization|traceparent|tracestate|baggage|x-.*)$/;
+
+function headersOf({ metadata }: Pick<Call, 'metadata'>): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (let i = 0; i < metadata.length; i += 2) {
+    const name = metadata[i] as string;
+    if (forwarded.test(name)) headers[name] = metadata[i + 1] as string;
+  }
+  return headers;
+}
+
+const names: Readonly<Record<RestApi, string>> = {
+  'tfs+http': "TensorFlow Serving's REST API",
+  'kserve+http': 'the KServe V2 REST API',
+};
+/** Cheap, and any answer to it shows that somebody is there. */
+const knock: Readonly<Record<RestApi, string>> = {
+  'tfs+http': '/v1/models/-',
+  'kserve+http': '/v2/health/live',
+};
+const ignore: OnOver = () => undefined;
+
+export function createRestTransport(
+  address: BackendAddress & { readonly api: RestApi },
+  options: FleetOptions,
+  { events }: { readonly events: TransportEvents },
+): Transport {
+  const { api, name } = address;
+  const { maxMessageBytes, maxControlBytes, connection, json } = options;
+  const client = createHttpClient(address, connection.connectTimeoutMs, connection.maxConnections);
+  const versions = new VersionNames();
+  const signatures = new KnownSignatures();
+  const tensors: TensorOptions = { limits: json, strictDtypes: false, maxTensorBytes: maxMessageBytes };
+  let inFlight = 0;
+  let abilities: Promise<V2Abilities> | undefined;
+
+  async function exchange(
+    { path, body, headers }: RestQuestion,
+    own: Readonly<Record<string, string>>,
+    cancellation: Cancellation,
+    maxBytes: number,
+  ): Promise<RestAnswer> {
+    const abort = new AbortController();
+    const stop = cancellation.onCancel((reason) => {
+      abort.abort(reason);
+    });
+    inFlight++;
+    try {
+      const reply = await client.send({
+        method: body === undefined ? 'GET' : 'POST',
+        target: path,
+        headers: {
+          ...own,
+          ...headers,
+          // nothing is gained by compression between us, and its answers would have to be read
+          'accept-encoding': 'identity',
+          ...(body === undefined ? {} : { 'content-length': String(piecesLength(body)) }),
+        },
+        body: body === undefined ? undefined : Buffer.concat(body),
+        signal: abort.signal,
+        // the call's own deadline ends it
+        headersTimeoutMs: 0,
+        idleTimeoutMs: 0,
+      });
+      return await wholeAnswer(reply, maxBytes, name);
+    } catch (reason) {
+      const error = cancellation.reason ?? StatusError.from(reason, name);
+      if (error.notStarted) {
+        forget();
+        events.onLost(error);
+      }
+      throw error;
+    } finally {
+      stop();
+      inFlight--;
+    }
+  }
+
+  function forget(): void {
+    versions.forget();
+    signatures.forget();
+    abilities = undefined;
+  }
+
+  const asking =
+    (call: Call): RestAsk =>
+    (question) =>
+      exchange(question, headersOf(call), call.cancellation, maxMessageBytes);
+
+  /** Asked by the first call that needs it, for all. */
+  function known(): Promise<V2Abilities> {
+    abilities ??= exchange({ path: '/v2' }, {}, new Cancellation(), maxControlBytes)
+      .then((answer) => (answer.status === 200 ? abilitiesOf(jsonOf(answer, name)) : abilitiesOf({})))
+      .catch((reason: unknown) => {
+        abilities = undefined;
+        throw reason;
+      });
+    return abilities;
+  }
+
+  const server = (call: Call): ModelServer =>
+    api === 'tfs+http'
+      ? tfsRestServer(asking(call), { where: name, limits: json, signatures })
+      : kserveRestServer(asking(call), { where: name, names: versions, tensors, abilities: known });
+  const bridges = {
+    tfs: createBridge({ door: tfsDoor, spoken: names[api], server, from: name, maxMessageBytes }),
+    kserve: createBridge({ door: kserveDoor, spoken: names[api], server, from: name, maxMessageBytes }),
+  };
+
+  return {
+    get connections() {
+      // each request under way holds one
+      return inFlight;
+    },
+    apis: [] satisfies Api[],
+    async send(call, onOver = ignore) {
+      const { api: asked, path } = call.method;
+      if (asked === 'other')
+        throw new StatusError(
+          Code.UNIMPLEMENTED,
+          `backend ${name} speaks ${names[api]}, it cannot answer ${path}`,
+        );
+      try {
+        const reply = await bridges[asked](call);
+        onOver(undefined, reply.body.trailers);
+        return reply;
+      } catch (reason) {
+        const error = StatusError.from(reason, name);
+        onOver(error, noMetadata);
+        throw error;
+      }
+    },
+    async connect() {
+      const cancellation = new Cancellation();
+      const timer = setTimeout(() => {
+        const text = `backend ${name}: no answer within ${options.health.timeoutMs} ms`;
+        cancellation.cancel(new StatusError(Code.DEADLINE_EXCEEDED, text));
+      }, options.health.timeoutMs);
+      try {
+        await exchange({ path: knock[api] }, {}, cancellation, maxControlBytes);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    forget,
+    watch: () => undefined,
+    close(graceful) {
+      client.close(graceful);
+    },
+  };
+}
+
+/** @throws StatusError RESOURCE_EXHAUSTED beyond the limit, UNAVAILABLE when it breaks off, INTERNAL when it is compressed */
+async function wholeAnswer(reply: HttpReply, maxBytes: number, where: string): Promise<RestAnswer> {
+  const { statusCode, headers, body } = reply;
+  // one that is given up ends with an error that nobody else listens to
+  body.on('error', () => undefined);
+  const coding = headers['content-encoding'];
+  if (coding !== undefined && coding !== 'identity') {
+    body.destroy();
+    throw new StatusError(Code.INTERNAL, `backend ${where} compressed its answer without being asked to`, {
+      where,
+    });
+  }
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      size += chunk.length;
+      if (size > maxBytes) {
+        throw new StatusError(
+          Code.RESOURCE_EXHAUSTED,
+          `the answer of backend ${where} is larger than the limit of ${maxBytes} bytes`,
+          { where },
+        );
+      }
+      chunks.push(chunk);
+    }
+  } catch (reason) {
+    if (reason instanceof StatusError) throw reason;
+    throw new StatusError(Code.UNAVAILABLE, `backend ${where} broke off its answer`, {
+      where,
+      cause: reason,
+    });
+  }
+  return {
+    status: statusCode,
+    headers,
+    body: chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks),
+  };
+}

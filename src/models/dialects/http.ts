@@ -1,0 +1,97 @@
+/** One question to a REST backend: a request, a whole answer, and its errors as gRPC statuses. */
+import { Code, StatusError, type Target } from '../../call/index.ts';
+import type { Pieces } from '../../codec/index.ts';
+
+export interface RestAnswer {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Uint8Array;
+}
+
+export interface RestQuestion {
+  /** Begins with a slash; what a client named in it is encoded. */
+  readonly path: string;
+  /** Absent for GET. */
+  readonly body?: Pieces;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** @throws StatusError when there is no answer, or a larger one than is allowed */
+export type RestAsk = (question: RestQuestion) => Promise<RestAnswer>;
+
+const codes: Readonly<Record<number, Code>> = {
+  400: Code.INVALID_ARGUMENT,
+  401: Code.UNAUTHENTICATED,
+  403: Code.PERMISSION_DENIED,
+  404: Code.NOT_FOUND,
+  406: Code.INVALID_ARGUMENT,
+  408: Code.DEADLINE_EXCEEDED,
+  409: Code.ALREADY_EXISTS,
+  // what OpenVINO Model Server says of JSON that it cannot read
+  412: Code.INVALID_ARGUMENT,
+  413: Code.RESOURCE_EXHAUSTED,
+  415: Code.INVALID_ARGUMENT,
+  422: Code.INVALID_ARGUMENT,
+  429: Code.RESOURCE_EXHAUSTED,
+  500: Code.INTERNAL,
+  501: Code.UNIMPLEMENTED,
+  502: Code.UNAVAILABLE,
+  503: Code.UNAVAILABLE,
+  504: Code.DEADLINE_EXCEEDED,
+};
+const maxErrorBytes = 4096;
+
+/** Servers of both APIs say {"error": "..."}; what FastAPI refuses before MLServer sees it has "detail". */
+function messageIn({ status, body }: RestAnswer): string {
+  const text = Buffer.from(body.subarray(0, maxErrorBytes)).toString('utf8');
+  try {
+    const { error, detail } = JSON.parse(text) as { error?: unknown; detail?: unknown };
+    if (typeof error === 'string') return error;
+    if (detail !== undefined) return JSON.stringify(detail);
+  } catch {
+    // no JSON: the status alone is to be believed
+  }
+  return `the backend answered with HTTP status ${status}`;
+}
+
+/** The server's own error. */
+export function refusalOf(answer: RestAnswer, where: string): StatusError {
+  return new StatusError(codes[answer.status] ?? Code.UNKNOWN, messageIn(answer), {
+    where,
+    fromBackend: true,
+  });
+}
+
+/** @throws StatusError the server's own, for any status but 200 */
+export function successful(answer: RestAnswer, where: string): RestAnswer {
+  if (answer.status !== 200) throw refusalOf(answer, where);
+  return answer;
+}
+
+/** @throws StatusError INTERNAL when it is none */
+export function jsonOf({ body }: RestAnswer, where: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+    if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+  } catch {
+    // told below
+  }
+  throw new StatusError(Code.INTERNAL, `backend ${where} answered something that is no JSON object`, {
+    where,
+  });
+}
+
+/** A name of the client's as one segment of a path. @throws StatusError NOT_FOUND for one that would be another path */
+export function segment(name: string): string {
+  if (name === '' || name === '.' || name === '..')
+    throw new StatusError(Code.NOT_FOUND, `no model or version is named "${name}"`);
+  return encodeURIComponent(name);
+}
+
+/** "/v1/models/NAME/versions/7" or with a label. */
+export function tfsPath({ model, version, label }: Target): string {
+  const path = `/v1/models/${segment(model)}`;
+  if (version !== undefined) return `${path}/versions/${version}`;
+  return label === undefined ? path : `${path}/labels/${segment(label)}`;
+}

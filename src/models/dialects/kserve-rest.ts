@@ -1,0 +1,133 @@
+/** KServe V2 over REST: how its servers are asked, with the binary tensor extension where they have it. */
+import { isUtf8 } from 'node:buffer';
+import { Code, StatusError } from '../../call/index.ts';
+import {
+  decodeV2ReplyJson,
+  encodeV2InferJson,
+  joined,
+  noParameters,
+  type TensorOptions,
+  type V2InferRequest,
+  type V2ModelMetadata,
+  type V2TensorMetadata,
+} from '../../codec/index.ts';
+import type { ModelServer } from '../inference.ts';
+import { jsonOf, refusalOf, type RestAsk, segment, successful } from './http.ts';
+import { type V2Questions, v2Status } from './kserve.ts';
+import { notUnderstood } from './tfs-rest.ts';
+import { descriptionOf, inferRequestOf } from './v2-shapes.ts';
+import type { VersionNames } from './versions.ts';
+
+/** What a server can be trusted with. */
+export interface V2Abilities {
+  /** Tensors behind the JSON. */
+  readonly binary: boolean;
+  /** A list of wanted outputs: OpenVINO Model Server keeps only the last of one. */
+  readonly listOutputs: boolean;
+}
+
+const ovmsName = 'OpenVINO Model Server';
+
+/** What a server's GET /v2 says of it. */
+export function abilitiesOf(json: Readonly<Record<string, unknown>>): V2Abilities {
+  const { name, extensions } = json;
+  const ovms = name === ovmsName;
+  const listed = Array.isArray(extensions) && extensions.includes('binary_tensor_data');
+  return { binary: ovms || listed, listOutputs: !ovms };
+}
+
+export interface V2RestOptions {
+  /** The backend's name. */
+  readonly where: string;
+  readonly names: VersionNames;
+  readonly tensors: TensorOptions;
+  /** Asked once for each connection. */
+  readonly abilities: () => Promise<V2Abilities>;
+}
+
+function pathOf(model: string, version: string): string {
+  const path = `/v2/models/${segment(model)}`;
+  return version === '' ? path : `${path}/versions/${segment(version)}`;
+}
+
+function tensorsIn(value: unknown): V2TensorMetadata[] {
+  if (!Array.isArray(value)) return [];
+  return (value as readonly Record<string, unknown>[]).map(({ name, datatype, shape }) => ({
+    name: typeof name === 'string' ? name : '',
+    datatype: typeof datatype === 'string' ? datatype : '',
+    shape: Array.isArray(shape) ? shape.map(Number) : [],
+  }));
+}
+
+function metadataIn(json: Readonly<Record<string, unknown>>): V2ModelMetadata {
+  const { name, versions, platform, inputs, outputs } = json;
+  return {
+    name: typeof name === 'string' ? name : '',
+    versions: Array.isArray(versions) ? versions.map(String) : [],
+    platform: typeof platform === 'string' ? platform : '',
+    inputs: tensorsIn(inputs),
+    outputs: tensorsIn(outputs),
+  };
+}
+
+/** JSON text holds Unicode alone. */
+function checkText({ inputs }: V2InferRequest): void {
+  for (const [name, tensor] of inputs) {
+    if (tensor.dtype !== 'string' || tensor.values.every((value) => isUtf8(joined(value)))) continue;
+    throw new StatusError(
+      Code.INVALID_ARGUMENT,
+      `input ${name} holds bytes that are no UTF-8 text; the model's server takes JSON only, which cannot carry them`,
+    );
+  }
+}
+
+/** A server that speaks it. */
+export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelServer {
+  const { where, names, tensors, abilities } = options;
+  const questions: V2Questions = {
+    async ready(model, version) {
+      const answer = await ask({ path: `${pathOf(model, version)}/ready` });
+      if (answer.status >= 500 && answer.status !== 503) throw refusalOf(answer, where);
+      return answer.status === 200;
+    },
+    metadata: async (model, version) =>
+      metadataIn(jsonOf(successful(await ask({ path: pathOf(model, version) }), where), where)),
+  };
+  return {
+    status: (target) => v2Status(target, names, questions),
+    async describe(target) {
+      return descriptionOf(target, await questions.metadata(target.model, names.textOf(target)), names);
+    },
+    async infer(inference) {
+      const able = await abilities();
+      const request = inferRequestOf(inference, names);
+      if (!able.binary) checkText(request);
+      const { pieces, headerBytes } = encodeV2InferJson(request, able);
+      const answer = successful(
+        await ask({
+          path: `${pathOf(request.model, request.version)}/infer`,
+          body: pieces,
+          headers:
+            headerBytes === undefined
+              ? { 'content-type': 'application/json' }
+              : {
+                  'content-type': 'application/octet-stream',
+                  'inference-header-content-length': String(headerBytes),
+                },
+        }),
+        where,
+      );
+      const length = answer.headers['inference-header-content-length'];
+      try {
+        const reply = decodeV2ReplyJson(
+          answer.body,
+          length === undefined ? undefined : Number(length),
+          tensors,
+        );
+        return { version: names.numberOf(reply.version), parameters: noParameters, outputs: reply.outputs };
+      } catch (reason) {
+        throw notUnderstood(reason, where);
+      }
+    },
+  };
+}

@@ -1,0 +1,175 @@
+/** TensorFlow Serving's REST API: how its servers are asked. */
+import { Code, StatusError, type Target } from '../../call/index.ts';
+import {
+  decodePredictReplyJson,
+  defaultSignature,
+  type DType,
+  dtypes,
+  encodePredictRequestJson,
+  type JsonLimits,
+  noParameters,
+  type Signature,
+  type TensorInfo,
+} from '../../codec/index.ts';
+import type { ModelDescription, ModelServer } from '../inference.ts';
+import type { VersionState, VersionStateName } from '../view.ts';
+import { jsonOf, type RestAnswer, type RestAsk, successful, tfsPath } from './http.ts';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const objectIn = (value: unknown): Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+function bigintIn(value: unknown): bigint {
+  const text = typeof value === 'number' ? String(value) : textIn(value);
+  return /^[0-9]{1,19}$/.test(text) ? BigInt(text) : 0n;
+}
+
+const stateNames: ReadonlySet<string> = new Set([
+  'START',
+  'LOADING',
+  'AVAILABLE',
+  'UNLOADING',
+  'END',
+] satisfies VersionStateName[]);
+
+function statesOf(json: Json): VersionState[] {
+  return listIn(json.model_version_status).map((each) => {
+    const { version, state, status } = objectIn(each);
+    const { error_code: code, error_message: message } = objectIn(status);
+    const name = textIn(state);
+    const ok = code === 'OK' || code === undefined;
+    return {
+      version: bigintIn(version),
+      state: stateNames.has(name) ? (name as VersionStateName) : 'UNKNOWN',
+      errorCode: ok ? 0 : (Code[textIn(code) as keyof typeof Code] ?? Code.UNKNOWN),
+      // OpenVINO Model Server says "OK" where TensorFlow Serving says nothing
+      errorMessage: ok ? '' : textIn(message),
+    };
+  });
+}
+
+/** TensorFlow Serving writes snake_case, OpenVINO Model Server camelCase. */
+const either = (json: Json, snake: string, camel: string): unknown => json[snake] ?? json[camel];
+
+function infoOf(value: unknown): TensorInfo {
+  const info = objectIn(value);
+  const name = textIn(info.dtype).replace(/^DT_/, '').toLowerCase();
+  const dtype = Object.hasOwn(dtypes, name) ? (name as DType) : undefined;
+  const shape = objectIn(either(info, 'tensor_shape', 'tensorShape'));
+  const unknown = either(shape, 'unknown_rank', 'unknownRank') === true;
+  return {
+    dtype,
+    dtypeNumber: dtype === undefined ? 0 : dtypes[dtype].number,
+    shape: unknown ? undefined : listIn(shape.dim).map((dim) => Number(objectIn(dim).size ?? 0)),
+    tensorName: textIn(info.name),
+  };
+}
+
+const infosOf = (value: unknown): Map<string, TensorInfo> =>
+  new Map(Object.entries(objectIn(value)).map(([name, info]) => [name, infoOf(info)]));
+
+function signaturesOf(json: Json): Map<string, Signature> {
+  const outer = objectIn(objectIn(json.metadata).signature_def);
+  return new Map(
+    Object.entries(objectIn(either(outer, 'signature_def', 'signatureDef'))).map(([name, value]) => {
+      const signature = objectIn(value);
+      const methodName = textIn(either(signature, 'method_name', 'methodName'));
+      return [
+        name,
+        { name, methodName, inputs: infosOf(signature.inputs), outputs: infosOf(signature.outputs) },
+      ];
+    }),
+  );
+}
+
+/** What a server has said of its signatures: JSON replies have no dtypes, so every inference needs them. */
+export class KnownSignatures {
+  readonly #known = new Map<string, Promise<ModelDescription>>();
+  readonly #maxEntries = 1000;
+
+  /** Asks once, until forget(); what cannot be had is asked again. */
+  get(target: Target, describe: (target: Target) => Promise<ModelDescription>): Promise<ModelDescription> {
+    const key = tfsPath(target);
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      known = describe(target);
+      if (this.#known.size >= this.#maxEntries) this.#known.clear();
+      this.#known.set(key, known);
+      known.catch(() => this.#known.delete(key));
+    }
+    return known;
+  }
+
+  forget(): void {
+    this.#known.clear();
+  }
+}
+
+export interface TfsRestOptions {
+  /** The backend's name. */
+  readonly where: string;
+  readonly limits: JsonLimits;
+  readonly signatures: KnownSignatures;
+}
+
+/** A server that speaks it. */
+export function tfsRestServer(ask: RestAsk, { where, limits, signatures }: TfsRestOptions): ModelServer {
+  const get = async (path: string): Promise<Json> => jsonOf(successful(await ask({ path }), where), where);
+  const status = async (target: Target): Promise<VersionState[]> => statesOf(await get(tfsPath(target)));
+
+  async function describe(target: Target): Promise<ModelDescription> {
+    const json = await get(`${tfsPath(target)}/metadata`);
+    const spec = objectIn(either(json, 'model_spec', 'modelSpec'));
+    const states = await status({ model: target.model, signature: '' });
+    const versions = states.filter(({ state }) => state === 'AVAILABLE').map((each) => each.version);
+    return {
+      version: bigintIn(spec.version),
+      versions: versions.reverse(),
+      platform: 'tensorflow',
+      signatures: signaturesOf(json),
+    };
+  }
+
+  return {
+    status,
+    describe,
+    async infer({ target, inputs }) {
+      const description = await signatures.get(target, describe);
+      const name = target.signature === '' ? defaultSignature : target.signature;
+      const signature = description.signatures.get(name);
+      if (signature === undefined)
+        throw new StatusError(
+          Code.FAILED_PRECONDITION,
+          `Serving signature key "${name.slice(0, 200)}" not found.`,
+        );
+      const body = encodePredictRequestJson(target.signature, inputs);
+      const headers = { 'content-type': 'application/json' };
+      const answer = successful(await ask({ path: `${tfsPath(target)}:predict`, body, headers }), where);
+      return {
+        version: target.version ?? description.version,
+        parameters: noParameters,
+        outputs: outputsOf(answer, signature),
+      };
+    },
+  };
+
+  function outputsOf(answer: RestAnswer, signature: Signature): ReturnType<typeof decodePredictReplyJson> {
+    try {
+      return decodePredictReplyJson(answer.body, signature, limits);
+    } catch (reason) {
+      throw notUnderstood(reason, where);
+    }
+  }
+}
+
+/** A fault in a server's answer is not the client's. */
+export function notUnderstood(reason: unknown, where: string): StatusError {
+  const { message } = StatusError.from(reason);
+  return new StatusError(Code.INTERNAL, `the answer of backend ${where} cannot be read: ${message}`, {
+    where,
+    cause: reason,
+  });
+}

@@ -1,0 +1,68 @@
+/** A real MLServer, with a runtime of the tests' own. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { v2Of } from '../../../src/codec/index.ts';
+import { freePort, startProcess, tool } from '../../support/index.ts';
+import { type BridgeModel, bridgeModels } from './models.ts';
+import type { RealServer } from './triton.ts';
+
+const runtimes = fileURLToPath(new URL('.', import.meta.url));
+
+/** Datatypes that its own enum lacks. */
+const lacking: ReadonlySet<string> = new Set(['bfloat16']);
+export const mlserverModels = bridgeModels.filter(({ inputDtype }) => !lacking.has(inputDtype));
+
+function settingsOf(model: BridgeModel): object {
+  const tensor = (name: string, dtype: BridgeModel['inputDtype']): object => ({
+    name,
+    datatype: v2Of(dtype),
+    shape: [-1, -1],
+  });
+  return {
+    name: model.name,
+    implementation: 'mlserver_runtime.BridgeModel',
+    inputs: [tensor(model.input, model.inputDtype)],
+    outputs: [tensor(model.output, model.outputDtype)],
+    parameters: { version: '1', extra: { does: model.does, input: model.input, output: model.output } },
+  };
+}
+
+/** Starts it with the models; takes some seconds. */
+export async function startMlserver(models: readonly BridgeModel[] = mlserverModels): Promise<RealServer> {
+  const python = tool('mlserver');
+  if (python === undefined) throw new Error('mlserver is not installed: run scripts/test-tools.sh');
+  const folder = mkdtempSync(join(tmpdir(), 'tensorgate-mlserver-'));
+  const ports = { http: await freePort(), grpc: await freePort(), metrics: await freePort() };
+  writeFileSync(
+    join(folder, 'settings.json'),
+    JSON.stringify({
+      host: '127.0.0.1',
+      http_port: ports.http,
+      grpc_port: ports.grpc,
+      metrics_port: ports.metrics,
+      parallel_workers: 0,
+      // the process of the tests owns what is printed
+      debug: false,
+    }),
+  );
+  for (const model of models) {
+    mkdirSync(join(folder, model.name));
+    writeFileSync(join(folder, model.name, 'model-settings.json'), JSON.stringify(settingsOf(model)));
+  }
+  const server = await startProcess(python, ['-m', 'mlserver.cli.main', 'start', folder], {
+    ready: /gRPC server running/,
+    readyTimeoutMs: 90_000,
+    env: { PYTHONPATH: runtimes, PYTHONUNBUFFERED: '1' },
+    cwd: folder,
+  });
+  return {
+    grpc: `127.0.0.1:${ports.grpc}`,
+    http: `127.0.0.1:${ports.http}`,
+    async stop() {
+      await server.stop(8000);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,25 @@
+"""The MLServer models of the bridge tests: a parameter of the settings says what each does."""
+
+from mlserver import MLModel
+from mlserver.types import InferenceRequest, InferenceResponse, RequestOutput, ResponseOutput, TensorData
+
+
+class BridgeModel(MLModel):
+    async def load(self) -> bool:
+        return True
+
+    async def predict(self, payload: InferenceRequest) -> InferenceResponse:
+        extra = self.settings.parameters.extra
+        tensor = next(each for each in payload.inputs if each.name == extra["input"])
+        data = list(tensor.data.root)
+        does = extra["does"]
+        datatype = tensor.datatype
+        if does == "double":
+            data = [2 * value for value in data]
+        elif does == "upper":
+            data = [(v if isinstance(v, str) else v.decode("utf-8")).upper().encode("utf-8") for v in data]
+        elif does == "length":
+            data = [float(len(v)) for v in data]
+            datatype = "FP32"
+        output = ResponseOutput(name=extra["output"], shape=tensor.shape, datatype=datatype, data=TensorData(root=data))
+        return InferenceResponse(model_name=self.name, model_version=self.version, id=payload.id, outputs=[output])
