@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { describe, it } from 'node:test';
+import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { startDemoFleet } from '../../src/demo/index.ts';
-import { freePort, run, startProcess, waitFor } from '../support/index.ts';
+import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
+import { freePort, run, type RunningProcess, startProcess, waitFor } from '../support/index.ts';
 
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 // npm puts the pinned Node first
@@ -21,10 +21,24 @@ const skip =
     : false;
 
 describe(`the compiled gateway on Node ${version}`, { skip }, () => {
-  it('starts, answers and stops', async () => {
-    const fleet = await startDemoFleet({ replicas: 1, models: ['half_plus_two'] });
+  let fleet: DemoFleet;
+  let gateway: RunningProcess | undefined;
+  before(async () => {
+    // builds dist/ where that was not done yet
+    const { code, stderr } = await run(fileURLToPath(new URL('../../bin/tensorgate', import.meta.url)), [
+      '--version',
+    ]);
+    assert.equal(code, 0, stderr);
+    fleet = await startDemoFleet({ replicas: 1, models: ['half_plus_two'] });
+  });
+  after(async () => {
+    await gateway?.kill();
+    await fleet.stop();
+  });
+
+  it('starts and answers', async () => {
     const rest = String(await freePort());
-    const gateway = await startProcess(
+    gateway = await startProcess(
       node as string,
       [
         main,
@@ -42,18 +56,13 @@ describe(`the compiled gateway on Node ${version}`, { skip }, () => {
       ],
       { ready: /gRPC +127/ },
     );
-    try {
-      const answer = await waitFor(async () => {
-        const reply = await fetch(`http://127.0.0.1:${rest}/v1/models/half_plus_two:predict`, {
-          method: 'POST',
-          body: '{"instances":[1.0,5.0]}',
-        });
-        return reply.ok ? await reply.text() : undefined;
+    const answer = await waitFor(async () => {
+      const reply = await fetch(`http://127.0.0.1:${rest}/v1/models/half_plus_two:predict`, {
+        method: 'POST',
+        body: '{"instances":[1.0,5.0]}',
       });
-      assert.equal(answer, '{"predictions":[2.5,4.5]}');
-    } finally {
-      await gateway.kill();
-      await fleet.stop();
-    }
+      return reply.ok ? await reply.text() : undefined;
+    });
+    assert.equal(answer, '{"predictions":[2.5,4.5]}');
   });
 });
