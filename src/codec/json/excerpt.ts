@@ -1,11 +1,14 @@
 /** A stretch of the text that may be needed again after the window has moved on: to print it, or to read it once more. */
 import { Buffer } from 'node:buffer';
+import { Blocks } from './values/blocks.ts';
 
 export class Excerpt {
   readonly #maxBytes: number;
   #from: number;
   #until: number;
-  #pieces: Uint8Array[] = [];
+  #first: Uint8Array | undefined;
+  /** What followed in later chunks: these can be of one byte each, and must not cost an object each. */
+  #rest: Blocks | undefined;
   /** It grew beyond its limit. */
   cut = false;
 
@@ -20,7 +23,8 @@ export class Excerpt {
   restart(from: number): void {
     this.#from = from;
     this.#until = from;
-    this.#pieces = [];
+    this.#first = undefined;
+    this.#rest = undefined;
     this.cut = false;
   }
 
@@ -31,18 +35,24 @@ export class Excerpt {
     const size = Math.min(end - from, this.#maxBytes - (this.#until - this.#from));
     this.cut ||= size < end - from;
     if (size === 0) return;
-    this.#pieces.push(window.slice(from, from + size));
+    if (this.#first === undefined) this.#first = window.slice(from, from + size);
+    else (this.#rest ??= new Blocks()).push(window.subarray(from, from + size));
     this.#until += size;
   }
 
   bytes(): Uint8Array {
-    if (this.#pieces.length > 1) this.#pieces = [Buffer.concat(this.#pieces)];
-    return this.#pieces[0] ?? new Uint8Array(0);
+    const first = this.#first ?? new Uint8Array(0);
+    if (this.#rest === undefined) return first;
+    const all = Buffer.concat([first, ...this.#rest.take()]);
+    this.#first = all;
+    this.#rest = undefined;
+    return all;
   }
 
   /** Lets the copies go. */
   drop(): void {
-    this.#pieces = [];
+    this.#first = undefined;
+    this.#rest = undefined;
     this.cut = true;
   }
 }
