@@ -45,6 +45,8 @@ export interface FleetSetDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /** A backend of one of them has got room for another call. */
+  readonly onRoom: () => void;
 }
 
 /** What a configuration would make of the fleets; nothing has changed before commit(). */

@@ -2,6 +2,7 @@
 import type {
   CacheOptions,
   HedgeOptions,
+  QueueOptions,
   RedisStoreOptions,
   RetryOptions,
   SequenceFilterOptions,
@@ -46,6 +47,10 @@ export interface RouteOptions {
   readonly cors: CorsOptions;
   readonly catalog: CatalogOptions;
   readonly retry: RetryOptions;
+  /** The share of answers (0 to 1) that "usual" means where latencies are compared. */
+  readonly usualQuantile: number;
+  /** Absent: no call waits for a place at a backend, and none is refused. */
+  readonly queue?: QueueOptions | undefined;
   /** Absent: a call waits for its backend whatever it takes. */
   readonly hedge?: HedgeOptions | undefined;
   /** Absent: no model is stateful. */

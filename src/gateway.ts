@@ -1,11 +1,13 @@
 /** The whole journey of a call on one page; the only file that knows every room. */
 import { randomBytes } from 'node:crypto';
-import { afterInput, type Call, type Clock, type Filter, type Handler } from './call/index.ts';
+import { after, afterInput, type Call, type Clock, type Filter, type Handler } from './call/index.ts';
 import {
   admitFilter,
   cacheFilter,
+  createQueue,
   deadlineFilter,
   hedgeFilter,
+  LatencyBook,
   observeFilter,
   RedisStore,
   retryFilter,
@@ -30,6 +32,8 @@ export interface Core {
   readonly fleets: readonly ShownFleet[];
   readonly handler: Handler;
   readonly shown: object;
+  /** A backend has got room: a call that waits may go. */
+  readonly roomMade: () => void;
   request: ReturnType<typeof createRestDoor>['handle'];
   readonly rpc: ReturnType<typeof createRpcDoor>;
   close(graceful: boolean): Promise<void>;
@@ -67,6 +71,17 @@ export async function buildCore(
 ): Promise<Core> {
   const { routes } = options;
   const { observer, log } = telemetry;
+  const latencies = new LatencyBook(routes.usualQuantile, clock);
+  const queue =
+    routes.queue === undefined
+      ? undefined
+      : createQueue(routes.queue, {
+          hasRoom: (call) => pickFleet(call.target?.model).hasRoom(call),
+          latencies,
+          observer,
+          clock,
+          after,
+        });
   const httpFleets = routes.httpFleets.map((fleet) => new HttpFleet(fleet, { observer, clock, random, log }));
   const pickFleet = fleetOf(fleets, routes);
   const view = viewOf(fleets, pickFleet);
@@ -99,12 +114,14 @@ export async function buildCore(
     routes.cache === undefined || store === undefined
       ? undefined
       : cacheFilter(routes.cache.filter, { store, view, observer }),
+    // after the cache, which needs no place; around all attempts, so that a call waits once
+    queue?.filter,
     // around what can fail before an answer begins
     retryFilter(routes.retry, { observer, clock, random }),
     // inside the retry, so that a hedge is one attempt at one backend and no more
     routes.hedge === undefined
       ? undefined
-      : hedgeFilter(routes.hedge, { observer, clock, after: afterInput }),
+      : hedgeFilter(routes.hedge, { observer, clock, latencies, after: afterInput }),
   ];
   const attempt: Handler = (call: Call) => pickFleet(call.target?.model).handler(call);
   const handler = stack
@@ -175,6 +192,7 @@ export async function buildCore(
     fleets: [...fleets.filter((fleet) => fleet.isUsed), ...httpFleets],
     handler,
     shown: options.shown,
+    roomMade: queue?.roomMade ?? ((): void => undefined),
     rpc,
     request(request, response) {
       if (!proxy.handle(request, response) && !v2.handle(request, response)) rest.handle(request, response);

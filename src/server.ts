@@ -47,7 +47,16 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
   const telemetry = createTelemetry(options.telemetry, { random });
   const { observer, log } = telemetry;
   let state: 'starting' | 'serving' | 'draining' = 'starting';
-  const fleetSet = new FleetSet({ observer, clock, random, log });
+  let roomMade = (): void => undefined;
+  const fleetSet = new FleetSet({
+    observer,
+    clock,
+    random,
+    log,
+    onRoom: () => {
+      roomMade();
+    },
+  });
   const build = async (next: GatewayOptions) => {
     const plan = fleetSet.plan(next.routes);
     const { fleets } = plan;
@@ -59,6 +68,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
       reload: deps.reload,
     });
     // only now, when nothing can be wrong with the rest
+    roomMade = built.roomMade;
     await plan.commit();
     return { built, retire: () => plan.retire() };
   };

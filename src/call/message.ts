@@ -178,5 +178,8 @@ export function errorOf(trailers: Metadata, where: string): StatusError {
 
 /** The trailers that say an error to a gRPC client. */
 export function trailersOf(error: StatusError): Metadata {
-  return ['grpc-status', String(error.code), 'grpc-message', encodeGrpcMessage(error.message)];
+  const trailers = ['grpc-status', String(error.code), 'grpc-message', encodeGrpcMessage(error.message)];
+  if (error.retryAfterMs !== undefined)
+    trailers.push('grpc-retry-pushback-ms', String(Math.ceil(error.retryAfterMs)));
+  return trailers;
 }

@@ -41,6 +41,8 @@ export interface Observer {
   backendQueue(backend: string, waiting: number): void;
   backendGone(backend: string): void;
   cache(model: string, event: 'hit' | 'miss' | 'store' | 'error' | 'skip'): void;
+  /** How many calls of a model wait for a place at a backend now. */
+  queued(model: string, waiting: number): void;
   /** A limit refused something: "body", "streams", "headers", ... */
   limited(limit: string): void;
 }
@@ -58,5 +60,6 @@ export const silentObserver: Observer = {
   backendQueue() {},
   backendGone() {},
   cache() {},
+  queued() {},
   limited() {},
 };

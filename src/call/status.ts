@@ -40,6 +40,8 @@ export interface StatusDetails {
    * so that anybody may send it again.
    */
   readonly notStarted?: boolean;
+  /** When it is worth while to try again, in ms from now: told to clients of either protocol. */
+  readonly retryAfterMs?: number;
 }
 
 /** A failed call: a gRPC code, a message fit for the client, and (for the log only) where and why. */
@@ -48,6 +50,7 @@ export class StatusError extends Error {
   readonly where: string | undefined;
   readonly fromBackend: boolean;
   readonly notStarted: boolean;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: Code, message: string, details: StatusDetails = {}) {
     super(message, { cause: details.cause });
@@ -56,6 +59,7 @@ export class StatusError extends Error {
     this.where = details.where;
     this.fromBackend = details.fromBackend ?? false;
     this.notStarted = details.notStarted ?? false;
+    this.retryAfterMs = details.retryAfterMs;
   }
 
   /** The one funnel: anything thrown becomes a StatusError. Unknown causes become INTERNAL and do not leak. */

@@ -6,6 +6,8 @@ export interface Faults {
   /** Added to every call, and up to jitterMs more, evenly spread. */
   latencyMs: number;
   jitterMs: number;
+  /** Calls that pass their latency at the same time, the others wait in line, as for a device; 0 is any number. */
+  slots: number;
   /** Share of calls that fail, 0 to 1, with failCode and failMessage. */
   failRate: number;
   failCode: Code;
@@ -26,6 +28,7 @@ export interface Faults {
 export const noFaults: Readonly<Faults> = {
   latencyMs: 0,
   jitterMs: 0,
+  slots: 0,
   failRate: 0,
   failCode: Code.UNAVAILABLE,
   failMessage: 'failing on request',
@@ -84,6 +87,8 @@ export type Fate = 'answer' | 'drop';
 export class FaultBox {
   #faults: Faults;
   #held = new Set<() => void>();
+  #working = 0;
+  readonly #waiting = new Set<() => void>();
   #random: () => number;
 
   constructor(initial: Partial<Faults>, random: () => number) {
@@ -122,6 +127,7 @@ export class FaultBox {
     const fails = !drops && this.#strikes('failNext', faults.failRate);
     const delayMs = faults.latencyMs + faults.jitterMs * this.#random();
     if (delayMs > 0) {
+      if (!(await this.#slot(faults.slots, onCancel))) return 'answer';
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, delayMs);
         onCancel(() => {
@@ -129,6 +135,10 @@ export class FaultBox {
           resolve();
         });
       });
+      const [next] = this.#waiting;
+      // the slot is handed over, so that nobody who comes now is before those who wait
+      if (next === undefined) this.#working--;
+      else next();
     }
     if (this.#faults.hang) {
       await new Promise<void>((resolve) => {
@@ -141,6 +151,24 @@ export class FaultBox {
     }
     if (fails) throw new StatusError(faults.failCode, faults.failMessage);
     return drops ? 'drop' : 'answer';
+  }
+
+  /** Takes a slot, waiting for one when all are taken; false when the client left meanwhile. */
+  #slot(slots: number, onCancel: (stop: () => void) => void): Promise<boolean> {
+    if (slots === 0 || this.#working < slots) {
+      this.#working++;
+      return Promise.resolve(true);
+    }
+    return new Promise((resolve) => {
+      const turn = (): void => {
+        this.#waiting.delete(turn);
+        resolve(true);
+      };
+      this.#waiting.add(turn);
+      onCancel(() => {
+        if (this.#waiting.delete(turn)) resolve(false);
+      });
+    });
   }
 
   #strikes(counter: 'failNext' | 'dropNext', rate: number): boolean {

@@ -17,7 +17,7 @@ export const demoServerHelp = `A model server with the TensorFlow Serving gRPC A
   --loading-ms N        how long models load
   --max-concurrent-streams N  --max-connection-age-ms N   limits of each connection
   --tls-cert FILE --tls-key FILE [--tls-client-ca FILE]
-  --latency-ms N  --jitter-ms N  --fail-rate 0..1  --fail-code NAME  --fail-message TEXT  --fail-next N
+  --latency-ms N  --jitter-ms N  --slots N (calls at a time)  --fail-rate 0..1  --fail-code NAME  --fail-message TEXT  --fail-next N
   --hang  --drop-rate 0..1  --drop-next N  --fault-scope inference|all  --fault-model NAME
   --exit-with-stdin     stop when standard input ends and not on SIGINT, so that no server outlives who started it
 `;
@@ -26,6 +26,7 @@ export const demoServerHelp = `A model server with the TensorFlow Serving gRPC A
 const faultFlags = {
   'latency-ms': 'latencyMs',
   'jitter-ms': 'jitterMs',
+  slots: 'slots',
   'fail-rate': 'failRate',
   'fail-code': 'failCode',
   'fail-message': 'failMessage',

@@ -14,6 +14,8 @@ export {
 export { AttemptBudget, type AttemptBudgetOptions } from './attempt-budget.ts';
 export { type DeadlineDeps, deadlineFilter } from './deadline.ts';
 export { hedgeFilter, type HedgeDeps, type HedgeOptions } from './hedge/index.ts';
+export { LatencyBook } from './latencies/index.ts';
 export { type ObserveDeps, observeFilter } from './observe.ts';
+export { createQueue, type Queue, type QueueDeps, type QueueOptions } from './queue/index.ts';
 export { retryFilter, type RetryDeps, type RetryOptions } from './retry.ts';
 export { sequenceFilter, type SequenceFilterDeps, type SequenceFilterOptions } from './sequence/index.ts';

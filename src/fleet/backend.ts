@@ -2,6 +2,7 @@
 import {
   type Call,
   type Clock,
+  Code,
   type Metadata,
   noMetadata,
   type Observer,
@@ -9,6 +10,7 @@ import {
   StatusError,
   statusOf,
 } from '../call/index.ts';
+import { ConcurrencyLimit } from './balance/concurrency.ts';
 import { loadReportIn, ReportedLoad } from './balance/load-reports.ts';
 import { type Outcome, verdictOn } from './balance/outliers.ts';
 import { type Host, Replica } from './balance/replica.ts';
@@ -37,6 +39,8 @@ export interface BackendDeps {
   readonly onLost: () => void;
   /** A call has ended here. */
   readonly onOutcome: (backend: Backend, model: string, outcome: Outcome) => void;
+  /** A call has ended here, and another may begin. */
+  readonly onRoom: () => void;
 }
 
 export class Backend implements Host {
@@ -50,6 +54,7 @@ export class Backend implements Host {
   capacity = 1;
   /** An operator took it out: no new calls. */
   drained = false;
+  readonly concurrency: ConcurrencyLimit;
   readonly #transport: Transport;
   readonly #deps: BackendDeps;
   /** By model; the one without a name stands for calls of no model, or of one that nobody watches. */
@@ -84,6 +89,7 @@ export class Backend implements Host {
       },
     };
     this.#transport = createTransport(address, options, { events, clock: deps.clock });
+    this.concurrency = new ConcurrencyLimit(options.concurrency, deps.clock);
     this.prober = new Prober({
       health: this.health,
       options: () => deps.options().health,
@@ -126,27 +132,37 @@ export class Backend implements Host {
     this.health.forget(model);
   }
 
+  /** It takes one more call. */
+  get hasRoom(): boolean {
+    return this.outstanding < Math.min(this.concurrency.limit, this.#transport.streamLimit);
+  }
+
   /** One attempt of a call; counts as work and as an outcome. */
   async send(call: Call, replica: Replica<Backend>): Promise<Reply> {
-    const { observer, clock, onOutcome } = this.#deps;
+    const { observer, clock, onOutcome, onRoom } = this.#deps;
     observer.backendInFlight(this.name, ++this.outstanding);
     const startedMs = clock();
     let over = false;
     const finish = (error: StatusError | undefined, trailers: Metadata): void => {
       if (over) return;
       over = true;
-      observer.backendInFlight(this.name, --this.outstanding);
       const nowMs = clock();
+      const tookMs = nowMs - startedMs;
+      const code = error?.code ?? statusOf(trailers);
+      if (code === Code.OK || code === Code.DEADLINE_EXCEEDED)
+        this.concurrency.ended(replica.model, tookMs, this.outstanding);
+      observer.backendInFlight(this.name, --this.outstanding);
       const outcome: Outcome = {
-        code: error?.code ?? statusOf(trailers),
+        code,
         transport: error !== undefined && !error.fromBackend,
         notStarted: error?.notStarted ?? false,
       };
       const verdict = verdictOn(outcome);
-      if (verdict !== 'neither') replica.ended(verdict === 'failed', nowMs - startedMs, nowMs);
+      if (verdict !== 'neither') replica.ended(verdict === 'failed', tookMs, nowMs);
       const report = loadReportIn(trailers);
       if (report !== undefined) this.reportedLoad.said(report, nowMs);
       onOutcome(this, replica.model, outcome);
+      onRoom();
     };
     try {
       return await this.attempt(call, finish);

@@ -38,6 +38,8 @@ export interface FleetDeps {
   readonly log: Log;
   /** Takes a place among all looks at backends of this gateway; how long to wait for it, in ms. */
   readonly reserveLook: (lane: 'urgent' | 'routine') => number;
+  /** A call has ended at a backend, and another may begin. */
+  readonly onRoom?: (() => void) | undefined;
 }
 
 /** What the admin door shows of a backend. */
@@ -49,6 +51,8 @@ export interface BackendState {
   readonly drained: boolean;
   readonly zone?: string | undefined;
   readonly inFlight: number;
+  /** The most that may be in flight now. */
+  readonly limit: number;
   readonly connections: number;
   readonly models: readonly {
     readonly name: string;
@@ -195,6 +199,14 @@ export class Fleet implements ModelView {
     }
   };
 
+  /** Whether a backend that could answer the call takes one more now; nobody at all is another trouble than no room. */
+  hasRoom({ target }: Call): boolean {
+    const routes = target === undefined ? undefined : this.#table.get(target.model);
+    const version = target?.version;
+    const able = version === undefined ? routes?.unversioned : routes?.versions.get(version);
+    return able === undefined || able.length === 0 || able.some(({ host }) => host.hasRoom);
+  }
+
   // --- what is known (ModelView) ---
 
   defaultVersion(model: string): bigint | undefined {
@@ -242,6 +254,7 @@ export class Fleet implements ModelView {
       drained: backend.drained,
       zone: backend.zone,
       inFlight: backend.outstanding,
+      limit: backend.concurrency.limit,
       connections: backend.connections,
       models: this.#watched.names().flatMap((name) => {
         const versions = backend.health.versions(name);
@@ -266,7 +279,15 @@ export class Fleet implements ModelView {
   #pick(call: Call, routes: ModelRoutes | undefined): Chosen | undefined {
     const { random } = this.#deps;
     const picker = routes === undefined ? this.#table.pickUp : this.#pickerFor(call, routes);
-    const picked = picker?.pick({ random, avoid: call.avoid, hash: this.#hashOf(call) });
+    const request = { random, avoid: call.avoid, hash: this.#hashOf(call) };
+    let picked = picker?.pick(request);
+    if (picked?.host.hasRoom === false) {
+      const full = this.#members.list.filter(({ hasRoom }) => !hasRoom).map(({ name }) => name);
+      const other = picker?.pick({ ...request, avoid: [...(call.avoid ?? []), ...full] });
+      if (other?.host.hasRoom === true) picked = other;
+      // a hedge is worth no more than what fits
+      else if (call.elsewhere === true) picked = undefined;
+    }
     const refused =
       picked !== undefined && call.elsewhere === true && call.avoid?.includes(picked.name) === true;
     return refused ? undefined : picked;
@@ -323,12 +344,13 @@ export class Fleet implements ModelView {
   // --- what happens ---
 
   #backend(address: BackendAddress): Backend {
-    const { observer, clock, random, reserveLook } = this.#deps;
+    const { observer, clock, random, reserveLook, onRoom } = this.#deps;
     return new Backend(address, {
       observer,
       clock,
       random,
       reserveLook,
+      onRoom: onRoom ?? ((): void => undefined),
       options: () => this.#options,
       models: () => this.#watched.names(),
       onVersion: (backend, model, version, available) => {

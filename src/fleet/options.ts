@@ -120,6 +120,7 @@ export interface FleetOptions {
   readonly balance: BalanceOptions;
   readonly warmUp: WarmUpOptions;
   readonly sequences: SequenceOptions;
+  readonly concurrency: ConcurrencyOptions;
   readonly connection: ConnectionOptions;
   /** Longest message of a control call's reply, in bytes. */
   readonly maxControlBytes: number;
@@ -147,4 +148,12 @@ export interface HttpFleetOptions {
   readonly connectTimeoutMs: number;
   /** Requests under way at one backend; each holds a connection. */
   readonly maxInFlight: number;
+}
+
+export interface ConcurrencyOptions {
+  /** Calls at a backend at once; its own stream limit may allow fewer. */
+  readonly maxInFlight: number;
+  /** The limit follows the latency, between minInFlight and maxInFlight. */
+  readonly adaptive: boolean;
+  readonly minInFlight: number;
 }

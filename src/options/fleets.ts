@@ -47,6 +47,7 @@ export function fleetsOf({ config, files }: Snapshot): FleetOptions[] {
     balance: fleet.balance,
     warmUp: fleet.warmUp,
     sequences: config.sequences,
+    concurrency: fleet.concurrency,
     connection: { ...fleet.connection, http2: defaultClientLimits },
     maxControlBytes,
     maxMessageBytes: config.grpc.maxMessageBytes,

@@ -14,7 +14,7 @@ const budgetWindowMs = 10_000;
 
 export function routesOf(snapshot: Snapshot): RouteOptions {
   const { config } = snapshot;
-  const { rest, grpc, deadlines, doors, retry, hedge } = config;
+  const { rest, grpc, deadlines, doors, retry, hedge, queue } = config;
   const pace = {
     bodyTimeoutMs: doors.bodyTimeoutMs,
     minBodyBytesPerSecond: doors.minBodyBytesPerSecond,
@@ -67,6 +67,10 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
         windowMs: budgetWindowMs,
       },
     },
+    usualQuantile: hedge.quantile,
+    queue: queue.enabled
+      ? { maxLength: queue.maxLength, maxWaitMs: queue.maxWaitMs, priorityField: queue.priorityField }
+      : undefined,
     hedge: hedge.enabled
       ? {
           ...hedge,

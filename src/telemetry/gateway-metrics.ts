@@ -11,6 +11,7 @@ export class GatewayMetrics {
   readonly retries: NumberFamily;
   readonly hedges: NumberFamily;
   readonly cache: NumberFamily;
+  readonly queue: NumberFamily;
   readonly limits: NumberFamily;
   readonly families: readonly NumberFamily[];
 
@@ -49,6 +50,7 @@ export class GatewayMetrics {
       ['backend', 'event'],
     );
     this.cache = family('counter', 'cache_events_total', 'What the response cache did.', ['name', 'event']);
+    this.queue = family('gauge', 'queued_requests', 'Calls that wait for a place at a backend.', ['name']);
     this.limits = family('counter', 'limited_total', 'Refusals, by the limit that was met.', ['limit']);
     this.families = [
       this.available,
@@ -58,6 +60,7 @@ export class GatewayMetrics {
       this.retries,
       this.hedges,
       this.cache,
+      this.queue,
       this.limits,
     ];
   }

@@ -202,3 +202,23 @@ describe('faults of a running server', () => {
     });
   });
 });
+
+describe('slots', () => {
+  it('let so many calls pass at a time, in the order of their arrival, and forget a client that leaves', async () => {
+    const box = new FaultBox({ latencyMs: 20, slots: 1 }, Math.random);
+    const done: number[] = [];
+    let leave: (() => void) | undefined;
+    const start = performance.now();
+    const calls = [0, 1, 2, 3].map((nth) =>
+      box
+        .befall({ inference: true, model: 'm' }, (stop) => {
+          if (nth === 2) leave ??= stop;
+        })
+        .then(() => done.push(nth)),
+    );
+    leave?.();
+    await Promise.all(calls);
+    assert.deepEqual(done, [2, 0, 1, 3]);
+    assert.ok(performance.now() - start >= 55, 'three one after another');
+  });
+});

@@ -70,6 +70,27 @@ export const hedge = section(
   'A second backend for calls that the first one leaves waiting.',
 );
 
+export const queue = section(
+  {
+    enabled: flag(
+      true,
+      'Calls wait while every backend of their model has `concurrency.maxInFlight` calls; without it they are sent all the same.',
+    ),
+    maxLength: count(256, 'Calls of one model that may wait; those beyond are refused at once.'),
+    maxWaitMs: ms(
+      1000,
+      'The longest wait, and never more than half of what is left of the deadline; then RESOURCE_EXHAUSTED or 429 with Retry-After.',
+    ),
+    priorityField: Type.String({
+      default: 'x-tensorgate-priority',
+      pattern: '^[a-z0-9-]+$',
+      description:
+        'Metadata field or header with a call’s priority: high, normal (also without it) or low. Strip it from clients that you do not trust.',
+    }),
+  },
+  'Calls beyond what the backends take.',
+);
+
 export const cache = section(
   {
     redisUrl: Type.Optional(

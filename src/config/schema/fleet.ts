@@ -1,7 +1,7 @@
 /** A fleet: backends that serve the same models, and how they are treated. */
 import Type from 'typebox';
 import { discovery } from './discovery.ts';
-import { bytes, count, mebi, ms, path, section, text } from './kinds.ts';
+import { bytes, count, flag, mebi, ms, path, section, text } from './kinds.ts';
 
 const backendTls = Type.Object(
   {
@@ -175,6 +175,20 @@ export const fleet = Type.Object(
     ejection,
     balance,
     warmUp,
+    concurrency: section(
+      {
+        maxInFlight: count(
+          64,
+          'Calls at one backend at once, and no more than its own stream limit on all connections allows. A thousand, as elsewhere, is a minute of GPU work.',
+        ),
+        adaptive: flag(
+          false,
+          'The limit follows the latency: it falls when calls take more than twice as long as at an idle backend. Off, because a server that batches wants a queue of its own.',
+        ),
+        minInFlight: count(4, 'An adaptive limit does not fall below this.'),
+      },
+      'How much a backend is given at once.',
+    ),
     connection: section(
       {
         connectTimeoutMs: ms(1000, 'For TCP, TLS and the first HTTP/2 frame together.'),

@@ -1,18 +1,17 @@
 /** Asks another backend when the first one stays silent for much longer than the fleet's others would; the first answer counts. */
-import {
-  type After,
-  type Call,
-  type Clock,
-  type Filter,
-  type Observer,
-  prefixBytes,
-} from '../../call/index.ts';
+import type { After, Clock, Filter, Observer } from '../../call/index.ts';
 import { AttemptBudget, type AttemptBudgetOptions } from '../attempt-budget.ts';
 import { harmlessTwice } from '../attempts.ts';
-import { type DelayOptions, HedgeDelays } from './delays.ts';
+import { type LatencyBook, messageBytes } from '../latencies/index.ts';
 import { Race } from './race.ts';
 
-export interface HedgeOptions extends DelayOptions {
+export interface HedgeOptions {
+  /** Another backend is asked after so many times what is usual. */
+  readonly factor: number;
+  /** Never sooner, in ms: pauses of a healthy server are no reason. */
+  readonly minDelayMs: number;
+  /** While too little is known of a model, in ms. */
+  readonly coldDelayMs: number;
   /** The first attempt included. */
   readonly maxAttempts: number;
   readonly budget: AttemptBudgetOptions;
@@ -23,6 +22,8 @@ export interface HedgeOptions extends DelayOptions {
 export interface HedgeDeps {
   readonly observer: Pick<Observer, 'hedged'>;
   readonly clock: Clock;
+  /** Read for what is usual, and written to. */
+  readonly latencies: LatencyBook;
   /** Must let the process read what has arrived before it calls back. */
   readonly after: After;
 }
@@ -30,17 +31,9 @@ export interface HedgeDeps {
 /** Backends that come and go (Kubernetes) must not pile up. */
 const maxBackends = 1000;
 
-/** Length of the message as its prefix says, in bytes; what has arrived of it as long as that is unknown. */
-function messageBytes(call: Call): number {
-  const first = call.request.peek()[0];
-  if (first === undefined || first.length < prefixBytes) return call.request.bytes;
-  return new DataView(first.buffer, first.byteOffset).getUint32(1);
-}
-
-export function hedgeFilter(options: HedgeOptions, { observer, clock, after }: HedgeDeps): Filter {
+export function hedgeFilter(options: HedgeOptions, { observer, clock, after, latencies }: HedgeDeps): Filter {
   const budget = new AttemptBudget(options.budget, clock);
-  const delays = new HedgeDelays(options, clock);
-  const { maxAttempts, maxResetsPerSecond } = options;
+  const { maxAttempts, maxResetsPerSecond, factor, minDelayMs, coldDelayMs } = options;
   /** One bucket for each backend that has lost: servers cut connections on which too many calls are cancelled. */
   const resets = new Map<string, AttemptBudget>();
   const resetRate: AttemptBudgetOptions = { percent: 0, minPerSecond: maxResetsPerSecond, windowMs: 1000 };
@@ -52,14 +45,27 @@ export function hedgeFilter(options: HedgeOptions, { observer, clock, after }: H
     return rate.take();
   }
 
+  function delayMs({ usualMs }: { readonly usualMs: number | undefined }): number {
+    return usualMs === undefined ? coldDelayMs : Math.max(minDelayMs, factor * usualMs);
+  }
+
   return (next) => {
-    const deps = { next, clock, after, observer, maxAttempts, mayHedge: () => budget.take(), mayReset };
+    const deps = {
+      next,
+      clock,
+      after,
+      observer,
+      maxAttempts,
+      delayMs,
+      mayHedge: () => budget.take(),
+      mayReset,
+    };
     return (call) => {
       const model = call.target?.model;
       if (call.kind !== 'unary' || model === undefined || !harmlessTwice(call) || !call.request.retains)
         return next(call);
       budget.called();
-      return new Race(call, delays.kind(model, messageBytes(call)), deps).run();
+      return new Race(call, latencies.kind(model, messageBytes(call)), deps).run();
     };
   };
 }

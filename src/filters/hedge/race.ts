@@ -12,6 +12,7 @@ import {
   StatusError,
 } from '../../call/index.ts';
 import { failureOf, withAttempts } from '../attempts.ts';
+import type { Kind } from '../latencies/index.ts';
 
 /** The same for every race of a filter. */
 export interface RaceDeps {
@@ -20,16 +21,12 @@ export interface RaceDeps {
   readonly after: After;
   readonly observer: Pick<Observer, 'hedged'>;
   readonly maxAttempts: number;
+  /** How long to wait before the next attempt, in ms. */
+  readonly delayMs: (kind: Kind) => number;
   /** Takes one attempt out of the budget; false when it is used up. */
   readonly mayHedge: () => boolean;
   /** Whether a loser at this backend may be reset now. */
   readonly mayReset: (backend: string) => boolean;
-}
-
-/** What the race goes by and adds to: how long to wait for an answer, and how long each one took to begin. */
-export interface Pace {
-  delayMs(): number;
-  record(backend: string, ms: number): void;
 }
 
 interface Attempt {
@@ -45,7 +42,7 @@ const lost = new StatusError(Code.CANCELLED, 'another backend answered first');
 export class Race {
   readonly #call: Call;
   readonly #deps: RaceDeps;
-  readonly #pace: Pace;
+  readonly #kind: Kind;
   readonly #attempts: Attempt[] = [];
   #resolve!: (reply: Reply) => void;
   #reject!: (reason: unknown) => void;
@@ -55,9 +52,9 @@ export class Race {
   /** What the first attempt said that failed while others were under way. */
   #failure: { readonly reply: Reply } | { readonly reason: unknown } | undefined;
 
-  constructor(call: Call, pace: Pace, deps: RaceDeps) {
+  constructor(call: Call, kind: Kind, deps: RaceDeps) {
     this.#call = call;
-    this.#pace = pace;
+    this.#kind = kind;
     this.#deps = deps;
   }
 
@@ -75,9 +72,9 @@ export class Race {
   }
 
   #arm(): void {
-    const { after, maxAttempts } = this.#deps;
+    const { after, delayMs, maxAttempts } = this.#deps;
     if (this.#attempts.length >= maxAttempts) return;
-    this.#disarm = after(this.#pace.delayMs(), () => {
+    this.#disarm = after(delayMs(this.#kind), () => {
       this.#hedge();
     });
   }
@@ -155,10 +152,10 @@ export class Race {
     attempt.over = true;
     const { clock, observer, mayReset } = this.#deps;
     const nowMs = clock();
-    if (reply.body.bytes > 0) this.#pace.record(reply.from, nowMs - attempt.startedMs);
+    if (reply.body.bytes > 0) this.#kind.answered(reply.from, nowMs - attempt.startedMs);
     for (const other of this.#attempts) {
       if (other.over) continue;
-      this.#pace.record(other.backend, nowMs - other.startedMs);
+      this.#kind.gaveUp(other.backend, nowMs - other.startedMs);
       if (mayReset(other.backend)) other.cancellation.cancel(lost);
     }
     if (attempt !== this.#attempts[0]) observer.hedged(this.#attempts[0]?.backend ?? '', 'won');

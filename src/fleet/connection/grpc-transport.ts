@@ -50,6 +50,9 @@ export function createGrpcTransport(
     get connections() {
       return pool.connections;
     },
+    get streamLimit() {
+      return pool.streamLimit;
+    },
     get apis(): readonly Api[] {
       return speech.apis;
     },

@@ -51,6 +51,15 @@ export class Pool {
     return this.#clients.length;
   }
 
+  /** Streams that the backend allows on as many connections as may be made; unlimited while none has told. */
+  get streamLimit(): number {
+    const each = this.#clients.reduce(
+      (least, { maxConcurrentStreams }) => Math.min(least, maxConcurrentStreams),
+      Number.POSITIVE_INFINITY,
+    );
+    return each * this.#options.maxConnections;
+  }
+
   /** A connection with room for a stream: at once when there is one. Rejects with UNAVAILABLE, surely not started. */
   acquire(): Http2Client | Promise<Http2Client> {
     const free = this.#free();

@@ -6,6 +6,8 @@ export type OnOver = (error: StatusError | undefined, trailers: readonly string[
 
 export interface Transport {
   readonly connections: number;
+  /** Calls that the backend's own limits allow at once; unlimited while it has told none. */
+  readonly streamLimit: number;
   /** The APIs whose calls it passes untouched; empty while that is not known. */
   readonly apis: readonly Api[];
   /** One attempt of a call of whichever API. */

@@ -124,6 +124,7 @@ export class HttpFleet implements HttpUpstream {
       reason: watch.reason,
       drained,
       inFlight: outstanding,
+      limit: this.#options.maxInFlight,
       // each request under way holds one
       connections: outstanding,
       models: watch.models.map(({ id }) => ({ name: id, versions: [] })),

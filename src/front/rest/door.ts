@@ -145,6 +145,8 @@ export function createRestDoor(deps: RestDeps): RestDoor {
 
   function sendError(reply: FastifyReply, reason: unknown): FastifyReply {
     const error = StatusError.from(reason);
+    if (error.retryAfterMs !== undefined)
+      void reply.header('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
     // what is left of the body is not read: the connection cannot be used again
     if (!reply.request.raw.complete) void reply.header('connection', 'close');
     return reply.code(statusFor(error)).send(Buffer.from(errorBody(error.message)));

@@ -10,7 +10,7 @@ import {
   replyOf,
   StatusError,
 } from '../../../src/call/index.ts';
-import { hedgeFilter, type HedgeOptions } from '../../../src/filters/index.ts';
+import { hedgeFilter, type HedgeOptions, LatencyBook } from '../../../src/filters/index.ts';
 import {
   errorReply,
   manualTimers,
@@ -23,7 +23,6 @@ import {
 
 const options: HedgeOptions = {
   factor: 3,
-  quantile: 0.95,
   minDelayMs: 100,
   coldDelayMs: 100,
   maxAttempts: 3,
@@ -41,6 +40,7 @@ interface Sent {
 /** A fleet of named backends that answer when the test says so. */
 function harness(backends: readonly string[], changes: Partial<HedgeOptions> = {}) {
   const timers = manualTimers();
+  const latencies = new LatencyBook(0.95, timers.clock);
   const observer = recordingObserver();
   const sent: Sent[] = [];
   const next: Handler = (call) =>
@@ -56,9 +56,9 @@ function harness(backends: readonly string[], changes: Partial<HedgeOptions> = {
     });
   const handler = hedgeFilter(
     { ...options, ...changes },
-    { observer, clock: timers.clock, after: timers.after },
+    { observer, clock: timers.clock, after: timers.after, latencies },
   )(next);
-  return { handler, sent, observer, timers };
+  return { handler, sent, observer, timers, latencies };
 }
 
 const ok = (backend: string): Reply => replyOf(Buffer.from(backend), backend);
@@ -74,6 +74,16 @@ describe('hedgeFilter', () => {
     timers.advance(1000);
     assert.equal(sent.length, 1);
     assert.deepEqual(observer.events, []);
+  });
+
+  it('waits as long as is usual for the model, and longer', () => {
+    const { handler, sent, timers, latencies } = harness(['a', 'b']);
+    for (let i = 0; i < 20; i++) latencies.kind('half_plus_two', 64).answered('b', 128);
+    void handler(unaryCall());
+    timers.advance(383);
+    assert.equal(sent.length, 1);
+    timers.advance(1);
+    assert.equal(sent.length, 2);
   });
 
   it('asks another backend when the first is silent, takes its answer and calls the first off', async () => {

@@ -1,0 +1,124 @@
+/** How long answers take of late, by model, size of request and backend: what hedging and admission go by. */
+import type { Clock } from '../../call/index.ts';
+import { LatencyDigest } from './digest.ts';
+
+/** A backend's distribution counts from so many samples on. */
+const minSamples = 10;
+const halfLifeMs = 10_000;
+/** Figures are believed so long, in ms. */
+const refreshMs = 250;
+/** Kinds of calls (model and size) that are told apart; clients choose the names, so the oldest is forgotten. */
+const maxKinds = 1000;
+/** What the fastest answer took is told of the last one to two of these, in ms. */
+const recentMs = 1000;
+
+/** Powers of four: a batch of 32 images is not held against one image. */
+const sizeClass = (bytes: number): number => Math.floor(Math.log2(Math.max(64, bytes)) / 2);
+
+/** Calls of one model whose sizes are alike: their time is alike. */
+export class Kind {
+  readonly #quantile: number;
+  readonly #clock: Clock;
+  readonly #backends = new Map<string, LatencyDigest>();
+  #usualMs: number | undefined;
+  #untilMs = 0;
+  /** Answers of this window and the one before: how many, and the least that one took. */
+  #recent = { startMs: 0, count: 0, leastMs: Number.POSITIVE_INFINITY };
+  #before = { startMs: 0, count: 0, leastMs: Number.POSITIVE_INFINITY };
+
+  constructor(quantile: number, clock: Clock) {
+    this.#quantile = quantile;
+    this.#clock = clock;
+  }
+
+  /** A backend took so long until its answer began. */
+  answered(backend: string, ms: number): void {
+    this.#turn();
+    this.#recent.count++;
+    this.#recent.leastMs = Math.min(this.#recent.leastMs, ms);
+    this.gaveUp(backend, ms);
+  }
+
+  /** A backend had taken so long when it was given up: its answer would have taken longer. */
+  gaveUp(backend: string, ms: number): void {
+    let digest = this.#backends.get(backend);
+    if (digest === undefined) {
+      digest = new LatencyDigest(halfLifeMs, this.#clock);
+      this.#backends.set(backend, digest);
+    }
+    digest.record(ms);
+  }
+
+  /**
+   * What nearly all answers of a typical backend take, in ms; undefined while too little is known. Of the backends it is
+   * the lower median: one slow backend does not make slowness normal, a slow fleet does.
+   */
+  get usualMs(): number | undefined {
+    this.#refresh();
+    return this.#usualMs;
+  }
+
+  /** The fastest answer of the last second or two, in ms; 0 while too little is known. It rises and falls with the queues of backends. */
+  get leastMs(): number {
+    this.#turn();
+    const { count, leastMs } = this.#before;
+    return count + this.#recent.count < minSamples ? 0 : Math.min(leastMs, this.#recent.leastMs);
+  }
+
+  #turn(): void {
+    const now = this.#clock();
+    const age = now - this.#recent.startMs;
+    if (age < recentMs) return;
+    const fresh = { startMs: now, count: 0, leastMs: Number.POSITIVE_INFINITY };
+    this.#before = age < 2 * recentMs ? this.#recent : { ...fresh };
+    this.#recent = fresh;
+  }
+
+  #refresh(): void {
+    const now = this.#clock();
+    if (now < this.#untilMs) return;
+    this.#untilMs = now + refreshMs;
+    const usual: number[] = [];
+    for (const [name, digest] of this.#backends) {
+      const { weight } = digest;
+      if (weight === 0) this.#backends.delete(name);
+      if (weight >= minSamples) usual.push(digest.quantile(this.#quantile) as number);
+    }
+    usual.sort((a, b) => a - b);
+    this.#usualMs = usual[(usual.length - 1) >> 1];
+  }
+}
+
+export class LatencyBook {
+  readonly #quantile: number;
+  readonly #clock: Clock;
+  /** The oldest first. */
+  readonly #kinds = new Map<string, Kind>();
+
+  /** @param quantile the share (0 to 1) that "nearly all" means */
+  constructor(quantile: number, clock: Clock) {
+    this.#quantile = quantile;
+    this.#clock = clock;
+  }
+
+  /** @param bytes size of the request message */
+  kind(model: string, bytes: number): Kind {
+    const key = keyOf(model, bytes);
+    let kind = this.#kinds.get(key);
+    if (kind !== undefined) return kind;
+    kind = new Kind(this.#quantile, this.#clock);
+    this.#kinds.set(key, kind);
+    if (this.#kinds.size > maxKinds) {
+      const [oldest] = this.#kinds.keys();
+      this.#kinds.delete(oldest as string);
+    }
+    return kind;
+  }
+
+  /** The same, if there is one. */
+  find(model: string, bytes: number): Kind | undefined {
+    return this.#kinds.get(keyOf(model, bytes));
+  }
+}
+
+const keyOf = (model: string, bytes: number): string => `${model}\0${sizeClass(bytes)}`;

@@ -1,0 +1,169 @@
+/** Lets no more calls to the backends than they take; the others wait a little in line, and are refused early rather than late. */
+import {
+  type After,
+  type Call,
+  type Clock,
+  Code,
+  type Filter,
+  getMetadata,
+  type Handler,
+  never,
+  type Observer,
+  type Reply,
+  StatusError,
+} from '../../call/index.ts';
+import { type LatencyBook, messageBytes } from '../latencies/index.ts';
+import { ModelLine, type Waiter } from './model-line.ts';
+import { priorities, type Priority } from './wait-line.ts';
+
+export interface QueueOptions {
+  /** Calls of one model that may wait. */
+  readonly maxLength: number;
+  /** The longest wait, in ms; never more than half of what is left of the call's deadline. */
+  readonly maxWaitMs: number;
+  /** Metadata field with the call's priority: high, normal or low. */
+  readonly priorityField: string;
+}
+
+export interface QueueDeps {
+  /** Whether a backend that could answer the call takes one more now. */
+  readonly hasRoom: (call: Call) => boolean;
+  readonly latencies: Pick<LatencyBook, 'find'>;
+  readonly observer: Pick<Observer, 'limited' | 'queued'>;
+  readonly clock: Clock;
+  readonly after: After;
+}
+
+export interface Queue {
+  readonly filter: Filter;
+  /** A backend has got room: told by whoever knows. */
+  readonly roomMade: () => void;
+}
+
+/** Questions about models are cheap, and must be answered while the model is busy. */
+const information: ReadonlySet<string> = new Set([
+  'GetModelStatus',
+  'GetModelMetadata',
+  'ModelReady',
+  'ModelMetadata',
+  'ModelConfig',
+  'ModelStatistics',
+]);
+
+/** Deadlines beyond this are not compared with what answers take: looking it up has its price, too. In ms. */
+const tightMs = 5000;
+/** Room may come without a call's end (a backend came back): looked for so often while somebody waits, in ms. */
+const lookEveryMs = 50;
+
+export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
+  const { maxLength, maxWaitMs, priorityField } = options;
+  const { hasRoom, latencies, observer, clock, after } = deps;
+  /** Only models of which calls wait, so that names cannot pile up. */
+  const lines = new Map<string, ModelLine>();
+  let looking = false;
+
+  function priorityOf(call: Call): Priority {
+    const value = getMetadata(call.metadata, priorityField);
+    return priorities.find((priority) => priority === value) ?? 'normal';
+  }
+
+  function refusal(model: string, text: string, retryAfterMs: number): StatusError {
+    observer.limited('queue');
+    return new StatusError(Code.RESOURCE_EXHAUSTED, `model ${model} is busy: ${text}`, { retryAfterMs });
+  }
+
+  /** The error of a call whose time is shorter than the fastest answer of late: at a backend it would cost, and be late. */
+  function hopeless(call: Call, model: string): StatusError | undefined {
+    if (call.deadline === never) return undefined;
+    const leftMs = call.deadline - clock();
+    if (leftMs > tightMs) return undefined;
+    const leastMs = latencies.find(model, messageBytes(call))?.leastMs ?? 0;
+    if (leftMs >= leastMs) return undefined;
+    observer.limited('deadline');
+    const text = `deadline of ${Math.max(0, Math.round(leftMs))} ms cannot be met: answers of model ${model} take ${Math.round(leastMs)} ms now`;
+    return new StatusError(Code.DEADLINE_EXCEEDED, text);
+  }
+
+  function leave(model: string, line: ModelLine): void {
+    observer.queued(model, line.length);
+    if (line.length === 0) lines.delete(model);
+  }
+
+  function roomMade(): void {
+    for (const [model, line] of lines) {
+      for (let waiter = line.first(); waiter !== undefined && hasRoom(waiter.call); waiter = line.first()) {
+        line.served(waiter);
+        const late = hopeless(waiter.call, model);
+        if (late === undefined) waiter.start();
+        else waiter.refuse(late);
+      }
+      leave(model, line);
+    }
+  }
+
+  function keepLooking(): void {
+    if (looking) return;
+    looking = true;
+    after(lookEveryMs, () => {
+      looking = false;
+      roomMade();
+      if (lines.size > 0) keepLooking();
+    });
+  }
+
+  function wait(call: Call, model: string, next: Handler): Promise<Reply> {
+    const line = lines.get(model) ?? new ModelLine(maxLength, clock);
+    const priority = priorityOf(call);
+    const boundMs = Math.min(maxWaitMs, (call.deadline - clock()) / 2);
+    const expectedMs = line.expectedMs(priority);
+    if (expectedMs > boundMs) {
+      const text = `${line.length} calls wait, a place is expected in ${Math.round(expectedMs)} ms`;
+      return Promise.reject(refusal(model, text, expectedMs));
+    }
+    lines.set(model, line);
+    keepLooking();
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        disarm();
+        unlink();
+      };
+      const waiter: Waiter = {
+        call,
+        start() {
+          end();
+          next(call).then(resolve, reject);
+        },
+        refuse(error) {
+          end();
+          reject(error);
+        },
+      };
+      const give = (error: StatusError): void => {
+        line.delete(waiter);
+        leave(model, line);
+        waiter.refuse(error);
+      };
+      const disarm = after(boundMs, () => {
+        give(refusal(model, `no place within ${Math.round(boundMs)} ms`, Math.max(expectedMs, boundMs)));
+      });
+      const unlink = call.cancellation.onCancel(give);
+      const ousted = line.add(waiter, priority);
+      observer.queued(model, line.length);
+      ousted?.refuse(refusal(model, `${line.length} calls wait already`, Math.max(expectedMs, boundMs)));
+    });
+  }
+
+  return {
+    roomMade,
+    filter: (next) => (call) => {
+      const model = call.target?.model;
+      if (call.kind !== 'unary' || model === undefined || information.has(call.method.name))
+        return next(call);
+      const late = hopeless(call, model);
+      if (late !== undefined) return Promise.reject(late);
+      if (!lines.has(model) && hasRoom(call)) return next(call);
+      if (call.cancellation.reason !== undefined) return Promise.reject(call.cancellation.reason);
+      return wait(call, model, next);
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/** How many calls a backend takes at once: as configured, or as its latency tells. */
+import type { Clock } from '../../call/index.ts';
+import type { ConcurrencyOptions } from '../options.ts';
+
+/** The limit is looked at anew after so long, and so many calls. In ms. */
+const windowMs = 200;
+const minSamples = 10;
+/** Calls may take so many times what they take at an idle backend: a short queue there keeps it busy. */
+const tolerance = 2;
+/** Part of the way to what the window says: one window may be wrong. */
+const smoothing = 0.6;
+/** Where an adaptive limit begins: enough for most servers, and less to wait for where it is too much. */
+const firstLimit = 16;
+/** A shorter time is believed soon, a longer one slowly and only of a backend that has little to do. */
+const downWeight = 0.3;
+const upWeight = 0.05;
+
+/**
+ * The gradient of Netflix's concurrency-limits and Envoy's adaptive concurrency: what a call takes at an idle backend,
+ * over what calls take now. Models differ, so each is compared with itself, and the lower quartile counts: a large batch
+ * among small ones is slow for its own reasons, a queue makes all of them slow.
+ */
+export class ConcurrencyLimit {
+  readonly #options: ConcurrencyOptions;
+  readonly #clock: Clock;
+  readonly #idleMs = new Map<string, number>();
+  #limit: number;
+  #ratios: number[] = [];
+  #busiest = 0;
+  #windowEndMs: number;
+
+  constructor(options: ConcurrencyOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#limit = options.adaptive ? Math.min(firstLimit, options.maxInFlight) : options.maxInFlight;
+    this.#windowEndMs = clock() + windowMs;
+  }
+
+  get limit(): number {
+    return Math.floor(this.#limit);
+  }
+
+  /** A call went well, or took too long. @param inFlight calls at the backend when it ended, itself included */
+  ended(model: string, tookMs: number, inFlight: number): void {
+    if (!this.#options.adaptive) return;
+    const idleMs = this.#idleMs.get(model) ?? tookMs;
+    const weight = tookMs < idleMs ? downWeight : inFlight <= this.#options.minInFlight ? upWeight : 0;
+    const idleNowMs = idleMs + weight * (tookMs - idleMs);
+    this.#idleMs.set(model, idleNowMs);
+    this.#ratios.push(tookMs / Math.max(idleNowMs, 0.1));
+    this.#busiest = Math.max(this.#busiest, inFlight);
+    if (this.#clock() >= this.#windowEndMs && this.#ratios.length >= minSamples) this.#adapt();
+  }
+
+  forget(model: string): void {
+    this.#idleMs.delete(model);
+  }
+
+  #adapt(): void {
+    const { minInFlight, maxInFlight } = this.#options;
+    const ratios = this.#ratios.sort((a, b) => a - b);
+    const quartile = ratios[Math.floor(ratios.length / 4)] as number;
+    const gradient = Math.min(1, Math.max(0.5, tolerance / quartile));
+    // room for growth, and none that nobody uses
+    const room = this.#busiest * 2 >= this.#limit ? Math.sqrt(this.#limit) : 0;
+    const aim = this.#limit * gradient + room;
+    const next = this.#limit + smoothing * (aim - this.#limit);
+    this.#limit = Math.min(maxInFlight, Math.max(Math.min(minInFlight, maxInFlight), next));
+    this.#ratios = [];
+    this.#busiest = 0;
+    this.#windowEndMs = this.#clock() + windowMs;
+  }
+}

@@ -1,0 +1,78 @@
+/** The concurrency limit against a simulated backend with so many places and a queue without end. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ConcurrencyLimit } from '../../../src/fleet/balance/concurrency.ts';
+import { manualClock } from '../../support/index.ts';
+
+/**
+ * A closed loop: as many calls as the limit allows are always at the backend, which works on `places` of them at a time.
+ * @returns the calls that it finished each second
+ */
+function run(
+  limit: ConcurrencyLimit,
+  advance: (ms: number) => void,
+  places: number,
+  serviceMs: number,
+  seconds: number,
+): number {
+  let done = 0;
+  for (let ms = 0; ms < seconds * 1000;) {
+    const inFlight = limit.limit;
+    const tookMs = serviceMs * Math.max(1, inFlight / places);
+    const finished = Math.min(inFlight, places);
+    for (let i = 0; i < finished; i++) limit.ended('m', tookMs, inFlight);
+    done += finished;
+    ms += serviceMs;
+    advance(serviceMs);
+  }
+  return done / seconds;
+}
+
+const options = { maxInFlight: 64, minInFlight: 4, adaptive: true };
+
+describe('ConcurrencyLimit', () => {
+  it('is what is configured when it is not adaptive', () => {
+    const { clock, advance } = manualClock();
+    const limit = new ConcurrencyLimit({ ...options, adaptive: false }, clock);
+    run(limit, advance, 2, 20, 30);
+    assert.equal(limit.limit, 64);
+  });
+
+  for (const places of [1, 4, 16]) {
+    it(`settles near twice the ${places} places that the backend has, without leaving one idle`, () => {
+      const { clock, advance } = manualClock();
+      const limit = new ConcurrencyLimit(options, clock);
+      // what an idle backend takes is seen first
+      for (let i = 0; i < 20; i++) limit.ended('m', 20, 1);
+      run(limit, advance, places, 20, 30);
+      const perSecond = run(limit, advance, places, 20, 30);
+      assert.ok(perSecond >= (0.95 * places * 1000) / 20, `${perSecond} calls a second`);
+      assert.ok(limit.limit >= places && limit.limit <= Math.max(12, places * 4), `limit ${limit.limit}`);
+    });
+  }
+
+  it('stays at its most while the backend has places for all', () => {
+    const { clock, advance } = manualClock();
+    const limit = new ConcurrencyLimit(options, clock);
+    run(limit, advance, 1000, 20, 30);
+    assert.equal(limit.limit, 64);
+  });
+
+  it('comes to terms with a model that has become slower for good', () => {
+    const { clock, advance } = manualClock();
+    const limit = new ConcurrencyLimit(options, clock);
+    run(limit, advance, 64, 10, 10);
+    run(limit, advance, 64, 100, 200);
+    assert.ok(limit.limit > 32, `limit ${limit.limit}`);
+  });
+
+  it('is not shrunk by large batches among small ones', () => {
+    const { clock, advance } = manualClock();
+    const limit = new ConcurrencyLimit(options, clock);
+    for (let i = 0; i < 5000; i++) {
+      limit.ended('m', i % 3 === 0 ? 500 : 5, 60);
+      advance(5);
+    }
+    assert.equal(limit.limit, 64);
+  });
+});
