@@ -2,6 +2,7 @@
 import type {
   CacheOptions,
   HedgeOptions,
+  MirrorRule,
   QueueOptions,
   RedisStoreOptions,
   RetryOptions,
@@ -9,7 +10,7 @@ import type {
 } from './filters/index.ts';
 import type { FleetOptions, HttpFleetOptions } from './fleet/index.ts';
 import type { CorsOptions, ListenOptions, ProxyOptions, RestOptions, RpcOptions } from './front/index.ts';
-import type { CatalogOptions } from './models/index.ts';
+import type { CatalogOptions, NameRoute } from './models/index.ts';
 import type { TelemetryOptions } from './telemetry/index.ts';
 
 export interface GatewayOptions {
@@ -40,7 +41,10 @@ export interface RouteOptions {
   readonly httpFleets: readonly HttpFleetOptions[];
   /** The fleet of calls whose model is not named in `models`. */
   readonly defaultFleet: string;
+  /** By the model servers' own names. */
   readonly models: ReadonlyMap<string, ModelRoute>;
+  /** By public names. */
+  readonly names: ReadonlyMap<string, NameRoute>;
   readonly rpc: RpcOptions;
   readonly rest: RestOptions;
   readonly proxy: ProxyOptions;
@@ -55,6 +59,8 @@ export interface RouteOptions {
   readonly hedge?: HedgeOptions | undefined;
   /** Absent: no model is stateful. */
   readonly sequences?: SequenceFilterOptions | undefined;
+  /** By the model server's own name; empty: no call is copied. */
+  readonly mirrors: ReadonlyMap<string, MirrorRule>;
   /** Absent: no cache. */
   readonly cache?: { readonly store: RedisStoreOptions; readonly filter: CacheOptions } | undefined;
   /** gRPC services that the gateway does not know go to the default fleet as they are. */
@@ -67,6 +73,4 @@ export interface RouteOptions {
 
 export interface ModelRoute {
   readonly fleet: string;
-  /** Labels that the gateway resolves itself, for servers that have none. */
-  readonly labels: ReadonlyMap<string, bigint>;
 }

@@ -8,6 +8,7 @@ import {
   deadlineFilter,
   hedgeFilter,
   LatencyBook,
+  mirrorFilter,
   observeFilter,
   RedisStore,
   retryFilter,
@@ -24,7 +25,15 @@ import {
 } from './front/index.ts';
 import { fleetOf, httpFleetOf, viewOf } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
-import { Catalog, methods, type ModelState, specOf, targetOf } from './models/index.ts';
+import {
+  Catalog,
+  createRouter,
+  methods,
+  purposeOf,
+  specOf,
+  targetOf,
+  type ModelState,
+} from './models/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 
 /** What a reload builds anew. */
@@ -71,12 +80,13 @@ export async function buildCore(
 ): Promise<Core> {
   const { routes } = options;
   const { observer, log } = telemetry;
+  const hasRoom = (call: Call): boolean => pickFleet(call.target?.model).hasRoom(call);
   const latencies = new LatencyBook(routes.usualQuantile, clock);
   const queue =
     routes.queue === undefined
       ? undefined
       : createQueue(routes.queue, {
-          hasRoom: (call) => pickFleet(call.target?.model).hasRoom(call),
+          hasRoom,
           latencies,
           observer,
           clock,
@@ -110,6 +120,10 @@ export async function buildCore(
     admitFilter(routes),
     // before all that sends a call twice, or not at all
     routes.sequences === undefined ? undefined : sequenceFilter(routes.sequences, { newId: newSequenceId }),
+    // before the cache, so that what is copied is what clients ask
+    routes.mirrors.size === 0
+      ? undefined
+      : mirrorFilter(routes.mirrors, { send: (call) => attempt(call), hasRoom, observer, clock, random }),
     // before the retry: an answer at hand costs no attempt
     routes.cache === undefined || store === undefined
       ? undefined
@@ -129,8 +143,7 @@ export async function buildCore(
     .reduceRight((next, filter) => filter(next), attempt);
 
   const cors = createCors(routes.cors);
-  const labels = (model: string, label: string | undefined): bigint | undefined =>
-    label === undefined ? undefined : routes.models.get(model)?.labels.get(label);
+  const route = createRouter(routes.names, random);
   let sequence = 0;
   const prefix = Math.floor(random() * 2 ** 40).toString(36);
   const nextId = (): string => `${prefix}-${(++sequence).toString(36)}`;
@@ -142,11 +155,11 @@ export async function buildCore(
     observer,
     cors,
     nextId,
-    rewriteSpec(spec) {
-      const version = labels(spec.name, spec.label);
-      if (version !== undefined) return specOf({ model: spec.name, version, signature: spec.signature });
+    rewriteSpec(spec, { method, metadata }) {
+      const asked = targetOf(spec);
+      const target = route(asked, { metadata, purpose: purposeOf(method) });
       // version 0 means the default to OpenVINO Model Server's clients, a literal 0 to TensorFlow Serving
-      return spec.version === 0n ? specOf(targetOf(spec)) : undefined;
+      return target === asked && spec.version !== 0n ? undefined : specOf(target);
     },
   });
   const control = [
@@ -163,7 +176,7 @@ export async function buildCore(
     observer,
     clock,
     nextId,
-    resolveLabel: labels,
+    route,
     otherModels: () => httpFleets.flatMap((fleet) => fleet.listedModels()),
     reload,
   });

@@ -41,6 +41,8 @@ export interface Observer {
   backendQueue(backend: string, waiting: number): void;
   backendGone(backend: string): void;
   cache(model: string, event: 'hit' | 'miss' | 'store' | 'error' | 'skip'): void;
+  /** A call of this model was copied to another, or left uncopied. */
+  mirrored(model: string, outcome: 'ok' | 'failed' | 'skipped'): void;
   /** How many calls of a model wait for a place at a backend now. */
   queued(model: string, waiting: number): void;
   /** A limit refused something: "body", "streams", "headers", ... */
@@ -60,6 +62,7 @@ export const silentObserver: Observer = {
   backendQueue() {},
   backendGone() {},
   cache() {},
+  mirrored() {},
   queued() {},
   limited() {},
 };

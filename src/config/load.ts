@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse, YAMLParseError } from 'yaml';
 import { parseBackendUrl } from './backend-url.ts';
 import { interpolate } from './interpolate.ts';
+import { nameProblems } from './names.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
 import type { Config } from './schema/index.ts';
@@ -149,7 +150,7 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     if (cache?.enabled === true && config.cache.redisUrl === undefined)
       add(`models.${name}.cache`, 'needs cache.redisUrl');
   }
-  problems.push(...proxyProblems(config));
+  problems.push(...nameProblems(config), ...proxyProblems(config));
   if (deadlines.defaultMs > deadlines.maxMs) add('deadlines.defaultMs', 'is longer than deadlines.maxMs');
 }
 

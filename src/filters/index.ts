@@ -15,6 +15,7 @@ export { AttemptBudget, type AttemptBudgetOptions } from './attempt-budget.ts';
 export { type DeadlineDeps, deadlineFilter } from './deadline.ts';
 export { hedgeFilter, type HedgeDeps, type HedgeOptions } from './hedge/index.ts';
 export { LatencyBook } from './latencies/index.ts';
+export { mirrorFilter, type MirrorDeps, type MirrorRule } from './mirror.ts';
 export { type ObserveDeps, observeFilter } from './observe.ts';
 export { createQueue, type Queue, type QueueDeps, type QueueOptions } from './queue/index.ts';
 export { retryFilter, type RetryDeps, type RetryOptions } from './retry.ts';

@@ -21,8 +21,17 @@ export {
   VersionNames,
 } from './dialects/index.ts';
 export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';
-export { methodOf, methods } from './methods.ts';
+export { isInformation, methodOf, methods, purposeOf } from './methods.ts';
 export { signatureSource } from './signatures.ts';
+export {
+  createRouter,
+  type Destination,
+  type NameRoute,
+  type Part,
+  type Router,
+  type RouterContext,
+  type Rule,
+} from './router.ts';
 export { specOf, targetOf } from './target.ts';
 export {
   type ModelState,

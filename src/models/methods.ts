@@ -85,6 +85,24 @@ for (const { service, api, methods: members } of services) {
   }
 }
 
+/** Questions about a model: cheap, and answered while it is busy. */
+const information: ReadonlySet<string> = new Set([
+  'GetModelStatus',
+  'GetModelMetadata',
+  'ModelReady',
+  'ModelMetadata',
+  'ModelConfig',
+  'ModelStatistics',
+]);
+
+export const isInformation = ({ name, api }: Method): boolean => api !== 'other' && information.has(name);
+
+/** What a call of a method is for, as a router sees it. */
+export function purposeOf(method: Method): 'infer' | 'describe' | 'status' {
+  if (!isInformation(method)) return 'infer';
+  return method.name === 'GetModelStatus' ? 'status' : 'describe';
+}
+
 /** Every known method by its path ("/package.Service/Method"). */
 export const methods: ReadonlyMap<string, Method> = table;
 

@@ -1,5 +1,6 @@
 /** The response cache's part of a configuration. */
 import type { Config } from '../config/index.ts';
+import { ownName } from './names.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 
 export function cacheOf({ cache, models }: Config): RouteOptions['cache'] {
@@ -10,7 +11,7 @@ export function cacheOf({ cache, models }: Config): RouteOptions['cache'] {
     .map(
       ([name, model]) =>
         [
-          name,
+          ownName(name, model),
           {
             ttlMs: model.cache?.ttlMs ?? rules.ttlMs,
             maxEntryBytes: model.cache?.maxEntryBytes ?? rules.maxEntryBytes,
@@ -33,7 +34,9 @@ export function cacheOf({ cache, models }: Config): RouteOptions['cache'] {
       models: {
         ...(cache.allModels ? { '*': rules } : {}),
         ...Object.fromEntries(named),
-        ...Object.fromEntries(off.map(([name]) => [name, { ttlMs: 1, maxEntryBytes: 0 }])),
+        ...Object.fromEntries(
+          off.map(([name, model]) => [ownName(name, model), { ttlMs: 1, maxEntryBytes: 0 }]),
+        ),
       },
       maxRequestBytes: cache.maxRequestBytes,
       keyPrefix: cache.keyPrefix,

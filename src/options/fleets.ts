@@ -13,6 +13,7 @@ import {
   type HttpFleetOptions,
   nameOf,
 } from '../fleet/index.ts';
+import { servedModels } from './names.ts';
 import { defaultClientLimits } from '../wire/index.ts';
 import { jsonLimitsOf } from './json.ts';
 
@@ -39,9 +40,7 @@ export function fleetsOf({ config, files }: Snapshot): FleetOptions[] {
   return named.map(([name, fleet]) => ({
     name,
     sources: sourcesOf(fleet, files),
-    models: Object.entries(config.models)
-      .filter(([, model]) => (model.fleet ?? config.defaultFleet) === name)
-      .map(([model]) => model),
+    models: [...servedModels(config)].filter(([, { fleet: of }]) => of === name).map(([model]) => model),
     health: fleet.health,
     ejection: fleet.ejection,
     balance: fleet.balance,

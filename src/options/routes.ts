@@ -3,6 +3,7 @@ import type { Config, Snapshot } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf } from './cache.ts';
 import { jsonLimitsOf } from './json.ts';
+import { mirrorsOf, namesOf, ownName, servedModels } from './names.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
 import { proxyOf } from './proxy.ts';
 
@@ -24,17 +25,8 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
     maxLooksPerSecond: config.probing.maxPerSecond,
     httpFleets: httpFleetsOf(snapshot),
     defaultFleet: config.defaultFleet,
-    models: new Map(
-      Object.entries(config.models).map(([name, model]) => [
-        name,
-        {
-          fleet: model.fleet ?? config.defaultFleet,
-          labels: new Map(
-            Object.entries(model.labels ?? {}).map(([label, version]) => [label, BigInt(version)]),
-          ),
-        },
-      ]),
-    ),
+    models: servedModels(config),
+    names: namesOf(config),
     rpc: {
       maxMessageBytes: grpc.maxMessageBytes,
       defaultTimeoutMs: deadlines.defaultMs,
@@ -82,6 +74,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
         }
       : undefined,
     sequences: sequencesOf(config),
+    mirrors: mirrorsOf(config),
     cache: cacheOf(config),
     passthrough: grpc.passthrough,
     allowAdmin: grpc.allowAdmin,
@@ -94,7 +87,7 @@ function sequencesOf({ models, sequences, retry }: Config): RouteOptions['sequen
   const stateful = Object.entries(models).filter(([, model]) => model.stateful);
   if (stateful.length === 0) return undefined;
   return {
-    models: new Set(stateful.map(([name]) => name)),
+    models: new Set(stateful.map(([name, model]) => ownName(name, model))),
     maxWaiting: sequences.maxWaiting,
     // what the doors keep of a request
     maxRequestBytes: retry.maxBufferedBytes,

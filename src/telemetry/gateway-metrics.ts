@@ -11,6 +11,7 @@ export class GatewayMetrics {
   readonly retries: NumberFamily;
   readonly hedges: NumberFamily;
   readonly cache: NumberFamily;
+  readonly mirrored: NumberFamily;
   readonly queue: NumberFamily;
   readonly limits: NumberFamily;
   readonly families: readonly NumberFamily[];
@@ -50,6 +51,10 @@ export class GatewayMetrics {
       ['backend', 'event'],
     );
     this.cache = family('counter', 'cache_events_total', 'What the response cache did.', ['name', 'event']);
+    this.mirrored = family('counter', 'mirrored_total', 'Copies of calls to another model.', [
+      'name',
+      'outcome',
+    ]);
     this.queue = family('gauge', 'queued_requests', 'Calls that wait for a place at a backend.', ['name']);
     this.limits = family('counter', 'limited_total', 'Refusals, by the limit that was met.', ['limit']);
     this.families = [
@@ -60,6 +65,7 @@ export class GatewayMetrics {
       this.retries,
       this.hedges,
       this.cache,
+      this.mirrored,
       this.queue,
       this.limits,
     ];

@@ -115,6 +115,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
       gateway.cacheEvent(model, event);
       traffic.cacheEvent(event);
     },
+    mirrored: (model, outcome) => void gateway.mirrored.cell(model, outcome).value++,
     queued: (model, waiting) => void (gateway.queue.cell(model).value = waiting),
     limited(limit) {
       gateway.limits.cell(limit).value++;

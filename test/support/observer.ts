@@ -32,6 +32,7 @@ export function recordingObserver(): RecordingObserver {
     backendInFlight: (backend, inFlight) => void events.push(`inflight ${backend} ${inFlight}`),
     backendGone: (backend) => void events.push(`gone ${backend}`),
     cache: (model, event) => void events.push(`cache ${model} ${event}`),
+    mirrored: (model, outcome) => void events.push(`mirrored ${model} ${outcome}`),
     queued: (model, waiting) => void events.push(`queued ${model} ${waiting}`),
     limited: (limit) => void events.push(`limited ${limit}`),
   };

@@ -1,6 +1,6 @@
 /** What may be said of one model by its name. */
 import Type from 'typebox';
-import { flag } from './kinds.ts';
+import { bytes, count, flag, mebi } from './kinds.ts';
 
 const modelCache = Type.Object(
   {
@@ -13,8 +13,36 @@ const modelCache = Type.Object(
   { additionalProperties: false, description: 'Response cache of this model; needs cache.redisUrl.' },
 );
 
+const destination = {
+  model: Type.Optional(Type.String({ minLength: 1, description: 'The model server’s own name.' })),
+  version: Type.Optional(Type.Integer({ minimum: 1, description: 'A version.' })),
+  label: Type.Optional(Type.String({ minLength: 1, description: 'A label, in the place of a version.' })),
+};
+
+const field = (description: string) => Type.String({ pattern: '^[a-z0-9-]+$', description });
+
+const mirror = Type.Object(
+  {
+    model: destination.model,
+    version: destination.version,
+    percent: Type.Number({ minimum: 0, maximum: 100, default: 100, description: 'Share of the calls.' }),
+    maxInFlight: count(16, 'Copies under way; calls beyond are not copied.'),
+    maxBytes: bytes(4 * mebi, 'Larger requests are not copied.'),
+  },
+  {
+    additionalProperties: false,
+    description: 'Calls are copied to another model or version, whose answers are thrown away.',
+  },
+);
+
 export const model = Type.Object(
   {
+    model: Type.Optional(
+      Type.String({
+        minLength: 1,
+        description: 'The model server’s own name, when clients know the model by another one.',
+      }),
+    ),
     fleet: Type.Optional(
       Type.String({ description: 'The fleet that serves it; the default fleet when absent.' }),
     ),
@@ -27,6 +55,31 @@ export const model = Type.Object(
       false,
       'It keeps state between calls (sequence_id): these keep to one backend, one after the other, and are never sent twice. Needs the whole request before it is sent.',
     ),
+    rules: Type.Array(
+      Type.Object(
+        {
+          header: field('Metadata field or header, lower case.'),
+          value: Type.String({ description: 'Its value.' }),
+          ...destination,
+        },
+        { additionalProperties: false, description: 'Where calls go that say so.' },
+      ),
+      { default: [], description: 'Where calls go by a header of theirs; the first that fits decides.' },
+    ),
+    split: Type.Array(
+      Type.Object(
+        { weight: Type.Number({ minimum: 0, description: 'Its share of all weights.' }), ...destination },
+        { additionalProperties: false, description: 'One part.' },
+      ),
+      {
+        default: [],
+        description: 'Calls that name neither version nor label are shared out by weight (canary).',
+      },
+    ),
+    stickyHeader: Type.Optional(
+      field('Calls with the same value in this header get the same part of the split.'),
+    ),
+    mirror: Type.Optional(mirror),
     cache: Type.Optional(modelCache),
   },
   { additionalProperties: false, description: 'One model by its name.' },

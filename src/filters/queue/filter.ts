@@ -12,6 +12,7 @@ import {
   type Reply,
   StatusError,
 } from '../../call/index.ts';
+import { isInformation } from '../../models/index.ts';
 import { type LatencyBook, messageBytes } from '../latencies/index.ts';
 import { ModelLine, type Waiter } from './model-line.ts';
 import { priorities, type Priority } from './wait-line.ts';
@@ -39,16 +40,6 @@ export interface Queue {
   /** A backend has got room: told by whoever knows. */
   readonly roomMade: () => void;
 }
-
-/** Questions about models are cheap, and must be answered while the model is busy. */
-const information: ReadonlySet<string> = new Set([
-  'GetModelStatus',
-  'GetModelMetadata',
-  'ModelReady',
-  'ModelMetadata',
-  'ModelConfig',
-  'ModelStatistics',
-]);
 
 /** Deadlines beyond this are not compared with what answers take: looking it up has its price, too. In ms. */
 const tightMs = 5000;
@@ -157,8 +148,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     roomMade,
     filter: (next) => (call) => {
       const model = call.target?.model;
-      if (call.kind !== 'unary' || model === undefined || information.has(call.method.name))
-        return next(call);
+      if (call.kind !== 'unary' || model === undefined || isInformation(call.method)) return next(call);
       const late = hopeless(call, model);
       if (late !== undefined) return Promise.reject(late);
       if (!lines.has(model) && hasRoom(call)) return next(call);

@@ -13,12 +13,13 @@ import {
   StatusError,
   type Target,
 } from '../../call/index.ts';
+import type { ModelSpec } from '../../codec/index.ts';
 import { targetOf } from '../../models/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
 import { FrameWatch } from './frame-watch.ts';
 import { contentTypeOf, type RpcHead } from './head.ts';
-import { type Opened, Opening, type RewriteSpec } from './opening.ts';
+import { type Opened, Opening } from './opening.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
 export interface RpcOptions {
@@ -37,7 +38,11 @@ export interface RpcOptions {
 export interface RpcDeps {
   readonly handler: Handler;
   readonly options: RpcOptions;
-  readonly rewriteSpec: RewriteSpec;
+  /** As RewriteSpec; the call's method and metadata may decide, too. */
+  readonly rewriteSpec: (
+    spec: ModelSpec,
+    call: Pick<RpcHead, 'method' | 'metadata'>,
+  ) => ModelSpec | undefined;
   readonly clock: Clock;
   readonly observer: Observer;
   /** A new request id. */
@@ -105,7 +110,9 @@ export class Exchange implements StreamEvents {
     if (head.error !== undefined) this.#reply.onError(head.error);
     else if (head.method.target !== undefined) {
       const { options, rewriteSpec } = this.#deps;
-      this.#opening = new Opening(head.method, head.encoding, options.maxMessageBytes, rewriteSpec);
+      this.#opening = new Opening(head.method, head.encoding, options.maxMessageBytes, (spec) =>
+        rewriteSpec(spec, head),
+      );
     } else this.#dispatch(undefined, []);
   }
 

@@ -12,7 +12,15 @@ import {
   type Target,
 } from '../../call/index.ts';
 import { decodeGetModelStatusResponse, encodeGetModelStatusRequest, errorBody } from '../../codec/index.ts';
-import { type Catalog, methodOf, type ModelView, specOf, stateName } from '../../models/index.ts';
+import {
+  type Catalog,
+  methodOf,
+  type ModelView,
+  type Router,
+  type RouterContext,
+  specOf,
+  stateName,
+} from '../../models/index.ts';
 import type { Cors } from '../cors.ts';
 import { askerOf } from './asker.ts';
 import { ask, type Asker } from './infer.ts';
@@ -30,8 +38,8 @@ export interface RestDeps {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly nextId: () => string;
-  /** A label that the configuration maps to a version. */
-  readonly resolveLabel: (model: string, label: string | undefined) => bigint | undefined;
+  /** The model and version behind a public name. */
+  readonly route: Router;
   /** Models of generative servers, which the list of models shows too. */
   readonly otherModels: () => readonly ListedModel[];
   /** Reads the configuration again; absent where there is none to read. */
@@ -61,23 +69,19 @@ export function createRestDoor(deps: RestDeps): RestDoor {
   const openAi = (id: string): ListedModel => ({ id, object: 'model', created, owned_by: owner });
   const okMessage = options.metadataStyle === 'ovms' ? 'OK' : '';
 
-  function targetOf(route: Pick<InferenceRoute, 'model' | 'version' | 'label'>): Target {
-    const version = route.version ?? deps.resolveLabel(route.model, route.label);
-    if (version !== undefined) return { model: route.model, version, signature: '' };
-    return {
-      model: route.model,
-      signature: '',
-      ...(route.label === undefined ? {} : { label: route.label }),
-    };
+  function targetOf(
+    { model, version, label }: Pick<InferenceRoute, 'model' | 'version' | 'label'>,
+    { metadata }: Asker,
+    purpose: RouterContext['purpose'],
+  ): Target {
+    const named = version !== undefined ? { version } : label === undefined ? {} : { label };
+    return deps.route({ model, signature: '', ...named }, { metadata, purpose });
   }
 
   async function status(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
     // as in TensorFlow Serving, a label does not choose here
-    const target: Target = {
-      model: route.model,
-      signature: '',
-      ...(route.version === undefined ? {} : { version: route.version }),
-    };
+    const { model, version } = route;
+    const target = targetOf({ model, ...(version === undefined ? {} : { version }) }, asker, 'status');
     const { bytes } = await ask(
       deps,
       statusMethod,
@@ -133,7 +137,10 @@ export function createRestDoor(deps: RestDeps): RestDoor {
       case 'status':
         return route.plain ? retrieve(route, asker) : status(route, asker);
       case 'metadata':
-        return metadataJson(await deps.catalog.metadata(targetOf(route), asker), options.metadataStyle);
+        return metadataJson(
+          await deps.catalog.metadata(targetOf(route, asker, 'describe'), asker),
+          options.metadataStyle,
+        );
       case 'config':
         return config();
       case 'reload':
@@ -145,8 +152,6 @@ export function createRestDoor(deps: RestDeps): RestDoor {
 
   function sendError(reply: FastifyReply, reason: unknown): FastifyReply {
     const error = StatusError.from(reason);
-    if (error.retryAfterMs !== undefined)
-      void reply.header('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
     // what is left of the body is not read: the connection cannot be used again
     if (!reply.request.raw.complete) void reply.header('connection', 'close');
     return reply.code(statusFor(error)).send(Buffer.from(errorBody(error.message)));
@@ -183,7 +188,7 @@ export function createRestDoor(deps: RestDeps): RestDoor {
     },
   });
 
-  const inference = createInference(deps, targetOf);
+  const inference = createInference(deps, (route, asker) => targetOf(route, asker, 'infer'));
 
   // what fastify itself refuses (a URL that is no URL) is JSON too
   app.setErrorHandler((error: { statusCode?: number; message?: string }, _request, reply) =>

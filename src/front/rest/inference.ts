@@ -10,7 +10,7 @@ import { askerOf } from './asker.ts';
 import { BodyError } from './body.ts';
 import type { RestDeps } from './door.ts';
 import { httpStatus } from './http-status.ts';
-import { infer, predict } from './infer.ts';
+import { type Asker, infer, predict } from './infer.ts';
 import { type InferenceRoute, inferenceRoute } from './routes.ts';
 
 const jsonType = 'application/json';
@@ -23,7 +23,7 @@ export function statusFor(error: StatusError): number {
 /** @returns false for a request that is none of these */
 export function createInference(
   deps: RestDeps,
-  targetOf: (route: InferenceRoute) => Target,
+  targetOf: (route: InferenceRoute, asker: Asker) => Target,
 ): (request: IncomingMessage, response: ServerResponse) => boolean {
   const { options, cors, observer } = deps;
 
@@ -39,7 +39,7 @@ export function createInference(
     try {
       if (route instanceof StatusError) throw route;
       const asker = askerOf(request, response, id, deps.clock, options.timeoutMs);
-      const target = targetOf(route);
+      const target = targetOf(route, asker);
       const { body, from, version } = await (route.kind === 'predict'
         ? predict(deps, target, request, asker)
         : infer(deps, route.kind, target, request, asker));
@@ -56,6 +56,8 @@ export function createInference(
       }
       const status = statusFor(error);
       if (status === 413) observer.limited('body');
+      if (error.retryAfterMs !== undefined)
+        headers.push('retry-after', String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
       // what is left of the body is not read: the connection cannot be used again
       if (!request.complete) headers.push('connection', 'close');
       writeWhole(response, status, headers, errorBody(error.message));

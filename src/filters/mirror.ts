@@ -1,0 +1,159 @@
+/** Copies calls to another model or version, whose answers are thrown away: the original neither waits nor fails for it. */
+import type { StatusError } from '../call/index.ts';
+import {
+  type Call,
+  Cancellation,
+  type Clock,
+  Flow,
+  type Handler,
+  type Filter,
+  messageIn,
+  messagePrefix,
+  type Method,
+  type Observer,
+  statusOf,
+  type Target,
+} from '../call/index.ts';
+import { type ModelSpec, replaceModelSpec, replaceTaskSpecs, replaceV2Spec } from '../codec/index.ts';
+import { isInformation, specOf } from '../models/index.ts';
+
+export interface MirrorRule {
+  readonly model?: string | undefined;
+  readonly version?: bigint | undefined;
+  /** Share of the calls, in hundredths. */
+  readonly percent: number;
+  /** Copies under way; calls beyond are not copied. */
+  readonly maxInFlight: number;
+  /** Larger requests are not copied. */
+  readonly maxBytes: number;
+}
+
+export interface MirrorDeps {
+  /** Sends a copy to one backend. */
+  readonly send: Handler;
+  /** Whether a backend takes a copy without anybody having to wait for it. */
+  readonly hasRoom: (call: Call) => boolean;
+  readonly observer: Pick<Observer, 'mirrored'>;
+  readonly clock: Clock;
+  readonly random: () => number;
+}
+
+/** A copy may take so long, in ms; nobody waits for it. */
+const timeoutMs = 30_000;
+
+/** The same message for another model. */
+function retargeted(method: Method, message: Uint8Array, spec: ModelSpec): Uint8Array[] {
+  if (method.target === 'name') return replaceV2Spec(message, spec);
+  return method.target === 'tasks' ? replaceTaskSpecs(message, spec) : replaceModelSpec(message, spec);
+}
+
+/** The whole request, read beside the original's reader and without giving the client any credit. */
+function collect(request: Flow, maxBytes: number): Promise<Uint8Array | undefined> {
+  const fork = request.fork();
+  if (fork === undefined) return Promise.resolve(undefined);
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = [];
+    const giveUp = (): void => {
+      chunks.length = 0;
+      fork.abandon();
+      resolve(undefined);
+    };
+    fork.read({
+      onData(chunk) {
+        chunks.push(chunk);
+        if (fork.bytes > maxBytes) giveUp();
+      },
+      onEnd() {
+        const message = messageIn(chunks);
+        // what is compressed would have to be inflated first, to name another model
+        resolve(message === undefined || message.compressed ? undefined : message.bytes);
+      },
+      onError: giveUp,
+    });
+  });
+}
+
+export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: MirrorDeps): Filter {
+  const { send, hasRoom, observer, clock, random } = deps;
+  const inFlight = new Map<string, number>();
+
+  /** Runs to the copy's end; whatever goes wrong is its outcome. */
+  async function copy(call: Call, target: Target, rule: MirrorRule): Promise<'skipped' | 'ok' | 'failed'> {
+    const message = await collect(call.request, rule.maxBytes);
+    if (message === undefined) return 'skipped';
+    const body = retargeted(call.method, message, specOf(target));
+    const length = body.reduce((sum, part) => sum + part.length, 0);
+    const cancellation = new Cancellation();
+    const copied: Call = {
+      kind: 'unary',
+      method: call.method,
+      via: call.via,
+      metadata: call.metadata,
+      target,
+      request: Flow.of([messagePrefix(length), ...body]),
+      deadline: clock() + timeoutMs,
+      cancellation,
+      id: call.id,
+      peer: call.peer,
+    };
+    if (!hasRoom(copied)) return 'skipped';
+    const timer = setTimeout(() => {
+      cancellation.cancel();
+    }, timeoutMs);
+    try {
+      const { body: reply } = await send(copied);
+      const error = await new Promise<StatusError | undefined>((resolve) => {
+        reply.read({
+          onData: (chunk) => {
+            reply.credit(chunk.length);
+          },
+          onEnd: () => {
+            resolve(undefined);
+          },
+          onError: resolve,
+        });
+      });
+      return error === undefined && statusOf(reply.trailers) === 0 ? 'ok' : 'failed';
+    } catch {
+      return 'failed';
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  function mirror(call: Call, { model, signature }: Target, rule: MirrorRule): void {
+    const under = inFlight.get(model) ?? 0;
+    if (under >= rule.maxInFlight) {
+      observer.mirrored(model, 'skipped');
+      return;
+    }
+    inFlight.set(model, under + 1);
+    const target: Target = {
+      model: rule.model ?? model,
+      signature,
+      ...(rule.version === undefined ? {} : { version: rule.version }),
+    };
+    void copy(call, target, rule)
+      .catch(() => 'failed' as const)
+      .then((outcome) => {
+        inFlight.set(model, (inFlight.get(model) ?? 1) - 1);
+        observer.mirrored(model, outcome);
+      });
+  }
+
+  return (next) => (call) => {
+    const { target } = call;
+    const rule = target === undefined ? undefined : rules.get(target.model);
+    if (
+      target !== undefined &&
+      rule !== undefined &&
+      call.kind === 'unary' &&
+      call.method.idempotent &&
+      call.sequence === undefined &&
+      !isInformation(call.method) &&
+      random() * 100 < rule.percent
+    )
+      mirror(call, target, rule);
+    return next(call);
+  };
+}

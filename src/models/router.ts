@@ -1,0 +1,94 @@
+/** Which model and version a call for a public name gets: names mapped, labels resolved, calls split by weight or by a header. */
+import { getMetadata, type Metadata, type Target } from '../call/index.ts';
+
+/** Where calls go; what is absent stays as the client asked. */
+export interface Destination {
+  /** The model server's own name. */
+  readonly model?: string | undefined;
+  readonly version?: bigint | undefined;
+  readonly label?: string | undefined;
+}
+
+export interface Part extends Destination {
+  /** Its share of all parts' weights. */
+  readonly weight: number;
+}
+
+export interface Rule extends Destination {
+  /** A metadata field, lower case, and the value that it must have. */
+  readonly field: string;
+  readonly value: string;
+}
+
+/** One public name. */
+export interface NameRoute {
+  /** The model server's own name; absent when it is the public one. */
+  readonly model?: string | undefined;
+  readonly labels: ReadonlyMap<string, bigint>;
+  /** The first that matches decides. */
+  readonly rules: readonly Rule[];
+  /** Empty: no split. */
+  readonly split: readonly Part[];
+  /** Calls with the same value in this metadata field get the same part. */
+  readonly stickyField?: string | undefined;
+}
+
+export interface RouterContext {
+  readonly metadata: Metadata;
+  /** Questions about a model are answered for the first part of a split, the same every time; its state for all versions. */
+  readonly purpose: 'infer' | 'describe' | 'status';
+}
+
+export type Router = (target: Target, context: RouterContext) => Target;
+
+/** Evenly spread over 0 (included) to 1 (excluded): FNV-1a, with murmur3's last mixing. */
+export function hashShare(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+}
+
+/** The part at a share (0 to 1) of the weights. */
+export function partAt(parts: readonly Part[], share: number): Part | undefined {
+  const total = parts.reduce((sum, { weight }) => sum + weight, 0);
+  let left = share * total;
+  for (const part of parts) if ((left -= part.weight) < 0) return part;
+  return parts.findLast(({ weight }) => weight > 0);
+}
+
+/** @param routes by public name; a name without an entry is its own */
+export function createRouter(routes: ReadonlyMap<string, NameRoute>, random: () => number): Router {
+  return (target, { metadata, purpose }) => {
+    const route = routes.get(target.model);
+    if (route === undefined) return target;
+    const { rules, split, labels, stickyField } = route;
+    const rule = rules.find(({ field, value }) => getMetadata(metadata, field) === value);
+    let to: Destination = rule ?? {};
+    // a client that names a version, or a label, has chosen itself
+    if (
+      rule === undefined &&
+      split.length > 0 &&
+      target.version === undefined &&
+      target.label === undefined
+    ) {
+      const key = stickyField === undefined ? undefined : getMetadata(metadata, stickyField);
+      const share =
+        purpose !== 'infer' ? 0 : key === undefined ? random() : hashShare(`${target.model}\0${key}`);
+      to = partAt(split, share) ?? {};
+    }
+    if (purpose === 'status') to = { model: to.model };
+    const model = to.model ?? route.model ?? target.model;
+    const asked = to.version ?? (to.label === undefined ? target.version : undefined);
+    const label = asked === undefined ? (to.label ?? target.label) : undefined;
+    const version = asked ?? (label === undefined ? undefined : labels.get(label));
+    if (model === target.model && version === target.version && label === target.label) return target;
+    return {
+      model,
+      signature: target.signature,
+      ...(version === undefined ? {} : { version }),
+      ...(version !== undefined || label === undefined ? {} : { label }),
+    };
+  };
+}
