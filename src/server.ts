@@ -2,11 +2,18 @@
 import type { AddressInfo } from 'node:net';
 import { type Clock, monotonic } from './call/index.ts';
 import { loadPage } from './dashboard/index.ts';
-import { createAdminDoor, listen, type Listener, type ListenOptions } from './front/index.ts';
+import {
+  type AdminFleet,
+  createAdminDoor,
+  listen,
+  type Listener,
+  type ListenOptions,
+} from './front/index.ts';
 import { buildCore } from './gateway.ts';
 import { FleetSet } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
-import { createTelemetry } from './telemetry/index.ts';
+import { createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
+import { type Peers, SharedTraffic } from './workers/index.ts';
 
 /** An operator takes a backend out of the choice, or back in. */
 export interface DrainChange {
@@ -23,6 +30,8 @@ export interface GatewayDeps {
   readonly random?: () => number;
   /** Told of what an operator did at the admin door, so that other processes can do the same. */
   readonly onDrained?: ((change: DrainChange) => void) | undefined;
+  /** The other workers of the same gateway. */
+  readonly peers?: Peers | undefined;
 }
 
 export interface Gateway {
@@ -112,18 +121,32 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
   }
 
   let addresses: Gateway['addresses'];
+  const { peers } = deps;
+  const ownFleets = (): AdminFleet[] =>
+    core.fleets.map((fleet) => ({
+      name: fleet.name,
+      backends: fleet.backends().map((backend) => ({ ...backend })),
+      models: fleet.models(),
+    }));
+  const shared =
+    peers === undefined ? undefined : new SharedTraffic(telemetry.traffic, peers, ownFleets, clock);
+
+  /** One page for all workers, whichever of them is asked. */
+  async function render(): Promise<Rendering> {
+    const own = await telemetry.render();
+    if (peers === undefined) return own;
+    const others = (await peers.askOthers('metrics')) as string[];
+    return { ...own, body: mergeRenderings([own.body, ...others]) };
+  }
+  peers?.onQuestion('metrics', async () => (await telemetry.render()).body);
+
   const admin = createAdminDoor({
     version: deps.version,
-    render: () => telemetry.render(),
-    fleets: () =>
-      core.fleets.map((fleet) => ({
-        name: fleet.name,
-        backends: fleet.backends().map((backend) => ({ ...backend })),
-        models: fleet.models(),
-      })),
+    render,
+    fleets: () => shared?.fleets(ownFleets()) ?? ownFleets(),
     ready,
     config: () => core.shown,
-    traffic: telemetry.traffic,
+    traffic: shared ?? telemetry.traffic,
     page: loadPage,
     webDoor: () => ({
       port: addresses.rest.port,

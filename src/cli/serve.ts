@@ -4,11 +4,10 @@ import { availableParallelism } from 'node:os';
 import { ConfigError, type Flags, loadSnapshot, type Snapshot, watchFiles } from '../config/index.ts';
 import { type Gateway, startGateway } from '../server.ts';
 import { gatewayOptions } from '../options/index.ts';
-import { followDrains, tellDrained } from './drains.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
 import { CliError, exit } from './usage.ts';
-import { runWorkers } from './workers.ts';
+import { followDrains, processPeers, runWorkers, tellDrained } from '../workers/index.ts';
 
 export interface RunOptions {
   readonly version: string;
@@ -45,28 +44,37 @@ export function doorLines(gateway: Gateway, tls: boolean): string {
 export async function runGateway(options: RunOptions): Promise<number> {
   const snapshot = snapshotOf(options.config, options.flags);
   let gateway: Gateway;
+  const peers = processPeers();
   let unwatch = (): void => undefined;
   const watch = ({ path, files }: Snapshot): void => {
     unwatch();
     unwatch = watchFiles(path === undefined ? [] : [path, ...files.keys()], reloadOrSay);
   };
-  const reload = async (): Promise<void> => {
+  const reloadHere = async (): Promise<void> => {
     const next = snapshotOf(options.config, options.flags);
     await gateway.reload(gatewayOptions(next, options.version));
     watch(next);
   };
+  /** For what every worker sees itself: a signal, a file that changed. */
   const reloadOrSay = (): void => {
-    reload().catch((error: unknown) => {
+    reloadHere().catch((error: unknown) => {
       process.stderr.write(
         `tensorgate: the new configuration is refused, the old one stays:\n${(error as Error).message}\n`,
       );
     });
   };
+  /** For what one worker is asked; a configuration that it refuses never gets to the others. */
+  const reload = async (): Promise<void> => {
+    await reloadHere();
+    peers?.tellOthers('reload', undefined);
+  };
+  peers?.onNews('reload', reloadOrSay);
   try {
     gateway = await startGateway(gatewayOptions(snapshot, options.version), {
       version: options.version,
       reload,
       onDrained: tellDrained,
+      peers,
     });
     followDrains(gateway);
   } catch (error) {

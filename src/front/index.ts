@@ -1,5 +1,11 @@
 /** The doors: protocol in, Call out. */
-export { type AdminDeps, type AdminDoor, createAdminDoor, type PageFile } from './admin/index.ts';
+export {
+  type AdminDeps,
+  type AdminDoor,
+  type AdminFleet,
+  createAdminDoor,
+  type PageFile,
+} from './admin/index.ts';
 export { type Cors, type CorsOptions, createCors } from './cors.ts';
 export type { RpcDeps, RpcOptions } from './grpc/exchange.ts';
 export type { RewriteSpec } from './grpc/opening.ts';

@@ -1,6 +1,8 @@
 /** `--workers`: several processes behind the same ports; the first one only watches over the others. */
 import cluster, { type Worker } from 'node:cluster';
 import { relayDrains } from './drains.ts';
+import { createHub, type HubWorker } from './hub.ts';
+import { type FromWorker, opened } from './messages.ts';
 
 /** A worker that ends by itself is started again after this, doubled with each early end, in ms. */
 const firstRestartMs = 200;
@@ -8,8 +10,34 @@ const maxRestartMs = 10_000;
 /** A worker that ran this long had a good start, in ms. */
 const goodStartMs = 10_000;
 
+const hubWorker = (worker: Worker): HubWorker => ({
+  id: worker.id,
+  send(message) {
+    if (worker.isConnected()) worker.send({ tensorgate: message }, () => undefined);
+  },
+});
+
+/** Passes on what workers say to each other; the one that has served longest leads. */
+function connectWorkers(): void {
+  const serving = new Map<number, HubWorker>();
+  const hub = createHub(() => [...serving.values()]);
+  cluster.on('listening', (worker: Worker) => {
+    if (!serving.has(worker.id)) serving.set(worker.id, hubWorker(worker));
+  });
+  cluster.on('exit', (worker: Worker) => {
+    serving.delete(worker.id);
+  });
+  cluster.on('message', (worker: Worker, message: unknown) => {
+    const inner = opened<FromWorker>(message);
+    if (inner !== undefined) hub(serving.get(worker.id) ?? hubWorker(worker), inner);
+  });
+}
+
 /** Resolves when all workers have ended after a signal. */
 export function runWorkers(count: number): Promise<number> {
+  // 64-bit numbers and bytes go over the channel as they are
+  cluster.setupPrimary({ serialization: 'advanced' });
+  connectWorkers();
   return new Promise((resolve) => {
     relayDrains();
     let stopping = false;

@@ -1,0 +1,7 @@
+/** What several processes of one gateway share. */
+export { followDrains, tellDrained } from './drains.ts';
+export { processPeers } from './process.ts';
+export type { Peers } from './peers.ts';
+export { runWorkers } from './primary.ts';
+export { shareSights, type ShareSight } from './sights.ts';
+export { mergeFleets, type FleetView, mergeTotals, SharedTraffic } from './views.ts';

@@ -1,0 +1,51 @@
+/** What workers and their primary say to each other. */
+
+/** A worker asks: every other one, or the one that leads. */
+export interface Ask {
+  readonly kind: 'ask';
+  readonly id: number;
+  readonly to: 'others' | 'leader';
+  readonly topic: string;
+  readonly value: unknown;
+}
+
+/** A worker tells every other one, and waits for nothing. */
+export interface Tell {
+  readonly kind: 'tell';
+  readonly topic: string;
+  readonly value: unknown;
+}
+
+/** A worker answers a question. */
+export interface Reply {
+  readonly kind: 'reply';
+  readonly asker: number;
+  readonly id: number;
+  readonly value: unknown;
+}
+
+export type FromWorker = Ask | Tell | Reply;
+
+export type ToWorker =
+  /** How many answers come; 0 from a leader means that the asker leads. */
+  | { readonly kind: 'expect'; readonly id: number; readonly answers: number }
+  | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
+  | {
+      readonly kind: 'question';
+      readonly asker: number;
+      readonly id: number;
+      readonly topic: string;
+      readonly value: unknown;
+    }
+  | { readonly kind: 'news'; readonly from: number; readonly topic: string; readonly value: unknown };
+
+/** Messages of other libraries pass on the same channel. */
+export interface Envelope<T> {
+  readonly tensorgate: T;
+}
+
+export function opened<T>(message: unknown): T | undefined {
+  return typeof message === 'object' && message !== null && 'tensorgate' in message
+    ? (message as Envelope<T>).tensorgate
+    : undefined;
+}

@@ -1,0 +1,105 @@
+/** A worker's part of what workers say to each other: questions to the others, and answers to theirs. */
+import type { After } from '../call/index.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+export interface Peers {
+  /** What the other workers answer, as far as they do in time. */
+  askOthers(topic: string, value?: unknown): Promise<unknown[]>;
+  /** What the leading worker answers; undefined when this one leads, or when the leader is silent. */
+  askLeader(topic: string, value: unknown): Promise<unknown>;
+  tellOthers(topic: string, value: unknown): void;
+  /** How this worker answers; an answer of undefined is none. */
+  onQuestion(topic: string, answer: (value: unknown) => unknown): void;
+  onNews(topic: string, listener: (value: unknown, from: number) => void): void;
+}
+
+export interface PeersDeps {
+  readonly send: (message: FromWorker) => void;
+  readonly after: After;
+  /** For one answer, in ms. */
+  readonly timeoutMs: number;
+}
+
+interface Open {
+  readonly answers: unknown[];
+  expected: number;
+  readonly end: () => void;
+}
+
+export function createPeers({
+  send,
+  after,
+  timeoutMs,
+}: PeersDeps): Peers & { receive(message: ToWorker): void } {
+  const open = new Map<number, Open>();
+  const questions = new Map<string, (value: unknown) => unknown>();
+  const news = new Map<string, (value: unknown, from: number) => void>();
+  let sequence = 0;
+
+  function ask(to: 'others' | 'leader', topic: string, value: unknown): Promise<unknown[]> {
+    return new Promise((resolve) => {
+      const id = ++sequence;
+      const disarm = after(timeoutMs, () => {
+        entry.end();
+      });
+      const entry: Open = {
+        answers: [],
+        expected: Number.POSITIVE_INFINITY,
+        end() {
+          disarm();
+          open.delete(id);
+          resolve(entry.answers);
+        },
+      };
+      open.set(id, entry);
+      send({ kind: 'ask', id, to, topic, value });
+    });
+  }
+
+  function settle(entry: Open): void {
+    if (entry.answers.length >= entry.expected) entry.end();
+  }
+
+  async function reply(asker: number, id: number, topic: string, value: unknown): Promise<void> {
+    // a question that nobody here answers, or that fails, is answered too: the asker need not wait for its time-out
+    const answer: unknown = await Promise.resolve(questions.get(topic)?.(value)).catch(() => undefined);
+    send({ kind: 'reply', asker, id, value: answer });
+  }
+
+  return {
+    async askOthers(topic, value) {
+      return (await ask('others', topic, value)).filter((answer) => answer !== undefined);
+    },
+    async askLeader(topic, value) {
+      return (await ask('leader', topic, value))[0];
+    },
+    tellOthers(topic, value) {
+      send({ kind: 'tell', topic, value });
+    },
+    onQuestion: (topic, answer) => void questions.set(topic, answer),
+    onNews: (topic, listener) => void news.set(topic, listener),
+    receive(message) {
+      switch (message.kind) {
+        case 'expect': {
+          const entry = open.get(message.id);
+          if (entry === undefined) return;
+          entry.expected = message.answers;
+          settle(entry);
+          break;
+        }
+        case 'answer': {
+          const entry = open.get(message.id);
+          if (entry === undefined) return;
+          entry.answers.push(message.value);
+          settle(entry);
+          break;
+        }
+        case 'question':
+          void reply(message.asker, message.id, message.topic, message.value);
+          break;
+        case 'news':
+          news.get(message.topic)?.(message.value, message.from);
+      }
+    },
+  };
+}

@@ -1,0 +1,174 @@
+/** Gateways as processes: several workers that are seen as one, and their ends, expected and not, under load. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
+import {
+  freePort,
+  type RunningProcess,
+  sleep,
+  startProcess,
+  startTestGateway,
+  waitFor,
+} from '../support/index.ts';
+import { History } from './history.ts';
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+interface Gateway {
+  readonly rest: string;
+  readonly grpc: string;
+  readonly admin: string;
+  readonly grpcPort: number;
+  readonly process: RunningProcess;
+}
+
+async function startGateway(backends: readonly string[], ...flags: string[]): Promise<Gateway> {
+  const [rest, grpc, admin] = [await freePort(), await freePort(), await freePort()];
+  const process_ = await startProcess(
+    process.execPath,
+    [
+      main,
+      'serve',
+      '--host',
+      '127.0.0.1',
+      ...backends.flatMap((url) => ['--backend', url]),
+      '--rest-port',
+      String(rest),
+      '--grpc-port',
+      String(grpc),
+      '--admin-port',
+      String(admin),
+      ...flags,
+    ],
+    { ready: /is serving/ },
+  );
+  return {
+    rest: `127.0.0.1:${rest}`,
+    grpc: `127.0.0.1:${grpc}`,
+    admin: `127.0.0.1:${admin}`,
+    grpcPort: grpc,
+    process: process_,
+  };
+}
+
+/** Worker processes, by Linux's own account. */
+const workersOf = ({ process: { pid } }: Gateway): number[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter((text) => text !== '')
+    .map(Number);
+
+async function counted({ admin }: Gateway, pattern: RegExp): Promise<number> {
+  const text = await (await fetch(`http://${admin}/metrics`)).text();
+  return text
+    .split('\n')
+    .filter((line) => pattern.test(line))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+/** Several clients, each with a connection of its own: connections are what is shared out between workers. */
+const loads = (gateway: Gateway, count: number): History[] =>
+  Array.from({ length: count }, () => new History(gateway, { perSecond: 20 }));
+
+describe('a gateway of two workers', () => {
+  let fleet: DemoFleet;
+  let gateway: Gateway;
+  before(async () => {
+    fleet = await startDemoFleet({ replicas: 2, models: ['echo'] });
+    gateway = await startGateway(
+      fleet.backends.map(({ url }) => url),
+      '--workers',
+      '2',
+    );
+    await waitFor(() => workersOf(gateway).length === 2, 10_000, 'two workers');
+    await waitFor(async () => (await counted(gateway, /^process_start_time_seconds/)) > 0, 10_000, 'metrics');
+  });
+  after(async () => {
+    await gateway.process.stop();
+    await fleet.stop();
+  });
+
+  it(
+    'shares connections out, and shows the calls of both in every answer of the admin door',
+    { timeout: 60_000 },
+    async () => {
+      const all = loads(gateway, 4);
+      await sleep(2000);
+      for (const load of all) (await load.stop()).checkAllAnswered();
+      const calls = all.reduce((sum, load) => sum + load.calls.length, 0);
+      const success = /_requests_success\{.*method="Predict".*\} /;
+      for (let i = 0; i < 4; i++) assert.equal(await counted(gateway, success), calls);
+      const used = workersOf(gateway).map((pid) =>
+        Number(readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[13]),
+      );
+      assert.ok(
+        Math.min(...used) * 4 > Math.max(...used),
+        `one worker did nearly everything: ${used.join(', ')} ticks`,
+      );
+      const { fleets } = (await (await fetch(`http://${gateway.admin}/api/fleet`)).json()) as {
+        fleets: { backends: { connections: number }[] }[];
+      };
+      const connections = fleets[0]?.backends.reduce((sum, backend) => sum + backend.connections, 0);
+      assert.equal(connections, 4, 'each worker has a connection to each backend');
+    },
+  );
+
+  it('has one health checker', { timeout: 60_000 }, async () => {
+    const looks = async (): Promise<number> => {
+      let sum = 0;
+      for (const { control } of fleet.backends) {
+        const state = (await (await fetch(control)).json()) as { calls: Record<string, number> };
+        sum += state.calls['GetModelStatus echo'] ?? 0;
+      }
+      return sum;
+    };
+    const before = await looks();
+    await sleep(11_000);
+    const seen = (await looks()) - before;
+    // every five seconds, give or take a fifth, at each of two backends
+    assert.ok(seen >= 2 && seen <= 6, `${seen} looks in 11 s`);
+  });
+
+  it('replaces a worker that is killed, and goes on', { timeout: 60_000 }, async () => {
+    const [victim] = workersOf(gateway) as [number];
+    const all = loads(gateway, 4);
+    await sleep(500);
+    process.kill(victim, 'SIGKILL');
+    await waitFor(
+      () => workersOf(gateway).length === 2 && !workersOf(gateway).includes(victim),
+      10_000,
+      'another worker',
+    );
+    await sleep(1500);
+    const late = loads(gateway, 4);
+    await sleep(1000);
+    for (const load of all) (await load.stop()).checkPromises();
+    for (const load of late) (await load.stop()).checkAllAnswered();
+    assert.match(gateway.process.output(), new RegExp(`worker ${victim} ended`));
+  });
+
+  it(
+    'stops in order on SIGTERM: no call fails while clients may go elsewhere',
+    { timeout: 60_000 },
+    async () => {
+      const other = await startGateway(fleet.backends.map(({ url }) => url));
+      const front = await startTestGateway([`tfs://${gateway.grpc}`, `tfs://${other.grpc}`]);
+      try {
+        const load = new History(front, { perSecond: 100 });
+        await sleep(1500);
+        gateway.process.signal('SIGTERM');
+        await gateway.process.exited;
+        await sleep(500);
+        await load.stop();
+        load.checkAllAnswered();
+        assert.equal(await gateway.process.exited, 0);
+      } finally {
+        await front.stop();
+        await other.process.stop(15_000);
+      }
+    },
+  );
+});

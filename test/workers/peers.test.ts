@@ -1,0 +1,133 @@
+/** Workers that talk through a hub, without processes: who is asked, who leads, and what a silence costs. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { createHub, type HubWorker } from '../../src/workers/hub.ts';
+import { createPeers, type Peers } from '../../src/workers/peers.ts';
+import { shareSights } from '../../src/workers/sights.ts';
+import { manualTimers } from '../support/index.ts';
+
+/** So many workers on one hub; messages arrive in a later turn, as they do between processes. */
+function gateway(count: number) {
+  const timers = manualTimers();
+  const serving: HubWorker[] = [];
+  const hub = createHub(() => serving);
+  const peers = Array.from({ length: count }, (_, i): Peers => {
+    const worker: HubWorker = {
+      id: i + 1,
+      send: (message) => {
+        if (serving.includes(worker)) setImmediate(() => own.receive(message));
+      },
+    };
+    serving.push(worker);
+    const own = createPeers({
+      send: (message) => setImmediate(() => hub(worker, message)),
+      after: timers.after,
+      timeoutMs: 1000,
+    });
+    return own;
+  });
+  return {
+    peers,
+    timers,
+    kill: (id: number) =>
+      serving.splice(
+        serving.findIndex((worker) => worker.id === id),
+        1,
+      ),
+  };
+}
+const turns = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+describe('peers', () => {
+  it('ask every other worker, and hear those that answer', async () => {
+    const { peers } = gateway(4);
+    peers.forEach((each, i) => {
+      if (i !== 2) each.onQuestion('metrics', () => `worker ${i + 1}`);
+    });
+    assert.deepEqual(await peers[0]?.askOthers('metrics'), ['worker 2', 'worker 4']);
+  });
+
+  it('hear nothing in a gateway of one, at once', async () => {
+    const { peers } = gateway(1);
+    assert.deepEqual(await peers[0]?.askOthers('metrics'), []);
+    assert.equal(await peers[0]?.askLeader('sight', 1), undefined);
+  });
+
+  it('do not wait for a worker that fails, nor longer than a second for one that is stuck', async () => {
+    const { peers, timers } = gateway(3);
+    peers[1]?.onQuestion('metrics', () => Promise.reject(new Error('broken')));
+    peers[2]?.onQuestion('metrics', () => new Promise(() => undefined));
+    const answers = peers[0]?.askOthers('metrics');
+    await turns(20);
+    timers.advance(1000);
+    assert.deepEqual(await answers, []);
+  });
+
+  it('take the oldest for the leader, and the next when it ends', async () => {
+    const { peers, kill } = gateway(3);
+    peers.forEach((each, i) => {
+      each.onQuestion('who', () => i + 1);
+    });
+    assert.equal(await peers[2]?.askLeader('who', undefined), 1);
+    kill(1);
+    assert.equal(await peers[2]?.askLeader('who', undefined), 2);
+    assert.equal(await peers[1]?.askLeader('who', undefined), undefined);
+  });
+
+  it('tell the others and not themselves', async () => {
+    const { peers } = gateway(3);
+    const heard: string[] = [];
+    peers.forEach((each, i) => {
+      each.onNews('drained', (value, from) => heard.push(`${i + 1} from ${from}: ${String(value)}`));
+    });
+    peers[1]?.tellOthers('drained', 'b');
+    await turns(5);
+    assert.deepEqual(heard, ['1 from 2: b', '3 from 2: b']);
+  });
+});
+
+describe('shared sights', () => {
+  it('are looked for once in an interval, by the leader, whoever needs them', async () => {
+    const { peers, timers } = gateway(3);
+    const shares = peers.map((each) => shareSights(each, timers.clock));
+    let looks = 0;
+    const look = (): Promise<{ version: bigint }> => Promise.resolve({ version: BigInt(++looks) });
+    for (let round = 1; round <= 5; round++) {
+      for (const share of shares) {
+        const { version } = await share.look('b m', 5000, look);
+        assert.equal(version, BigInt(round));
+      }
+      timers.advance(5001);
+    }
+    assert.equal(looks, 5);
+  });
+
+  it('are looked for by another when the leader ends, and tell the others what is new', async () => {
+    const { peers, timers, kill } = gateway(3);
+    const shares = peers.map((each) => shareSights(each, timers.clock));
+    const news: string[] = [];
+    shares[2]?.onChange((key) => news.push(key));
+    let state = 'LOADING';
+    const look = (): Promise<string> => Promise.resolve(state);
+    await shares[0]?.look('b m', 5000, look);
+    kill(1);
+    assert.equal(await shares[1]?.look('b m', 5000, look), 'LOADING');
+    assert.deepEqual(news, []);
+    state = 'AVAILABLE';
+    assert.equal(await shares[1]?.look('b m', 5000, look), 'AVAILABLE');
+    await turns(5);
+    assert.deepEqual(news, ['b m']);
+    assert.equal(await shares[2]?.look('b m', 5000, () => assert.fail('the leader knows')), 'AVAILABLE');
+  });
+
+  it('that fail are not shared', async () => {
+    const { peers, timers } = gateway(2);
+    const shares = peers.map((each) => shareSights(each, timers.clock));
+    await assert.rejects(
+      shares[0]?.look('b m', 5000, () => Promise.reject(new Error('refused'))) ?? Promise.resolve(),
+    );
+    assert.equal(await shares[1]?.look('b m', 5000, () => Promise.resolve('seen')), 'seen');
+  });
+});
