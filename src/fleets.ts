@@ -1,6 +1,6 @@
 /** Several fleets as one: which fleet a model belongs to, one view of all models, and a reload that keeps what stays. */
 import type { Clock, HttpUpstream, Log, Observer } from './call/index.ts';
-import { Fleet, type FleetOptions, type HttpFleet, Pacer } from './fleet/index.ts';
+import { Fleet, type FleetOptions, type HttpFleet, Pacer, type SharedLooks } from './fleet/index.ts';
 import type { RouteOptions } from './gateway-options.ts';
 import type { ModelView } from './models/index.ts';
 
@@ -45,6 +45,13 @@ export interface FleetSetDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /** Looks that other processes of this gateway share; absent where there are none. */
+  readonly sharedLooks?:
+    | (SharedLooks & {
+        /** Another process saw something new: fleet, backend and model, with NUL between. */
+        onChange(listener: (key: string) => void): void;
+      })
+    | undefined;
   /** A backend of one of them has got room for another call. */
   readonly onRoom: () => void;
 }
@@ -66,6 +73,10 @@ export class FleetSet {
 
   constructor(deps: FleetSetDeps) {
     this.#deps = deps;
+    deps.sharedLooks?.onChange((key) => {
+      const [fleet = '', backend = '', model = ''] = key.split('\0');
+      this.#fleets.get(fleet)?.lookAgain(backend, model);
+    });
   }
 
   plan({ fleets: wanted, maxLooksPerSecond }: Pick<RouteOptions, 'fleets' | 'maxLooksPerSecond'>): FleetPlan {

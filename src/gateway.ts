@@ -187,7 +187,7 @@ export async function buildCore(
     observer,
     clock,
     nextId,
-    resolveLabel: labels,
+    route,
   });
   const proxy = createProxyDoor({
     options: routes.proxy,

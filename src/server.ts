@@ -13,7 +13,7 @@ import { buildCore } from './gateway.ts';
 import { FleetSet } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
-import { type Peers, SharedTraffic } from './workers/index.ts';
+import { type Peers, SharedTraffic, shareSights } from './workers/index.ts';
 
 /** An operator takes a backend out of the choice, or back in. */
 export interface DrainChange {
@@ -62,6 +62,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     clock,
     random,
     log,
+    sharedLooks: deps.peers === undefined ? undefined : shareSights(deps.peers, clock),
     onRoom: () => {
       roomMade();
     },

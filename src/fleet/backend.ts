@@ -19,7 +19,7 @@ import { createRestTransport } from './connection/rest-transport.ts';
 import type { OnOver, Transport, TransportEvents } from './connection/transport.ts';
 import { grpcHealthCheck, httpHealthCheck } from './health/host-check.ts';
 import { ModelHealth } from './health/model-health.ts';
-import { probe, type ProbeDeps, type Sight } from './health/probe.ts';
+import { probe, type ProbeDeps, type SharedLooks, type Sight } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
 
@@ -32,6 +32,8 @@ export interface BackendDeps {
   /** The models to watch. */
   readonly models: () => readonly string[];
   readonly reserveLook: (lane: 'urgent' | 'routine') => number;
+  /** Absent in a gateway of one process. */
+  readonly sharedLooks: SharedLooks | undefined;
   readonly onVersion: (backend: Backend, model: string, version: bigint, available: boolean) => void;
   readonly onChange: (model: string) => void;
   readonly onRecovered: (backend: Backend) => void;
@@ -42,6 +44,9 @@ export interface BackendDeps {
   /** A call has ended here, and another may begin. */
   readonly onRoom: () => void;
 }
+
+/** What another process saw holds for so many intervals: they are a fifth longer at times. */
+const freshIntervals = 1.25;
 
 export class Backend implements Host {
   readonly name: string;
@@ -94,7 +99,7 @@ export class Backend implements Host {
       health: this.health,
       options: () => deps.options().health,
       models: () => (deps.options().health.check === 'model' ? deps.models() : []),
-      probe: (model) => this.#probe(model),
+      probe: (model) => this.#see(model),
       checkHost: () => this.#checkHost(),
       reserve: deps.reserveLook,
       clock: deps.clock,
@@ -183,6 +188,16 @@ export class Backend implements Host {
 
   /** Sends a call that is nobody's load and nobody's outcome: a look, a warm-up. */
   readonly attempt = (call: Call, onOver?: OnOver): Promise<Reply> => this.#transport.send(call, onOver);
+
+  /** A look of this process's own, unless all is well here and another one has looked. */
+  #see(model: string): Promise<Sight> {
+    const { sharedLooks, options } = this.#deps;
+    // a connection that was lost says more than what another process saw a while ago
+    if (sharedLooks === undefined || !this.health.up || this.connections === 0) return this.#probe(model);
+    const { name, health } = options();
+    const freshMs = health.intervalMs * freshIntervals;
+    return sharedLooks.look(`${name}\0${this.name}\0${model}`, freshMs, () => this.#probe(model));
+  }
 
   /** What GetModelStatus says, whatever the backend speaks. */
   async #probe(model: string): Promise<Sight> {

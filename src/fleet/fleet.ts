@@ -21,6 +21,7 @@ import type { Replica } from './balance/replica.ts';
 import { hashOf } from './balance/ring.ts';
 import { isVersionComing } from './balance/routing.ts';
 import { Sources } from './discovery/index.ts';
+import type { SharedLooks } from './health/probe.ts';
 import { WarmUps } from './health/warm-up.ts';
 import { WatchedModels } from './health/watched-models.ts';
 import { Incarnations } from './incarnations.ts';
@@ -38,6 +39,7 @@ export interface FleetDeps {
   readonly log: Log;
   /** Takes a place among all looks at backends of this gateway; how long to wait for it, in ms. */
   readonly reserveLook: (lane: 'urgent' | 'routine') => number;
+  readonly sharedLooks?: SharedLooks | undefined;
   /** A call has ended at a backend, and another may begin. */
   readonly onRoom?: (() => void) | undefined;
 }
@@ -265,6 +267,12 @@ export class Fleet implements ModelView {
     }));
   }
 
+  /** Another process has seen something new of a model at a backend. */
+  lookAgain(name: string, model: string): void {
+    const backend = this.#members.list.find((each) => each.name === name);
+    void backend?.prober.look(model);
+  }
+
   /** Takes a backend out of the choice, or back in; false when there is none of that name. */
   setDrained(name: string, drained: boolean): boolean {
     const backend = this.#members.list.find((each) => each.name === name);
@@ -344,12 +352,13 @@ export class Fleet implements ModelView {
   // --- what happens ---
 
   #backend(address: BackendAddress): Backend {
-    const { observer, clock, random, reserveLook, onRoom } = this.#deps;
+    const { observer, clock, random, reserveLook, onRoom, sharedLooks } = this.#deps;
     return new Backend(address, {
       observer,
       clock,
       random,
       reserveLook,
+      sharedLooks,
       onRoom: onRoom ?? ((): void => undefined),
       options: () => this.#options,
       models: () => this.#watched.names(),

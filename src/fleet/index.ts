@@ -1,4 +1,5 @@
 /** Who answers: the backends of a fleet, their health, the choice between them and the connections to them. */
+export type { SharedLooks } from './health/probe.ts';
 export { nameOf } from './discovery/source.ts';
 export { type BackendState, Fleet, type FleetDeps } from './fleet.ts';
 export { HttpFleet } from './http/http-fleet.ts';

@@ -24,6 +24,12 @@ const metadata: Metadata = ['content-type', 'application/grpc', 'user-agent', 't
 /** What a look gave: the versions, that the backend lacks the model, or that it does not speak this API at all. */
 export type Sight = { readonly versions: readonly VersionState[] } | 'unknown model' | 'other api';
 
+/** Looks that several processes of one gateway share. */
+export interface SharedLooks {
+  /** What another process saw within freshMs, or else what a look of this one's own gives. */
+  look<T>(key: string, freshMs: number, look: () => Promise<T>): Promise<T>;
+}
+
 export interface ProbeDeps {
   /** One attempt at this backend. */
   readonly handler: Handler;

@@ -22,10 +22,9 @@ import { statusFor } from '../rest/inference.ts';
 import { infer } from './infer.ts';
 import { isV2, type V2Route, v2RouteOf } from './routes.ts';
 
-export type V2Deps = Pick<
-  RestDeps,
-  'handler' | 'options' | 'clock' | 'observer' | 'nextId' | 'resolveLabel'
-> & { readonly cors: Cors };
+export type V2Deps = Pick<RestDeps, 'handler' | 'options' | 'clock' | 'observer' | 'nextId' | 'route'> & {
+  readonly cors: Cors;
+};
 
 export interface V2Door {
   /** False for a request that is not of this API. */
@@ -52,10 +51,12 @@ interface Answer {
 export function createV2Door(deps: V2Deps): V2Door {
   const { options, cors } = deps;
 
-  function target(model: string, version: string): Target {
-    const asked = targetOf(specOfV2(model, version));
-    const labelled = deps.resolveLabel(model, asked.label);
-    return labelled === undefined ? asked : { model, version: labelled, signature: '' };
+  function target(
+    { model, version }: { readonly model: string; readonly version: string },
+    { metadata }: Asker,
+    purpose: 'infer' | 'describe',
+  ): Target {
+    return deps.route(targetOf(specOfV2(model, version)), { metadata, purpose });
   }
 
   async function question(
@@ -86,13 +87,13 @@ export function createV2Door(deps: V2Deps): V2Door {
           json: decodeRepositoryIndexResponse(await question(methods.index, undefined, asker)),
         };
       case 'model-ready': {
-        const asked = target(route.model, route.version);
+        const asked = target(route, asker, 'describe');
         if (decodeFlagResponse(await question(methods.modelReady, asked, asker)))
           return { status: 200, json: undefined };
         throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not ready`);
       }
       default: {
-        const asked = target(route.model, route.version);
+        const asked = target(route, asker, 'describe');
         return {
           status: 200,
           json: decodeModelMetadataResponse(await question(methods.model, asked, asker)),
@@ -115,7 +116,7 @@ export function createV2Door(deps: V2Deps): V2Door {
         writeWhole(response, status, headers, Buffer.from(json === undefined ? '' : JSON.stringify(json)));
         return;
       }
-      const { body, from, version } = await infer(deps, target(route.model, route.version), request, asker);
+      const { body, from, version } = await infer(deps, target(route, asker, 'infer'), request, asker);
       const { pieces, headerBytes } = body;
       headers.push(
         'content-type',
