@@ -4,6 +4,7 @@ import type {
   HedgeOptions,
   MirrorRule,
   QueueOptions,
+  RateLimit,
   RedisStoreOptions,
   RetryOptions,
   SequenceFilterOptions,
@@ -51,6 +52,8 @@ export interface RouteOptions {
   readonly cors: CorsOptions;
   readonly catalog: CatalogOptions;
   readonly retry: RetryOptions;
+  /** Empty: no limit. */
+  readonly rateLimits: readonly RateLimit[];
   /** The share of answers (0 to 1) that "usual" means where latencies are compared. */
   readonly usualQuantile: number;
   /** Absent: no call waits for a place at a backend, and none is refused. */

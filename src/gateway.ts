@@ -10,6 +10,7 @@ import {
   LatencyBook,
   mirrorFilter,
   observeFilter,
+  rateLimitFilter,
   RedisStore,
   retryFilter,
   sequenceFilter,
@@ -118,6 +119,8 @@ export async function buildCore(
       { view, ready, every },
     ),
     admitFilter(routes),
+    // before anything that a call costs
+    routes.rateLimits.length === 0 ? undefined : rateLimitFilter(routes.rateLimits, { observer, clock }),
     // before all that sends a call twice, or not at all
     routes.sequences === undefined ? undefined : sequenceFilter(routes.sequences, { newId: newSequenceId }),
     // before the cache, so that what is copied is what clients ask

@@ -1,6 +1,6 @@
 /** Public names and what is behind them: the models' part of a configuration. */
 import type { Config } from '../config/index.ts';
-import type { MirrorRule } from '../filters/index.ts';
+import type { MirrorRule, RateLimit } from '../filters/index.ts';
 import type { ModelRoute } from '../gateway-options.ts';
 import type { Destination, NameRoute } from '../models/index.ts';
 
@@ -68,4 +68,19 @@ export function mirrorsOf({ models }: Config): ReadonlyMap<string, MirrorRule> {
       return [[ownName(name, model), { ...mirror, version }] as const];
     }),
   );
+}
+
+export function rateLimitsOf({ models, rateLimits }: Config): RateLimit[] {
+  return rateLimits.map(({ name, models: named, by, perSecond, burst }) => ({
+    name,
+    models: new Set(
+      named.map((each) => {
+        const model = models[each];
+        return model === undefined ? each : ownName(each, model);
+      }),
+    ),
+    by: by === 'model' || by === 'peer' ? by : { header: by.slice('header:'.length) },
+    perSecond,
+    burst,
+  }));
 }

@@ -3,7 +3,7 @@ import type { Config, Snapshot } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf } from './cache.ts';
 import { jsonLimitsOf } from './json.ts';
-import { mirrorsOf, namesOf, ownName, servedModels } from './names.ts';
+import { mirrorsOf, namesOf, ownName, rateLimitsOf, servedModels } from './names.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
 import { proxyOf } from './proxy.ts';
 
@@ -59,6 +59,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
         windowMs: budgetWindowMs,
       },
     },
+    rateLimits: rateLimitsOf(config),
     usualQuantile: hedge.quantile,
     queue: queue.enabled
       ? { maxLength: queue.maxLength, maxWaitMs: queue.maxWaitMs, priorityField: queue.priorityField }

@@ -91,6 +91,32 @@ export const queue = section(
   'Calls beyond what the backends take.',
 );
 
+export const rateLimits = Type.Array(
+  Type.Object(
+    {
+      name: Type.String({ minLength: 1, description: 'What errors call it.' }),
+      models: Type.Array(Type.String(), {
+        default: [],
+        description: 'Public or own names of the models that it is for; empty for all.',
+      }),
+      by: Type.String({
+        default: 'model',
+        pattern: '^(model|peer|header:[a-z0-9-]+)$',
+        description:
+          'What has a rate of its own: each model, each client address (peer), or each value of a header (header:x-tenant).',
+      }),
+      perSecond: Type.Number({ exclusiveMinimum: 0, description: 'Calls a second.' }),
+      burst: count(10, 'Calls that may come at once after a pause.'),
+    },
+    { additionalProperties: false, description: 'One limit.' },
+  ),
+  {
+    default: [],
+    description:
+      'Calls beyond a rate are refused with RESOURCE_EXHAUSTED or 429 and Retry-After. Each process of a gateway counts for itself.',
+  },
+);
+
 export const cache = section(
   {
     redisUrl: Type.Optional(

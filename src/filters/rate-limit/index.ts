@@ -1,0 +1,2 @@
+/** The rate limits' own door. */
+export { type RateLimit, rateLimitFilter } from './filter.ts';
