@@ -42,6 +42,8 @@ export interface StatusDetails {
   readonly notStarted?: boolean;
   /** When it is worth while to try again, in ms from now: told to clients of either protocol. */
   readonly retryAfterMs?: number;
+  /** The call was called off because another backend was faster: what it took here says that this one is slow. */
+  readonly outpaced?: boolean;
 }
 
 /** A failed call: a gRPC code, a message fit for the client, and (for the log only) where and why. */
@@ -51,6 +53,7 @@ export class StatusError extends Error {
   readonly fromBackend: boolean;
   readonly notStarted: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly outpaced: boolean;
 
   constructor(code: Code, message: string, details: StatusDetails = {}) {
     super(message, { cause: details.cause });
@@ -60,6 +63,7 @@ export class StatusError extends Error {
     this.fromBackend = details.fromBackend ?? false;
     this.notStarted = details.notStarted ?? false;
     this.retryAfterMs = details.retryAfterMs;
+    this.outpaced = details.outpaced ?? false;
   }
 
   /** The one funnel: anything thrown becomes a StatusError. Unknown causes become INTERNAL and do not leak. */

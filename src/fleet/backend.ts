@@ -163,7 +163,8 @@ export class Backend implements Host {
         notStarted: error?.notStarted ?? false,
       };
       const verdict = verdictOn(outcome);
-      if (verdict !== 'neither') replica.ended(verdict === 'failed', tookMs, nowMs);
+      if (error?.outpaced === true) replica.ended(false, tookMs, nowMs);
+      else if (verdict !== 'neither') replica.ended(verdict === 'failed', tookMs, nowMs);
       const report = loadReportIn(trailers);
       if (report !== undefined) this.reportedLoad.said(report, nowMs);
       onOutcome(this, replica.model, outcome);

@@ -27,6 +27,7 @@ import { WatchedModels } from './health/watched-models.ts';
 import { Incarnations } from './incarnations.ts';
 import { Members } from './members.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
+import { hasRoomFor, pickWithRoom } from './room.ts';
 import { emptyRoutes, type ModelRoutes, RoutingTable } from './routing-table.ts';
 import { SequenceRouter } from './sequence-router.ts';
 import { Sequences } from './sequences.ts';
@@ -201,12 +202,8 @@ export class Fleet implements ModelView {
     }
   };
 
-  /** Whether a backend that could answer the call takes one more now; nobody at all is another trouble than no room. */
   hasRoom({ target }: Call): boolean {
-    const routes = target === undefined ? undefined : this.#table.get(target.model);
-    const version = target?.version;
-    const able = version === undefined ? routes?.unversioned : routes?.versions.get(version);
-    return able === undefined || able.length === 0 || able.some(({ host }) => host.hasRoom);
+    return hasRoomFor(target, target === undefined ? undefined : this.#table.get(target.model));
   }
 
   // --- what is known (ModelView) ---
@@ -288,14 +285,8 @@ export class Fleet implements ModelView {
     const { random } = this.#deps;
     const picker = routes === undefined ? this.#table.pickUp : this.#pickerFor(call, routes);
     const request = { random, avoid: call.avoid, hash: this.#hashOf(call) };
-    let picked = picker?.pick(request);
-    if (picked?.host.hasRoom === false) {
-      const full = this.#members.list.filter(({ hasRoom }) => !hasRoom).map(({ name }) => name);
-      const other = picker?.pick({ ...request, avoid: [...(call.avoid ?? []), ...full] });
-      if (other?.host.hasRoom === true) picked = other;
-      // a hedge is worth no more than what fits
-      else if (call.elsewhere === true) picked = undefined;
-    }
+    // a hedge is worth no more than what fits
+    const picked = pickWithRoom(picker, request, this.#members.list, call.elsewhere === true);
     const refused =
       picked !== undefined && call.elsewhere === true && call.avoid?.includes(picked.name) === true;
     return refused ? undefined : picked;

@@ -37,7 +37,7 @@ interface Attempt {
   over: boolean;
 }
 
-const lost = new StatusError(Code.CANCELLED, 'another backend answered first');
+const lost = new StatusError(Code.CANCELLED, 'another backend answered first', { outpaced: true });
 
 export class Race {
   readonly #call: Call;

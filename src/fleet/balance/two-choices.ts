@@ -24,8 +24,17 @@ function twoChoices(better: (a: Candidate, b: Candidate) => boolean): Policy {
   };
 }
 
-/** The one with less outstanding work. */
-export const leastOutstanding: Policy = twoChoices((a, b) => outstandingOf(a) < outstandingOf(b));
+/** A backend of the same kind is never so many times slower for long, unless something is wrong with it. */
+const muchSlower = 4;
+
+/**
+ * The one with less outstanding work; of two that are alike, not one that is much slower of late. A quiet fleet has
+ * nothing outstanding, and without that its slow backend would get its full share.
+ */
+export const leastOutstanding: Policy = twoChoices((a, b) => {
+  const [workA, workB] = [outstandingOf(a), outstandingOf(b)];
+  return workA < workB || (workA === workB && a.latencyMs * muchSlower < b.latencyMs);
+});
 
 /** The one that will be through with its outstanding work sooner, by the latencies of late (Finagle's peak EWMA). */
 export const peakEwma: Policy = twoChoices((a, b) =>
