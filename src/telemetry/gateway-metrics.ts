@@ -12,7 +12,7 @@ export class GatewayMetrics {
   readonly hedges: NumberFamily;
   readonly cache: NumberFamily;
   readonly mirrored: NumberFamily;
-  readonly queue: NumberFamily;
+  readonly waiting: NumberFamily;
   readonly limits: NumberFamily;
   readonly families: readonly NumberFamily[];
 
@@ -55,7 +55,7 @@ export class GatewayMetrics {
       'name',
       'outcome',
     ]);
-    this.queue = family('gauge', 'queued_requests', 'Calls that wait for a place at a backend.', ['name']);
+    this.waiting = family('gauge', 'queued_requests', 'Calls that wait for a place at a backend.', ['name']);
     this.limits = family('counter', 'limited_total', 'Refusals, by the limit that was met.', ['limit']);
     this.families = [
       this.available,
@@ -66,7 +66,7 @@ export class GatewayMetrics {
       this.hedges,
       this.cache,
       this.mirrored,
-      this.queue,
+      this.waiting,
       this.limits,
     ];
   }

@@ -116,7 +116,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
       traffic.cacheEvent(event);
     },
     mirrored: (model, outcome) => void gateway.mirrored.cell(model, outcome).value++,
-    queued: (model, waiting) => void (gateway.queue.cell(model).value = waiting),
+    queued: (model, waiting) => void (gateway.waiting.cell(model).value = waiting),
     limited(limit) {
       gateway.limits.cell(limit).value++;
       traffic.limited(limit);

@@ -146,6 +146,7 @@ export function createRestTransport(
       // each request under way holds one
       return inFlight;
     },
+    streamLimit: connection.maxConnections,
     apis: [] satisfies Api[],
     async send(call, onOver = ignore) {
       const { api: asked, path } = call.method;
