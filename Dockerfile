@@ -3,7 +3,7 @@ FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig*.json ./
+COPY tsconfig.json tsconfig.build.json tsconfig.page.json ./
 COPY scripts ./scripts
 COPY src ./src
 COPY clients/web ./clients/web
