@@ -22,10 +22,10 @@ export function shapeWriter(shape: readonly number[] | undefined): Writer {
 }
 
 /** tensor.proto's fields for the types that do not go into tensor_content. */
-const varintField: Readonly<Partial<Record<DType, number>>> = { half: 13, uint16: 7 };
+export const varintField: Readonly<Partial<Record<DType, number>>> = { half: 13, uint16: 7 };
 
-/** Little-endian numbers of 16 bits as packed varints. */
-function packed16(parts: readonly Uint8Array[], count: number): Uint8Array {
+/** Little-endian numbers of 16 bits as packed varints. @param parts hold whole numbers each */
+export function packed16(parts: readonly Uint8Array[], count: number): Uint8Array {
   const out = Buffer.allocUnsafe(count * 3);
   let to = 0;
   for (const part of parts) {
