@@ -148,17 +148,20 @@ describe('the openai client', () => {
     const client = new OpenAI({ baseURL: `http://${gateway.rest}/v3`, apiKey: 'secret', maxRetries: 0 });
     server.answer = () => undefined;
     const stop = new AbortController();
+    const before = server.seen.length;
     const answer = client.chat.completions.create(
       { model: 'tiny-llm', messages: [...messages] },
       { signal: stop.signal },
     );
-    await sleep(50);
-    stop.abort();
-    await assert.rejects(
+    const refused = assert.rejects(
       answer,
       (error) => error instanceof APIUserAbortError || error instanceof APIConnectionError,
     );
-    await waitFor(() => server.seen.at(-1)?.leftAtMs);
+    // Only what has reached the server can be seen to leave it.
+    const seen = await waitFor(() => server.seen[before]);
+    stop.abort();
+    await refused;
+    await waitFor(() => seen.leftAtMs);
     server.answer = undefined;
   });
 });
