@@ -11,9 +11,10 @@ const head = (...lines: string[]): string => ['POST /a.B/C HTTP/1.1', 'host: x',
 
 it('a head of sixteen thousand blanks is refused in no time', () => {
   const start = performance.now();
-  for (let i = 0; i < 20; i++)
+  for (let i = 0; i < 200; i++)
     assert.equal(readHttp1Head(`POST / HTTP/1.1\r\nhost: x\r\na:${' '.repeat(16_000)}\x01`), undefined);
-  assert.ok(performance.now() - start < 200, `${performance.now() - start} ms`);
+  // a scan that starts anew at every blank takes ten times as long
+  assert.ok(performance.now() - start < 2000, `${performance.now() - start} ms`);
 });
 
 describe('request heads', () => {
@@ -270,9 +271,8 @@ describe('a connection', () => {
     await once(socket, 'connect');
     socket.resume();
     await new Promise((resolve) => setTimeout(resolve, 20));
-    const started = performance.now();
     servers.at(-1)?.shutdown();
+    assert.equal(servers.at(-1)?.socket.writableEnded, true);
     await once(socket, 'close');
-    assert.ok(performance.now() - started < 200);
   });
 });
