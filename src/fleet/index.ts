@@ -1,7 +1,8 @@
 /** Who answers: the backends of a fleet, their health, the choice between them and the connections to them. */
 export type { SharedLooks } from './health/probe.ts';
 export { nameOf } from './discovery/source.ts';
-export { type BackendState, Fleet, type FleetDeps } from './fleet.ts';
+export { Fleet, type FleetDeps } from './fleet.ts';
+export type { BackendState } from './states.ts';
 export { HttpFleet } from './http/http-fleet.ts';
 export { Pacer } from './health/pacer.ts';
 export type {

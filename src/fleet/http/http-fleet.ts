@@ -10,7 +10,8 @@ import {
 import { Outliers, withoutEjected } from '../balance/outliers.ts';
 import { type Candidate, pickerOf } from '../balance/picker.ts';
 import { leastOutstanding } from '../balance/two-choices.ts';
-import type { BackendState, FleetDeps } from '../fleet.ts';
+import type { FleetDeps } from '../fleet.ts';
+import type { BackendState } from '../states.ts';
 import type { HttpAddress, HttpFleetOptions } from '../options.ts';
 import { createHttpClient, type HttpClient } from './client.ts';
 import { HttpWatch } from './watch.ts';
