@@ -44,7 +44,7 @@ module.exports = {
     wall('demo', ['call', 'codec'], 'the demo servers are backends, they know no gateway'),
     wall('dashboard', [], 'a page speaks to the gateway over HTTP, like any other client'),
     door('protobufjs', ['codec']),
-    door('ioredis', ['filters/cache']),
+    door('ioredis', ['filters/redis', 'filters/cache', 'filters/rate-limit']),
     door('prom-client', ['telemetry']),
     door('fastify', ['front']),
     door('@fastify/', ['front']),

@@ -8,6 +8,7 @@ import type {
   RedisStoreOptions,
   RetryOptions,
   SequenceFilterOptions,
+  SharedRatesOptions,
 } from './filters/index.ts';
 import type { FleetOptions, HttpFleetOptions } from './fleet/index.ts';
 import type { CorsOptions, ListenOptions, ProxyOptions, RestOptions, RpcOptions } from './front/index.ts';
@@ -54,6 +55,8 @@ export interface RouteOptions {
   readonly retry: RetryOptions;
   /** Empty: no limit. */
   readonly rateLimits: readonly RateLimit[];
+  /** Absent: no rate is shared with other gateways. */
+  readonly sharedLimits?: SharedRatesOptions | undefined;
   /** The share of answers (0 to 1) that "usual" means where latencies are compared. */
   readonly usualQuantile: number;
   /** Absent: no call waits for a place at a backend, and none is refused. */

@@ -5,15 +5,17 @@ import {
   admitFilter,
   cacheFilter,
   createQueue,
+  createRateLimits,
   deadlineFilter,
   hedgeFilter,
   LatencyBook,
   mirrorFilter,
   observeFilter,
-  rateLimitFilter,
+  redisRates,
   RedisStore,
   retryFilter,
   sequenceFilter,
+  type Takes,
 } from './filters/index.ts';
 import { type BackendState, type Fleet, HttpFleet } from './fleet/index.ts';
 import {
@@ -36,6 +38,7 @@ import {
   type ModelState,
 } from './models/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
+import type { Peers } from './workers/index.ts';
 
 /** What a reload builds anew. */
 export interface Core {
@@ -72,12 +75,14 @@ interface CoreDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly telemetry: Telemetry;
+  /** The other workers of the same gateway. */
+  readonly peers: Peers | undefined;
 }
 
 export async function buildCore(
   options: GatewayOptions,
   ready: () => boolean,
-  { fleets, clock, random, telemetry, reload }: CoreDeps,
+  { fleets, clock, random, telemetry, reload, peers }: CoreDeps,
 ): Promise<Core> {
   const { routes } = options;
   const { observer, log } = telemetry;
@@ -97,6 +102,20 @@ export async function buildCore(
   const pickFleet = fleetOf(fleets, routes);
   const view = viewOf(fleets, pickFleet);
   const store = routes.cache === undefined ? undefined : new RedisStore(routes.cache.store, { clock, log });
+
+  const shared =
+    routes.sharedLimits === undefined ? undefined : redisRates(routes.sharedLimits, { clock, log });
+  const rates =
+    routes.rateLimits.length === 0
+      ? undefined
+      : createRateLimits(routes.rateLimits, {
+          observer,
+          clock,
+          after,
+          shared,
+          tell: peers && ((takes) => peers.tellOthers('takes', takes)),
+        });
+  peers?.onNews('takes', (takes) => rates?.told(takes as Takes));
 
   const every = (listener: () => void): (() => void) => {
     const timer = setInterval(listener, watchEveryMs).unref();
@@ -120,7 +139,7 @@ export async function buildCore(
     ),
     admitFilter(routes),
     // before anything that a call costs
-    routes.rateLimits.length === 0 ? undefined : rateLimitFilter(routes.rateLimits, { observer, clock }),
+    rates?.filter,
     // before all that sends a call twice, or not at all
     routes.sequences === undefined ? undefined : sequenceFilter(routes.sequences, { newId: newSequenceId }),
     // before the cache, so that what is copied is what clients ask
@@ -216,6 +235,7 @@ export async function buildCore(
     async close(graceful) {
       for (const fleet of httpFleets) fleet.stop(graceful);
       store?.close();
+      shared?.close();
       await Promise.all([rest.close(), proxy.close()]);
     },
   };

@@ -76,6 +76,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
       random,
       telemetry,
       reload: deps.reload,
+      peers: deps.peers,
     });
     // only now, when nothing can be wrong with the rest
     roomMade = built.roomMade;

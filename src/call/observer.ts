@@ -45,6 +45,11 @@ export interface Observer {
   mirrored(model: string, outcome: 'ok' | 'failed' | 'skipped'): void;
   /** How many calls of a model wait for a place at a backend now. */
   queued(model: string, waiting: number): void;
+  /**
+   * Who decided about a call under a shared rate limit: Redis, the memory of what it said a moment ago, or this gateway
+   * alone, because Redis is down, late, or answered with an error, or too many calls ask it already.
+   */
+  sharedLimit(limit: string, by: 'redis' | 'memory' | 'down' | 'late' | 'error' | 'busy'): void;
   /** A limit refused something: "body", "streams", "headers", ... */
   limited(limit: string): void;
 }
@@ -64,5 +69,6 @@ export const silentObserver: Observer = {
   cache() {},
   mirrored() {},
   queued() {},
+  sharedLimit() {},
   limited() {},
 };

@@ -7,7 +7,7 @@ import { gatewayOptions } from '../options/index.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
 import { CliError, exit } from './usage.ts';
-import { followDrains, processPeers, runWorkers, tellDrained } from '../workers/index.ts';
+import { followDrains, processPeers, runWorkers, tellDrained, workerCount } from '../workers/index.ts';
 
 export interface RunOptions {
   readonly version: string;
@@ -52,7 +52,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
   };
   const reloadHere = async (): Promise<void> => {
     const next = snapshotOf(options.config, options.flags);
-    await gateway.reload(gatewayOptions(next, options.version));
+    await gateway.reload(gatewayOptions(next, options.version, workerCount()));
     watch(next);
   };
   /** For what every worker sees itself: a signal, a file that changed. */
@@ -70,7 +70,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
   };
   peers?.onNews('reload', reloadOrSay);
   try {
-    gateway = await startGateway(gatewayOptions(snapshot, options.version), {
+    gateway = await startGateway(gatewayOptions(snapshot, options.version, workerCount()), {
       version: options.version,
       reload,
       onDrained: tellDrained,

@@ -6,6 +6,7 @@ import { interpolate } from './interpolate.ts';
 import { nameProblems } from './names.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
+import { rateLimitProblems } from './rate-limits.ts';
 import type { Config } from './schema/index.ts';
 import { schemaProblems } from './validate.ts';
 
@@ -150,7 +151,7 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     if (cache?.enabled === true && config.cache.redisUrl === undefined)
       add(`models.${name}.cache`, 'needs cache.redisUrl');
   }
-  problems.push(...nameProblems(config), ...proxyProblems(config));
+  problems.push(...nameProblems(config), ...proxyProblems(config), ...rateLimitProblems(config));
   if (deadlines.defaultMs > deadlines.maxMs) add('deadlines.defaultMs', 'is longer than deadlines.maxMs');
 }
 

@@ -18,6 +18,16 @@ export { LatencyBook } from './latencies/index.ts';
 export { mirrorFilter, type MirrorDeps, type MirrorRule } from './mirror.ts';
 export { type ObserveDeps, observeFilter } from './observe.ts';
 export { createQueue, type Queue, type QueueDeps, type QueueOptions } from './queue/index.ts';
-export { type RateLimit, rateLimitFilter } from './rate-limit/index.ts';
+export {
+  createRateLimits,
+  type RateLimit,
+  type RateLimitDeps,
+  type RateLimits,
+  redisRates,
+  type SharedRates,
+  type SharedRatesOptions,
+  type Takes,
+  type Verdict,
+} from './rate-limit/index.ts';
 export { retryFilter, type RetryDeps, type RetryOptions } from './retry.ts';
 export { sequenceFilter, type SequenceFilterDeps, type SequenceFilterOptions } from './sequence/index.ts';

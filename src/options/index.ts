@@ -2,9 +2,11 @@
 import type { Snapshot } from '../config/index.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
 import { doorsOf } from './doors.ts';
+import { perWorker } from './per-worker.ts';
 import { routesOf } from './routes.ts';
 
-export function gatewayOptions(snapshot: Snapshot, version: string): GatewayOptions {
+/** @param workers processes that share the doors: each holds its part of what is given for all */
+export function gatewayOptions(snapshot: Snapshot, version: string, workers = 1): GatewayOptions {
   const { config } = snapshot;
   const { telemetry, shutdown } = config;
   return {
@@ -21,6 +23,6 @@ export function gatewayOptions(snapshot: Snapshot, version: string): GatewayOpti
       access: { mode: telemetry.accessLog, sample: telemetry.accessLogSample },
     },
     shown: config,
-    routes: routesOf(snapshot),
+    routes: routesOf({ ...snapshot, config: perWorker(config, workers) }),
   };
 }

@@ -71,7 +71,7 @@ export function mirrorsOf({ models }: Config): ReadonlyMap<string, MirrorRule> {
 }
 
 export function rateLimitsOf({ models, rateLimits }: Config): RateLimit[] {
-  return rateLimits.map(({ name, models: named, by, perSecond, burst }) => ({
+  return rateLimits.map(({ name, models: named, by, perSecond, burst, shared }) => ({
     name,
     models: new Set(
       named.map((each) => {
@@ -82,5 +82,6 @@ export function rateLimitsOf({ models, rateLimits }: Config): RateLimit[] {
     by: by === 'model' || by === 'peer' ? by : { header: by.slice('header:'.length) },
     perSecond,
     burst,
+    shared,
   }));
 }

@@ -1,7 +1,7 @@
 /** What a reload replaces: fleets, models, and how calls are treated. */
 import type { Config, Snapshot } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
-import { cacheOf } from './cache.ts';
+import { cacheOf, sharedLimitsOf } from './redis.ts';
 import { jsonLimitsOf } from './json.ts';
 import { mirrorsOf, namesOf, ownName, rateLimitsOf, servedModels } from './names.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
@@ -60,6 +60,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
       },
     },
     rateLimits: rateLimitsOf(config),
+    sharedLimits: sharedLimitsOf(config),
     usualQuantile: hedge.quantile,
     queue: queue.enabled
       ? { maxLength: queue.maxLength, maxWaitMs: queue.maxWaitMs, priorityField: queue.priorityField }

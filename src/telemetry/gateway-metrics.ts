@@ -13,6 +13,7 @@ export class GatewayMetrics {
   readonly cache: NumberFamily;
   readonly mirrored: NumberFamily;
   readonly waiting: NumberFamily;
+  readonly sharedLimits: NumberFamily;
   readonly limits: NumberFamily;
   readonly families: readonly NumberFamily[];
 
@@ -56,6 +57,12 @@ export class GatewayMetrics {
       'outcome',
     ]);
     this.waiting = family('gauge', 'queued_requests', 'Calls that wait for a place at a backend.', ['name']);
+    this.sharedLimits = family(
+      'counter',
+      'shared_limit_decisions_total',
+      'Decisions about calls under a shared rate limit: by redis, by the memory of what it said, or by this gateway alone (down, late, error, busy).',
+      ['limit', 'by'],
+    );
     this.limits = family('counter', 'limited_total', 'Refusals, by the limit that was met.', ['limit']);
     this.families = [
       this.available,
@@ -67,6 +74,7 @@ export class GatewayMetrics {
       this.cache,
       this.mirrored,
       this.waiting,
+      this.sharedLimits,
       this.limits,
     ];
   }

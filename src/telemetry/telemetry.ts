@@ -117,6 +117,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
     },
     mirrored: (model, outcome) => void gateway.mirrored.cell(model, outcome).value++,
     queued: (model, waiting) => void (gateway.waiting.cell(model).value = waiting),
+    sharedLimit: (limit, by) => void gateway.sharedLimits.cell(limit, by).value++,
     limited(limit) {
       gateway.limits.cell(limit).value++;
       traffic.limited(limit);

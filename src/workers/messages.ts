@@ -1,5 +1,8 @@
 /** What workers and their primary say to each other. */
 
+/** How many workers there are: said by the primary when it starts one, since a configuration may change afterwards. */
+export const countVariable = 'TENSORGATE_WORKER_COUNT';
+
 /** A worker asks: every other one, or the one that leads. */
 export interface Ask {
   readonly kind: 'ask';

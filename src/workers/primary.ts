@@ -2,7 +2,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { relayDrains } from './drains.ts';
 import { createHub, type HubWorker } from './hub.ts';
-import { type FromWorker, opened } from './messages.ts';
+import { countVariable, type FromWorker, opened } from './messages.ts';
 
 /** A worker that ends by itself is started again after this, doubled with each early end, in ms. */
 const firstRestartMs = 200;
@@ -44,7 +44,7 @@ export function runWorkers(count: number): Promise<number> {
     let restartMs = firstRestartMs;
     const started = new Map<number, number>();
     const fork = (): void => {
-      const worker = cluster.fork();
+      const worker = cluster.fork({ [countVariable]: String(count) });
       started.set(worker.id, performance.now());
     };
     const forward = (signal: NodeJS.Signals): void => {

@@ -1,7 +1,7 @@
 /** The channel between this worker and its primary: node:cluster's. */
 import cluster from 'node:cluster';
 import { after } from '../call/index.ts';
-import { opened, type ToWorker } from './messages.ts';
+import { countVariable, opened, type ToWorker } from './messages.ts';
 import { createPeers, type Peers } from './peers.ts';
 
 /** For one answer of another worker, in ms: one that takes longer is stuck, and the others go on without it. */
@@ -24,4 +24,10 @@ export function processPeers(): Peers | undefined {
     if (inner !== undefined) peers.receive(inner);
   });
   return peers;
+}
+
+/** How many workers this gateway has, this one included. */
+export function workerCount(): number {
+  const said = cluster.isWorker ? Number(process.env[countVariable]) : 1;
+  return Number.isInteger(said) && said > 0 ? said : 1;
 }

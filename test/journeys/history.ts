@@ -1,8 +1,8 @@
 /** Steady load on a gateway, a history of every call of it, and the promises that are checked on that history. */
 import assert from 'node:assert/strict';
-import { credentials, makeClientConstructor, Metadata } from '@grpc/grpc-js';
 import { decodePredictResponse, encodePredictRequest, type Tensor } from '../../src/codec/index.ts';
 import type { TestGateway } from '../support/index.ts';
+import { type PredictClient, predictClient } from './predict-client.ts';
 
 /** One call as its client saw it. Moments are performance.now(). */
 export interface PastCall {
@@ -30,28 +30,6 @@ export interface LoadOptions {
   readonly model?: string;
   readonly via?: readonly PastCall['via'][];
 }
-
-const raw = (bytes: Buffer): Buffer => bytes;
-const Client = makeClientConstructor(
-  {
-    predict: {
-      path: '/tensorflow.serving.PredictionService/Predict',
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: raw,
-      requestDeserialize: raw,
-      responseSerialize: raw,
-      responseDeserialize: raw,
-    },
-  },
-  'PredictionService',
-);
-type Unary = (
-  message: Buffer,
-  metadata: Metadata,
-  options: object,
-  done: (error: Error | null, reply?: Buffer) => void,
-) => { on(event: 'metadata', listener: (metadata: Metadata) => void): void };
 
 export function nonceRequest(model: string, nonce: bigint): Buffer {
   const x: Tensor = {
@@ -88,16 +66,14 @@ export class History {
   stallMs = 0;
   readonly #options: Required<LoadOptions>;
   readonly #gateway: Pick<TestGateway, 'grpc' | 'rest'>;
-  readonly #client: InstanceType<typeof Client>;
+  readonly #client: PredictClient;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #pending = new Set<Promise<void>>();
 
   constructor(gateway: Pick<TestGateway, 'grpc' | 'rest'>, options: LoadOptions) {
     this.#gateway = gateway;
     this.#options = { deadlineMs: 5000, model: 'echo', via: ['gRPC', 'REST'], ...options };
-    this.#client = new Client(gateway.grpc, credentials.createInsecure(), {
-      'grpc.use_local_subchannel_pool': 1,
-    });
+    this.#client = predictClient(gateway.grpc);
     const startMs = performance.now();
     let begun = 0;
     let lookedMs = startMs;
@@ -203,19 +179,16 @@ export class History {
     this.#pending.add(pending);
   }
 
-  #grpc(call: PastCall, end: (failure: string) => void): Promise<void> {
-    return new Promise((resolve) => {
-      const predict = (this.#client.predict as Unary).bind(this.#client);
-      const deadline = Date.now() + this.#options.deadlineMs;
-      const request = nonceRequest(this.#options.model, call.nonce);
-      predict(request, new Metadata(), { deadline }, (error, reply) => {
-        if (reply !== undefined) call.echoed = nonceIn(reply);
-        end(error === null ? '' : error.message);
-        resolve();
-      }).on('metadata', (metadata) => {
-        call.from = String(metadata.get('demo-server')[0] ?? '');
-      });
-    });
+  async #grpc(call: PastCall, end: (failure: string) => void): Promise<void> {
+    const { model, deadlineMs } = this.#options;
+    try {
+      const { reply, from } = await this.#client.predict(nonceRequest(model, call.nonce), { deadlineMs });
+      call.echoed = nonceIn(reply);
+      call.from = from;
+      end('');
+    } catch (error) {
+      end((error as Error).message);
+    }
   }
 
   async #rest(call: PastCall, end: (failure: string) => void): Promise<void> {

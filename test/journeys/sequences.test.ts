@@ -1,26 +1,12 @@
 /** A stateful model behind two gateways: every sequence adds up, keeps to one backend, and says so when that is gone. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { credentials, makeClientConstructor, type Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type ServiceError, status } from '@grpc/grpc-js';
 import { decodePredictResponse, encodePredictRequest, type Tensor } from '../../src/codec/index.ts';
 import { type DemoBackend, type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
 import { startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
+import { type PredictClient, predictClient } from './predict-client.ts';
 
-const raw = (bytes: Buffer): Buffer => bytes;
-const Client = makeClientConstructor(
-  {
-    predict: {
-      path: '/tensorflow.serving.PredictionService/Predict',
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: raw,
-      requestDeserialize: raw,
-      responseSerialize: raw,
-      responseDeserialize: raw,
-    },
-  },
-  'PredictionService',
-);
 const begin = 1;
 const end = 2;
 
@@ -37,14 +23,14 @@ interface Answer {
 describe('sequences of a stateful model', () => {
   let fleet: DemoFleet;
   let gateways: TestGateway[];
-  let clients: InstanceType<typeof Client>[];
+  let clients: PredictClient[];
 
   before(async () => {
     fleet = await startDemoFleet({ replicas: 3, models: ['counter'] });
     const urls = fleet.backends.map(({ url }) => url);
     const config = { models: { counter: { stateful: true } } };
     gateways = [await startTestGateway(urls, config), await startTestGateway(urls, config)];
-    clients = gateways.map(({ grpc }) => new Client(grpc, credentials.createInsecure()));
+    clients = gateways.map(({ grpc }) => predictClient(grpc));
   });
   after(async () => {
     for (const client of clients) client.close();
@@ -52,7 +38,7 @@ describe('sequences of a stateful model', () => {
     await fleet.stop();
   });
 
-  function predict(at: number, id: bigint, control: number, x: number): Promise<Answer> {
+  async function predict(at: number, id: bigint, control: number, x: number): Promise<Answer> {
     const inputs = new Map([
       ['x', tensor('float', Float32Array.of(x))],
       ['sequence_id', tensor('uint64', BigUint64Array.of(id))],
@@ -60,34 +46,18 @@ describe('sequences of a stateful model', () => {
     ]);
     const spec = { name: 'counter', signature: '' };
     const request = Buffer.concat(encodePredictRequest({ spec, inputs, outputFilter: [] }));
-    return new Promise((resolve, reject) => {
-      const client = clients[at] as InstanceType<typeof Client>;
-      type Unary = (
-        request: Buffer,
-        options: object,
-        done: (error: ServiceError | null, reply?: Buffer) => void,
-      ) => { on(event: 'metadata', listener: (metadata: Metadata) => void): void };
-      let from = '';
-      (client.predict as Unary)
-        .call(client, request, { deadline: Date.now() + 5000 }, (error, reply) => {
-          if (error !== null || reply === undefined) {
-            reject(error ?? new Error('no reply'));
-            return;
-          }
-          const { outputs } = decodePredictResponse(reply);
-          const bytes = (name: string): DataView => {
-            const found = outputs.get(name);
-            if (found === undefined || !('bytes' in found)) throw new Error(`no output ${name}`);
-            return new DataView(found.bytes.buffer, found.bytes.byteOffset);
-          };
-          resolve({
-            sum: bytes('y').getFloat32(0, true),
-            id: bytes('sequence_id').getBigUint64(0, true),
-            from,
-          });
-        })
-        .on('metadata', (metadata) => (from = String(metadata.get('demo-server')[0] ?? '')));
-    });
+    const { reply, from } = await (clients[at] as PredictClient).predict(request);
+    const { outputs } = decodePredictResponse(reply);
+    const bytes = (name: string): DataView => {
+      const found = outputs.get(name);
+      if (found === undefined || !('bytes' in found)) throw new Error(`no output ${name}`);
+      return new DataView(found.bytes.buffer, found.bytes.byteOffset);
+    };
+    return {
+      sum: bytes('y').getFloat32(0, true),
+      id: bytes('sequence_id').getBigUint64(0, true),
+      from,
+    };
   }
 
   it('add up through either gateway, each at one backend, and are spread over all', async () => {

@@ -2,66 +2,25 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
 import {
-  freePort,
-  type RunningProcess,
+  type GatewayProcess,
   sleep,
-  startProcess,
+  startGatewayProcess,
   startTestGateway,
   waitFor,
 } from '../support/index.ts';
 import { History } from './history.ts';
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-
-interface Gateway {
-  readonly rest: string;
-  readonly grpc: string;
-  readonly admin: string;
-  readonly grpcPort: number;
-  readonly process: RunningProcess;
-}
-
-async function startGateway(backends: readonly string[], ...flags: string[]): Promise<Gateway> {
-  const [rest, grpc, admin] = [await freePort(), await freePort(), await freePort()];
-  const process_ = await startProcess(
-    process.execPath,
-    [
-      main,
-      'serve',
-      '--host',
-      '127.0.0.1',
-      ...backends.flatMap((url) => ['--backend', url]),
-      '--rest-port',
-      String(rest),
-      '--grpc-port',
-      String(grpc),
-      '--admin-port',
-      String(admin),
-      ...flags,
-    ],
-    { ready: /is serving/ },
-  );
-  return {
-    rest: `127.0.0.1:${rest}`,
-    grpc: `127.0.0.1:${grpc}`,
-    admin: `127.0.0.1:${admin}`,
-    grpcPort: grpc,
-    process: process_,
-  };
-}
-
 /** Worker processes, by Linux's own account. */
-const workersOf = ({ process: { pid } }: Gateway): number[] =>
+const workersOf = ({ process: { pid } }: GatewayProcess): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
     .trim()
     .split(' ')
     .filter((text) => text !== '')
     .map(Number);
 
-async function counted({ admin }: Gateway, pattern: RegExp): Promise<number> {
+async function counted({ admin }: GatewayProcess, pattern: RegExp): Promise<number> {
   const text = await (await fetch(`http://${admin}/metrics`)).text();
   return text
     .split('\n')
@@ -70,19 +29,16 @@ async function counted({ admin }: Gateway, pattern: RegExp): Promise<number> {
 }
 
 /** Several clients, each with a connection of its own: connections are what is shared out between workers. */
-const loads = (gateway: Gateway, count: number): History[] =>
+const loads = (gateway: GatewayProcess, count: number): History[] =>
   Array.from({ length: count }, () => new History(gateway, { perSecond: 20 }));
 
 describe('a gateway of two workers', () => {
   let fleet: DemoFleet;
-  let gateway: Gateway;
+  let gateway: GatewayProcess;
   before(async () => {
     fleet = await startDemoFleet({ replicas: 2, models: ['echo'] });
-    gateway = await startGateway(
-      fleet.backends.map(({ url }) => url),
-      '--workers',
-      '2',
-    );
+    const urls = fleet.backends.map(({ url }) => url);
+    gateway = await startGatewayProcess(urls, ['--workers', '2']);
     await waitFor(() => workersOf(gateway).length === 2, 10_000, 'two workers');
     await waitFor(async () => (await counted(gateway, /^process_start_time_seconds/)) > 0, 10_000, 'metrics');
   });
@@ -155,7 +111,7 @@ describe('a gateway of two workers', () => {
     'stops in order on SIGTERM: no call fails while clients may go elsewhere',
     { timeout: 60_000 },
     async () => {
-      const other = await startGateway(fleet.backends.map(({ url }) => url));
+      const other = await startGatewayProcess(fleet.backends.map(({ url }) => url));
       const front = await startTestGateway([`tfs://${gateway.grpc}`, `tfs://${other.grpc}`]);
       try {
         const load = new History(front, { perSecond: 100 });

@@ -13,6 +13,7 @@ export {
 } from './calls.ts';
 export { makeCertificates } from './certificates.ts';
 export { startTestGateway, type TestGateway } from './gateway.ts';
+export { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
 export { type GenerativeServer, type SeenRequest, startGenerativeServer } from './generative.ts';
 export { type DnsAnswer, startDns, type TestDns } from './dns.ts';
 export { type Slice, startKubernetes, type TestKubernetes } from './kubernetes.ts';

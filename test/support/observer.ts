@@ -34,6 +34,7 @@ export function recordingObserver(): RecordingObserver {
     cache: (model, event) => void events.push(`cache ${model} ${event}`),
     mirrored: (model, outcome) => void events.push(`mirrored ${model} ${outcome}`),
     queued: (model, waiting) => void events.push(`queued ${model} ${waiting}`),
+    sharedLimit: (limit, by) => void events.push(`shared ${limit} ${by}`),
     limited: (limit) => void events.push(`limited ${limit}`),
   };
 }

@@ -28,7 +28,7 @@ export const retry = section(
       'Before the third attempt, doubled from then on; the second goes to another backend at once.',
     ),
     budgetPercent: count(20, 'Retries for each hundred calls of the last ten seconds.', 0),
-    budgetMinPerSecond: count(3, 'Retries a second that are always allowed.', 0),
+    budgetMinPerSecond: count(3, 'Retries a second that are always allowed, of all workers together.', 0),
     maxBufferedBytes: bytes(
       64 * mebi,
       'Larger requests are sent once: they are not kept for another attempt.',
@@ -60,7 +60,7 @@ export const hedge = section(
     coldDelayMs: ms(1000, 'While fewer than ten answers of late are known.'),
     maxAttempts: count(3, 'Backends that one call may wait for at the same time.', 2),
     budgetPercent: count(5, 'Hedges for each hundred calls of the last ten seconds.', 0),
-    budgetMinPerSecond: count(1, 'Hedges a second that are always allowed.', 0),
+    budgetMinPerSecond: count(1, 'Hedges a second that are always allowed, of all workers together.', 0),
     maxResetsPerSecond: count(
       20,
       'Losers that are reset at one backend: servers on nghttp2 cut connections beyond 33 a second.',
@@ -76,7 +76,10 @@ export const queue = section(
       true,
       'Calls wait while every backend of their model has `concurrency.maxInFlight` calls; without it they are sent all the same.',
     ),
-    maxLength: count(256, 'Calls of one model that may wait; those beyond are refused at once.'),
+    maxLength: count(
+      256,
+      'Calls of one model that may wait, at all workers together; those beyond are refused at once.',
+    ),
     maxWaitMs: ms(
       1000,
       'The longest wait, and never more than half of what is left of the deadline; then RESOURCE_EXHAUSTED or 429 with Retry-After.',
@@ -94,7 +97,10 @@ export const queue = section(
 export const rateLimits = Type.Array(
   Type.Object(
     {
-      name: Type.String({ minLength: 1, description: 'What errors call it.' }),
+      name: Type.String({
+        minLength: 1,
+        description: 'What errors, metrics and other gateways call it; no two have the same.',
+      }),
       models: Type.Array(Type.String(), {
         default: [],
         description: 'Public or own names of the models that it is for; empty for all.',
@@ -107,14 +113,44 @@ export const rateLimits = Type.Array(
       }),
       perSecond: Type.Number({ exclusiveMinimum: 0, description: 'Calls a second.' }),
       burst: count(10, 'Calls that may come at once after a pause.'),
+      shared: flag(
+        false,
+        'All gateways hold it together, in the Redis of `sharedLimits`. While that cannot be asked, each gateway holds it alone.',
+      ),
     },
     { additionalProperties: false, description: 'One limit.' },
   ),
   {
     default: [],
     description:
-      'Calls beyond a rate are refused with RESOURCE_EXHAUSTED or 429 and Retry-After. Each process of a gateway counts for itself.',
+      'Calls beyond a rate are refused with RESOURCE_EXHAUSTED or 429 and Retry-After. The workers of a gateway hold a rate together; gateways do where it is `shared`.',
   },
+);
+
+export const sharedLimits = section(
+  {
+    redisUrl: Type.Optional(
+      Type.String({
+        description:
+          'redis://[user:password@]host:port/db, or rediss:// for TLS, of one Redis, no cluster; absent means that of the cache.',
+      }),
+    ),
+    waitMs: ms(
+      5,
+      'The most that a call waits for Redis, ten times what one takes in the same network; then the gateway decides by itself.',
+    ),
+    timeoutMs: ms(
+      50,
+      'Redis is down when it has not answered for so long. More than `waitMs`, since one late answer is no outage.',
+    ),
+    connectTimeoutMs: ms(200, 'For a connection to Redis, in the background.'),
+    breakerMs: ms(
+      1000,
+      'After a missed time-out Redis is not asked for so long. No call pays for trying again.',
+    ),
+    keyPrefix: text('tensorgate:', 'Before every key.'),
+  },
+  'Where gateways count the calls of rate limits that are `shared`.',
 );
 
 export const cache = section(

@@ -179,7 +179,7 @@ export const fleet = Type.Object(
       {
         maxInFlight: count(
           64,
-          'Calls at one backend at once, and no more than its own stream limit on all connections allows. A thousand, as elsewhere, is a minute of GPU work.',
+          'Calls at one backend at once, of all workers together, and no more than its own stream limit on all connections allows. A thousand, as elsewhere, is a minute of GPU work.',
         ),
         adaptive: flag(
           false,

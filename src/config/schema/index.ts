@@ -1,7 +1,7 @@
 /** What an operator may say, with every default and its reason; the documentation and the checks are made from it. */
 import Type from 'typebox';
 import { cors, grpc, http2, rest } from './apis.ts';
-import { cache, deadlines, hedge, queue, rateLimits, retry, sequences } from './calls.ts';
+import { cache, deadlines, hedge, queue, rateLimits, retry, sequences, sharedLimits } from './calls.ts';
 import { doors } from './doors.ts';
 import { fleet } from './fleet.ts';
 import { text } from './kinds.ts';
@@ -26,6 +26,7 @@ export const configSchema = Type.Object(
     hedge,
     queue,
     rateLimits,
+    sharedLimits,
     cache,
     sequences,
     probing,

@@ -7,6 +7,12 @@ export interface Rate {
   readonly burst: number;
 }
 
+/** A rate as the algorithm wants it: what a call costs, and how far ahead of its time a bucket may be, in ms. */
+export function cellsOf({ perSecond, burst }: Rate): { emissionMs: number; toleranceMs: number } {
+  const emissionMs = 1000 / perSecond;
+  return { emissionMs, toleranceMs: (burst - 1) * emissionMs };
+}
+
 export class Buckets {
   readonly #emissionMs: number;
   readonly #toleranceMs: number;
@@ -16,26 +22,30 @@ export class Buckets {
   readonly #fullAtMs = new Map<string, number>();
 
   /** @param maxKeys keys come from clients: the one that was used longest ago is forgotten, which forgives it its calls */
-  constructor({ perSecond, burst }: Rate, maxKeys: number, clock: Clock) {
-    this.#emissionMs = 1000 / perSecond;
-    this.#toleranceMs = (burst - 1) * this.#emissionMs;
+  constructor(rate: Rate, maxKeys: number, clock: Clock) {
+    const { emissionMs, toleranceMs } = cellsOf(rate);
+    this.#emissionMs = emissionMs;
+    this.#toleranceMs = toleranceMs;
     this.#maxKeys = maxKeys;
     this.#clock = clock;
   }
 
-  /** Takes a token: 0 when there was one, or in how many ms there will be. */
-  take(key: string): number {
+  /** 0 when there is a token, or in how many ms there will be one. */
+  waitMs(key: string): number {
     const now = this.#clock();
-    const fullAt = Math.max(this.#fullAtMs.get(key) ?? 0, now);
-    const waitMs = fullAt - now - this.#toleranceMs;
+    const waitMs = (this.#fullAtMs.get(key) ?? now) - now - this.#toleranceMs;
     // binary fractions of a millisecond are no reason to refuse
-    if (waitMs > 1e-6) return waitMs;
+    return waitMs > 1e-6 ? waitMs : 0;
+  }
+
+  /** Takes tokens, whether they are there or not: what was taken elsewhere is taken. */
+  charge(key: string, tokens = 1): void {
+    const fullAt = Math.max(this.#fullAtMs.get(key) ?? 0, this.#clock());
     this.#fullAtMs.delete(key);
-    this.#fullAtMs.set(key, fullAt + this.#emissionMs);
+    this.#fullAtMs.set(key, fullAt + tokens * this.#emissionMs);
     if (this.#fullAtMs.size > this.#maxKeys) {
       const [oldest] = this.#fullAtMs.keys();
       this.#fullAtMs.delete(oldest as string);
     }
-    return 0;
   }
 }

@@ -1,5 +1,6 @@
-/** Holds calls to rates: by model, by a header of theirs, or by the client's address. */
+/** Holds calls to rates: by model, by a header of theirs, or by the client's address; in this gateway, or in all of them together. */
 import {
+  type After,
   type Call,
   type Clock,
   Code,
@@ -9,20 +10,42 @@ import {
   StatusError,
 } from '../../call/index.ts';
 import { isInformation } from '../../models/index.ts';
-import { Buckets, type Rate } from './buckets.ts';
+import { Buckets, cellsOf, type Rate } from './buckets.ts';
+import type { SharedRates } from './shared-rates.ts';
+import { gatherTakes, type Takes } from './takes.ts';
 
 export interface RateLimit extends Rate {
-  /** For errors: "per tenant". */
+  /** For errors, and what processes that hold it together call it: "per tenant". */
   readonly name: string;
   /** By the model servers' own names; empty: every model. */
   readonly models: ReadonlySet<string>;
   /** What has a bucket of its own; a call without the header shares one with all others without it. */
   readonly by: 'model' | 'peer' | { readonly header: string };
+  /** Held by all gateways together, as long as they can ask. */
+  readonly shared: boolean;
 }
 
 export interface RateLimitDeps {
-  readonly observer: Pick<Observer, 'limited'>;
+  readonly observer: Pick<Observer, 'limited' | 'sharedLimit'>;
   readonly clock: Clock;
+  readonly after: After;
+  /** Where shared limits are counted; absent without any. */
+  readonly shared?: SharedRates | undefined;
+  /** Tells the gateway's other workers what this one took; absent where there are none. */
+  readonly tell?: ((takes: Takes) => void) | undefined;
+}
+
+export interface RateLimits {
+  readonly filter: Filter;
+  /** What another worker took. */
+  readonly told: (takes: Takes) => void;
+}
+
+/** A limit that a call meets, and the bucket of it. */
+interface Met {
+  readonly limit: RateLimit;
+  readonly buckets: Buckets;
+  readonly key: string;
 }
 
 /** Clients, or values of a header, that one limit tells apart. */
@@ -37,19 +60,69 @@ function keyOf(call: Call, { by }: RateLimit): string {
   return (getMetadata(call.metadata, by.header) ?? '').slice(0, maxKeyLength);
 }
 
-export function rateLimitFilter(limits: readonly RateLimit[], { observer, clock }: RateLimitDeps): Filter {
+export function createRateLimits(
+  limits: readonly RateLimit[],
+  { observer, clock, after, shared, tell }: RateLimitDeps,
+): RateLimits {
   const all = limits.map((limit) => ({ limit, buckets: new Buckets(limit, maxKeys, clock) }));
-  return (next) => (call) => {
-    const model = call.target?.model;
-    if (model === undefined || isInformation(call.method)) return next(call);
-    for (const { limit, buckets } of all) {
-      if (limit.models.size > 0 && !limit.models.has(model)) continue;
-      const waitMs = buckets.take(keyOf(call, limit));
-      if (waitMs === 0) continue;
-      observer.limited('rate');
-      const text = `rate limit ${limit.name}: no more than ${limit.perSecond} calls a second`;
-      return Promise.reject(new StatusError(Code.RESOURCE_EXHAUSTED, text, { retryAfterMs: waitMs }));
+  const took = tell === undefined ? undefined : gatherTakes(tell, after);
+
+  function met(call: Call, model: string, isShared: boolean): Met[] {
+    return all
+      .filter(({ limit }) => limit.shared === isShared)
+      .filter(({ limit: { models } }) => models.size === 0 || models.has(model))
+      .map((each) => ({ ...each, key: keyOf(call, each.limit) }));
+  }
+
+  function refusal({ name, perSecond }: RateLimit, retryAfterMs: number): StatusError {
+    observer.limited('rate');
+    const text = `rate limit ${name}: no more than ${perSecond} calls a second`;
+    return new StatusError(Code.RESOURCE_EXHAUSTED, text, { retryAfterMs });
+  }
+
+  /** All or nothing: a call that one limit refuses takes nothing from the others. */
+  function takeHere(cells: readonly Met[]): StatusError | undefined {
+    for (const { limit, buckets, key } of cells) {
+      const waitMs = buckets.waitMs(key);
+      if (waitMs > 0) return refusal(limit, waitMs);
     }
-    return next(call);
+    for (const { limit, buckets, key } of cells) {
+      buckets.charge(key);
+      took?.(limit.name, key);
+    }
+    return undefined;
+  }
+
+  async function takeShared(rates: SharedRates, cells: readonly Met[]): Promise<StatusError | undefined> {
+    const verdict = await rates.take(
+      cells.map(({ limit, key }) => ({ name: limit.name, key, ...cellsOf(limit) })),
+    );
+    const by = verdict.kind === 'unknown' ? verdict.why : verdict.kind === 'refused' ? verdict.by : 'redis';
+    for (const { limit } of cells) observer.sharedLimit(limit.name, by);
+    if (verdict.kind === 'unknown') return takeHere(cells);
+    if (verdict.kind === 'refused') return refusal((cells[verdict.index] as Met).limit, verdict.waitMs);
+    // so that this gateway knows what it gave when Redis goes
+    for (const { buckets, key } of cells) buckets.charge(key);
+    return undefined;
+  }
+
+  return {
+    filter: (next) => (call) => {
+      const model = call.target?.model;
+      if (model === undefined || isInformation(call.method)) return next(call);
+      const refused = takeHere(met(call, model, false));
+      if (refused !== undefined) return Promise.reject(refused);
+      if (shared === undefined) return next(call);
+      const cells = met(call, model, true);
+      if (cells.length === 0) return next(call);
+      return takeShared(shared, cells).then((late) => {
+        if (late !== undefined) throw late;
+        return next(call);
+      });
+    },
+    told(takes) {
+      for (const { limit, buckets } of all)
+        for (const [key, tokens] of takes.get(limit.name) ?? []) buckets.charge(key, tokens);
+    },
   };
 }

@@ -1,2 +1,4 @@
 /** The rate limits' own door. */
-export { type RateLimit, rateLimitFilter } from './filter.ts';
+export { createRateLimits, type RateLimit, type RateLimitDeps, type RateLimits } from './filter.ts';
+export { redisRates, type SharedRates, type SharedRatesOptions, type Verdict } from './shared-rates.ts';
+export type { Takes } from './takes.ts';

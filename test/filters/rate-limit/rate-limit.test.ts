@@ -3,9 +3,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { array, assert as check, double, integer, property } from 'fast-check';
 import { Code, getMetadata, type StatusError, trailersOf } from '../../../src/call/index.ts';
-import { type RateLimit, rateLimitFilter } from '../../../src/filters/index.ts';
+import { createRateLimits, type RateLimit, type Takes, type Verdict } from '../../../src/filters/index.ts';
 import { Buckets } from '../../../src/filters/rate-limit/buckets.ts';
-import { manualClock, method, recordingObserver, stubHandler, unaryCall } from '../../support/index.ts';
+import {
+  manualClock,
+  manualTimers,
+  method,
+  recordingObserver,
+  stubHandler,
+  unaryCall,
+} from '../../support/index.ts';
 
 describe('Buckets', () => {
   it('never let more through than the burst and the rate allow, and never less when calls come slower', () => {
@@ -22,8 +29,11 @@ describe('Buckets', () => {
           for (const gap of gaps) {
             advance(gap);
             elapsedMs += gap;
-            const waitMs = buckets.take('k');
-            if (waitMs === 0) passed++;
+            const waitMs = buckets.waitMs('k');
+            if (waitMs === 0) {
+              buckets.charge('k');
+              passed++;
+            }
             assert.ok(waitMs >= 0 && waitMs <= 1000 / perSecond + 1e-6);
           }
           assert.ok(passed <= burst + (elapsedMs * perSecond) / 1000 + 1e-6);
@@ -35,25 +45,38 @@ describe('Buckets', () => {
 
   it('remember a bounded number of keys', () => {
     const buckets = new Buckets({ perSecond: 1, burst: 1 }, 2, manualClock().clock);
-    assert.equal(buckets.take('a'), 0);
-    assert.ok(buckets.take('a') > 0);
-    buckets.take('b');
-    buckets.take('c');
-    assert.equal(buckets.take('a'), 0);
+    buckets.charge('a');
+    assert.ok(buckets.waitMs('a') > 0);
+    buckets.charge('b');
+    buckets.charge('c');
+    assert.equal(buckets.waitMs('a'), 0);
   });
 });
 
-describe('rateLimitFilter', () => {
-  const limit: RateLimit = { name: 'l', models: new Set(), by: 'model', perSecond: 2, burst: 1 };
+describe('createRateLimits', () => {
+  const limit: RateLimit = {
+    name: 'l',
+    models: new Set(),
+    by: 'model',
+    perSecond: 2,
+    burst: 1,
+    shared: false,
+  };
   function harness(changes: Partial<RateLimit> = {}) {
-    const { clock, advance } = manualClock();
+    return harnessOf([{ ...limit, ...changes }]);
+  }
+  /** @param more what Redis says, and where takes go */
+  function harnessOf(
+    limits: readonly RateLimit[],
+    more: { verdict?: () => Verdict; tell?: (takes: Takes) => void } = {},
+  ) {
+    const { clock, after, advance } = manualTimers();
     const observer = recordingObserver();
     const { handler } = stubHandler(new Uint8Array(0));
-    return {
-      handler: rateLimitFilter([{ ...limit, ...changes }], { observer, clock })(handler),
-      advance,
-      observer,
-    };
+    const { verdict, tell } = more;
+    const shared = verdict && { take: async () => verdict(), close: () => undefined };
+    const { filter, told } = createRateLimits(limits, { observer, clock, after, shared, tell });
+    return { handler: filter(handler), told, advance, observer };
   }
   const refused = (answer: Promise<unknown>): Promise<StatusError> =>
     answer.then(
@@ -94,5 +117,70 @@ describe('rateLimitFilter', () => {
     const all = harness();
     const status = method('/tensorflow.serving.ModelService/GetModelStatus');
     for (let i = 0; i < 3; i++) await all.handler(unaryCall(undefined, { method: status }));
+  });
+
+  it('take nothing from one limit for a call that another refuses', async () => {
+    const wide = { ...limit, name: 'wide', perSecond: 0.001, burst: 2 };
+    const narrow: RateLimit = { ...limit, name: 'narrow', by: { header: 'x-tenant' } };
+    const { handler } = harnessOf([wide, narrow]);
+    const from = (tenant: string) => handler(unaryCall(undefined, { metadata: ['x-tenant', tenant] }));
+    await from('a');
+    for (let i = 0; i < 5; i++) assert.match((await refused(from('a'))).message, /rate limit narrow/);
+    await from('b');
+    assert.match((await refused(from('c'))).message, /rate limit wide/);
+  });
+
+  it('are held by the workers of a gateway together', async () => {
+    const many: RateLimit = { ...limit, perSecond: 100, burst: 10 };
+    const workers: ReturnType<typeof harnessOf>[] = [];
+    for (let i = 0; i < 2; i++)
+      workers.push(harnessOf([many], { tell: (takes) => workers[1 - i]?.told(structuredClone(takes)) }));
+    let passed = 0;
+    for (let elapsedMs = 0; elapsedMs < 10_000; elapsedMs += 5) {
+      for (const { handler, advance } of workers) {
+        advance(5);
+        // 200 calls a second at each
+        await handler(unaryCall()).then(
+          () => passed++,
+          () => undefined,
+        );
+      }
+    }
+    // the burst, ten seconds of the rate, and what two let through before they heard of each other
+    assert.ok(passed >= 1000 && passed <= 1020, `${passed} passed`);
+    // one that is alone gets the whole rate
+    const [alone] = workers as [ReturnType<typeof harnessOf>];
+    for (const { advance } of workers) advance(1000);
+    passed = 0;
+    for (let i = 0; i < 1000; i++) {
+      alone.advance(5);
+      await alone.handler(unaryCall()).then(
+        () => passed++,
+        () => undefined,
+      );
+    }
+    assert.ok(passed >= 500 && passed <= 511, `${passed} passed`);
+  });
+
+  it('that are shared do as Redis says, and are held here while it says nothing', async () => {
+    let verdict: Verdict = { kind: 'taken' };
+    const { handler, observer, advance } = harnessOf([{ ...limit, shared: true, burst: 2 }], {
+      verdict: () => verdict,
+    });
+    for (let i = 0; i < 10; i++) await handler(unaryCall());
+    verdict = { kind: 'refused', index: 0, waitMs: 321, by: 'redis' };
+    const error = await refused(handler(unaryCall()));
+    assert.equal(error.code, Code.RESOURCE_EXHAUSTED);
+    assert.equal(getMetadata(trailersOf(error), 'grpc-retry-pushback-ms'), '321');
+    verdict = { kind: 'unknown', why: 'late' };
+    // what was given before Redis went counts
+    await refused(handler(unaryCall()));
+    advance(60_000);
+    await handler(unaryCall());
+    await handler(unaryCall());
+    await refused(handler(unaryCall()));
+    assert.equal(observer.count('shared l redis'), 11);
+    assert.equal(observer.count('shared l late'), 4);
+    assert.equal(observer.count('limited rate'), 3);
   });
 });

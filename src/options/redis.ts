@@ -1,4 +1,4 @@
-/** The response cache's part of a configuration. */
+/** What is kept in Redis: the response cache's and the shared rate limits' part of a configuration. */
 import type { Config } from '../config/index.ts';
 import { ownName } from './names.ts';
 import type { RouteOptions } from '../gateway-options.ts';
@@ -43,4 +43,14 @@ export function cacheOf({ cache, models }: Config): RouteOptions['cache'] {
       vary: cache.vary,
     },
   };
+}
+
+/** Counting questions under way: a Redis that answers in time never has so many. */
+const maxAsks = 1024;
+
+export function sharedLimitsOf({ rateLimits, sharedLimits, cache }: Config): RouteOptions['sharedLimits'] {
+  const { redisUrl = cache.redisUrl, ...rest } = sharedLimits;
+  return redisUrl === undefined || !rateLimits.some(({ shared }) => shared)
+    ? undefined
+    : { url: redisUrl, ...rest, maxAsks };
 }

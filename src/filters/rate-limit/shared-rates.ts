@@ -1,0 +1,147 @@
+/** Rates that all gateways hold together: the buckets are in Redis, which one script reads and changes at once. */
+import { createHash } from 'node:crypto';
+import type { Redis } from 'ioredis';
+import type { Clock, Log } from '../../call/index.ts';
+import { RedisLink, type RedisLinkOptions } from '../redis/index.ts';
+
+/** One bucket that a call takes from. */
+export interface Cell {
+  /** The limit's. */
+  readonly name: string;
+  /** Of all that the limit tells apart. */
+  readonly key: string;
+  /** What a call costs, and how far ahead of its time the bucket may be, in ms. */
+  readonly emissionMs: number;
+  readonly toleranceMs: number;
+}
+
+export type Verdict =
+  | { readonly kind: 'taken' }
+  /** The first cell that has nothing left, and when it has. Nothing was taken from the others. */
+  | {
+      readonly kind: 'refused';
+      readonly index: number;
+      readonly waitMs: number;
+      readonly by: 'redis' | 'memory';
+    }
+  /** Whoever asked decides for itself. */
+  | { readonly kind: 'unknown'; readonly why: 'down' | 'late' | 'error' | 'busy' };
+
+export interface SharedRates {
+  take(cells: readonly Cell[]): Promise<Verdict>;
+  close(): void;
+}
+
+export interface SharedRatesOptions extends RedisLinkOptions {
+  /** The most that a call waits for the answer; then it is decided here. */
+  readonly waitMs: number;
+  /** Questions under way; calls beyond are decided here. */
+  readonly maxAsks: number;
+  /** Before every key. */
+  readonly keyPrefix: string;
+}
+
+/** Refusals that are remembered until their time is over, so that a client that keeps trying costs Redis nothing. */
+const maxRemembered = 10_000;
+
+/**
+ * The generic cell rate algorithm over several keys, all or nothing. Redis's clock counts, so gateways may differ. A value
+ * that is no number counts as none, and one beyond what the limit can have written (a foreign one, or the host's clock
+ * went back) as a bucket that is just empty.
+ */
+const script = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local fullAt = {}
+for i, key in ipairs(KEYS) do
+  local emission, tolerance = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local known = tonumber(redis.call('GET', key)) or now
+  local at = math.min(math.max(known, now), now + tolerance + emission)
+  local wait = at - now - tolerance
+  if wait > 0.001 then return { i, tostring(wait) } end
+  fullAt[i] = at + emission
+end
+for i, key in ipairs(KEYS) do
+  redis.call('SET', key, string.format('%.17g', fullAt[i]), 'PX', math.ceil(fullAt[i] - now))
+end
+return { 0, '0' }
+`;
+type TakeCommand = (keys: number, ...rest: (string | number)[]) => Promise<[number, string]>;
+
+export function redisRates(
+  options: SharedRatesOptions,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): SharedRates & { readonly up: boolean } {
+  const link = new RedisLink(options, {
+    log,
+    says: {
+      down: 'the Redis of shared rate limits is down; each gateway counts for itself',
+      back: 'the Redis of shared rate limits is back',
+    },
+    prepare: (client) => {
+      client.defineCommand('takeCells', { lua: script });
+    },
+  });
+  const refusedUntilMs = new Map<string, number>();
+  let asks = 0;
+
+  // what a client wrote (a token, an address) is nobody's business in Redis
+  const keyOf = ({ name, key }: Cell): string =>
+    `${options.keyPrefix}rate:${encodeURIComponent(name)}:${createHash('sha256').update(key).digest('base64url').slice(0, 22)}`;
+
+  function remember(key: string, waitMs: number): void {
+    refusedUntilMs.delete(key);
+    refusedUntilMs.set(key, clock() + waitMs);
+    if (refusedUntilMs.size > maxRemembered) {
+      const [oldest] = refusedUntilMs.keys();
+      refusedUntilMs.delete(oldest as string);
+    }
+  }
+
+  /** A bucket that had no token cannot get one sooner than it was told: others only take more. */
+  function remembered(keys: readonly string[]): Verdict | undefined {
+    const now = clock();
+    for (const [index, key] of keys.entries()) {
+      const until = refusedUntilMs.get(key);
+      if (until === undefined) continue;
+      if (until > now) return { kind: 'refused', index, waitMs: until - now, by: 'memory' };
+      refusedUntilMs.delete(key);
+    }
+    return undefined;
+  }
+
+  return {
+    get up() {
+      return link.up;
+    },
+    async take(cells) {
+      if (!link.up) return { kind: 'unknown', why: 'down' };
+      const keys = cells.map(keyOf);
+      const refusal = remembered(keys);
+      if (refusal !== undefined) return refusal;
+      if (asks >= options.maxAsks) return { kind: 'unknown', why: 'busy' };
+      asks++;
+      try {
+        const rates = cells.flatMap(({ emissionMs, toleranceMs }) => [emissionMs, toleranceMs]);
+        const answer = await link.ask(
+          (client) =>
+            (client as Redis & { takeCells: TakeCommand }).takeCells(keys.length, ...keys, ...rates),
+          options.waitMs,
+        );
+        if (answer === undefined) return { kind: 'unknown', why: 'late' };
+        const [nth, text] = answer;
+        if (nth === 0) return { kind: 'taken' };
+        const waitMs = Number(text);
+        remember(keys[nth - 1] as string, waitMs);
+        return { kind: 'refused', index: nth - 1, waitMs, by: 'redis' };
+      } catch {
+        return { kind: 'unknown', why: 'error' };
+      } finally {
+        asks--;
+      }
+    },
+    close() {
+      link.close();
+    },
+  };
+}

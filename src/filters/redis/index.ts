@@ -1,0 +1,1 @@
+export { RedisLink, type RedisLinkDeps, type RedisLinkOptions } from './link.ts';
