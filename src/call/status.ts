@@ -40,6 +40,8 @@ export interface StatusDetails {
    * so that anybody may send it again.
    */
   readonly notStarted?: boolean;
+  /** The backend broke the call off without a status: it may have run, and doing it again elsewhere may help. */
+  readonly brokenOff?: boolean;
   /** When it is worth while to try again, in ms from now: told to clients of either protocol. */
   readonly retryAfterMs?: number;
   /** The call was called off because another backend was faster: what it took here says that this one is slow. */
@@ -52,6 +54,7 @@ export class StatusError extends Error {
   readonly where: string | undefined;
   readonly fromBackend: boolean;
   readonly notStarted: boolean;
+  readonly brokenOff: boolean;
   readonly retryAfterMs: number | undefined;
   readonly outpaced: boolean;
 
@@ -62,6 +65,7 @@ export class StatusError extends Error {
     this.where = details.where;
     this.fromBackend = details.fromBackend ?? false;
     this.notStarted = details.notStarted ?? false;
+    this.brokenOff = details.brokenOff ?? false;
     this.retryAfterMs = details.retryAfterMs;
     this.outpaced = details.outpaced ?? false;
   }

@@ -34,6 +34,9 @@ const repeatable = (call: Call): boolean => call.request.retains || !call.reques
 /** A backend's own RESOURCE_EXHAUSTED comes as far as here only when it is a busy server's. */
 const retriable: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED]);
 
+const reasonOf = ({ notStarted, error }: Failure): string =>
+  notStarted ? 'not started' : error.brokenOff ? 'broken off' : 'unavailable';
+
 export function retryFilter(options: RetryOptions, { observer, clock, random }: RetryDeps): Filter {
   const budget = new AttemptBudget(options.budget, clock);
 
@@ -41,7 +44,8 @@ export function retryFilter(options: RetryOptions, { observer, clock, random }: 
     if (call.cancellation.reason !== undefined || !repeatable(call)) return false;
     if ((failure.pushbackMs ?? 0) < 0) return false;
     if (failure.notStarted) return attempt < options.maxUnstarted;
-    if (!harmlessTwice(call) || !retriable.has(failure.error.code)) return false;
+    const { code, brokenOff } = failure.error;
+    if (!harmlessTwice(call) || !(brokenOff || retriable.has(code))) return false;
     return attempt < options.maxAttempts && budget.take();
   }
 
@@ -77,7 +81,7 @@ export function retryFilter(options: RetryOptions, { observer, clock, random }: 
         if (reply !== undefined) return reply;
         throw (failure as Failure).error;
       }
-      observer.retried(failure.backend, failure.notStarted ? 'not started' : 'unavailable');
+      observer.retried(failure.backend, reasonOf(failure));
       avoid = [...(avoid ?? []), failure.backend];
       if (ms > 0) await sleep(ms);
       if (call.cancellation.reason !== undefined) throw call.cancellation.reason;

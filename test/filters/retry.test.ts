@@ -74,6 +74,14 @@ describe('retryFilter', () => {
     });
   }
 
+  it('sends a call to another backend after one that broke it off without a status, if doing it twice does no harm', async () => {
+    const broken = new StatusError(Code.INTERNAL, 'reset', { where: 'a', brokenOff: true });
+    assert.deepEqual((await after(broken))[1]?.avoid, ['a']);
+    assert.equal((await after(broken, { sequence: { id: '7', starts: false, ends: false } })).length, 1);
+    assert.equal((await after(broken, { method: method('/x.Y/Z', { idempotent: false }) })).length, 1);
+    assert.equal((await after(new StatusError(Code.INTERNAL, 'the gateway itself'))).length, 1);
+  });
+
   it('sends a body of megabytes again, from its first byte', async () => {
     const calls = await after(said(Code.UNAVAILABLE, 'full'), {
       request: Flow.of([Buffer.alloc(8 * 2 ** 20), Buffer.alloc(8 * 2 ** 20)]),

@@ -4,8 +4,8 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { messagePrefix } from '../../src/call/index.ts';
 import { encodeGetModelStatusResponse, encodePredictResponse, modelState } from '../../src/codec/index.ts';
 import { HpackDecoder } from '../../src/wire/hpack-decoder.ts';
-import type { Headers } from '../../src/wire/index.ts';
-import { frame, FrameSplitter, h2, headers, preface, settings, windowUpdate } from './h2-frames.ts';
+import { ErrorCode, type Headers } from '../../src/wire/index.ts';
+import { frame, FrameSplitter, h2, headers, preface, settings, uint32, windowUpdate } from './h2-frames.ts';
 
 /** One call as the backend sees it. */
 export interface RawCall {
@@ -14,6 +14,8 @@ export interface RawCall {
   readonly fields: Headers;
   /** DATA bytes so far. */
   bytes: number;
+  /** The same, for options.keep. */
+  readonly body: Buffer[];
   ended: boolean;
   reset: boolean;
   send(...frames: readonly Uint8Array[]): void;
@@ -39,6 +41,10 @@ export interface RawBackendOptions {
   /** A connection is made and greeted. */
   readonly onConnection?: (socket: Socket) => void;
   readonly settings?: readonly (readonly [number, number])[];
+  /** Keeps what comes, for those who answer by it. */
+  readonly keep?: boolean;
+  /** GOAWAY after so many requests on a connection, health included; what comes after them is not looked at. */
+  readonly maxRequests?: number;
   /** Gives no window back: the request stalls. */
   readonly stingy?: boolean;
 }
@@ -95,6 +101,8 @@ export async function startRawBackend(options: RawBackendOptions): Promise<RawBa
     const splitter = new FrameSplitter();
     const decoder = new HpackDecoder(roomy);
     const open = new Map<number, RawCall>();
+    const { maxRequests = Number.POSITIVE_INFINITY } = options;
+    let requests = 0;
     let greeting = preface.length;
     socket.write(Buffer.concat([settings(options.settings ?? []), windowUpdate(0, 2 ** 30)]));
     options.onConnection?.(socket);
@@ -112,11 +120,15 @@ export async function startRawBackend(options: RawBackendOptions): Promise<RawBa
         else if (type === h2.PING && (flags & h2.ACK) === 0) socket.write(frame(h2.PING, h2.ACK, 0, payload));
         else if (type === h2.HEADERS) {
           const fields = decoder.decode(payload) ?? [];
+          if (++requests > maxRequests) continue;
+          if (requests === maxRequests)
+            socket.write(frame(h2.GOAWAY, 0, 0, Buffer.concat([uint32(id), uint32(ErrorCode.NO_ERROR)])));
           const call: RawCall = {
             id,
             path: fields[fields.indexOf(':path') + 1] ?? '',
             fields,
             bytes: 0,
+            body: [],
             ended: end,
             reset: false,
             socket,
@@ -136,6 +148,7 @@ export async function startRawBackend(options: RawBackendOptions): Promise<RawBa
             );
           if (call === undefined) continue;
           call.bytes += payload.length;
+          if (options.keep === true) call.body.push(Buffer.from(payload));
           if (!end) continue;
           call.ended = true;
           open.delete(id);

@@ -114,10 +114,9 @@ export function resetError(code: number, where: string, notProcessed: boolean): 
     case 12:
       return new StatusError(Code.PERMISSION_DENIED, `backend ${where} asks for better security`, details);
     default:
-      return new StatusError(
-        Code.INTERNAL,
-        `backend ${where} reset the stream with HTTP/2 error ${code}`,
-        details,
-      );
+      return new StatusError(Code.INTERNAL, `backend ${where} reset the stream with HTTP/2 error ${code}`, {
+        ...details,
+        brokenOff: true,
+      });
   }
 }
