@@ -1,6 +1,15 @@
 /** The whole journey of a call on one page; the only file that knows every room. */
 import { randomBytes } from 'node:crypto';
-import { after, afterInput, type Call, type Clock, type Filter, type Handler } from './call/index.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  after,
+  afterInput,
+  type Call,
+  type Clock,
+  type Filter,
+  getMetadata,
+  type Handler,
+} from './call/index.ts';
 import {
   admitFilter,
   cacheFilter,
@@ -20,11 +29,15 @@ import {
 import { type BackendState, type Fleet, HttpFleet } from './fleet/index.ts';
 import {
   createCors,
+  createHttpDoor,
   createProxyDoor,
-  createRestDoor,
+  createRestApi,
   createRpcDoor,
-  createV2Door,
+  createV2Api,
+  isV2,
   localServices,
+  type OpenStream,
+  serveNodeRequest,
 } from './front/index.ts';
 import { fleetOf, httpFleetOf, viewOf } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
@@ -47,8 +60,10 @@ export interface Core {
   readonly shown: object;
   /** A backend has got room: a call that waits may go. */
   readonly roomMade: () => void;
-  request: ReturnType<typeof createRestDoor>['handle'];
-  readonly rpc: ReturnType<typeof createRpcDoor>;
+  /** Everything but what passes through. */
+  readonly stream: OpenStream;
+  /** Everything. */
+  request(request: IncomingMessage, response: ServerResponse): void;
   close(graceful: boolean): Promise<void>;
 }
 
@@ -189,28 +204,21 @@ export async function buildCore(
     retryFilter(routes.retry, { observer, clock, random }),
   ].reduceRight((next, filter) => filter(next), attempt);
   const catalog = new Catalog({ handler: control, view, clock, options: routes.catalog });
-  const rest = createRestDoor({
+  const rest = createRestApi({
     handler,
     catalog,
     view,
     options: routes.rest,
-    cors,
     observer,
     clock,
-    nextId,
     route,
     otherModels: () => httpFleets.flatMap((fleet) => fleet.listedModels()),
     reload,
   });
-  const v2 = createV2Door({
-    handler,
-    options: routes.rest,
-    cors,
-    observer,
-    clock,
-    nextId,
-    route,
-  });
+  const v2 = createV2Api({ handler, options: routes.rest, observer, clock, route });
+  const http = createHttpDoor({ options: routes.rest, cors, observer, clock, nextId }, (url) =>
+    isV2(url) ? v2 : rest,
+  );
   const proxy = createProxyDoor({
     options: routes.proxy,
     upstream: httpFleetOf(httpFleets),
@@ -219,7 +227,12 @@ export async function buildCore(
     clock,
     nextId,
   });
-  await Promise.all([rest.ready(), proxy.ready()]);
+  const stream: OpenStream = (on, fields, peer, http2) => {
+    const events = rpc(on, fields, peer, http2);
+    if (events !== undefined) return events;
+    return proxy.takes(getMetadata(fields, ':path') ?? '') ? undefined : http(on, fields, peer);
+  };
+  await proxy.ready();
   await Promise.all(httpFleets.map((fleet) => fleet.start()));
 
   return {
@@ -228,15 +241,16 @@ export async function buildCore(
     handler,
     shown: options.shown,
     roomMade: queue?.roomMade ?? ((): void => undefined),
-    rpc,
+    stream,
     request(request, response) {
-      if (!proxy.handle(request, response) && !v2.handle(request, response)) rest.handle(request, response);
+      if (!serveNodeRequest(request, response, (...asked) => stream(...asked, false)))
+        proxy.handle(request, response);
     },
     async close(graceful) {
       for (const fleet of httpFleets) fleet.stop(graceful);
       store?.close();
       shared?.close();
-      await Promise.all([rest.close(), proxy.close()]);
+      await proxy.close();
     },
   };
 }

@@ -161,10 +161,9 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
 
   // every door speaks every protocol, so that a client at the wrong port gets an answer it can read
   const handlers: Parameters<typeof listen>[1] = {
-    claims: (fields) => core.rpc.claims(fields),
-    stream: (...exchange) => core.rpc.stream(...exchange),
+    stream: (...asked) => core.stream(...asked),
     request: (request, response) => {
-      if (!core.rpc.request(request, response)) core.request(request, response);
+      core.request(request, response);
     },
   };
   const listeners: Listener[] = [];

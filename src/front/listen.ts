@@ -41,11 +41,17 @@ const sweepMs = 50;
 /** How often connections are looked at, in ms; a quarter of the shortest time-out when that is less. */
 const tickMs = 1000;
 
-/** Who answers. What `stream` does not take is given to `request` over HTTP/1.1. */
+/** Serves a request on a stream; undefined, with the stream untouched, when it is not for this one. */
+export type OpenStream = (
+  stream: ServerStream,
+  fields: Headers,
+  peer: string,
+  http2: boolean,
+) => StreamEvents | undefined;
+
+/** Who answers. What `stream` does not take is given to `request` by way of node:http. */
 export interface Handlers {
-  /** True for an HTTP/1.1 request that `stream` takes. */
-  claims?(fields: Headers): boolean;
-  stream?(stream: ServerStream, fields: Headers, peer: string, http2: boolean): StreamEvents | undefined;
+  readonly stream?: OpenStream;
   request(request: IncomingMessage, response: ServerResponse): void;
 }
 
@@ -64,7 +70,7 @@ export async function listen(
   observer: Observer,
 ): Promise<Listener> {
   const http2 = new Set<Http2Server>();
-  const rpc1 = new Set<Http1Server>();
+  const http1Ends = new Set<Http1Server>();
   /** Each with the time that its output has stood still. */
   const sockets = new Map<Socket, Standstill>();
   /** Connections that have not said a byte yet. */
@@ -113,7 +119,7 @@ export async function listen(
     if (draining) connection.shutdown();
   }
 
-  /** RPCs are served straight off the socket; at the first request that is none, node:http takes the connection over. */
+  /** Requests are served straight off the socket; at the first that is proxied, or unusual, node:http takes the connection over. */
   function serveHttp1(socket: Socket, initialBytes: Buffer): void {
     const peer = peerOf(socket);
     const connection: Http1Server = new Http1Server(socket, {
@@ -121,10 +127,9 @@ export async function listen(
       keepAliveTimeoutMs: options.keepAliveTimeoutMs,
       windowBytes: options.http2.initialWindowBytes,
       highWaterBytes: options.http2.highWaterBytes,
-      claims: (fields) => handlers.claims?.(fields) === true,
-      onStream: (stream, fields) => handlers.stream?.(stream, fields, peer, false) ?? ignored,
+      onStream: (stream, fields) => handlers.stream?.(stream, fields, peer, false),
       onOther(initial) {
-        rpc1.delete(connection);
+        http1Ends.delete(connection);
         // as if it were new
         socket.pause();
         socket.unshift(initial);
@@ -132,13 +137,13 @@ export async function listen(
         socket.resume();
       },
       onClose() {
-        rpc1.delete(connection);
+        http1Ends.delete(connection);
       },
       onLimit(name) {
         observer.limited(name);
       },
     });
-    rpc1.add(connection);
+    http1Ends.add(connection);
     connection.begin(initialBytes);
     if (draining) connection.shutdown();
   }
@@ -185,7 +190,7 @@ export async function listen(
   function tick(): void {
     const nowMs = performance.now();
     for (const connection of http2) connection.tick(nowMs, timeLimits);
-    for (const connection of rpc1) connection.tick();
+    for (const connection of http1Ends) connection.tick();
     for (const [socket, output] of sockets) {
       const { bytesWritten, writableLength } = socket;
       const stillMs = output.ms(writableLength === 0 ? -nowMs : bytesWritten - writableLength, nowMs);
@@ -204,7 +209,7 @@ export async function listen(
       draining = true;
       server.close();
       for (const connection of http2) connection.shutdown();
-      for (const connection of rpc1) connection.shutdown();
+      for (const connection of http1Ends) connection.shutdown();
       for (const socket of silent) socket.destroy();
       // a connection turns idle when its last answer is out, which no event tells
       const sweep = setInterval(() => {
@@ -225,8 +230,6 @@ export async function listen(
     },
   };
 }
-
-const ignored: StreamEvents = { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
 
 const peerOf = (socket: Socket): string => `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
 

@@ -29,6 +29,3 @@ export class Pace {
     );
   }
 }
-
-/** How often bodies are looked at that no HTTP/2 connection watches, in ms. */
-export const paceEveryMs = 250;

@@ -1,20 +1,11 @@
-/** The door for RPCs: native gRPC and gRPC-Web, told apart by content type, on HTTP/2 streams and HTTP/1.1 requests. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+/** The door for RPCs: native gRPC and gRPC-Web, told apart by content type, on streams of HTTP/2 and HTTP/1.1. */
 import { getMetadata } from '../call/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 import type { Cors } from './cors.ts';
 import { Exchange, type RpcDeps } from './grpc/exchange.ts';
 import { looksLikeRpc, type RpcHead, rpcHead } from './grpc/head.ts';
-import { fieldsOf, Http1Stream, serveWeb } from './web/index.ts';
-
-export interface RpcDoor {
-  /** True for an HTTP/1.1 request that stream() answers. */
-  claims(fields: Headers): boolean;
-  /** Serves a stream; undefined when it is no RPC and belongs to another door. */
-  stream(stream: ServerStream, fields: Headers, peer: string, http2: boolean): StreamEvents | undefined;
-  /** Serves an HTTP/1.1 request; false when it is no RPC. */
-  request(request: IncomingMessage, response: ServerResponse): boolean;
-}
+import type { OpenStream } from './listen.ts';
+import { serveWeb } from './web/index.ts';
 
 export interface RpcDoorDeps extends RpcDeps {
   readonly cors: Cors;
@@ -50,7 +41,8 @@ function answerStream(stream: ServerStream, { status, headers, text }: Answer): 
   return { ...ignored, onData: (chunk) => stream.credit(chunk.length) };
 }
 
-export function createRpcDoor(deps: RpcDoorDeps): RpcDoor {
+/** @returns undefined for a request that is no RPC and belongs to another door */
+export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
   const { cors } = deps;
 
   function judge(fields: Headers, http2: boolean): Verdict {
@@ -94,35 +86,9 @@ export function createRpcDoor(deps: RpcDoorDeps): RpcDoor {
     return web ? serveWeb(stream, head, cors.headers, begin) : begin(stream);
   }
 
-  return {
-    claims: (fields) => judge(fields, false) !== undefined,
-    stream(stream, fields, peer, http2) {
-      const verdict = judge(fields, http2);
-      if (verdict === undefined) return undefined;
-      return 'head' in verdict ? open(stream, verdict.head, peer) : answerStream(stream, verdict.answer);
-    },
-    request(request, response) {
-      const verdict = judge(fieldsOf(request), false);
-      if (verdict === undefined) return false;
-      if ('answer' in verdict) {
-        const { status, headers, text } = verdict.answer;
-        response.writeHead(status, [
-          ...headers.flat(),
-          ...(text === '' ? [] : ['content-type', 'text/plain; charset=utf-8']),
-        ]);
-        response.end(text);
-        request.resume();
-        return true;
-      }
-      const stream = new Http1Stream(request, response);
-      stream.attach(
-        open(
-          stream,
-          verdict.head,
-          `${request.socket.remoteAddress ?? ''}:${request.socket.remotePort ?? ''}`,
-        ),
-      );
-      return true;
-    },
+  return (stream, fields, peer, http2) => {
+    const verdict = judge(fields, http2);
+    if (verdict === undefined) return undefined;
+    return 'head' in verdict ? open(stream, verdict.head, peer) : answerStream(stream, verdict.answer);
   };
 }

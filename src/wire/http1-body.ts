@@ -1,13 +1,15 @@
 /** Where the body of an HTTP/1.1 request ends: by its length, or by its chunks (RFC 9112 §6, §7.1). */
 
-/** A chunk's size line: hexadecimal digits alone, since nobody uses extensions and lenient readers of them have been fooled. */
-const sizeLine = /^[0-9A-Fa-f]{1,8}$/;
-/** Trailer fields are read over. */
-const maxTrailerBytes = 4096;
+/** A chunk's size, and extensions that nobody here knows (RFC 9112 §7.1.1), without control characters. */
+const sizeLine = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t -~\x80-\xff]*)?$/;
+/** Of extensions, and of trailer fields, in one body: both are read over. */
+const maxIgnoredBytes = 4096;
 
 export interface BodyReader {
   /** The whole body has come. */
   readonly done: boolean;
+  /** What has not come yet, as far as that is known. */
+  readonly leftBytes: number;
   /**
    * Takes bytes from `at` on; data goes to `onData`.
    * @returns where it stopped: at the end of `bytes`, or behind the body. -1: the framing is broken
@@ -26,6 +28,10 @@ export class SizedBody implements BodyReader {
     return this.#left === 0;
   }
 
+  get leftBytes(): number {
+    return this.#left;
+  }
+
   read(bytes: Buffer, at: number, onData: (data: Buffer) => void): number {
     const taken = Math.min(this.#left, bytes.length - at);
     this.#left -= taken;
@@ -36,11 +42,12 @@ export class SizedBody implements BodyReader {
 
 export class ChunkedBody implements BodyReader {
   done = false;
+  readonly leftBytes = 0;
   /** "data": inside a chunk; "end": before the line end behind it; "size" and "trailer": inside a line. */
   #in: 'size' | 'data' | 'end' | 'trailer' = 'size';
   #left = 0;
   #line = '';
-  #trailerBytes = 0;
+  #ignoredBytes = 0;
 
   read(bytes: Buffer, from: number, onData: (data: Buffer) => void): number {
     let at = from;
@@ -56,8 +63,7 @@ export class ChunkedBody implements BodyReader {
       }
       const end = bytes.indexOf(10, at);
       const upTo = end === -1 ? bytes.length : end + 1;
-      // no line is longer than a trailer field may be
-      if (this.#line.length + upTo - at > maxTrailerBytes) return -1;
+      if (this.#line.length + upTo - at > maxIgnoredBytes) return -1;
       this.#line += bytes.toString('latin1', at, upTo);
       at = upTo;
       if (end !== -1 && !this.#endLine()) return -1;
@@ -71,18 +77,26 @@ export class ChunkedBody implements BodyReader {
     const line = this.#line.slice(0, -2);
     this.#line = '';
     switch (this.#in) {
-      case 'size':
-        if (!sizeLine.test(line)) return false;
-        this.#left = Number.parseInt(line, 16);
+      case 'size': {
+        const match = sizeLine.exec(line);
+        if (match === null) return false;
+        const digits = match[1] as string;
+        this.#left = Number.parseInt(digits, 16);
         this.#in = this.#left === 0 ? 'trailer' : 'data';
-        return true;
+        return this.#ignore(line.length - digits.length);
+      }
       case 'end':
         this.#in = 'size';
         return line === '';
       default:
         if (line === '') this.done = true;
-        this.#trailerBytes += line.length + 2;
-        return this.#trailerBytes <= maxTrailerBytes;
+        return this.#ignore(line.length + 2);
     }
+  }
+
+  /** False when it is too much. */
+  #ignore(bytes: number): boolean {
+    this.#ignoredBytes += bytes;
+    return this.#ignoredBytes <= maxIgnoredBytes;
   }
 }

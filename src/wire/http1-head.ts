@@ -1,5 +1,5 @@
 /**
- * Request heads of HTTP/1.1 that are plain: one way to frame the body, nothing obsolete, nothing to negotiate (RFC 9112).
+ * Request heads of HTTP/1.1 that are plain: one way to frame the body, nothing obsolete, no other protocol (RFC 9112).
  * Whatever is not is left to a general server; being strict is what keeps two readers of one connection from disagreeing.
  */
 import type { Headers } from './hpack-decoder.ts';
@@ -9,6 +9,10 @@ export interface Http1Head {
   readonly fields: Headers;
   /** Of the body; -1 when it is chunked. */
   readonly bodyBytes: number;
+  /** The client sends no request after this one. */
+  readonly last: boolean;
+  /** The client waits with the body until it is told to go on (Expect: 100-continue). */
+  readonly waits: boolean;
 }
 
 /** With the blank line that ends it; node:http has the same limit. */
@@ -18,17 +22,12 @@ const maxFields = 100;
 const maxMemos = 256;
 const maxMemoBytes = 2048;
 
-const requestLine = /^(POST|OPTIONS) (\/[!-~]*) HTTP\/1\.1$/;
+/** HEAD is not among them: its answers end where those of no other method do. */
+const requestLine = /^(GET|POST|PUT|PATCH|DELETE|OPTIONS) (\/[!-~]*) HTTP\/1\.1$/;
 /** The value with the white space around it: an expression that also trims would take quadratic time over blanks. */
 const fieldLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)$/;
-/** They ask for more than an answer (100-continue, another protocol, trailers) and need a general server. */
-const unusual: ReadonlySet<string> = new Set([
-  'expect',
-  'upgrade',
-  'trailer',
-  'http2-settings',
-  'proxy-connection',
-]);
+/** They ask for more than an answer (another protocol, trailers) and need a general server. */
+const unusual: ReadonlySet<string> = new Set(['upgrade', 'trailer', 'http2-settings', 'proxy-connection']);
 
 const known = new Map<string, Http1Head>();
 
@@ -62,6 +61,8 @@ function read(text: string): Http1Head | undefined {
   let host = 0;
   let length: number | undefined;
   let chunked = false;
+  let connection: string | undefined;
+  let waits = false;
   for (let i = 1; i < lines.length; i++) {
     const match = fieldLine.exec(lines[i] as string);
     if (match === null) return undefined;
@@ -81,11 +82,17 @@ function read(text: string): Http1Head | undefined {
         chunked = true;
         break;
       case 'connection':
-        if (value.toLowerCase() !== 'keep-alive') return undefined;
+        if (connection !== undefined) return undefined;
+        connection = value.toLowerCase();
+        if (connection !== 'keep-alive' && connection !== 'close') return undefined;
+        break;
+      case 'expect':
+        if (waits || value.toLowerCase() !== '100-continue') return undefined;
+        waits = true;
         break;
     }
     fields.push(name, value);
   }
   if (host !== 1 || (chunked && length !== undefined)) return undefined;
-  return { fields, bodyBytes: chunked ? -1 : (length ?? 0) };
+  return { fields, bodyBytes: chunked ? -1 : (length ?? 0), last: connection === 'close', waits };
 }

@@ -1,20 +1,19 @@
 /**
  * The server end of an HTTP/1.1 connection for streams, one at a time, in the shape of HTTP/2 streams. It takes plain
- * requests that its user claims; at the first request that is not both, the connection goes to another server for good.
+ * requests that its user wants; at the first request that is not both, the connection goes to another server for good.
  */
 import type { Socket } from 'node:net';
-import { connectionLost, type ServerStream, type StreamEvents } from './api.ts';
-import { ErrorCode } from './constants.ts';
+import type { ServerStream, StreamEvents } from './api.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { type BodyReader, ChunkedBody, SizedBody } from './http1-body.ts';
 import { maxHeadBytes, readHttp1Head } from './http1-head.ts';
+import { Http1ServerStream } from './http1-stream.ts';
 import { Output } from './output.ts';
 import { Patience } from './patience.ts';
 
 export interface Http1ServerOptions {
-  /** True for a request that onStream answers. */
-  claims(fields: Headers): boolean;
-  onStream(stream: ServerStream, fields: Headers): StreamEvents;
+  /** Undefined, with the stream untouched, for a request that is not for this server. */
+  onStream(stream: ServerStream, fields: Headers): StreamEvents | undefined;
   /** The connection is another server's from here on. @param initial bytes that were read and not dealt with */
   onOther(initial: Buffer): void;
   onClose(): void;
@@ -28,7 +27,7 @@ export interface Http1ServerOptions {
   readonly highWaterBytes: number;
 }
 
-/** How long, and how much, a client may go on sending after it was answered. */
+/** How long a client may go on sending after it was answered; and how much, if the connection shall live. */
 const lingerMs = 2000;
 const maxDiscardedBytes = 1_048_576;
 
@@ -117,17 +116,28 @@ export class Http1Server {
     this.#headBegan = false;
     const head =
       end === -1 || end > maxHeadBytes ? undefined : readHttp1Head(rest.toString('latin1', 0, end));
-    if (head === undefined || this.#draining || !this.#options.claims(head.fields)) {
+    if (head === undefined || this.#draining) {
       this.#handOver();
       return;
     }
-    this.#patience.rest();
-    this.#rest = empty;
-    this.#discarded = 0;
-    const stream = new Http1ServerStream(this);
+    const stream = new Http1ServerStream(this, head.waits);
     this.#stream = stream;
     this.#body = head.bodyBytes === -1 ? new ChunkedBody() : new SizedBody(head.bodyBytes);
+    this.#draining = head.last;
+    this.#discarded = 0;
+    this.#patience.rest();
     stream.events = this.#options.onStream(stream, head.fields);
+    if (stream.events === undefined) {
+      this.#stream = undefined;
+      this.#handOver();
+      return;
+    }
+    this.#rest = empty;
+    // in a turn of its own: whom the body would be no use for has answered by then
+    if (head.waits)
+      setImmediate(() => {
+        stream.goOn();
+      });
     this.#readBody(rest.subarray(end + 4));
   }
 
@@ -143,14 +153,15 @@ export class Http1Server {
     }
     if (!body.done || this.#body === undefined) return;
     this.#body = undefined;
-    this.#rest = bytes.subarray(at);
+    // what was delivered whole may be its receiver's already
+    this.#rest = at < bytes.length ? bytes.subarray(at) : empty;
     this.#stream?.requestEnded();
   }
 
   readonly #deliver = (data: Buffer): void => {
     const stream = this.#stream as Http1ServerStream;
     if (!stream.over) stream.deliver(data);
-    else if ((this.#discarded += data.length) > maxDiscardedBytes) this.destroy();
+    else if ((this.#discarded += data.length) > maxDiscardedBytes && !this.#draining) this.destroy();
   };
 
   #handOver(): void {
@@ -165,12 +176,19 @@ export class Http1Server {
 
   // --- the end of a request, and of the connection ---
 
+  /** An answer begins before its request is here: the connection ends with it when the rest is too much to wait for. */
+  answeredEarly(restIsKept: boolean): void {
+    if (restIsKept || (this.#body?.leftBytes ?? 0) > maxDiscardedBytes) this.#draining = true;
+  }
+
   /** The stream has answered; the next request's turn comes when the rest of this one is here. */
   answered(stream: Http1ServerStream): void {
     if (stream.requestComplete) this.#next();
     else {
       this.socket.resume();
-      this.#patience.expectWithin(lingerMs);
+      // the client sees the end of the answer, and its own bytes do not become a reset that overtakes it
+      if (this.#draining) this.#finish();
+      else this.#patience.expectWithin(lingerMs);
     }
   }
 
@@ -226,144 +244,4 @@ export class Http1Server {
   };
 }
 
-class Http1ServerStream implements ServerStream {
-  readonly id = 1;
-  events: StreamEvents | undefined;
-  readonly #connection: Http1Server;
-  #outstanding = 0;
-  #chunked = true;
-  #headed = false;
-  #ended = false;
-  #needsDrain = false;
-  requestComplete = false;
-  /** The answer is out, or the connection is gone: nothing more is told. */
-  over = false;
-
-  constructor(connection: Http1Server) {
-    this.#connection = connection;
-  }
-
-  get queuedBytes(): number {
-    return this.#connection.output.waiting;
-  }
-
-  deliver(data: Buffer): void {
-    this.#outstanding += data.length;
-    if (this.#outstanding > this.#connection.windowBytes) this.#connection.socket.pause();
-    this.events?.onData(data);
-  }
-
-  requestEnded(): void {
-    this.requestComplete = true;
-    if (this.over) this.#connection.discarded();
-    else this.events?.onEnd([]);
-  }
-
-  /** The request cannot be read on. */
-  broken(): void {
-    this.requestComplete = true;
-    const told = this.over;
-    if (!this.#headed) this.#connection.output.text(badRequest);
-    this.over = true;
-    if (!told) this.events?.onReset(ErrorCode.PROTOCOL_ERROR, false);
-  }
-
-  drained(): void {
-    if (!this.#needsDrain || this.over) return;
-    this.#needsDrain = false;
-    this.events?.onDrain();
-  }
-
-  lost(): void {
-    if (this.over) return;
-    this.over = true;
-    this.events?.onReset(connectionLost, false);
-  }
-
-  respond(fields: Headers, end = false): void {
-    if (this.over) return;
-    this.#headed = true;
-    const { text, sized } = http1Fields(fields);
-    const { output, closing } = this.#connection;
-    this.#chunked = !sized && !end;
-    output.text(text);
-    if (!sized) output.text(end ? 'content-length: 0\r\n' : 'transfer-encoding: chunked\r\n');
-    output.text(closing ? 'connection: close\r\n\r\n' : '\r\n');
-    if (end) this.#finish();
-  }
-
-  write(chunk: Uint8Array): boolean {
-    const { output, highWaterBytes } = this.#connection;
-    if (this.over || chunk.length === 0) return true;
-    if (this.#chunked) output.text(`${chunk.length.toString(16)}\r\n`);
-    output.raw(chunk);
-    if (this.#chunked) output.text('\r\n');
-    if (output.waiting < highWaterBytes) return true;
-    this.#needsDrain = true;
-    return false;
-  }
-
-  end(): void {
-    if (this.over || this.#ended) return;
-    if (this.#chunked) this.#connection.output.text('0\r\n\r\n');
-    this.#finish();
-  }
-
-  #finish(): void {
-    this.#ended = true;
-    this.over = true;
-    this.#connection.answered(this);
-  }
-
-  reset(code: number): void {
-    // after an answer: HTTP/1.1 cannot say "send no more", so the rest is read over
-    if (this.over && (code === ErrorCode.NO_ERROR || this.#ended)) return;
-    this.over = true;
-    this.#connection.destroy();
-  }
-
-  credit(bytes: number): void {
-    this.#outstanding -= bytes;
-    const { socket, windowBytes } = this.#connection;
-    if (!this.requestComplete && this.#outstanding <= windowBytes && socket.isPaused()) socket.resume();
-  }
-}
-
 const requestTimeout = 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
-const badRequest = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
-
-interface Http1Fields {
-  /** Status line and fields. */
-  readonly text: string;
-  /** They say how long the body is, or that there is none. */
-  readonly sized: boolean;
-}
-
-const known = new WeakMap<Headers, Http1Fields>();
-
-function http1Fields(fields: Headers): Http1Fields {
-  let head = known.get(fields);
-  if (head === undefined) known.set(fields, (head = writeFields(fields)));
-  return head;
-}
-
-function writeFields(fields: Headers): Http1Fields {
-  const status = fields[1] as string;
-  let text = statusLines.get(status) ?? `HTTP/1.1 ${status} \r\n`;
-  let sized = status === '204';
-  for (let i = 2; i < fields.length; i += 2) {
-    const name = fields[i] as string;
-    sized ||= name === 'content-length';
-    text += `${name}: ${fields[i + 1] as string}\r\n`;
-  }
-  return { text, sized };
-}
-
-const statusLines: ReadonlyMap<string, string> = new Map(
-  Object.entries({
-    200: 'OK',
-    204: 'No Content',
-    405: 'Method Not Allowed',
-    415: 'Unsupported Media Type',
-  }).map(([status, reason]) => [status, `HTTP/1.1 ${status} ${reason}\r\n`]),
-);

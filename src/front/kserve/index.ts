@@ -1,2 +1,3 @@
-/** The V2 REST door. */
-export { createV2Door, type V2Deps, type V2Door } from './door.ts';
+/** The V2 REST API. */
+export { createV2Api, type V2Deps } from './api.ts';
+export { isV2 } from './routes.ts';

@@ -1,5 +1,4 @@
 /** V2 infer over REST: JSON and binary tensors in, the same question as ModelInfer, its answer as JSON and binary tensors. */
-import type { IncomingMessage } from 'node:http';
 import { Code, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeModelInferResponse,
@@ -13,18 +12,20 @@ import {
   versionTextOf,
 } from '../../codec/index.ts';
 import { methodOf, specOf } from '../../models/index.ts';
-import { readBody } from '../rest/body.ts';
-import { ask, type Asker, limitsOf } from '../rest/infer.ts';
-import type { V2Deps } from './door.ts';
+import { ask, type Asker } from '../http/asker.ts';
+import { readBody } from '../http/body.ts';
+import type { HttpExchange } from '../http/exchange.ts';
+import { limitsOf } from '../rest/infer.ts';
+import type { V2Deps } from './api.ts';
 
 const method = methodOf('/inference.GRPCInferenceService/ModelInfer');
 const lengthHeader = 'inference-header-content-length';
 
 /** How long the JSON at the front of a body is; undefined when it is all there is. */
-function headerBytesOf(request: IncomingMessage): number | undefined {
-  const text = request.headers[lengthHeader];
+function headerBytesOf(exchange: HttpExchange): number | undefined {
+  const text = exchange.field(lengthHeader);
   if (text === undefined) return undefined;
-  if (typeof text !== 'string' || !/^[0-9]{1,15}$/.test(text))
+  if (!/^[0-9]{1,15}$/.test(text))
     throw new StatusError(Code.INVALID_ARGUMENT, `${lengthHeader} must be a number of bytes`);
   return Number(text);
 }
@@ -56,12 +57,12 @@ export interface V2Answer {
 export async function infer(
   deps: V2Deps,
   target: Target,
-  request: IncomingMessage,
+  exchange: HttpExchange,
   asker: Asker,
 ): Promise<V2Answer> {
   const { options } = deps;
-  const headerBytes = headerBytesOf(request);
-  const bytes = await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  const headerBytes = headerBytesOf(exchange);
+  const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   const tensorOptions = {
     limits: options.json,
     strictDtypes: options.strictDtypes,

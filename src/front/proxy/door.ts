@@ -24,8 +24,10 @@ export interface ProxyDeps {
 }
 
 export interface ProxyDoor {
-  /** Serves a request; false when its path is below none of the prefixes. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /** True for a path below one of the prefixes. */
+  takes(url: string): boolean;
+  /** Serves such a request. */
+  handle(request: IncomingMessage, response: ServerResponse): void;
   ready(): Promise<void>;
   close(): Promise<void>;
 }
@@ -210,10 +212,9 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
   });
 
   return {
+    takes: (url) => routeOf(options.routes, url) !== undefined,
     handle(request, response) {
-      if (routeOf(options.routes, request.url ?? '') === undefined) return false;
       app.routing(request, response);
-      return true;
     },
     ready: async () => void (await app.ready()),
     close: () => app.close(),

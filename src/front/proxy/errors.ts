@@ -1,6 +1,6 @@
 /** Errors of the gateway itself below a proxied prefix, in the shape that clients of OpenAI's API read. */
 import { Code, codeName, StatusError } from '../../call/index.ts';
-import { httpStatus } from '../rest/http-status.ts';
+import { httpStatus } from '../http/status.ts';
 
 /** A StatusError for which HTTP has a status of its own. */
 export class ProxyError extends StatusError {

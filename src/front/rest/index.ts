@@ -1,3 +1,3 @@
 /** TensorFlow Serving's REST API. */
-export { createRestDoor, type RestDeps, type RestDoor } from './door.ts';
+export { createRestApi, type RestDeps } from './api.ts';
 export type { RestOptions } from './options.ts';

@@ -1,20 +1,5 @@
 /** Predict, classify and regress: a JSON body in, the same question to a model server by gRPC, its answer as JSON. */
-import type { IncomingMessage } from 'node:http';
-import {
-  type Call,
-  type Cancellation,
-  errorOf,
-  Flow,
-  getMetadata,
-  messagePrefix,
-  type Metadata,
-  type Method,
-  statusOf,
-  StatusError,
-  type Target,
-  wholeMessage,
-  Code,
-} from '../../call/index.ts';
+import { StatusError, type Target } from '../../call/index.ts';
 import {
   decodeClassificationResponse,
   decodePredictResponse,
@@ -29,22 +14,15 @@ import {
   predictBody,
 } from '../../codec/index.ts';
 import { methodOf, signatureSource, specOf } from '../../models/index.ts';
-import { type BodyLimits, readBody } from './body.ts';
-import type { RestDeps } from './door.ts';
+import { ask, type Asker } from '../http/asker.ts';
+import { type BodyLimits, readBody } from '../http/body.ts';
+import type { HttpExchange } from '../http/exchange.ts';
+import type { RestDeps } from './api.ts';
 
 const service = '/tensorflow.serving.PredictionService/';
 const predictMethod = methodOf(`${service}Predict`);
 const classifyMethod = methodOf(`${service}Classify`);
 const regressMethod = methodOf(`${service}Regress`);
-
-/** What is the same for all calls of one HTTP request. */
-export interface Asker {
-  readonly metadata: Metadata;
-  readonly cancellation: Cancellation;
-  readonly deadline: number;
-  readonly id: string;
-  readonly peer: string;
-}
 
 export interface Answer {
   /** The JSON in pieces, each made when it is asked for. */
@@ -54,43 +32,6 @@ export interface Answer {
   readonly version: bigint | undefined;
 }
 
-/** Sends one message and gives the one that comes back. @throws StatusError, the backend's own included */
-export async function ask(
-  deps: Pick<RestDeps, 'handler' | 'options'>,
-  method: Method,
-  target: Target | undefined,
-  message: readonly Uint8Array[],
-  asker: Asker,
-): Promise<{ bytes: Uint8Array; from: string }> {
-  let length = 0;
-  for (const part of message) length += part.length;
-  const call: Call = {
-    kind: 'unary',
-    method,
-    via: 'REST',
-    target,
-    request: Flow.of([messagePrefix(length), ...message]),
-    metadata: asker.metadata,
-    cancellation: asker.cancellation,
-    deadline: asker.deadline,
-    id: asker.id,
-    peer: asker.peer,
-  };
-  const reply = await deps.handler(call);
-  const whole = await wholeMessage(reply.body, deps.options.maxReplyBytes);
-  const trailers = whole?.trailers ?? reply.body.trailers;
-  if (statusOf(trailers) !== Code.OK || getMetadata(trailers, 'grpc-status') === undefined)
-    throw errorOf(trailers, reply.from);
-  if (whole === undefined)
-    throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
-  if (whole.compressed)
-    throw new StatusError(
-      Code.INTERNAL,
-      `backend ${reply.from} compressed its answer without being asked to`,
-    );
-  return { bytes: whole.bytes, from: reply.from };
-}
-
 export function limitsOf({ json, maxInflateRatio, pace }: RestDeps['options']): BodyLimits {
   return { maxBytes: json.maxBodyBytes, maxInflateRatio, pace };
 }
@@ -98,7 +39,7 @@ export function limitsOf({ json, maxInflateRatio, pace }: RestDeps['options']): 
 export async function predict(
   deps: RestDeps,
   asked: Target,
-  request: IncomingMessage,
+  exchange: HttpExchange,
   asker: Asker,
 ): Promise<Answer> {
   const { options } = deps;
@@ -108,7 +49,7 @@ export async function predict(
     (await deps.catalog.metadata(asked, asker).catch((reason: unknown) => StatusError.from(reason)));
   const source = metadata instanceof StatusError ? metadata : signatureSource(metadata);
   const { format, signatureName, inputs, outputFilter } = await readBody(
-    request,
+    exchange,
     predictBody(source, options.json, options),
     limitsOf(options),
     deps,
@@ -139,11 +80,11 @@ export async function infer(
   deps: RestDeps,
   kind: 'classify' | 'regress',
   asked: Target,
-  request: IncomingMessage,
+  exchange: HttpExchange,
   asker: Asker,
 ): Promise<Answer> {
   const { signatureName, examples, context } = await readBody(
-    request,
+    exchange,
     examplesBody(deps.options.json),
     limitsOf(deps.options),
     deps,

@@ -1,4 +1,3 @@
 /** gRPC-Web: binary and text, over HTTP/1.1 and HTTP/2. */
-export { fieldsOf, Http1Stream } from './http1-stream.ts';
 export type { CorsHeaders } from './reply-head.ts';
 export { serveWeb } from './web-stream.ts';

@@ -21,7 +21,8 @@ export function webHead(fields: Metadata, head: RpcHead, cors: CorsHeaders): Met
   if (memo !== undefined && memo.head === head && memo.cors === cors) return memo.out;
   const out = build(fields, head, cors);
   known.set(fields, { head, cors, out });
-  return out;
+  // the wire remembers lists that cannot change
+  return Object.freeze(out);
 }
 
 function build(fields: Metadata, head: RpcHead, cors: CorsHeaders): Metadata {
@@ -40,5 +41,6 @@ function build(fields: Metadata, head: RpcHead, cors: CorsHeaders): Metadata {
     const exposes = name === 'access-control-expose-headers';
     out.push(name, exposes ? [...new Set([...value.split(', '), ...custom])].join(', ') : value);
   }
-  return out;
+  // the wire remembers lists that cannot change
+  return Object.freeze(out);
 }

@@ -14,6 +14,7 @@ import { readList, readObject, readParameters, readText, readWhole } from './val
 
 /** Collects a body. */
 export class V2Body {
+  readonly keepsChunks = true;
   readonly #maxBytes: number;
   #chunks: Uint8Array[] = [];
   #bytes = 0;

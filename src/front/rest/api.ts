@@ -1,7 +1,4 @@
-/** The REST door: TensorFlow Serving's API over HTTP, every answer JSON, errors too. fastify serves what is asked now and then. */
-import { Buffer } from 'node:buffer';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { fastify, type FastifyReply } from 'fastify';
+/** TensorFlow Serving's API over HTTP, with OpenVINO Model Server's routes and OpenAI's list of models: every answer JSON. */
 import {
   type Clock,
   Code,
@@ -11,7 +8,7 @@ import {
   StatusError,
   type Target,
 } from '../../call/index.ts';
-import { decodeGetModelStatusResponse, encodeGetModelStatusRequest, errorBody } from '../../codec/index.ts';
+import { decodeGetModelStatusResponse, encodeGetModelStatusRequest } from '../../codec/index.ts';
 import {
   type Catalog,
   methodOf,
@@ -21,23 +18,21 @@ import {
   specOf,
   stateName,
 } from '../../models/index.ts';
-import type { Cors } from '../cors.ts';
-import { askerOf } from './asker.ts';
-import { ask, type Asker } from './infer.ts';
-import { createInference, statusFor } from './inference.ts';
+import { ask, type Asker } from '../http/asker.ts';
+import type { HttpAnswer, HttpApi } from '../http/door.ts';
+import type { HttpExchange } from '../http/exchange.ts';
+import { infer, predict } from './infer.ts';
 import { metadataJson, statusJson } from './information.ts';
 import type { RestOptions } from './options.ts';
-import { type InferenceRoute, type Route, routeOf } from './routes.ts';
+import { type InferenceRoute, inferenceRoute, type Route, routeOf } from './routes.ts';
 
 export interface RestDeps {
   readonly handler: Handler;
   readonly catalog: Catalog;
   readonly view: ModelView;
   readonly options: RestOptions;
-  readonly cors: Cors;
   readonly observer: Observer;
   readonly clock: Clock;
-  readonly nextId: () => string;
   /** The model and version behind a public name. */
   readonly route: Router;
   /** Models of generative servers, which the list of models shows too. */
@@ -46,26 +41,14 @@ export interface RestDeps {
   readonly reload?: (() => Promise<void>) | undefined;
 }
 
-export interface RestDoor {
-  readonly handle: (request: IncomingMessage, response: ServerResponse) => void;
-  ready(): Promise<void>;
-  close(): Promise<void>;
-}
-
 const statusMethod = methodOf('/tensorflow.serving.ModelService/GetModelStatus');
 const jsonType = 'application/json';
 /** What OpenAI's clients read of a model that has no such facts: when this gateway began, and who has it. */
 const created = Math.floor(Date.now() / 1000);
 const owner = 'tensorgate';
 
-export function createRestDoor(deps: RestDeps): RestDoor {
-  const { options, cors, view } = deps;
-  const app = fastify({ logger: false, exposeHeadRoutes: false, routerOptions: { maxParamLength: 8192 } });
-  // bodies are read by us, whatever the content type: TensorFlow Serving never looks at it, and curl sends a wrong one
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, _payload, done) => {
-    done(null);
-  });
+export function createRestApi(deps: RestDeps): HttpApi {
+  const { options, view } = deps;
   const openAi = (id: string): ListedModel => ({ id, object: 'model', created, owned_by: owner });
   const okMessage = options.metadataStyle === 'ovms' ? 'OK' : '';
 
@@ -150,67 +133,22 @@ export function createRestDoor(deps: RestDeps): RestDoor {
     }
   }
 
-  function sendError(reply: FastifyReply, reason: unknown): FastifyReply {
-    const error = StatusError.from(reason);
-    // what is left of the body is not read: the connection cannot be used again
-    if (!reply.request.raw.complete) void reply.header('connection', 'close');
-    return reply.code(statusFor(error)).send(Buffer.from(errorBody(error.message)));
+  async function inference(exchange: HttpExchange, route: InferenceRoute, asker: Asker): Promise<HttpAnswer> {
+    const target = targetOf(route, asker, 'infer');
+    const { body, from, version } = await (route.kind === 'predict'
+      ? predict(deps, target, exchange, asker)
+      : infer(deps, route.kind, target, exchange, asker));
+    const headers = ['content-type', jsonType, 'x-served-by', from];
+    if (version !== undefined) headers.push('x-model-version', String(version));
+    return { status: 200, headers, body };
   }
 
-  app.route({
-    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-    url: '/*',
-    handler: async (request, reply) => {
-      const { raw } = request;
-      const id = request.headers['x-request-id']?.toString() ?? deps.nextId();
-      const origin = request.headers.origin;
-      void reply.header('x-request-id', id).type(jsonType);
-      if (raw.method === 'OPTIONS') {
-        const wanted = request.headers['access-control-request-headers'];
-        for (const [name, value] of cors.preflight(
-          origin,
-          request.headers['access-control-request-method'],
-          wanted,
-        ))
-          void reply.header(name, value);
-        return reply.code(200).removeHeader('content-type').send();
-      }
-      for (const [name, value] of cors.headers(origin)) void reply.header(name, value);
-      const asker = askerOf(raw, reply.raw, id, deps.clock, options.timeoutMs);
-      try {
-        const route = routeOf(raw.method ?? '', raw.url ?? '');
-        const body = Buffer.from(`${JSON.stringify(await information(route, asker), undefined, 1)}\n`);
-        await reply.code(route.kind === 'reload' ? 201 : 200).send(body);
-      } catch (reason) {
-        await sendError(reply, reason);
-      }
-      return reply;
-    },
-  });
-
-  const inference = createInference(deps, (route, asker) => targetOf(route, asker, 'infer'));
-
-  // what fastify itself refuses (a URL that is no URL) is JSON too
-  app.setErrorHandler((error: { statusCode?: number; message?: string }, _request, reply) =>
-    reply
-      .code(error.statusCode ?? 500)
-      .type(jsonType)
-      .send(
-        Buffer.from(
-          errorBody(
-            (error.statusCode ?? 500) < 500
-              ? `Malformed request: ${error.message ?? ''}`
-              : 'internal error of the gateway',
-          ),
-        ),
-      ),
-  );
-
-  return {
-    handle: (request, response) => {
-      if (!inference(request, response)) app.routing(request, response);
-    },
-    ready: async () => void (await app.ready()),
-    close: () => app.close(),
+  return async (exchange, asker) => {
+    const { method, url } = exchange.head;
+    const asked = method === 'POST' ? inferenceRoute(url) : undefined;
+    if (asked !== undefined) return inference(exchange, asked, asker);
+    const route = routeOf(method, url);
+    const body = `${JSON.stringify(await information(route, asker), undefined, 1)}\n`;
+    return { status: route.kind === 'reload' ? 201 : 200, headers: ['content-type', jsonType], body };
   };
 }

@@ -1,15 +1,16 @@
-/** An HTTP/1.1 exchange in the shape of an HTTP/2 server stream, so that gRPC-Web is served the same way on both. */
+/** A request at node:http in the shape of a stream, so that what our own HTTP/1.1 end leaves to it is served the same way. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
-import { paceEveryMs } from '../pace.ts';
 
 /** Request bytes that may be handed on before they are credited; the HTTP/2 stream window's usual size. */
 const windowBytes = 256 * 1024;
 const cancel = 8;
+/** How often those who watch the pace of a body look, in ms. */
+const tickMs = 250;
 /** How long a client may go on sending after it was answered, in ms. */
 const lingerMs = 2000;
 
-export class Http1Stream implements ServerStream {
+class NodeStream implements ServerStream {
   readonly id = 1;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
@@ -25,7 +26,7 @@ export class Http1Stream implements ServerStream {
     return this.#response.writableLength;
   }
 
-  /** Hands what arrives to the exchange; called once. */
+  /** Hands on what arrives; called once. */
   attach(events: StreamEvents): void {
     const request = this.#request;
     const response = this.#response;
@@ -34,7 +35,7 @@ export class Http1Stream implements ServerStream {
       if (this.#outstanding > windowBytes) request.pause();
       events.onData(chunk);
     });
-    const ticking = setInterval(() => events.onTick?.(), paceEveryMs).unref();
+    const ticking = setInterval(() => events.onTick?.(), tickMs).unref();
     request.on('end', () => {
       clearInterval(ticking);
       events.onEnd([]);
@@ -99,9 +100,22 @@ export class Http1Stream implements ServerStream {
 }
 
 /** The header fields of an HTTP/1.1 request as an HTTP/2 field list. */
-export function fieldsOf(request: IncomingMessage): string[] {
+function fieldsOf(request: IncomingMessage): string[] {
   const fields = [':method', request.method ?? 'GET', ':path', request.url ?? '/'];
   const raw = request.rawHeaders;
   for (let i = 0; i < raw.length; i += 2) fields.push((raw[i] as string).toLowerCase(), raw[i + 1] as string);
   return fields;
+}
+
+/** @param open undefined when the request is not for it @returns whether it was */
+export function serveNodeRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  open: (stream: ServerStream, fields: Headers, peer: string) => StreamEvents | undefined,
+): boolean {
+  const { remoteAddress, remotePort } = request.socket;
+  const stream = new NodeStream(request, response);
+  const events = open(stream, fieldsOf(request), `${remoteAddress ?? ''}:${remotePort ?? ''}`);
+  if (events !== undefined) stream.attach(events);
+  return events !== undefined;
 }

@@ -1,0 +1,72 @@
+/** Who asks: what of an HTTP request goes along with the calls that are made for it, and how such a call is made. */
+import {
+  type Call,
+  type Cancellation,
+  Code,
+  errorOf,
+  Flow,
+  getMetadata,
+  type Handler,
+  messagePrefix,
+  type Metadata,
+  type Method,
+  statusOf,
+  StatusError,
+  type Target,
+  wholeMessage,
+} from '../../call/index.ts';
+
+/** What is the same for all calls of one HTTP request. */
+export interface Asker {
+  readonly metadata: Metadata;
+  readonly cancellation: Cancellation;
+  /** Of the whole answer, in ms of the clock. */
+  readonly deadline: number;
+  readonly id: string;
+  readonly peer: string;
+}
+
+export interface AskDeps {
+  readonly handler: Handler;
+  readonly options: {
+    /** Largest reply message of a backend, in bytes. */
+    readonly maxReplyBytes: number;
+  };
+}
+
+/** Sends one message and gives the one that comes back. @throws StatusError, the backend's own included */
+export async function ask(
+  deps: AskDeps,
+  method: Method,
+  target: Target | undefined,
+  message: readonly Uint8Array[],
+  asker: Asker,
+): Promise<{ bytes: Uint8Array; from: string }> {
+  let length = 0;
+  for (const part of message) length += part.length;
+  const call: Call = {
+    kind: 'unary',
+    method,
+    via: 'REST',
+    target,
+    request: Flow.of([messagePrefix(length), ...message]),
+    metadata: asker.metadata,
+    cancellation: asker.cancellation,
+    deadline: asker.deadline,
+    id: asker.id,
+    peer: asker.peer,
+  };
+  const reply = await deps.handler(call);
+  const whole = await wholeMessage(reply.body, deps.options.maxReplyBytes);
+  const trailers = whole?.trailers ?? reply.body.trailers;
+  if (statusOf(trailers) !== Code.OK || getMetadata(trailers, 'grpc-status') === undefined)
+    throw errorOf(trailers, reply.from);
+  if (whole === undefined)
+    throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
+  if (whole.compressed)
+    throw new StatusError(
+      Code.INTERNAL,
+      `backend ${reply.from} compressed its answer without being asked to`,
+    );
+  return { bytes: whole.bytes, from: reply.from };
+}

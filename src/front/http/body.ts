@@ -1,0 +1,229 @@
+/** A request's body, given to its decoder as it arrives; inflated when it is gzip, and never more of it than the limits. */
+import { createGunzip, type Gunzip } from 'node:zlib';
+import { type Clock, Code, type Observer, StatusError } from '../../call/index.ts';
+import { BodyTooLarge, type JsonBody } from '../../codec/index.ts';
+import { Pace, type PaceOptions } from '../pace.ts';
+import type { BodyReader, HttpExchange } from './exchange.ts';
+import { spend, turnIsSpent, whenTurnComes } from './turn.ts';
+
+/** Told apart from a backend's RESOURCE_EXHAUSTED: HTTP has a status for a body that is too large. */
+export class BodyError extends StatusError {
+  readonly httpStatus: number;
+
+  constructor(httpStatus: number, message: string, cause?: unknown) {
+    super(Code.INVALID_ARGUMENT, message, { cause });
+    this.httpStatus = httpStatus;
+  }
+}
+
+export interface BodyLimits {
+  /** Of text, after inflation. */
+  readonly maxBytes: number;
+  /** Text for each byte of gzip, above what any body may be. */
+  readonly maxInflateRatio: number;
+  readonly pace: PaceOptions;
+}
+
+export interface BodyDeps {
+  readonly clock: Clock;
+  readonly observer: Observer;
+}
+
+/** Below this a body may inflate as it likes: empty images do, and it is little. */
+const freeInflatedBytes = 2 ** 20;
+/** Smaller chunks are not worth it, and above a frame none is HTTP/2's, whose reader goes on with the same buffer. */
+const minReleasedBytes = 32_768;
+
+/**
+ * Gives back the memory of a chunk that has been decoded, when nobody else can see it. The garbage collector would find
+ * it too, but only by marking the whole heap once for every few megabytes that arrive.
+ */
+function release(chunk: Buffer): void {
+  const buffer = chunk.buffer as ArrayBuffer & { transfer?: (length: number) => ArrayBuffer };
+  if (buffer.byteLength === chunk.length && chunk.length >= minReleasedBytes) buffer.transfer?.(0);
+}
+
+function tooLarge(maxBytes: number): BodyError {
+  return new BodyError(413, `request body is larger than the limit of ${maxBytes} bytes`);
+}
+
+/** True for gzip, false for plain text. @throws BodyError 415 */
+function isGzip(coding: string | undefined): boolean {
+  if (coding === undefined || coding === '' || coding === 'identity') return false;
+  if (coding === 'gzip' || coding === 'x-gzip') return true;
+  throw new BodyError(
+    415,
+    `content-encoding "${coding.slice(0, 40)}" is not read here: send identity or gzip`,
+  );
+}
+
+/** A decoder that takes text as it comes. */
+interface Decoder<T> extends Pick<JsonBody<T>, 'push' | 'finish'> {
+  /** What push() was given is its own from then on. */
+  readonly keepsChunks?: boolean;
+}
+
+interface Outcome<T> {
+  resolve(value: T): void;
+  reject(reason: Error): void;
+}
+
+/** Reads a body to its end, a turn's share at a time. */
+class BodyReading<T> implements BodyReader {
+  readonly #exchange: HttpExchange;
+  readonly #decoder: Decoder<T>;
+  readonly #limits: BodyLimits;
+  readonly #observer: Observer;
+  readonly #outcome: Outcome<T>;
+  readonly #pace: Pace;
+  readonly #gunzip: Gunzip | undefined;
+  /** Text that waits for its turn. */
+  readonly #queue: Buffer[] = [];
+  /** Bytes as they came. */
+  #received = 0;
+  /** Bytes of text. */
+  #inflated = 0;
+  #ended = false;
+  #over = false;
+
+  constructor(
+    exchange: HttpExchange,
+    decoder: Decoder<T>,
+    limits: BodyLimits,
+    { clock, observer }: BodyDeps,
+    outcome: Outcome<T>,
+  ) {
+    this.#exchange = exchange;
+    this.#decoder = decoder;
+    this.#limits = limits;
+    this.#observer = observer;
+    this.#outcome = outcome;
+    this.#pace = new Pace(limits.pace, clock);
+    if (isGzip(exchange.head.contentEncoding)) this.#gunzip = this.#inflate();
+    else if ((exchange.head.contentLength ?? 0) > limits.maxBytes) throw tooLarge(limits.maxBytes);
+  }
+
+  onData(chunk: Buffer): void {
+    const { length } = chunk;
+    this.#received += length;
+    if (this.#over) this.#exchange.credit(length);
+    else if (this.#gunzip === undefined) this.#take(chunk);
+    else
+      this.#gunzip.write(chunk, () => {
+        this.#exchange.credit(length);
+      });
+  }
+
+  onEnd(): void {
+    if (this.#gunzip === undefined) this.#textEnds();
+    else this.#gunzip.end();
+  }
+
+  onLost(reason: StatusError): void {
+    this.#fail(reason);
+  }
+
+  onTick(): void {
+    // a client with text here waits for us, not we for it
+    if (this.#over || this.#queue.length > 0) return;
+    try {
+      this.#pace.check(this.#received);
+    } catch (cause) {
+      this.#observer.limited('slow body');
+      this.#fail(new BodyError(408, (cause as Error).message, cause));
+    }
+  }
+
+  #inflate(): Gunzip {
+    const { maxInflateRatio } = this.#limits;
+    const gunzip = createGunzip();
+    gunzip.on('data', (chunk: Buffer) => {
+      if (this.#over) return;
+      this.#inflated += chunk.length;
+      if (this.#inflated > Math.max(freeInflatedBytes, gunzip.bytesWritten * maxInflateRatio)) {
+        this.#fail(
+          new BodyError(413, `request body inflates to more than ${maxInflateRatio} times its size`),
+        );
+        return;
+      }
+      this.#take(chunk);
+      if (this.#queue.length > 0) gunzip.pause();
+    });
+    gunzip.on('end', () => {
+      this.#textEnds();
+    });
+    gunzip.on('error', (cause) => {
+      this.#fail(new BodyError(400, 'request body is no valid gzip', cause));
+    });
+    return gunzip;
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#queue.length === 0 && !turnIsSpent()) this.#decode(chunk);
+    else if (this.#queue.push(chunk) === 1) whenTurnComes(this.#goOn);
+  }
+
+  readonly #goOn = (): void => {
+    const queue = this.#queue;
+    let next = 0;
+    while (next < queue.length && !this.#over && !turnIsSpent()) this.#decode(queue[next++] as Buffer);
+    queue.splice(0, this.#over ? queue.length : next);
+    if (queue.length > 0) whenTurnComes(this.#goOn);
+    else if (this.#ended) this.#finish();
+    else this.#gunzip?.resume();
+  };
+
+  #decode(chunk: Buffer): void {
+    const { length } = chunk;
+    try {
+      this.#decoder.push(chunk);
+    } catch (reason) {
+      this.#fail(reason instanceof BodyTooLarge ? tooLarge(this.#limits.maxBytes) : reason);
+      return;
+    }
+    spend(length);
+    // what zlib gives may be a part of what it writes to next
+    if (this.#gunzip !== undefined) return;
+    if (this.#decoder.keepsChunks !== true) release(chunk);
+    this.#exchange.credit(length);
+  }
+
+  #textEnds(): void {
+    this.#ended = true;
+    if (this.#queue.length === 0) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    try {
+      const result = this.#decoder.finish();
+      this.#over = true;
+      this.#outcome.resolve(result);
+    } catch (reason) {
+      this.#fail(reason);
+    }
+  }
+
+  #fail(reason: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#queue.length = 0;
+    this.#gunzip?.destroy();
+    this.#outcome.reject(reason instanceof Error ? reason : new Error(String(reason)));
+  }
+}
+
+/**
+ * Reads a body to its end.
+ * @throws BodyError 408 when it is too slow, 413 beyond a limit, 415 for a coding that is not read, 400 for broken gzip; what the decoder throws
+ */
+export function readBody<T>(
+  exchange: HttpExchange,
+  decoder: Decoder<T>,
+  limits: BodyLimits,
+  deps: BodyDeps,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    exchange.read(new BodyReading(exchange, decoder, limits, deps, { resolve, reject }));
+  });
+}

@@ -1,0 +1,13 @@
+/** The Date field (RFC 9110 §6.6.1), made once a second. */
+
+let second = -1;
+let text = '';
+
+export function httpDate(nowMs = Date.now()): string {
+  const now = Math.floor(nowMs / 1000);
+  if (now !== second) {
+    second = now;
+    text = new Date(nowMs).toUTCString();
+  }
+  return text;
+}

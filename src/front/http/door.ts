@@ -1,0 +1,107 @@
+/** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
+import type { Clock, Observer } from '../../call/index.ts';
+import { StatusError } from '../../call/index.ts';
+import { errorBody } from '../../codec/index.ts';
+import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
+import type { Cors } from '../cors.ts';
+import { type Pieces, writePieces } from './answer.ts';
+import type { Asker } from './asker.ts';
+import { BodyError } from './body.ts';
+import { type HeaderList, HttpExchange } from './exchange.ts';
+import { httpStatus } from './status.ts';
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Besides those that every answer has. */
+  readonly headers: HeaderList;
+  /** Whole; or in pieces, which are compressed for clients that accept it. */
+  readonly body: string | Pieces;
+}
+
+/** An API over HTTP. @throws StatusError */
+export type HttpApi = (exchange: HttpExchange, asker: Asker) => Promise<HttpAnswer>;
+
+export interface HttpDoorDeps {
+  readonly options: {
+    /** For a whole answer, in ms. */
+    readonly timeoutMs: number;
+    /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */
+    readonly gzipMinBytes: number;
+  };
+  readonly cors: Cors;
+  readonly observer: Observer;
+  readonly clock: Clock;
+  readonly nextId: () => string;
+}
+
+/** Serves one request. */
+export type HttpDoor = (stream: ServerStream, fields: Headers, peer: string) => StreamEvents;
+
+const jsonType: HeaderList = ['content-type', 'application/json'];
+
+function statusFor(error: StatusError): number {
+  return error instanceof BodyError ? error.httpStatus : httpStatus(error.code);
+}
+
+/** @param apiFor which API a path belongs to */
+export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => HttpApi): HttpDoor {
+  const { options, cors, observer, clock, nextId } = deps;
+
+  /** CORS: what a browser asks before it sends a request of another origin. */
+  function preflight(exchange: HttpExchange, headers: readonly string[]): void {
+    const fields = cors.preflight(
+      exchange.head.origin,
+      exchange.field('access-control-request-method'),
+      exchange.field('access-control-request-headers'),
+    );
+    exchange.send(200, [...headers, ...fields.flat()], '');
+  }
+
+  function sendError(exchange: HttpExchange, reason: unknown, headers: HeaderList): void {
+    // nothing can be said any more once an answer has begun
+    if (exchange.begun) {
+      exchange.abort();
+      return;
+    }
+    const error = StatusError.from(reason);
+    const status = statusFor(error);
+    if (status === 413) observer.limited('body');
+    const { retryAfterMs } = error;
+    const retry =
+      retryAfterMs === undefined ? [] : ['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))];
+    exchange.send(status, [...headers, ...jsonType, ...retry], errorBody(error.message));
+  }
+
+  async function serve(exchange: HttpExchange): Promise<void> {
+    const { head, peer, cancellation } = exchange;
+    const id = head.requestId ?? nextId();
+    const headers = ['x-request-id', id];
+    if (head.method === 'OPTIONS') {
+      preflight(exchange, headers);
+      return;
+    }
+    for (const [name, value] of cors.headers(head.origin)) headers.push(name, value);
+    try {
+      const asker = {
+        metadata: head.metadata,
+        cancellation,
+        deadline: clock() + options.timeoutMs,
+        id,
+        peer,
+      };
+      const answer = await apiFor(head.url)(exchange, asker);
+      const { status, body } = answer;
+      const fields = [...headers, ...answer.headers];
+      if (typeof body === 'string') exchange.send(status, fields, body);
+      else await writePieces(exchange, status, fields, body, options.gzipMinBytes);
+    } catch (reason) {
+      sendError(exchange, reason, headers);
+    }
+  }
+
+  return (stream, fields, peer) => {
+    const exchange = new HttpExchange(stream, fields, peer);
+    void serve(exchange);
+    return exchange;
+  };
+}

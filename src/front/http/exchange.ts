@@ -1,0 +1,143 @@
+/** One HTTP request and its answer, whatever stream it came on: HTTP/2, our HTTP/1.1 end, or node:http. */
+import { Buffer } from 'node:buffer';
+import { Cancellation, Code, getMetadata, StatusError } from '../../call/index.ts';
+import { ErrorCode, type Headers, type ServerStream, type StreamEvents } from '../../wire/index.ts';
+import { httpDate } from './date.ts';
+import { type HttpHead, httpHead } from './head.ts';
+
+/** Who takes a request's body: any number of onData, then exactly one of onEnd and onLost. */
+export interface BodyReader {
+  /** The chunk is the reader's; it gives its bytes back by exchange.credit() once they are dealt with. */
+  onData(chunk: Buffer): void;
+  onEnd(): void;
+  onLost(reason: StatusError): void;
+  /** Every so often while the body has not ended. */
+  onTick(): void;
+}
+
+/** Names and values in turn. */
+export type HeaderList = readonly string[];
+
+export class HttpExchange implements StreamEvents {
+  readonly fields: Headers;
+  readonly head: HttpHead;
+  /** "192.0.2.1:50000" */
+  readonly peer: string;
+  /** Happens when the client leaves before it has its answer. */
+  readonly cancellation = new Cancellation();
+  readonly #stream: ServerStream;
+  #reader: BodyReader | undefined;
+  /** Chunks that came before somebody reads: no more than the stream's window. */
+  #early: Buffer[] | undefined;
+  #ended = false;
+  #drained: (() => void) | undefined;
+  /** An answer has begun. */
+  begun = false;
+  /** The answer is out, or the client has gone. */
+  over = false;
+
+  constructor(stream: ServerStream, fields: Headers, peer: string) {
+    this.#stream = stream;
+    this.fields = fields;
+    this.head = httpHead(fields);
+    this.peer = peer;
+  }
+
+  /** The first field of a name in lower case; for those that HttpHead does not hold. */
+  field(name: string): string | undefined {
+    return getMetadata(this.fields, name);
+  }
+
+  // --- the request's body ---
+
+  /** Hands the body to its reader, what has come already at once; called once at the most. */
+  read(reader: BodyReader): void {
+    if (this.cancellation.reason !== undefined) {
+      reader.onLost(this.cancellation.reason);
+      return;
+    }
+    this.#reader = reader;
+    const early = this.#early;
+    this.#early = undefined;
+    if (early !== undefined) for (const chunk of early) reader.onData(chunk);
+    if (this.#ended) reader.onEnd();
+  }
+
+  credit(bytes: number): void {
+    if (!this.#ended) this.#stream.credit(bytes);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.over) this.credit(chunk.length);
+    else if (this.#reader !== undefined) this.#reader.onData(chunk);
+    else (this.#early ??= []).push(chunk);
+  }
+
+  onEnd(): void {
+    this.#ended = true;
+    if (!this.over) this.#reader?.onEnd();
+  }
+
+  onTick(): void {
+    if (!this.over) this.#reader?.onTick();
+  }
+
+  onReset(): void {
+    if (this.over) return;
+    this.over = true;
+    this.#early = undefined;
+    const reason = new StatusError(Code.CANCELLED, 'the client closed the connection');
+    this.cancellation.cancel(reason);
+    if (!this.#ended) this.#reader?.onLost(reason);
+    this.onDrain();
+  }
+
+  onDrain(): void {
+    const drained = this.#drained;
+    this.#drained = undefined;
+    drained?.();
+  }
+
+  // --- the answer ---
+
+  /** The head of an answer that comes in pieces. */
+  respond(status: number, headers: HeaderList): void {
+    if (this.over) return;
+    this.begun = true;
+    this.#stream.respond([':status', String(status), ...headers, 'date', httpDate()]);
+  }
+
+  /** False: wait for drained() before the next one. */
+  write(chunk: Uint8Array): boolean {
+    return this.over || this.#stream.write(chunk);
+  }
+
+  /** Resolves when the client has read on, or is gone. */
+  drained(): Promise<void> {
+    return this.over ? Promise.resolve() : new Promise((resolve) => (this.#drained = resolve));
+  }
+
+  end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.#early = undefined;
+    this.#stream.end();
+    // an early answer: the client need not send the rest (RFC 9113 §8.1)
+    if (!this.#ended) this.#stream.reset(ErrorCode.NO_ERROR);
+  }
+
+  /** An answer that is whole. */
+  send(status: number, headers: HeaderList, body: Uint8Array | string): void {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    this.respond(status, [...headers, 'content-length', String(bytes.length)]);
+    if (bytes.length > 0 && this.head.method !== 'HEAD') this.write(bytes);
+    this.end();
+  }
+
+  /** An answer that has begun cannot be ended as it should. */
+  abort(): void {
+    if (this.over) return;
+    this.over = true;
+    this.#stream.reset(ErrorCode.INTERNAL_ERROR);
+  }
+}

@@ -1,0 +1,120 @@
+/** What an HTTP request's fields say to the doors that answer JSON, read in one pass. */
+import type { Metadata } from '../../call/index.ts';
+import type { Headers } from '../../wire/index.ts';
+
+export interface HttpHead {
+  readonly method: string;
+  /** Path and query as the client sent them. */
+  readonly url: string;
+  readonly requestId: string | undefined;
+  readonly origin: string | undefined;
+  readonly contentEncoding: string | undefined;
+  readonly acceptEncoding: string | undefined;
+  /** Of the body, in bytes; undefined when the client does not say. */
+  readonly contentLength: number | undefined;
+  /** What goes along with the calls that are made for the request. */
+  readonly metadata: Metadata;
+}
+
+/** What a client may send along to the model servers: who it is, its tenant, its trace. */
+const forwarded = /^(authorization|traceparent|tracestate|baggage|cache-control|x-.*)$/;
+const notForwarded: ReadonlySet<string> = new Set([
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-real-ip',
+]);
+const plainMetadata: Metadata = ['content-type', 'application/grpc'];
+
+type Role =
+  | 'method'
+  | 'url'
+  | 'requestId'
+  | 'origin'
+  | 'contentEncoding'
+  | 'acceptEncoding'
+  | 'contentLength'
+  | 'forwarded'
+  | 'other';
+
+const known: readonly (readonly [name: string, role: Role])[] = [
+  [':method', 'method'],
+  [':path', 'url'],
+  ['x-request-id', 'requestId'],
+  ['origin', 'origin'],
+  ['content-encoding', 'contentEncoding'],
+  ['accept-encoding', 'acceptEncoding'],
+  ['content-length', 'contentLength'],
+];
+/** Names that clients have sent, with the fixed ones. */
+const roles = new Map<string, Role>(known);
+/** Clients choose names, so no more than this many are remembered. */
+const maxRoles = 1000;
+
+function roleOf(name: string): Role {
+  let role = roles.get(name);
+  if (role !== undefined) return role;
+  role = forwarded.test(name) && !notForwarded.has(name) ? 'forwarded' : 'other';
+  if (roles.size < maxRoles && name.length <= 64) roles.set(name, role);
+  return role;
+}
+
+/** A field that is sent twice is a list. */
+const joined = (before: string | undefined, value: string): string =>
+  before === undefined ? value : `${before}, ${value}`;
+
+/** @param fields names in lower case, `:method` and `:path` among them */
+export function httpHead(fields: Headers): HttpHead {
+  let method = '';
+  let url = '';
+  let requestId: string | undefined;
+  let origin: string | undefined;
+  let contentEncoding: string | undefined;
+  let acceptEncoding: string | undefined;
+  let contentLength: number | undefined;
+  let metadata: string[] | undefined;
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    const value = fields[i + 1] as string;
+    switch (roleOf(name)) {
+      case 'method':
+        method = value;
+        break;
+      case 'url':
+        url = value;
+        break;
+      case 'requestId':
+        requestId = joined(requestId, value);
+        (metadata ??= [...plainMetadata]).push(name, value);
+        break;
+      case 'forwarded':
+        (metadata ??= [...plainMetadata]).push(name, value);
+        break;
+      case 'origin':
+        origin ??= value;
+        break;
+      case 'contentEncoding':
+        contentEncoding = joined(contentEncoding, value);
+        break;
+      case 'acceptEncoding':
+        acceptEncoding = joined(acceptEncoding, value);
+        break;
+      case 'contentLength':
+        contentLength = Number(value);
+        break;
+      case 'other':
+        break;
+    }
+  }
+  return {
+    method,
+    url,
+    requestId,
+    origin,
+    contentEncoding,
+    acceptEncoding,
+    contentLength,
+    metadata: metadata ?? plainMetadata,
+  };
+}

@@ -1,0 +1,101 @@
+/** The V2 REST API: KServe's Open Inference Protocol over HTTP. Each route is the gRPC call of the same meaning. */
+import { Buffer } from 'node:buffer';
+import { Code, StatusError, type Target } from '../../call/index.ts';
+import {
+  decodeFlagResponse,
+  decodeModelMetadataResponse,
+  decodeRepositoryIndexResponse,
+  decodeServerMetadataResponse,
+  encodeModelVersionRequest,
+  specOfV2,
+  versionTextOf,
+} from '../../codec/index.ts';
+import { methodOf, specOf, targetOf } from '../../models/index.ts';
+import { ask, type Asker } from '../http/asker.ts';
+import type { HttpAnswer, HttpApi } from '../http/door.ts';
+import type { RestDeps } from '../rest/api.ts';
+import { infer } from './infer.ts';
+import { type V2Route, v2RouteOf } from './routes.ts';
+
+export type V2Deps = Pick<RestDeps, 'handler' | 'options' | 'clock' | 'observer' | 'route'>;
+
+const service = '/inference.GRPCInferenceService';
+const methods = {
+  live: methodOf(`${service}/ServerLive`),
+  ready: methodOf(`${service}/ServerReady`),
+  server: methodOf(`${service}/ServerMetadata`),
+  index: methodOf(`${service}/RepositoryIndex`),
+  modelReady: methodOf(`${service}/ModelReady`),
+  model: methodOf(`${service}/ModelMetadata`),
+};
+const nothing = [new Uint8Array(0)];
+
+const jsonType = ['content-type', 'application/json'];
+const json = (body: object): HttpAnswer => ({ status: 200, headers: jsonType, body: JSON.stringify(body) });
+const statusAlone = (status: number): HttpAnswer => ({ status, headers: [], body: '' });
+
+export function createV2Api(deps: V2Deps): HttpApi {
+  function target(
+    { model, version }: { readonly model: string; readonly version: string },
+    { metadata }: Asker,
+    purpose: 'infer' | 'describe',
+  ): Target {
+    return deps.route(targetOf(specOfV2(model, version)), { metadata, purpose });
+  }
+
+  async function question(
+    method: (typeof methods)[keyof typeof methods],
+    asked: Target | undefined,
+    asker: Asker,
+  ): Promise<Uint8Array> {
+    const message =
+      asked === undefined ? nothing : [encodeModelVersionRequest(asked.model, versionTextOf(specOf(asked)))];
+    return (await ask(deps, method, asked, message, asker)).bytes;
+  }
+
+  async function information(route: Exclude<V2Route, { kind: 'infer' }>, asker: Asker): Promise<HttpAnswer> {
+    switch (route.kind) {
+      case 'live':
+      case 'ready':
+        return statusAlone(
+          decodeFlagResponse(await question(methods[route.kind], undefined, asker)) ? 200 : 503,
+        );
+      case 'server':
+        return json(decodeServerMetadataResponse(await question(methods.server, undefined, asker)));
+      case 'index':
+        return json(decodeRepositoryIndexResponse(await question(methods.index, undefined, asker)));
+      case 'model-ready': {
+        const asked = target(route, asker, 'describe');
+        if (decodeFlagResponse(await question(methods.modelReady, asked, asker))) return statusAlone(200);
+        throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not ready`);
+      }
+      default: {
+        const asked = target(route, asker, 'describe');
+        return json(decodeModelMetadataResponse(await question(methods.model, asked, asker)));
+      }
+    }
+  }
+
+  return async (exchange, asker) => {
+    const route = v2RouteOf(exchange.head.method, exchange.head.url);
+    if (route.kind !== 'infer') return information(route, asker);
+    const { body, from, version } = await infer(deps, target(route, asker, 'infer'), exchange, asker);
+    const { pieces, headerBytes } = body;
+    const headers =
+      headerBytes === undefined
+        ? [...jsonType]
+        : [
+            'content-type',
+            'application/octet-stream',
+            'inference-header-content-length',
+            String(headerBytes),
+          ];
+    headers.push('x-served-by', from);
+    if (version !== '') headers.push('x-model-version', version);
+    return { status: 200, headers, body: buffersOf(pieces) };
+  };
+}
+
+function* buffersOf(pieces: readonly Uint8Array[]): Generator<Buffer, undefined, undefined> {
+  for (const piece of pieces) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+}

@@ -1,0 +1,125 @@
+/** One request of an HTTP/1.1 connection and its answer, in the shape of an HTTP/2 stream. */
+import { connectionLost, type ServerStream, type StreamEvents } from './api.ts';
+import { ErrorCode } from './constants.ts';
+import type { Headers } from './hpack-decoder.ts';
+import { http1Fields } from './http1-fields.ts';
+import type { Http1Server } from './http1-server.ts';
+
+export class Http1ServerStream implements ServerStream {
+  readonly id = 1;
+  events: StreamEvents | undefined;
+  readonly #connection: Http1Server;
+  #outstanding = 0;
+  #chunked = true;
+  #headed = false;
+  #ended = false;
+  #needsDrain = false;
+  /** The client keeps the body back until it is told to go on. */
+  #waits: boolean;
+  requestComplete = false;
+  /** The answer is out, or the connection is gone: nothing more is told. */
+  over = false;
+
+  constructor(connection: Http1Server, waits: boolean) {
+    this.#connection = connection;
+    this.#waits = waits;
+  }
+
+  get queuedBytes(): number {
+    return this.#connection.output.waiting;
+  }
+
+  /** Tells a client that waits to go on, unless it has been answered or has lost its patience. */
+  goOn(): void {
+    if (!this.#waits || this.#headed || this.over) return;
+    this.#waits = false;
+    this.#connection.output.text(continueHead);
+  }
+
+  deliver(data: Buffer): void {
+    this.#waits = false;
+    this.#outstanding += data.length;
+    if (this.#outstanding > this.#connection.windowBytes) this.#connection.socket.pause();
+    this.events?.onData(data);
+  }
+
+  requestEnded(): void {
+    this.requestComplete = true;
+    this.#waits = false;
+    if (this.over) this.#connection.discarded();
+    else this.events?.onEnd([]);
+  }
+
+  /** The request cannot be read on. */
+  broken(): void {
+    this.requestComplete = true;
+    const told = this.over;
+    if (!this.#headed) this.#connection.output.text(badRequest);
+    this.over = true;
+    if (!told) this.events?.onReset(ErrorCode.PROTOCOL_ERROR, false);
+  }
+
+  drained(): void {
+    if (!this.#needsDrain || this.over) return;
+    this.#needsDrain = false;
+    this.events?.onDrain();
+  }
+
+  lost(): void {
+    if (this.over) return;
+    this.over = true;
+    this.events?.onReset(connectionLost, false);
+  }
+
+  respond(fields: Headers, end = false): void {
+    if (this.over) return;
+    this.#headed = true;
+    if (!this.requestComplete) this.#connection.answeredEarly(this.#waits);
+    const { text, sized } = http1Fields(fields);
+    const { output, closing } = this.#connection;
+    this.#chunked = !sized && !end;
+    output.text(text);
+    if (!sized) output.text(end ? 'content-length: 0\r\n' : 'transfer-encoding: chunked\r\n');
+    output.text(closing ? 'connection: close\r\n\r\n' : '\r\n');
+    if (end) this.#finish();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    const { output, highWaterBytes } = this.#connection;
+    if (this.over || chunk.length === 0) return true;
+    if (this.#chunked) output.text(`${chunk.length.toString(16)}\r\n`);
+    output.raw(chunk);
+    if (this.#chunked) output.text('\r\n');
+    if (output.waiting < highWaterBytes) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
+  end(): void {
+    if (this.over || this.#ended) return;
+    if (this.#chunked) this.#connection.output.text('0\r\n\r\n');
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    this.over = true;
+    this.#connection.answered(this);
+  }
+
+  reset(code: number): void {
+    // after an answer: HTTP/1.1 cannot say "send no more", so the rest is read over
+    if (this.over && (code === ErrorCode.NO_ERROR || this.#ended)) return;
+    this.over = true;
+    this.#connection.destroy();
+  }
+
+  credit(bytes: number): void {
+    this.#outstanding -= bytes;
+    const { socket, windowBytes } = this.#connection;
+    if (!this.requestComplete && this.#outstanding <= windowBytes && socket.isPaused()) socket.resume();
+  }
+}
+
+const continueHead = 'HTTP/1.1 100 Continue\r\n\r\n';
+const badRequest = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
