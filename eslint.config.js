@@ -3,7 +3,8 @@ import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
   {
-    ignores: ['dist/**', '**/generated/**', 'node_modules/**', 'clients/**/dist/**'],
+    // AssemblyScript looks like TypeScript and is not
+    ignores: ['dist/**', '**/generated/**', 'node_modules/**', 'clients/**/dist/**', 'assembly/**'],
   },
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -7,6 +7,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { Excerpt } from './excerpt.ts';
+import { kernel } from './kernel/kernel.ts';
 import { fatal, maxNameBytes, maxNumberBytes, SyntaxFault } from './limits.ts';
 
 export const byte = {
@@ -54,12 +55,16 @@ const carryBytes = 8192;
 export const paddingBytes = 16;
 
 /** Decoding is synchronous between two chunks, so one window serves every body: it stays in the processor's cache. */
-const window = new Uint8Array(windowBytes + carryBytes + paddingBytes);
-const windowView = new DataView(window.buffer);
+const window =
+  kernel?.text.subarray(0, windowBytes + carryBytes + paddingBytes) ??
+  new Uint8Array(windowBytes + carryBytes + paddingBytes);
+const windowView = new DataView(window.buffer, window.byteOffset, window.length);
 
 export class Text {
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /** The text stands where the kernel reads. */
+  readonly inKernel: boolean;
   readonly maxDepth: number;
   at = 0;
   end = 0;
@@ -75,6 +80,7 @@ export class Text {
   /** @param whole a complete text; without it, text comes by fill() */
   constructor(maxDepth: number, whole?: Uint8Array) {
     this.maxDepth = maxDepth;
+    this.inKernel = whole === undefined && kernel !== undefined;
     if (whole === undefined) {
       this.bytes = window;
       this.view = windowView;

@@ -7,7 +7,7 @@ export class BoolValues extends FixedValues {
     super('bool', 1, budget);
   }
 
-  override read(text: Text, run: Run): boolean {
+  protected override readSlowly(text: Text, run: Run): boolean {
     const type = text.type();
     if (type === undefined) return false;
     if (type !== 'True' && type !== 'False') throw mismatch(text, text.at, this.dtype);

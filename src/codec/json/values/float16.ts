@@ -18,7 +18,7 @@ export class Float16Values extends FixedValues {
     this.#limit = half ? 65_536 : 2 ** 128;
   }
 
-  override read(text: Text, run: Run): boolean {
+  protected override readSlowly(text: Text, run: Run): boolean {
     const { many, inner } = run;
     let { filled } = run;
     let behind = -1;

@@ -21,7 +21,7 @@ export class Float32Values extends FixedValues {
     super('float', 4, budget);
   }
 
-  override read(text: Text, run: Run): boolean {
+  protected override readSlowly(text: Text, run: Run): boolean {
     const { many, inner } = run;
     let { filled } = run;
     const { bytes, view: words, end } = text;

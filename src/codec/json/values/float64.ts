@@ -13,7 +13,7 @@ export class Float64Values extends FixedValues {
     super('double', 8, budget);
   }
 
-  override read(text: Text, run: Run): boolean {
+  protected override readSlowly(text: Text, run: Run): boolean {
     const { many, inner } = run;
     let { filled } = run;
     const { bytes, end } = text;

@@ -38,7 +38,7 @@ export class IntegerValues extends FixedValues {
     this.#realsToo = realsToo;
   }
 
-  override read(text: Text, run: Run): boolean {
+  protected override readSlowly(text: Text, run: Run): boolean {
     const { many, inner } = run;
     let { filled } = run;
     const { bytes, view: words, end } = text;

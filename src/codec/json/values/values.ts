@@ -4,6 +4,7 @@ import type { DType } from '../../dtype.ts';
 import { preview, previewExcerptBytes } from '../preview.ts';
 import { expect, invalid, valueFault, ValueFault } from '../limits.ts';
 import type { Excerpt } from '../excerpt.ts';
+import { type Kernel, kernel, type ReadMany } from '../kernel/kernel.ts';
 import { byte, type Text, type ValueType } from '../text.ts';
 import { nextBlockBytes } from './blocks.ts';
 
@@ -32,6 +33,12 @@ export class Run {
     this.inner = inner;
     this.filled = filled;
     this.lists = 0;
+  }
+
+  /** Allows one value only. */
+  single(): void {
+    this.many = false;
+    this.inner = -1;
   }
 }
 
@@ -108,6 +115,10 @@ export function nextInNextList(bytes: Uint8Array, at: number): number {
   return bytes[next] === byte.openList && isNumberStart(bytes[next + 1] as number) ? next + 1 : -1;
 }
 
+/** Text that is worth a call of the kernel, and values that were. */
+const minKernelBytes = 64;
+const minKernelValues = 4;
+
 /** Values of a fixed width, little endian. */
 export abstract class FixedValues implements Values {
   readonly dtype: DType;
@@ -115,8 +126,12 @@ export abstract class FixedValues implements Values {
   readonly width: number;
   readonly #shift: number;
   readonly #budget: ElementBudget;
+  readonly #readMany: ReadMany | undefined;
+  /** The kernel stopped early the last time: there may be many numbers that it leaves alone. */
+  #early = false;
   #full: Uint8Array[] = [];
   #fullCount = 0;
+  #block = new Uint8Array(0);
   /** Where values are written: `to` is the next one's place, `room` the block's end. */
   protected view = new DataView(new ArrayBuffer(0));
   protected to = 0;
@@ -127,13 +142,42 @@ export abstract class FixedValues implements Values {
     this.width = width;
     this.#shift = Math.log2(width);
     this.#budget = budget;
+    this.#readMany = kernel?.readers[dtype];
   }
 
   get count(): number {
     return this.#fullCount + (this.to >> this.#shift);
   }
 
-  abstract read(text: Text, run: Run): boolean;
+  read(text: Text, run: Run): boolean {
+    const read = this.#readMany;
+    if (read === undefined || !text.inKernel || !run.many || text.end - text.at < minKernelBytes)
+      return this.readSlowly(text, run);
+    const count = this.#readFast(read, text, run);
+    const early = count < minKernelValues;
+    // one odd number among many is passed, and the kernel goes on behind it
+    if (count === 0 && !this.#early) run.single();
+    this.#early = early;
+    return count > 0 || this.readSlowly(text, run);
+  }
+
+  /** Lets the kernel read as far as it can; gives how many values that were. */
+  #readFast(read: ReadMany, text: Text, run: Run): number {
+    const { textAt, values, reached } = kernel as Kernel;
+    if (this.to === this.room) this.grow();
+    const room = Math.min(values.length, this.room - this.to);
+    const bytes = read(textAt + text.at, textAt + text.end, room, run.inner, run.filled);
+    if (bytes === 0) return 0;
+    this.#block.set(bytes === values.length ? values : values.subarray(0, bytes), this.to);
+    this.to += bytes;
+    text.at = reached.getInt32(0, true) - textAt;
+    run.filled = reached.getInt32(4, true);
+    run.lists = reached.getInt32(8, true);
+    return bytes >> this.#shift;
+  }
+
+  /** As read(), one value at a time and with every kind of number, error and end. */
+  protected abstract readSlowly(text: Text, run: Run): boolean;
 
   /**
    * Ends a run at a number that has not wholly arrived.
@@ -162,12 +206,13 @@ export abstract class FixedValues implements Values {
     const elements = Math.min(left, nextBlockBytes(this.#fullCount * this.width) / this.width);
     this.#budget.left -= elements;
     this.room = elements * this.width;
-    this.view = new DataView(new ArrayBuffer(this.room));
+    this.#block = new Uint8Array(this.room);
+    this.view = new DataView(this.#block.buffer);
   }
 
   #seal(): void {
     if (this.to === 0) return;
-    this.#full.push(new Uint8Array(this.view.buffer, 0, this.to));
+    this.#full.push(this.#block.subarray(0, this.to));
     this.#fullCount += this.to >> this.#shift;
     // what was reserved and not used is free for others
     this.#budget.left += (this.room - this.to) / this.width;

@@ -16,7 +16,7 @@ export class WideIntegerValues extends FixedValues {
     this.#signed = dtype === 'int64';
   }
 
-  override read(text: Text, run: Run): boolean {
+  protected override readSlowly(text: Text, run: Run): boolean {
     const { many, inner } = run;
     let { filled } = run;
     const { bytes, end } = text;
