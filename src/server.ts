@@ -4,6 +4,8 @@ import { type Clock, monotonic } from './call/index.ts';
 import { loadPage } from './dashboard/index.ts';
 import {
   type AdminFleet,
+  type Certificates,
+  checkCertificates,
   createAdminDoor,
   listen,
   type Listener,
@@ -40,7 +42,7 @@ export interface Gateway {
     readonly grpc: AddressInfo;
     readonly admin?: AddressInfo;
   };
-  /** Swaps fleets, models and their settings; calls in flight finish on the old ones. Doors keep their ports. */
+  /** Swaps fleets, models, their settings and certificates; calls in flight finish on the old ones. Doors keep their ports. */
   reload(options: GatewayOptions): Promise<void>;
   /** False when there is no such backend. */
   setDrained(change: DrainChange): boolean;
@@ -49,6 +51,10 @@ export interface Gateway {
   /** Cuts everything. */
   stop(): Promise<void>;
 }
+
+/** In the order in which the doors are opened. */
+const certificatesOf = ({ doors }: GatewayOptions): (Certificates | undefined)[] =>
+  [doors.rest, doors.grpc, doors.admin].map((door) => door?.tls);
 
 export async function startGateway(options: GatewayOptions, deps: GatewayDeps): Promise<Gateway> {
   const clock = deps.clock ?? monotonic;
@@ -102,6 +108,9 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
 
   let reloading = Promise.resolve();
   async function swap(next: GatewayOptions): Promise<void> {
+    // one that does not work is refused before anything has changed
+    const certificates = certificatesOf(next);
+    for (const each of certificates) if (each !== undefined) checkCertificates(each);
     const before = core;
     const { built, retire } = await build(next);
     // what an operator has taken out stays out
@@ -110,6 +119,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
         [])
         if (drained) fleet.setDrained(name, true);
     core = built;
+    for (const [i, each] of certificates.entries()) if (each !== undefined) listeners[i]?.renew(each);
     log.info({}, 'configuration reloaded');
     retire();
     await before.close(true);

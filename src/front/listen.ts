@@ -1,7 +1,7 @@
 /** A listening port: plain or TLS, HTTP/1.1 and HTTP/2 on the same one, and its orderly end. */
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import type { Observer } from '../call/index.ts';
 import {
   Http1Server,
@@ -15,13 +15,14 @@ import {
 } from '../wire/index.ts';
 import { bridge } from './h2-bridge.ts';
 import { sniff } from './sniff.ts';
+import { type Certificates, renewCertificates, tlsOptions } from './tls.ts';
 
 export interface ListenOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** PEM texts; absent for plain text. A client CA makes client certificates compulsory. */
-  readonly tls?: { readonly cert: string; readonly key: string; readonly clientCa?: string } | undefined;
+  /** Absent for plain text. */
+  readonly tls?: Certificates | undefined;
   readonly http2: Http2Limits;
   /** How long a client may take to say its first bytes or its header, in ms. */
   readonly headersTimeoutMs: number;
@@ -57,6 +58,8 @@ export interface Handlers {
 
 export interface Listener {
   readonly address: AddressInfo;
+  /** Another certificate for new connections; nothing where the port is plain. */
+  renew(certificates: Certificates): void;
   /** No new connections and calls; resolves when those in flight have ended. */
   drain(): Promise<void>;
   /** Cuts what is left. */
@@ -205,6 +208,9 @@ export async function listen(
   });
   return {
     address: server.address() as AddressInfo,
+    renew(certificates) {
+      if (server instanceof TlsServer) renewCertificates(server, certificates);
+    },
     async drain() {
       draining = true;
       server.close();
@@ -232,16 +238,6 @@ export async function listen(
 }
 
 const peerOf = (socket: Socket): string => `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
-
-function tlsOptions({ cert, key, clientCa }: NonNullable<ListenOptions['tls']>): TlsOptions {
-  return {
-    cert,
-    key,
-    ALPNProtocols: ['h2', 'http/1.1'],
-    minVersion: 'TLSv1.2',
-    ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
-  };
-}
 
 async function listening(server: Server, { host, port }: ListenOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -1,5 +1,6 @@
 /** Steady load on a gateway, a history of every call of it, and the promises that are checked on that history. */
 import assert from 'node:assert/strict';
+import { type ChannelCredentials, credentials } from '@grpc/grpc-js';
 import { decodePredictResponse, encodePredictRequest, type Tensor } from '../../src/codec/index.ts';
 import type { TestGateway } from '../support/index.ts';
 import { type PredictClient, predictClient } from './predict-client.ts';
@@ -22,13 +23,17 @@ export interface PastCall {
 }
 
 export interface LoadOptions {
-  /** Calls begun each second, whatever becomes of those before (an open loop, as real clients are). */
+  /** Calls begun each second, whatever becomes of those before (an open loop, as real clients are) ... */
   readonly perSecond: number;
+  /** ... unless so many are under way: a machine too busy for the load shall be late, not later with each second. */
+  readonly maxPending?: number;
   /** REST has no way to say it: the gateway's deadlines.defaultMs must be the same there. */
   readonly deadlineMs?: number;
   /** A model of the demo server's kind "echo". */
   readonly model?: string;
   readonly via?: readonly PastCall['via'][];
+  /** Of the gRPC client; plain text by default. */
+  readonly channel?: ChannelCredentials;
 }
 
 export function nonceRequest(model: string, nonce: bigint): Buffer {
@@ -72,8 +77,16 @@ export class History {
 
   constructor(gateway: Pick<TestGateway, 'grpc' | 'rest'>, options: LoadOptions) {
     this.#gateway = gateway;
-    this.#options = { deadlineMs: 5000, model: 'echo', via: ['gRPC', 'REST'], ...options };
-    this.#client = predictClient(gateway.grpc);
+    const channel = credentials.createInsecure();
+    this.#options = {
+      deadlineMs: 5000,
+      model: 'echo',
+      via: ['gRPC', 'REST'],
+      channel,
+      maxPending: 64,
+      ...options,
+    };
+    this.#client = predictClient(gateway.grpc, this.#options.channel);
     const startMs = performance.now();
     let begun = 0;
     let lookedMs = startMs;
@@ -82,7 +95,7 @@ export class History {
       this.stallMs = Math.max(this.stallMs, nowMs - lookedMs - stallEveryMs);
       lookedMs = nowMs;
       const due = Math.floor(((nowMs - startMs) * this.#options.perSecond) / 1000);
-      for (; begun < due; begun++) this.#begin(begun);
+      for (; begun < due; begun++) if (this.#pending.size < this.#options.maxPending) this.#begin(begun);
     }, stallEveryMs);
     this.#timers.push(tick);
   }

@@ -71,7 +71,13 @@ describe('a fleet that is offered three times what it can do', () => {
           // several clients: the calls of one would wait for its connection's streams
           const loads = Array.from(
             { length: clients },
-            () => new History(gateway, { perSecond: (3 * capacity) / clients, deadlineMs, via: ['gRPC'] }),
+            () =>
+              new History(gateway, {
+                perSecond: (3 * capacity) / clients,
+                maxPending: Number.POSITIVE_INFINITY,
+                deadlineMs,
+                via: ['gRPC'],
+              }),
           );
           await sleep(2000);
           const fromMs = performance.now();

@@ -13,7 +13,8 @@ async function openssl(...args: string[]): Promise<void> {
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
 /**
- * Makes ca.pem, and NAME.pem with NAME.key for each name, valid for localhost and 127.0.0.1.
+ * Makes ca.pem, and NAME.pem with NAME.key for each name, valid for localhost and 127.0.0.1; a name that begins with
+ * "expired" is valid until yesterday.
  * @returns the path of such a file
  */
 export async function makeCertificates(...names: string[]): Promise<(name: string) => string> {
@@ -28,7 +29,8 @@ export async function makeCertificates(...names: string[]): Promise<(name: strin
     await openssl('req', ...newKey, ...subject, '-keyout', file(`${name}.key`), '-out', request);
     const signer = ['-CA', file('ca.pem'), '-CAkey', file('ca.key'), '-CAcreateserial'];
     const copy = ['-copy_extensions', 'copy', '-out', file(`${name}.pem`)];
-    await openssl('x509', '-req', '-in', request, ...signer, ...days, ...copy);
+    const valid = name.startsWith('expired') ? ['-days', '-1'] : days;
+    await openssl('x509', '-req', '-in', request, ...signer, ...valid, ...copy);
   }
   return file;
 }

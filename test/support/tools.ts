@@ -1,5 +1,5 @@
 /** The programs that scripts/test-tools.sh installs: where they are, and what a test does when one is missing. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -15,6 +15,7 @@ export type Tool =
   | 'chromium'
   | 'toxiproxy-server'
   | 'curl'
+  | 'libfaketime'
   | Venv;
 
 const home = process.env.TENSORGATE_TOOLS_DIR ?? join(homedir(), '.cache', 'tensorgate-tools');
@@ -30,6 +31,7 @@ const venvs: readonly string[] = [
 
 /** The path of a tool (of a venv: its python), or undefined when it is not installed. */
 export function tool(name: Tool): string | undefined {
+  if (name === 'libfaketime') return faketimeLibrary();
   if (venvs.includes(name)) return existing(join(home, name, 'bin', 'python'));
   const folders = [join(home, 'bin'), ...(process.env.PATH ?? '').split(delimiter), '/usr/local/go/bin'];
   for (const folder of folders) {
@@ -37,6 +39,14 @@ export function tool(name: Tool): string | undefined {
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** A library, not a program: Debian has it in a folder of each architecture. */
+function faketimeLibrary(): string | undefined {
+  const architectures = existsSync('/usr/lib') ? readdirSync('/usr/lib') : [];
+  return architectures
+    .map((folder) => existing(join('/usr/lib', folder, 'faketime', 'libfaketimeMT.so.1')))
+    .find((path) => path !== undefined);
 }
 
 function existing(path: string): string | undefined {
