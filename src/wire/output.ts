@@ -1,11 +1,14 @@
 /** What leaves a connection: frames are collected and go to the socket in one write when the turn of the event loop ends. */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Flag, frameHeaderBytes, FrameType } from './constants.ts';
+import { defaultFrameBytes, Flag, frameHeaderBytes, FrameType } from './constants.ts';
 import { giveSlabBack, slabBytes, takeSlab } from './slabs.ts';
 
-/** Payloads above this are not copied, unless they are lent. */
-const copyBytes = 4096;
+/**
+ * Payloads above this are not copied, unless they are lent: a frame of the common size is, since bytes that were just read cost less
+ * to copy than two more pieces to write.
+ */
+const copyBytes = defaultFrameBytes;
 /** Bytes that may wait in the socket before streams have to pause. */
 const socketHighWater = 262_144;
 /** Collected bytes that do not wait for the end of the turn. */
@@ -44,6 +47,8 @@ export class Output {
   /** Where the newest frame begins in the slab when it is a DATA frame that is wholly there, and its stream. */
   #lastData = -1;
   #lastDataStream = 0;
+  /** Slabs that the socket reads from until it has drained. */
+  #lent: Buffer[] = [];
   readonly #onDrain: () => void;
 
   constructor(socket: Duplex, onDrain: () => void) {
@@ -55,6 +60,8 @@ export class Output {
 
   readonly #drained = (): void => {
     this.#blocked = false;
+    for (const slab of this.#lent) giveSlabBack(slab);
+    this.#lent = [];
     this.#onDrain();
   };
 
@@ -150,13 +157,15 @@ export class Output {
     this.#pieces = [];
     this.#collected = 0;
     const slab = this.#slab;
+    const used = this.#at;
     this.#slab = undefined;
     this.#from = 0;
     this.#at = 0;
     const socket = this.#socket;
     if (!socket.destroyed && socket.writable) {
       // behind a slow reader a few bytes must not hold a whole slab
-      const copies = slab !== undefined && (!this.#takes || socket.writableLength > 0);
+      const copies =
+        slab !== undefined && (!this.#takes || (socket.writableLength > 0 && used < slabBytes / 2));
       if (copies) copyOut(pieces, slab);
       if (pieces.length === 1) socket.write(pieces[0]);
       else {
@@ -165,7 +174,10 @@ export class Output {
         socket.uncork();
       }
       if (socket.writableLength > socketHighWater) this.#blocked = true;
-      if (slab !== undefined && !copies && socket.writableLength > 0) return;
+      if (slab !== undefined && !copies && socket.writableLength > 0) {
+        if (socket.writableNeedDrain) this.#lent.push(slab);
+        return;
+      }
     }
     if (slab !== undefined) giveSlabBack(slab);
   }

@@ -1,0 +1,103 @@
+/** Tests what leaves a connection while the peer reads late: memory that is used again must not change what was written. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { FrameType } from '../../src/wire/constants.ts';
+import { Output } from '../../src/wire/output.ts';
+
+/** More than the system's buffers hold of one connection. */
+const maxFrames = 4000;
+const payloadBytes = 16_000;
+
+const headerBytes = Buffer.from([0, payloadBytes >> 8, payloadBytes & 255, 0, 0, 0, 0, 0, 1]);
+
+/** Bytes that differ from frame to frame. */
+const payload = (seed: number): Buffer => Buffer.alloc(payloadBytes, `${seed}.`);
+
+describe('the output of a connection', () => {
+  let server: Server;
+  const accepted: Socket[] = [];
+
+  before(async () => {
+    server = createServer({ pauseOnConnect: true }, (socket) => accepted.push(socket));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+  });
+  after(() => {
+    for (const socket of accepted) socket.destroy();
+    server.close();
+  });
+
+  async function pair(): Promise<{ near: Socket; far: Socket }> {
+    const near = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [far] = (await once(server, 'connection')) as [Socket];
+    return { near, far };
+  }
+
+  /** The digest of everything that arrives. */
+  async function digestOf(socket: Socket): Promise<string> {
+    const hash = createHash('sha256');
+    for await (const chunk of socket) hash.update(chunk as Buffer);
+    return hash.digest('hex');
+  }
+
+  it(
+    'arrives as it was written at peers that begin to read late, though all write at the same time',
+    { timeout: 60_000 },
+    async () => {
+      const pairs = [await pair(), await pair(), await pair()];
+      const outputs = pairs.map(({ near }) => new Output(near, () => undefined));
+      const expected = pairs.map(() => createHash('sha256'));
+      for (let i = 0; i < maxFrames && !outputs.every(({ blocked }) => blocked); i++) {
+        for (const [k, output] of outputs.entries()) {
+          const body = payload(i * 10 + k);
+          output.frame(FrameType.DATA, 0, 1, body, true);
+          expected[k]?.update(headerBytes).update(body);
+          // lent: what is in there afterwards is nobody's business
+          body.fill(0xff);
+        }
+        // turns of the event loop, in which some sockets take what they have and others wait
+        if (i % 20 === 0) await new Promise(setImmediate);
+      }
+      assert.ok(
+        outputs.some(({ blocked }) => blocked),
+        'nothing had to wait',
+      );
+      const digests = pairs.map(({ far }) => digestOf(far));
+      for (const [k, { near }] of pairs.entries()) {
+        outputs[k]?.detach();
+        near.end();
+      }
+      assert.deepEqual(
+        await Promise.all(digests),
+        expected.map((hash) => hash.digest('hex')),
+      );
+    },
+  );
+
+  it(
+    'writes more after a peer has read all that waited, into memory that was lent before',
+    { timeout: 60_000 },
+    async () => {
+      const { near, far } = await pair();
+      let drains = 0;
+      const output = new Output(near, () => drains++);
+      const hash = createHash('sha256');
+      const digest = digestOf(far);
+      for (let round = 0; round < 5; round++) {
+        // as much as it takes until the system's buffers are full
+        for (let i = 0; !output.blocked; i++) {
+          const body = payload(round * 100_000 + i);
+          output.frame(FrameType.DATA, 0, 1, body);
+          hash.update(headerBytes).update(body);
+        }
+        await once(near, 'drain');
+      }
+      output.detach();
+      near.end();
+      assert.equal(await digest, hash.digest('hex'));
+      assert.equal(drains, 5);
+    },
+  );
+});
