@@ -28,6 +28,8 @@ export interface GatewayOptions {
   };
   /** Connections may be closed, answers in flight may not: how a stop goes, in ms. */
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number };
+  /** What may be held for clients in this process. */
+  readonly memoryBytes: number;
   readonly telemetry: TelemetryOptions;
   /** What the admin door shows as the configuration in force. */
   readonly shown: object;

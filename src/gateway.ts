@@ -9,6 +9,7 @@ import {
   type Filter,
   getMetadata,
   type Handler,
+  type MemoryAccount,
 } from './call/index.ts';
 import {
   admitFilter,
@@ -90,6 +91,7 @@ interface CoreDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly telemetry: Telemetry;
+  readonly memory: MemoryAccount;
   /** The other workers of the same gateway. */
   readonly peers: Peers | undefined;
 }
@@ -97,7 +99,7 @@ interface CoreDeps {
 export async function buildCore(
   options: GatewayOptions,
   ready: () => boolean,
-  { fleets, clock, random, telemetry, reload, peers }: CoreDeps,
+  { fleets, clock, random, telemetry, memory, reload, peers }: CoreDeps,
 ): Promise<Core> {
   const { routes } = options;
   const { observer, log } = telemetry;
@@ -187,6 +189,7 @@ export async function buildCore(
 
   const rpc = createRpcDoor({
     handler,
+    memory,
     options: routes.rpc,
     clock,
     observer,
@@ -216,7 +219,7 @@ export async function buildCore(
     reload,
   });
   const v2 = createV2Api({ handler, options: routes.rest, observer, clock, route });
-  const http = createHttpDoor({ options: routes.rest, cors, observer, clock, nextId }, (url) =>
+  const http = createHttpDoor({ options: routes.rest, cors, observer, memory, clock, nextId }, (url) =>
     isV2(url) ? v2 : rest,
   );
   const proxy = createProxyDoor({

@@ -1,6 +1,6 @@
 /** A running gateway: its doors, a reload that swaps what is behind them, and its orderly end. */
 import type { AddressInfo } from 'node:net';
-import { type Clock, monotonic } from './call/index.ts';
+import { type Clock, heldNames, Held, MemoryAccount, monotonic } from './call/index.ts';
 import { loadPage } from './dashboard/index.ts';
 import {
   type AdminFleet,
@@ -59,7 +59,21 @@ const certificatesOf = ({ doors }: GatewayOptions): (Certificates | undefined)[]
 export async function startGateway(options: GatewayOptions, deps: GatewayDeps): Promise<Gateway> {
   const clock = deps.clock ?? monotonic;
   const random = deps.random ?? Math.random;
-  const telemetry = createTelemetry(options.telemetry, { random });
+  const memory = new MemoryAccount(options.memoryBytes, {
+    clock,
+    events: {
+      limited(limit) {
+        observer.limited(limit);
+      },
+    },
+  });
+  const telemetry = createTelemetry(options.telemetry, {
+    random,
+    memory: () => ({
+      limitBytes: memory.limitBytes,
+      held: heldNames.map((name) => [name, memory.held(Held[name])]),
+    }),
+  });
   const { observer, log } = telemetry;
   let state: 'starting' | 'serving' | 'draining' = 'starting';
   let roomMade = (): void => undefined;
@@ -81,6 +95,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
       clock,
       random,
       telemetry,
+      memory,
       reload: deps.reload,
       peers: deps.peers,
     });
@@ -119,6 +134,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
         [])
         if (drained) fleet.setDrained(name, true);
     core = built;
+    memory.limitBytes = next.memoryBytes;
     for (const [i, each] of certificates.entries()) if (each !== undefined) listeners[i]?.renew(each);
     log.info({}, 'configuration reloaded');
     retire();
@@ -178,7 +194,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
   };
   const listeners: Listener[] = [];
   const open = async (door: ListenOptions, to: typeof handlers): Promise<AddressInfo> => {
-    const listener = await listen(door, to, observer);
+    const listener = await listen(door, to, observer, memory);
     listeners.push(listener);
     return listener.address;
   };

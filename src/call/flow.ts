@@ -5,6 +5,8 @@
  * reads the same bytes again from the start; a hedge, which reads at the same time, gets a fork. Credit (how much the reader has dealt with) travels back to the
  * producer, which widens the peer's flow-control window by it: the slower side sets the pace.
  */
+import { joinInto } from '../bytes.ts';
+import { Held, largeBytes, type MemoryAccount } from './memory.ts';
 import { type Metadata, noMetadata } from './metadata.ts';
 import { Code, StatusError } from './status.ts';
 
@@ -39,11 +41,21 @@ export class Flow {
   onAbandon: ((reason: StatusError) => void) | undefined;
 
   readonly #maxRetainedBytes: number;
+  readonly #memory: MemoryAccount | undefined;
+  /** Bytes that stand in the account because they are kept for another reading. */
+  #copied = 0;
+  #discarded = false;
+  /** Its reader looks at the chunks later: they must stay, whoever asks for the memory. */
+  #pinned = false;
 
-  /** @param maxRetainedBytes a flow that grows beyond it stops retaining */
-  constructor(retain = false, maxRetainedBytes = Number.POSITIVE_INFINITY) {
+  /**
+   * @param maxRetainedBytes a flow that grows beyond it stops retaining
+   * @param memory where the bytes are counted; whoever makes such a flow must discard() it
+   */
+  constructor(retain = false, maxRetainedBytes = Number.POSITIVE_INFINITY, memory?: MemoryAccount) {
     this.#retain = retain;
     this.#maxRetainedBytes = maxRetainedBytes;
+    this.#memory = memory;
   }
 
   /** A flow that is complete from the start. */
@@ -61,6 +73,7 @@ export class Flow {
   push(chunk: Uint8Array): void {
     if (this.done) return;
     this.bytes += chunk.length;
+    this.#memory?.add(Held.requests, chunk.length);
     if (this.#retain && this.bytes > this.#maxRetainedBytes) this.release();
     if (this.#forks !== undefined) for (const fork of this.#forks) fork.push(chunk);
     if (this.#reader !== undefined && !this.#retain) {
@@ -69,9 +82,9 @@ export class Flow {
     }
     // its own reader has left, and only the forks go on
     if (!this.#retain && this.#forks !== undefined && this.started) return;
-    this.#chunks.push(chunk);
+    joinInto(this.#chunks, chunk);
     if (this.#reader !== undefined) {
-      this.#delivered++;
+      this.#delivered = this.#chunks.length;
       this.#reader.onData(chunk);
     }
   }
@@ -97,6 +110,10 @@ export class Flow {
     this.#reader = reader;
     this.#delivered = 0;
     this.#read = 0;
+    if (this.#discarded) {
+      reader.onError(gone());
+      return;
+    }
     if (this.#retain) {
       while (this.#delivered < this.#chunks.length && this.#reader === reader) {
         reader.onData(this.#chunks[this.#delivered++] as Uint8Array);
@@ -114,6 +131,13 @@ export class Flow {
   /** The reader goes; a retaining flow can be read again. */
   detach(): void {
     this.#reader = undefined;
+    this.#pinned = false;
+  }
+
+  /** Reads as a retaining flow that stays one until the reader goes, so that peek() has all then. */
+  readToPeek(reader: FlowReader): void {
+    this.#pinned = true;
+    this.read(reader);
   }
 
   /** Chunks that are held: all of them while retaining, else those not delivered. Do not change them. */
@@ -141,9 +165,38 @@ export class Flow {
 
   /** Stops retaining: delivered chunks are let go, there is no second reading. */
   release(): void {
-    if (!this.#retain) return;
+    if (!this.#retain || this.#pinned) return;
     this.#retain = false;
     this.#chunks = this.#reader === undefined ? this.#chunks : [];
+    this.#uncopy();
+  }
+
+  /** Nobody reads it any more: everything is let go, and out of the account. */
+  discard(): void {
+    if (this.#discarded) return;
+    this.#discarded = true;
+    this.#retain = false;
+    this.#chunks = [];
+    this.#uncopy();
+    this.#memory?.add(Held.requests, this.#credited - this.bytes);
+    if (!this.done) this.fail(gone());
+  }
+
+  /** Bytes that its reader has not dealt with. */
+  get waitingBytes(): number {
+    return this.#discarded ? 0 : this.bytes - this.#credited;
+  }
+
+  /** Bytes that are kept for another reading and for nothing else. */
+  get copiedBytes(): number {
+    return this.#reader === undefined || this.#pinned ? 0 : this.#copied;
+  }
+
+  #uncopy(): void {
+    if (this.#copied === 0) return;
+    this.#memory?.add(Held.copies, -this.#copied);
+    this.#memory?.forget(this);
+    this.#copied = 0;
   }
 
   get retains(): boolean {
@@ -159,6 +212,15 @@ export class Flow {
     if (read <= this.#credited) return;
     const fresh = read - this.#credited;
     this.#credited = read;
+    const memory = this.#memory;
+    if (memory !== undefined && !this.#discarded) {
+      memory.add(Held.requests, -fresh);
+      if (this.#retain) {
+        memory.add(Held.copies, fresh);
+        if (this.#copied < largeBytes && this.#copied + fresh >= largeBytes) memory.offer(this);
+        this.#copied += fresh;
+      }
+    }
     this.onCredit?.(fresh);
   }
 
@@ -186,3 +248,5 @@ export class Flow {
     if (callbacks !== undefined) for (const callback of callbacks) callback(this.error);
   }
 }
+
+const gone = (): StatusError => new StatusError(Code.CANCELLED, 'the call is over');

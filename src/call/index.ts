@@ -33,6 +33,7 @@ export type {
   HttpUpstream,
   ListedModel,
 } from './http.ts';
+export { Held, heldNames, type Holder, largeBytes, MemoryAccount, type MemoryDeps } from './memory.ts';
 export {
   decodeGrpcMessage,
   encodeGrpcMessage,
@@ -49,6 +50,7 @@ export {
   wholeMessage,
   type WholeMessage,
 } from './message.ts';
+export { joinInto } from '../bytes.ts';
 export { type Log, silentLog } from './log.ts';
 export { getMetadata, type Metadata, noMetadata, withoutMetadata } from './metadata.ts';
 export { type CallEnd, type Observer, silentObserver } from './observer.ts';

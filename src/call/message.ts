@@ -1,4 +1,5 @@
 /** Whole messages in and out of flows: the 5-byte gRPC prefix, put on and taken off. */
+import { joinInto } from '../bytes.ts';
 import type { Reply } from './call.ts';
 import { Flow } from './flow.ts';
 import { getMetadata, type Metadata, noMetadata } from './metadata.ts';
@@ -69,9 +70,16 @@ export function messageIn(
   return { bytes: all.subarray(prefixBytes), compressed: (all[0] as number) !== 0 };
 }
 
-/** Waits for the end of a flow and gives its one message; undefined when it ended without any (an error status). */
-export async function wholeMessage(flow: Flow, limit: number): Promise<WholeMessage | undefined> {
-  const { chunks, trailers } = await collect(flow, limit);
+/**
+ * Waits for the end of a flow and gives its one message; undefined when it ended without any (an error status).
+ * @param hold told of the bytes as they come; what it throws ends the flow
+ */
+export async function wholeMessage(
+  flow: Flow,
+  limit: number,
+  hold?: (bytes: number) => void,
+): Promise<WholeMessage | undefined> {
+  const { chunks, trailers } = await collect(flow, limit, hold);
   const message = messageIn(chunks);
   return message === undefined ? undefined : { ...message, trailers };
 }
@@ -108,6 +116,7 @@ export async function messagePieces(flow: Flow, limit: number): Promise<MessageP
 async function collect(
   flow: Flow,
   limit: number,
+  hold?: (bytes: number) => void,
 ): Promise<{ chunks: Uint8Array[]; size: number; trailers: Metadata }> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -115,16 +124,20 @@ async function collect(
     flow.read({
       onData(chunk) {
         size += chunk.length;
-        if (size > limit + prefixBytes) {
-          const error = new StatusError(
-            Code.RESOURCE_EXHAUSTED,
-            `message is larger than the limit of ${limit} bytes`,
-          );
+        try {
+          if (size > limit + prefixBytes)
+            throw new StatusError(
+              Code.RESOURCE_EXHAUSTED,
+              `message is larger than the limit of ${limit} bytes`,
+            );
+          hold?.(chunk.length);
+        } catch (reason) {
+          const error = StatusError.from(reason);
           flow.abandon(error);
           reject(error);
           return;
         }
-        chunks.push(chunk);
+        joinInto(chunks, chunk);
         flow.credit(chunk.length);
       },
       onEnd: resolve,

@@ -31,7 +31,7 @@ function complete(flow: Flow, cancellation: Cancellation, maxBytes: number): Pro
       resolve(ok);
     };
     const stopListening = cancellation.onCancel(() => done(false));
-    flow.read({
+    flow.readToPeek({
       onData(chunk) {
         flow.credit(chunk.length);
         if (flow.bytes > maxBytes + prefixBytes) done(false);

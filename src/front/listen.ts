@@ -2,7 +2,7 @@
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
-import type { Observer } from '../call/index.ts';
+import { Held, type Holder, type MemoryAccount, type Observer } from '../call/index.ts';
 import {
   Http1Server,
   type Http2Limits,
@@ -71,6 +71,7 @@ export async function listen(
   options: ListenOptions,
   handlers: Handlers,
   observer: Observer,
+  memory: MemoryAccount,
 ): Promise<Listener> {
   const http2 = new Set<Http2Server>();
   const http1Ends = new Set<Http1Server>();
@@ -103,6 +104,25 @@ export async function listen(
   // it never listens itself: this starts its watch over header and keep-alive time-outs
   http1.emit('listening');
 
+  function onWaiting(bytes: number): void {
+    memory.add(Held.replies, bytes);
+  }
+
+  /** Clients for whom output waits. */
+  function* waiting(): Iterable<Holder> {
+    for (const connection of [...http2, ...http1Ends]) {
+      for (const output of connection.waiting()) {
+        yield {
+          bytes: output.bytes,
+          stalledMs: (nowMs) => output.stalledMs(nowMs),
+          letGo: () => {
+            output.cut();
+          },
+        };
+      }
+    }
+  }
+
   function serveHttp2(socket: Socket, initialBytes: Buffer): void {
     const peer = peerOf(socket);
     const connection: Http2Server = new Http2Server(socket, {
@@ -116,6 +136,7 @@ export async function listen(
       onLimit(name) {
         observer.limited(name);
       },
+      onWaiting,
     });
     http2.add(connection);
     connection.begin(initialBytes);
@@ -145,6 +166,7 @@ export async function listen(
       onLimit(name) {
         observer.limited(name);
       },
+      onWaiting,
     });
     http1Ends.add(connection);
     connection.begin(initialBytes);
@@ -187,6 +209,7 @@ export async function listen(
     socket.once('close', () => raw.delete(socket));
   });
   const ticking = setInterval(tick, everyMs).unref();
+  const removeDoor = memory.addDoor(waiting);
   server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   await listening(server, options);
 
@@ -205,6 +228,7 @@ export async function listen(
 
   const closed = new Promise<void>((resolve) => server.once('close', resolve)).finally(() => {
     clearInterval(ticking);
+    removeDoor();
   });
   return {
     address: server.address() as AddressInfo,

@@ -83,7 +83,7 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
       exchange.begin();
       return exchange;
     };
-    return web ? serveWeb(stream, head, cors.headers, begin) : begin(stream);
+    return web ? serveWeb(stream, head, cors.headers, { open: begin, memory: deps.memory }) : begin(stream);
   }
 
   return (stream, fields, peer, http2) => {

@@ -2,6 +2,7 @@
 import type { Snapshot } from '../config/index.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
 import { doorsOf } from './doors.ts';
+import { memoryBytesOf } from './memory.ts';
 import { perWorker } from './per-worker.ts';
 import { routesOf } from './routes.ts';
 
@@ -12,6 +13,7 @@ export function gatewayOptions(snapshot: Snapshot, version: string, workers = 1)
   return {
     doors: doorsOf(snapshot),
     shutdown,
+    memoryBytes: memoryBytesOf(config, workers),
     telemetry: {
       prefix: telemetry.metricsPrefix,
       version,

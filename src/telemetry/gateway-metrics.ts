@@ -3,6 +3,12 @@ import { NumberFamily } from './family.ts';
 
 type CacheEvent = 'hit' | 'miss' | 'store' | 'error' | 'skip';
 
+/** What is held for clients, by what it is held for, in bytes. */
+export interface HeldMemory {
+  readonly limitBytes: number;
+  readonly held: readonly (readonly [kind: string, bytes: number])[];
+}
+
 export class GatewayMetrics {
   readonly available: NumberFamily;
   readonly inFlight: NumberFamily;
@@ -15,6 +21,8 @@ export class GatewayMetrics {
   readonly waiting: NumberFamily;
   readonly sharedLimits: NumberFamily;
   readonly limits: NumberFamily;
+  readonly #held: NumberFamily;
+  readonly #heldLimit: NumberFamily;
   readonly families: readonly NumberFamily[];
 
   constructor(prefix: string, maxSeries: number) {
@@ -64,6 +72,13 @@ export class GatewayMetrics {
       ['limit', 'by'],
     );
     this.limits = family('counter', 'limited_total', 'Refusals, by the limit that was met.', ['limit']);
+    this.#held = family(
+      'gauge',
+      'memory_held_bytes',
+      'Bytes that are held for clients, by what they are held for.',
+      ['kind'],
+    );
+    this.#heldLimit = family('gauge', 'memory_limit_bytes', 'Bytes that may be held for clients.', []);
     this.families = [
       this.available,
       this.inFlight,
@@ -76,7 +91,14 @@ export class GatewayMetrics {
       this.waiting,
       this.sharedLimits,
       this.limits,
+      this.#held,
+      this.#heldLimit,
     ];
+  }
+
+  memory({ limitBytes, held }: HeldMemory): void {
+    for (const [kind, bytes] of held) this.#held.cell(kind).value = bytes;
+    this.#heldLimit.cell().value = limitBytes;
   }
 
   cacheEvent(model: string, event: CacheEvent): void {

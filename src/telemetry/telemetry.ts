@@ -4,7 +4,7 @@ import type { Log, Observer } from '../call/index.ts';
 import { accessLog, type AccessLogOptions } from './access-log.ts';
 import { CallMetrics } from './call-metrics.ts';
 import { NumberFamily } from './family.ts';
-import { GatewayMetrics } from './gateway-metrics.ts';
+import { GatewayMetrics, type HeldMemory } from './gateway-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { createLogger, type LoggerOptions } from './logger.ts';
 import { Traffic } from './traffic.ts';
@@ -53,7 +53,13 @@ export interface Telemetry {
 
 const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
-export function createTelemetry(options: TelemetryOptions, deps: { random: () => number }): Telemetry {
+export interface TelemetryDeps {
+  readonly random: () => number;
+  /** What is held for clients now, by what it is held for, in bytes. */
+  readonly memory?: () => HeldMemory;
+}
+
+export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps): Telemetry {
   const { prefix, maxSeries } = options;
   const calls = new CallMetrics(options);
   const gateway = new GatewayMetrics(prefix, maxSeries);
@@ -127,6 +133,7 @@ export function createTelemetry(options: TelemetryOptions, deps: { random: () =>
   const families = [build, ...calls.families, ...http.families, ...gateway.families, logDropped];
 
   async function renderOnce(): Promise<Rendering> {
+    if (deps.memory !== undefined) gateway.memory(deps.memory());
     logDropped.cell().value = logger.dropped();
     const out: string[] = [];
     for (const family of families) family.write(out);

@@ -50,12 +50,26 @@ export interface TimeLimits {
   readonly idleMs: number;
 }
 
+/** So many bytes more wait for the peer; negative: fewer. */
+export type OnWaiting = (bytes: number) => void;
+
 export interface ConnectionOptions {
   readonly limits: Http2Limits;
   /** A limit refused something: "streams", "headers", "resets", ... */
   onLimit?(name: string): void;
+  /** Told of output that waits for the peer; what it is told sums up to 0 when the connection is gone. */
+  readonly onWaiting?: OnWaiting | undefined;
   /** Monotonic milliseconds; for the flood limits. */
   readonly clock?: () => number;
+}
+
+/** Output that waits for a peer: a stream's, or all of a connection's when its socket takes nothing. */
+export interface WaitingOutput {
+  readonly bytes: number;
+  /** How long the peer has taken nothing of it, in ms. @param nowMs monotonic */
+  stalledMs(nowMs: number): number;
+  /** Gives the peer up: the output is thrown away. */
+  cut(): void;
 }
 
 /** onReset's code when the connection was lost: no code of the peer's. */

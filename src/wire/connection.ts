@@ -66,10 +66,10 @@ export abstract class Connection implements FrameSink {
     this.limited = (name) => options.onLimit?.(name);
     this.floods = new Floods(limits, clock);
     this.decoder = new HpackDecoder(limits);
-    this.output = new Output(socket, () => {
+    this.output = new Output(socket, options.onWaiting, () => {
       this.sender.pump();
     });
-    this.sender = new Sender(this.output, limits, (stream) => {
+    this.sender = new Sender(this.output, limits, options.onWaiting, (stream) => {
       if (stream.remoteClosed) this.remove(stream);
       else if (stream.resetAfterEnd) this.sendReset(stream, ErrorCode.NO_ERROR);
     });
@@ -86,6 +86,7 @@ export abstract class Connection implements FrameSink {
     });
     socket.on('close', () => {
       this.lost(undefined);
+      this.output.forget();
     });
   }
 

@@ -3,13 +3,14 @@
  * requests that its user wants; at the first request that is not both, the connection goes to another server for good.
  */
 import type { Socket } from 'node:net';
-import type { ServerStream, StreamEvents } from './api.ts';
+import type { OnWaiting, ServerStream, StreamEvents, WaitingOutput } from './api.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { type BodyReader, ChunkedBody, SizedBody } from './http1-body.ts';
 import { maxHeadBytes, readHttp1Head } from './http1-head.ts';
 import { Http1ServerStream } from './http1-stream.ts';
 import { Output } from './output.ts';
 import { Patience } from './patience.ts';
+import { Standstill } from './standstill.ts';
 
 export interface Http1ServerOptions {
   /** Undefined, with the stream untouched, for a request that is not for this server. */
@@ -19,6 +20,8 @@ export interface Http1ServerOptions {
   onClose(): void;
   /** A limit refused something. */
   onLimit(name: string): void;
+  /** As in ConnectionOptions. */
+  readonly onWaiting?: OnWaiting | undefined;
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   /** Request bytes that may be handed on before they are credited. */
@@ -43,6 +46,7 @@ export class Http1Server {
   #body: BodyReader | undefined;
   #discarded = 0;
   readonly #patience: Patience;
+  readonly #unread = new Standstill();
   #headBegan = false;
   #draining = false;
   #over = false;
@@ -50,7 +54,7 @@ export class Http1Server {
   constructor(socket: Socket, options: Http1ServerOptions) {
     this.socket = socket;
     this.#options = options;
-    this.output = new Output(socket, () => {
+    this.output = new Output(socket, options.onWaiting, () => {
       this.#stream?.drained();
     });
     this.#patience = new Patience(() => {
@@ -76,6 +80,22 @@ export class Http1Server {
   tick(): void {
     const stream = this.#stream;
     if (stream !== undefined && !stream.requestComplete && !stream.over) stream.events?.onTick?.();
+  }
+
+  /** As Http2Server's. */
+  waiting(): WaitingOutput[] {
+    const { output } = this;
+    if (this.#over || !output.blocked) return [];
+    const stalledMs = (nowMs: number): number => this.#unread.ms(output.waiting, nowMs);
+    return [
+      {
+        bytes: output.waiting,
+        stalledMs,
+        cut: () => {
+          this.destroy();
+        },
+      },
+    ];
   }
 
   get closing(): boolean {
@@ -240,6 +260,7 @@ export class Http1Server {
     const stream = this.#stream;
     this.#stream = undefined;
     stream?.lost();
+    this.output.forget();
     this.#options.onClose();
   };
 }

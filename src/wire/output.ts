@@ -1,6 +1,7 @@
 /** What leaves a connection: frames are collected and go to the socket in one write when the turn of the event loop ends. */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { OnWaiting } from './api.ts';
 import { defaultFrameBytes, Flag, frameHeaderBytes, FrameType } from './constants.ts';
 import { giveSlabBack, slabBytes, takeSlab } from './slabs.ts';
 
@@ -50,9 +51,14 @@ export class Output {
   /** Slabs that the socket reads from until it has drained. */
   #lent: Buffer[] = [];
   readonly #onDrain: () => void;
+  readonly #onWaiting: OnWaiting | undefined;
+  /** Of what waits in the socket: what the account has. */
+  #counted = 0;
 
-  constructor(socket: Duplex, onDrain: () => void) {
+  /** @param onWaiting told of what the kernel has not taken at once */
+  constructor(socket: Duplex, onWaiting: OnWaiting | undefined, onDrain: () => void) {
     this.#socket = socket;
+    this.#onWaiting = onWaiting;
     this.#takes = socket instanceof Socket;
     this.#onDrain = onDrain;
     socket.on('drain', this.#drained);
@@ -60,14 +66,29 @@ export class Output {
 
   readonly #drained = (): void => {
     this.#blocked = false;
+    this.#count();
     for (const slab of this.#lent) giveSlabBack(slab);
     this.#lent = [];
     this.#onDrain();
   };
 
+  /** What still waits is nobody's business any more. */
+  forget(): void {
+    if (this.#counted > 0) this.#onWaiting?.(-this.#counted);
+    this.#counted = 0;
+  }
+
+  #count(): void {
+    const { writableLength } = this.#socket;
+    if (writableLength === this.#counted) return;
+    this.#onWaiting?.(writableLength - this.#counted);
+    this.#counted = writableLength;
+  }
+
   /** The socket becomes somebody else's; what was written leaves first. */
   detach(): void {
     this.flush();
+    this.forget();
     this.#socket.off('drain', this.#drained);
   }
 
@@ -173,6 +194,7 @@ export class Output {
         for (const piece of pieces) socket.write(piece);
         socket.uncork();
       }
+      this.#count();
       if (socket.writableLength > socketHighWater) this.#blocked = true;
       if (slab !== undefined && !copies && socket.writableLength > 0) {
         if (socket.writableNeedDrain) this.#lent.push(slab);

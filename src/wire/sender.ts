@@ -1,4 +1,6 @@
 /** The sending half of a connection: header blocks, DATA within both windows, streams in turn. */
+import { joinInto } from '../bytes.ts';
+import type { OnWaiting } from './api.ts';
 import { Flag, FrameType, defaultFrameBytes, defaultWindowBytes } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
@@ -11,6 +13,9 @@ export class Sender {
   readonly #output: Output;
   readonly #limits: Http2Limits;
   readonly #onLocalEnd: (stream: Http2Stream) => void;
+  readonly #onWaiting: OnWaiting | undefined;
+  /** Of all streams; what waits only for the end of the turn is not counted. */
+  #waitingBytes = 0;
   /** Streams that have something to send and may not, or wait for their turn. */
   readonly #pending = new Set<Http2Stream>();
   /** What the peer may still be sent on the connection as a whole, in bytes. */
@@ -20,11 +25,25 @@ export class Sender {
   /** The largest frame payload that the peer takes. */
   frameBytes = defaultFrameBytes;
 
-  /** @param onLocalEnd END_STREAM has been sent */
-  constructor(output: Output, limits: Http2Limits, onLocalEnd: (stream: Http2Stream) => void) {
+  /**
+   * @param onWaiting told of what cannot be sent at once
+   * @param onLocalEnd END_STREAM has been sent
+   */
+  constructor(
+    output: Output,
+    limits: Http2Limits,
+    onWaiting: OnWaiting | undefined,
+    onLocalEnd: (stream: Http2Stream) => void,
+  ) {
     this.#output = output;
+    this.#onWaiting = onWaiting;
     this.#limits = limits;
     this.#onLocalEnd = onLocalEnd;
+  }
+
+  /** Bytes that wait for a window, the socket or their turn. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   waits(stream: Http2Stream): boolean {
@@ -36,10 +55,22 @@ export class Sender {
     this.#pending.delete(stream);
     stream.queue = [];
     stream.queuedBytes = 0;
+    this.#count(stream);
   }
 
+  /** The connection is gone, and all streams with it. */
   clear(): void {
     this.#pending.clear();
+    this.#onWaiting?.(-this.#waitingBytes);
+    this.#waitingBytes = 0;
+  }
+
+  #count(stream: Http2Stream): void {
+    const change = stream.queuedBytes - stream.countedBytes;
+    if (change === 0) return;
+    stream.countedBytes = stream.queuedBytes;
+    this.#waitingBytes += change;
+    this.#onWaiting?.(change);
   }
 
   headers(stream: Http2Stream, headers: Headers, extra: Headers | undefined, end: boolean): void {
@@ -62,11 +93,12 @@ export class Sender {
 
   data(stream: Http2Stream, chunk: Uint8Array): boolean {
     if (chunk.length > 0) {
-      stream.queue.push(chunk);
+      joinInto(stream.queue, chunk);
       stream.queuedBytes += chunk.length;
       if (this.#pending.has(stream)) {
         // waits its turn
       } else if (!this.#send(stream, Number.POSITIVE_INFINITY)) this.#pending.add(stream);
+      this.#count(stream);
     }
     if (stream.queuedBytes < this.#limits.highWaterBytes) return true;
     stream.needsDrain = true;
@@ -125,6 +157,7 @@ export class Sender {
         if (this.#output.blocked || this.window <= 0) return;
         const before = stream.queuedBytes;
         if (this.#send(stream, 1)) this.#pending.delete(stream);
+        this.#count(stream);
         progress ||= stream.queuedBytes < before && stream.queuedBytes > 0;
         if (stream.needsDrain && stream.queuedBytes <= this.#limits.highWaterBytes / 4) {
           stream.needsDrain = false;

@@ -1,6 +1,6 @@
 /** The server end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
-import type { ConnectionOptions, ServerStream, StreamEvents, TimeLimits } from './api.ts';
+import type { ConnectionOptions, ServerStream, StreamEvents, TimeLimits, WaitingOutput } from './api.ts';
 import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
@@ -15,6 +15,8 @@ export interface Http2ServerOptions extends ConnectionOptions {
 
 /** A peer that does not answer the ping of a graceful end is not waited for longer, in ms. */
 const shutdownPingMs = 1000;
+/** Less is not worth a stream, in bytes. */
+const minWaitingBytes = 16_384;
 const tooLarge: Headers = [':status', '431'];
 
 export class Http2Server extends Connection {
@@ -24,6 +26,7 @@ export class Http2Server extends Connection {
   #shuttingDown = false;
   readonly #input = new Standstill();
   readonly #idle = new Standstill();
+  readonly #unread = new Standstill();
   /** Streams above this came after the final GOAWAY. */
   #lastServed = maxStreamId;
 
@@ -92,6 +95,34 @@ export class Http2Server extends Connection {
       }
       if (!stream.remoteClosed && !stream.muted) stream.events?.onTick?.();
     }
+  }
+
+  /** What waits for this client: stream by stream, or as a whole when it does not read its socket. */
+  waiting(): WaitingOutput[] {
+    if (this.closed) return [];
+    const { output } = this;
+    if (output.blocked) {
+      const all = {
+        bytes: this.sender.waitingBytes + output.waiting,
+        stalledMs: (nowMs: number) => this.#unread.ms(output.waiting, nowMs),
+        cut: () => {
+          this.destroy();
+        },
+      };
+      return [all];
+    }
+    const found: WaitingOutput[] = [];
+    for (const stream of this.streams.all()) {
+      if (stream.queuedBytes < minWaitingBytes) continue;
+      found.push({
+        bytes: stream.queuedBytes,
+        stalledMs: (nowMs) => (stream.standstill ??= new Standstill()).ms(stream.queuedBytes, nowMs),
+        cut: () => {
+          this.giveUp(stream, ErrorCode.ENHANCE_YOUR_CALM);
+        },
+      });
+    }
+    return found;
   }
 
   protected override read(chunk: Buffer): void {

@@ -21,6 +21,8 @@ export class Http2Stream implements ServerStream {
   contentLength = -1;
   queue: Uint8Array[] = [];
   queuedBytes = 0;
+  /** Of queuedBytes: what the account has. */
+  countedBytes = 0;
   /** end() was called; undefined before, [] without trailers. */
   ending: Headers | undefined;
   localClosed = false;

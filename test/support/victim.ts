@@ -176,10 +176,12 @@ async function startBystander(grpc: string, rest: string): Promise<Bystander> {
         `http://${rest}/v1/models/half_plus_two:predict`,
         { method: 'POST', agent, timeout: 5000 },
         (response) => {
-          response.resume().on('end', () => {
-            if (response.statusCode === 200) resolve();
-            else reject(new Error(`HTTP ${response.statusCode}`));
+          response.resume().on('close', () => {
+            if (response.complete && response.statusCode === 200) resolve();
+            else
+              reject(new Error(`HTTP ${response.statusCode}, ${response.complete ? 'whole' : 'cut short'}`));
           });
+          response.on('error', () => undefined);
         },
       );
       request.on('error', reject).on('timeout', () => request.destroy(new Error('no answer in 5 s')));

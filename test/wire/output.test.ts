@@ -47,7 +47,7 @@ describe('the output of a connection', () => {
     { timeout: 60_000 },
     async () => {
       const pairs = [await pair(), await pair(), await pair()];
-      const outputs = pairs.map(({ near }) => new Output(near, () => undefined));
+      const outputs = pairs.map(({ near }) => new Output(near, undefined, () => undefined));
       const expected = pairs.map(() => createHash('sha256'));
       for (let i = 0; i < maxFrames && !outputs.every(({ blocked }) => blocked); i++) {
         for (const [k, output] of outputs.entries()) {
@@ -82,7 +82,7 @@ describe('the output of a connection', () => {
     async () => {
       const { near, far } = await pair();
       let drains = 0;
-      const output = new Output(near, () => drains++);
+      const output = new Output(near, undefined, () => drains++);
       const hash = createHash('sha256');
       const digest = digestOf(far);
       for (let round = 0; round < 5; round++) {

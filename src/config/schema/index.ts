@@ -5,6 +5,7 @@ import { cache, deadlines, hedge, queue, rateLimits, retry, sequences, sharedLim
 import { doors } from './doors.ts';
 import { fleet } from './fleet.ts';
 import { text } from './kinds.ts';
+import { limits } from './limits.ts';
 import { model } from './model.ts';
 import { probing, shutdown, telemetry } from './operation.ts';
 import { proxy } from './proxy.ts';
@@ -35,6 +36,7 @@ export const configSchema = Type.Object(
     proxy,
     cors,
     http2,
+    limits,
     telemetry,
     shutdown,
     workers: Type.Union([Type.Integer({ minimum: 1, maximum: 256 }), Type.Literal('auto')], {

@@ -6,7 +6,12 @@ import {
   Code,
   Flow,
   type Handler,
+  Held,
+  type Holder,
   type Interface,
+  joinInto,
+  largeBytes,
+  type MemoryAccount,
   type Metadata,
   never,
   type Observer,
@@ -45,6 +50,7 @@ export interface RpcDeps {
   ) => ModelSpec | undefined;
   readonly clock: Clock;
   readonly observer: Observer;
+  readonly memory: MemoryAccount;
   /** A new request id. */
   readonly nextId: () => string;
 }
@@ -61,7 +67,7 @@ function timeoutOf({ method, timeoutMs }: RpcHead, options: RpcOptions): number 
   return method.api === 'other' ? never : Math.min(options.defaultTimeoutMs, options.maxTimeoutMs);
 }
 
-export class Exchange implements StreamEvents {
+export class Exchange implements StreamEvents, Holder {
   readonly #stream: ServerStream;
   readonly #head: RpcHead;
   readonly #deps: RpcDeps;
@@ -80,6 +86,9 @@ export class Exchange implements StreamEvents {
   #requestEnded = false;
   #received = 0;
   #credited = 0;
+  /** Bytes in the account for what came before the call began. */
+  #held = 0;
+  #unregister: (() => void) | undefined;
   /** Made when somebody looks. */
   #pace: Pace | undefined;
   readonly #reply: ReplyWriter;
@@ -124,6 +133,7 @@ export class Exchange implements StreamEvents {
     }
     try {
       this.#watch.feed(chunk);
+      if (this.#deps.memory.bytes > this.#deps.memory.limitBytes) this.#claimRoom(chunk);
       if (this.#opening !== undefined || this.#waiting !== undefined) this.#open(chunk, false);
       else this.#pass(chunk);
     } catch (reason) {
@@ -178,7 +188,10 @@ export class Exchange implements StreamEvents {
       this.#prepaid += chunk.length;
     }
     if (this.#waiting !== undefined) {
-      if (chunk !== undefined) this.#waiting.push(chunk);
+      if (chunk !== undefined) {
+        joinInto(this.#waiting, chunk);
+        this.#hold(chunk.length);
+      }
       this.#checkSingle();
       return;
     }
@@ -189,6 +202,7 @@ export class Exchange implements StreamEvents {
       return;
     }
     const opened = (this.#opening as Opening).push(chunk, complete);
+    if (chunk !== undefined && (opened === undefined || opened instanceof Promise)) this.#hold(chunk.length);
     if (opened === undefined) return;
     this.#opening = undefined;
     if (!(opened instanceof Promise)) {
@@ -235,12 +249,15 @@ export class Exchange implements StreamEvents {
 
   #dispatch(target: Target | undefined, chunks: readonly Uint8Array[]): void {
     const unary = target !== undefined && !this.#head.method.streaming;
-    const request = new Flow(unary, this.#deps.options.maxRetainedBytes);
+    const request = new Flow(unary, this.#deps.options.maxRetainedBytes, this.#deps.memory);
     this.#request = request;
+    this.#unhold();
     request.onCredit = (bytes) => {
       const prepaid = Math.min(bytes, this.#prepaid);
       this.#prepaid -= prepaid;
-      if (bytes > prepaid && !this.#requestEnded) this.#credit(bytes - prepaid);
+      const rest = bytes - prepaid;
+      // of a request that is here only the connection's window is left to give back: the end does it, unless it is much
+      if (rest > 0 && (!this.#requestEnded || rest > onItsWayBytes)) this.#credit(rest);
     };
     for (const chunk of chunks) request.push(chunk);
     if (this.#requestEnded) request.end();
@@ -280,10 +297,53 @@ export class Exchange implements StreamEvents {
     this.#stream.credit(bytes);
   }
 
+  // --- memory ---
+
+  /** There is too much already: a small call may pass, what is large and not on its way must not. @throws StatusError */
+  #claimRoom(chunk: Uint8Array): void {
+    const { memory } = this.#deps;
+    const first = this.#received === chunk.length;
+    const large = first ? this.#watch.length > largeBytes : this.#waitingBytes > largeBytes;
+    if (memory.exhausted || (large && memory.full())) throw memory.refusal();
+  }
+
+  /** Bytes of the request that nobody has taken. */
+  get #waitingBytes(): number {
+    return this.#held + (this.#request?.waitingBytes ?? 0);
+  }
+
+  get bytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** A client that sends is no stalled reader. */
+  stalledMs(): number {
+    return 0;
+  }
+
+  letGo(reason: StatusError): void {
+    if (!this.#reply.over) this.#refuse(reason);
+  }
+
+  #hold(bytes: number): void {
+    const before = this.#held;
+    this.#held += bytes;
+    this.#deps.memory.add(Held.requests, bytes);
+    if (before < largeBytes && this.#held >= largeBytes) this.#unregister = this.#deps.memory.register(this);
+  }
+
+  #unhold(): void {
+    if (this.#held === 0) return;
+    this.#deps.memory.add(Held.requests, -this.#held);
+    this.#held = 0;
+    this.#unregister?.();
+  }
+
   /** A request that cannot go on: the client is told, and whoever works on it is called off. */
   #refuse(reason: unknown): void {
     const error = StatusError.from(reason);
-    if (error.code === Code.RESOURCE_EXHAUSTED) this.#deps.observer.limited('message');
+    if (error.code === Code.RESOURCE_EXHAUSTED && error.retryAfterMs === undefined)
+      this.#deps.observer.limited('message');
     this.#reply.cut(error);
     this.#cancellation.cancel(error);
   }
@@ -298,7 +358,7 @@ export class Exchange implements StreamEvents {
   #letGo(): void {
     this.#waiting = undefined;
     this.#opening = undefined;
-    if (this.#request?.done === false)
-      this.#request.fail(new StatusError(Code.CANCELLED, 'the call is over'));
+    this.#unhold();
+    this.#request?.discard();
   }
 }

@@ -1,5 +1,5 @@
 /** Finds out which model a request is for, from the first bytes of its message and while the rest still arrives. */
-import { Code, messagePrefix, type Method, prefixBytes, StatusError } from '../../call/index.ts';
+import { Code, joinInto, messagePrefix, type Method, prefixBytes, StatusError } from '../../call/index.ts';
 import {
   encodeModelSpec,
   encodeV2Spec,
@@ -105,7 +105,7 @@ export class Opening {
    */
   push(chunk: Uint8Array | undefined, complete: boolean): Opened | Promise<Opened> | undefined {
     if (chunk !== undefined) {
-      this.#chunks.push(chunk);
+      joinInto(this.#chunks, chunk);
       this.#bytes += chunk.length;
     }
     if (!complete && this.#bytes < this.#next) return undefined;
@@ -126,9 +126,12 @@ export class Opening {
         `the request ended inside its message: ${all.length - prefixBytes} of ${length} bytes came`,
       );
     }
-    if (all[0] !== 0) return whole ? this.#inflated(all) : undefined;
-    if (this.#inTasks)
-      return whole ? this.#tasks(all.subarray(prefixBytes, prefixBytes + length), [all]) : undefined;
+    if (!whole && (all[0] !== 0 || this.#inTasks)) {
+      this.#next = prefixBytes + length;
+      return undefined;
+    }
+    if (all[0] !== 0) return this.#inflated(all);
+    if (this.#inTasks) return this.#tasks(all.subarray(prefixBytes, prefixBytes + length), [all]);
     const found = this.#naming.read(all.subarray(prefixBytes, prefixBytes + length), whole);
     if (found === undefined) {
       this.#next = Math.min(prefixBytes + length, this.#bytes * 2);

@@ -24,6 +24,8 @@ export interface Asker {
   readonly deadline: number;
   readonly id: string;
   readonly peer: string;
+  /** Told of bytes of replies as they come. @throws StatusError when there is no room for them */
+  readonly hold: (bytes: number) => void;
 }
 
 export interface AskDeps {
@@ -57,7 +59,7 @@ export async function ask(
     peer: asker.peer,
   };
   const reply = await deps.handler(call);
-  const whole = await wholeMessage(reply.body, deps.options.maxReplyBytes);
+  const whole = await wholeMessage(reply.body, deps.options.maxReplyBytes, asker.hold);
   const trailers = whole?.trailers ?? reply.body.trailers;
   if (statusOf(trailers) !== Code.OK || getMetadata(trailers, 'grpc-status') === undefined)
     throw errorOf(trailers, reply.from);

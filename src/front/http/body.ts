@@ -176,6 +176,7 @@ class BodyReading<T> implements BodyReader {
   #decode(chunk: Buffer): void {
     const { length } = chunk;
     try {
+      this.#exchange.hold(length);
       this.#decoder.push(chunk);
     } catch (reason) {
       this.#fail(reason instanceof BodyTooLarge ? tooLarge(this.#limits.maxBytes) : reason);

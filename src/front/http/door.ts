@@ -1,5 +1,5 @@
 /** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
-import type { Clock, Observer } from '../../call/index.ts';
+import type { Clock, MemoryAccount, Observer } from '../../call/index.ts';
 import { StatusError } from '../../call/index.ts';
 import { errorBody } from '../../codec/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
@@ -30,6 +30,7 @@ export interface HttpDoorDeps {
   };
   readonly cors: Cors;
   readonly observer: Observer;
+  readonly memory: MemoryAccount;
   readonly clock: Clock;
   readonly nextId: () => string;
 }
@@ -88,6 +89,9 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
         deadline: clock() + options.timeoutMs,
         id,
         peer,
+        hold: (bytes: number) => {
+          exchange.hold(bytes);
+        },
       };
       const answer = await apiFor(head.url)(exchange, asker);
       const { status, body } = answer;
@@ -100,7 +104,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
   }
 
   return (stream, fields, peer) => {
-    const exchange = new HttpExchange(stream, fields, peer);
+    const exchange = new HttpExchange(stream, fields, peer, deps.memory);
     void serve(exchange);
     return exchange;
   };

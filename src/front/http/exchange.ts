@@ -1,7 +1,22 @@
 /** One HTTP request and its answer, whatever stream it came on: HTTP/2, our HTTP/1.1 end, or node:http. */
 import { Buffer } from 'node:buffer';
-import { Cancellation, Code, getMetadata, StatusError } from '../../call/index.ts';
-import { ErrorCode, type Headers, type ServerStream, type StreamEvents } from '../../wire/index.ts';
+import {
+  Cancellation,
+  Code,
+  getMetadata,
+  Held,
+  type Holder,
+  largeBytes,
+  type MemoryAccount,
+  StatusError,
+} from '../../call/index.ts';
+import {
+  ErrorCode,
+  type Headers,
+  type ServerStream,
+  Standstill,
+  type StreamEvents,
+} from '../../wire/index.ts';
 import { httpDate } from './date.ts';
 import { type HttpHead, httpHead } from './head.ts';
 
@@ -18,7 +33,7 @@ export interface BodyReader {
 /** Names and values in turn. */
 export type HeaderList = readonly string[];
 
-export class HttpExchange implements StreamEvents {
+export class HttpExchange implements StreamEvents, Holder {
   readonly fields: Headers;
   readonly head: HttpHead;
   /** "192.0.2.1:50000" */
@@ -31,12 +46,19 @@ export class HttpExchange implements StreamEvents {
   #early: Buffer[] | undefined;
   #ended = false;
   #drained: (() => void) | undefined;
+  readonly #memory: MemoryAccount;
+  /** Bytes in the account: what the body was decoded to, and the answer that is being written. */
+  bytes = 0;
+  #unregister: (() => void) | undefined;
+  readonly #unread = new Standstill();
+  #written = 0;
   /** An answer has begun. */
   begun = false;
   /** The answer is out, or the client has gone. */
   over = false;
 
-  constructor(stream: ServerStream, fields: Headers, peer: string) {
+  constructor(stream: ServerStream, fields: Headers, peer: string, memory: MemoryAccount) {
+    this.#memory = memory;
     this.#stream = stream;
     this.fields = fields;
     this.head = httpHead(fields);
@@ -84,8 +106,7 @@ export class HttpExchange implements StreamEvents {
 
   onReset(): void {
     if (this.over) return;
-    this.over = true;
-    this.#early = undefined;
+    this.#isOver();
     const reason = new StatusError(Code.CANCELLED, 'the client closed the connection');
     this.cancellation.cancel(reason);
     if (!this.#ended) this.#reader?.onLost(reason);
@@ -109,7 +130,9 @@ export class HttpExchange implements StreamEvents {
 
   /** False: wait for drained() before the next one. */
   write(chunk: Uint8Array): boolean {
-    return this.over || this.#stream.write(chunk);
+    if (this.over) return true;
+    this.#written += chunk.length;
+    return this.#stream.write(chunk);
   }
 
   /** Resolves when the client has read on, or is gone. */
@@ -119,8 +142,7 @@ export class HttpExchange implements StreamEvents {
 
   end(): void {
     if (this.over) return;
-    this.over = true;
-    this.#early = undefined;
+    this.#isOver();
     this.#stream.end();
     // an early answer: the client need not send the rest (RFC 9113 §8.1)
     if (!this.#ended) this.#stream.reset(ErrorCode.NO_ERROR);
@@ -137,7 +159,43 @@ export class HttpExchange implements StreamEvents {
   /** An answer that has begun cannot be ended as it should. */
   abort(): void {
     if (this.over) return;
-    this.over = true;
+    this.#isOver();
     this.#stream.reset(ErrorCode.INTERNAL_ERROR);
+  }
+
+  #isOver(): void {
+    this.over = true;
+    this.#early = undefined;
+    this.#memory.add(Held.tensors, -this.bytes);
+    this.bytes = 0;
+    this.#unregister?.();
+  }
+
+  // --- memory ---
+
+  /**
+   * So many bytes more are held until the answer is out.
+   * @throws StatusError RESOURCE_EXHAUSTED when the gateway as a whole holds too much for that
+   */
+  hold(bytes: number): void {
+    if (this.over) return;
+    const memory = this.#memory;
+    const before = this.bytes;
+    this.bytes += bytes;
+    memory.add(Held.tensors, bytes);
+    if (before < largeBytes && this.bytes >= largeBytes) this.#unregister = memory.register(this);
+    if (memory.bytes > memory.limitBytes && (memory.exhausted || (this.bytes >= largeBytes && memory.full())))
+      throw memory.refusal();
+  }
+
+  stalledMs(nowMs: number): number {
+    return this.#unread.ms(this.#drained === undefined ? -nowMs : this.#written, nowMs);
+  }
+
+  letGo(reason: StatusError): void {
+    if (this.begun) this.abort();
+    else if (!this.#ended) this.#reader?.onLost(reason);
+    this.cancellation.cancel(reason);
+    this.onDrain();
   }
 }

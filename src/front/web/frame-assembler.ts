@@ -1,5 +1,5 @@
 /** Holds back each message of a reply until it is complete, so that a trailer frame can always follow. */
-import { prefixBytes } from '../../call/index.ts';
+import { joinInto, prefixBytes } from '../../call/index.ts';
 
 export class FrameAssembler {
   readonly #emit: (parts: Uint8Array[]) => void;
@@ -8,6 +8,8 @@ export class FrameAssembler {
   #prefix: number[] = [];
   /** Bytes of the current message that are still to come, once its prefix is complete. */
   #left = 0;
+  /** Bytes that are held back. */
+  held = 0;
 
   /** @param emit gets the parts of one or more complete messages, prefixes included */
   constructor(emit: (parts: Uint8Array[]) => void) {
@@ -38,9 +40,17 @@ export class FrameAssembler {
       this.#parts.push(chunk.subarray(from, at));
       from = at;
       const parts = this.#parts;
-      this.#parts = [];
+      this.drop();
       this.#emit(parts);
     }
-    if (from < chunk.length) this.#parts.push(chunk.subarray(from));
+    if (from === chunk.length) return;
+    joinInto(this.#parts, from === 0 ? chunk : chunk.subarray(from));
+    this.held += chunk.length - from;
+  }
+
+  /** Nobody wants the rest of the message. */
+  drop(): void {
+    this.#parts = [];
+    this.held = 0;
   }
 }

@@ -1,5 +1,15 @@
 /** gRPC-Web on one side, a gRPC stream on the other: what lets the gRPC exchange serve browsers unchanged. */
-import { Code, getMetadata, type Metadata, StatusError, trailersOf } from '../../call/index.ts';
+import {
+  Code,
+  getMetadata,
+  Held,
+  type Holder,
+  largeBytes,
+  type MemoryAccount,
+  type Metadata,
+  StatusError,
+  trailersOf,
+} from '../../call/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
 import type { RpcHead } from '../grpc/head.ts';
 import { Base64Decoder, encodeBase64 } from './base64.ts';
@@ -8,16 +18,21 @@ import { type CorsHeaders, webHead } from './reply-head.ts';
 import { trailerFrame } from './trailer-frame.ts';
 
 /** The gRPC stream that an exchange writes to; it comes out as gRPC-Web at the HTTP stream underneath. */
-class WebStream implements ServerStream {
+class WebStream implements ServerStream, Holder {
   readonly #http: ServerStream;
   readonly #head: RpcHead;
   readonly #cors: CorsHeaders;
   readonly #assembler: FrameAssembler;
   readonly #text: boolean;
+  readonly #memory: MemoryAccount;
+  /** Bytes of an incomplete message that are in the account. */
+  #held = 0;
+  #unregister: (() => void) | undefined;
   #writable = true;
 
-  constructor(http: ServerStream, head: RpcHead, cors: CorsHeaders) {
+  constructor(http: ServerStream, head: RpcHead, cors: CorsHeaders, memory: MemoryAccount) {
     this.#http = http;
+    this.#memory = memory;
     this.#head = head;
     this.#cors = cors;
     this.#text = head.replyProtocol === 'grpc-web-text';
@@ -42,6 +57,7 @@ class WebStream implements ServerStream {
 
   write(chunk: Uint8Array): boolean {
     this.#assembler.push(chunk);
+    if (this.#assembler.held !== this.#held) this.#account();
     return this.#writable;
   }
 
@@ -55,7 +71,36 @@ class WebStream implements ServerStream {
   }
 
   reset(code: number): void {
+    this.drop();
     this.#http.reset(code);
+  }
+
+  /** Nothing more is written. */
+  drop(): void {
+    this.#assembler.drop();
+    this.#account();
+  }
+
+  get bytes(): number {
+    return this.#held;
+  }
+
+  /** It waits for the backend, not for its reader. */
+  stalledMs(): number {
+    return 0;
+  }
+
+  /** The exchange is told by whoever made the stream. */
+  letGo: (reason: StatusError) => void = () => undefined;
+
+  #account(): void {
+    const { held } = this.#assembler;
+    this.#memory.add(Held.messages, held - this.#held);
+    this.#held = held;
+    if (held < largeBytes) {
+      this.#unregister?.();
+      this.#unregister = undefined;
+    } else this.#unregister ??= this.#memory.register(this);
   }
 
   credit(bytes: number): void {
@@ -72,6 +117,7 @@ class WebStream implements ServerStream {
   }
 
   #end(trailers: Metadata): void {
+    if (this.#held > 0) this.drop();
     this.#send([trailerFrame(trailers[0] === 'content-type' ? trailers.slice(2) : trailers)]);
     this.#http.end();
   }
@@ -82,18 +128,26 @@ class WebStream implements ServerStream {
   }
 }
 
-/**
- * Serves a gRPC-Web request on an HTTP stream.
- * @param open begins the gRPC exchange on the stream that it is given
- */
+export interface WebDeps {
+  /** Begins the gRPC exchange on the stream that it is given. */
+  readonly open: (stream: ServerStream) => StreamEvents;
+  readonly memory: MemoryAccount;
+}
+
+/** Serves a gRPC-Web request on an HTTP stream. */
 export function serveWeb(
   http: ServerStream,
   head: RpcHead,
   cors: CorsHeaders,
-  open: (stream: ServerStream) => StreamEvents,
+  { open, memory }: WebDeps,
 ): StreamEvents {
-  const stream = new WebStream(http, head, cors);
+  const stream = new WebStream(http, head, cors, memory);
   const exchange = open(stream);
+  stream.letGo = (reason) => {
+    exchange.onReset(cancel, false);
+    stream.end(trailersOf(reason));
+    http.reset(noError);
+  };
   const decoder = head.protocol === 'grpc-web-text' ? new Base64Decoder() : undefined;
   const events: StreamEvents = {
     onData(chunk) {
@@ -119,6 +173,7 @@ export function serveWeb(
       }
     },
     onReset(code, notProcessed) {
+      stream.drop();
       exchange.onReset(code, notProcessed);
     },
     onDrain() {

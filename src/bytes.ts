@@ -1,0 +1,41 @@
+/** Chunks that are kept: many tiny ones are joined, since each costs some hundred bytes of memory beside its own. */
+
+/** Smaller chunks are joined, in bytes: copying so much costs less than keeping it apart. */
+const tinyBytes = 512;
+/** A message in a few parts is left as it came. */
+const fewChunks = 4;
+/** What a joined piece begins with and may grow to, in bytes. */
+const firstPieceBytes = 1024;
+const maxPieceBytes = 16_384;
+
+/** Bytes that are taken of the memory behind each joined piece. */
+const taken = new WeakMap<ArrayBufferLike, number>();
+
+/** Appends a chunk to a list; a tiny one may become part of the last entry, which is replaced and never changed. */
+export function joinInto(chunks: Uint8Array[], chunk: Uint8Array): void {
+  const at = chunks.length - 1;
+  const last = chunks[at];
+  if (last === undefined || at < fewChunks || chunk.length > tinyBytes) {
+    chunks.push(chunk);
+    return;
+  }
+  const { buffer, length } = last;
+  const joined = length + chunk.length;
+  const inPiece = taken.get(buffer);
+  if (joined > maxPieceBytes || (inPiece === undefined && length > tinyBytes)) {
+    chunks.push(chunk);
+    return;
+  }
+  // another list may have gone on from here
+  if (inPiece === length && joined <= buffer.byteLength) {
+    new Uint8Array(buffer).set(chunk, length);
+    taken.set(buffer, joined);
+    chunks[at] = Buffer.from(buffer as ArrayBuffer, 0, joined);
+    return;
+  }
+  const piece = Buffer.allocUnsafeSlow(Math.min(maxPieceBytes, Math.max(firstPieceBytes, joined * 2)));
+  piece.set(last);
+  piece.set(chunk, length);
+  taken.set(piece.buffer, joined);
+  chunks[at] = piece.subarray(0, joined);
+}

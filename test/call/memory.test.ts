@@ -1,0 +1,177 @@
+/** The account of held bytes: what goes first when there is too much, and that nothing is counted after its end. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { StatusError } from '../../src/call/index.ts';
+import { Code, Flow, Held, type Holder, MemoryAccount } from '../../src/call/index.ts';
+import { manualTimers } from '../support/index.ts';
+
+const ignore = { onData() {}, onEnd() {}, onError() {} };
+
+function account(limitBytes: number) {
+  const timers = manualTimers();
+  const events: string[] = [];
+  const memory = new MemoryAccount(limitBytes, {
+    clock: timers.clock,
+    after: timers.after,
+    events: { limited: (limit) => events.push(limit) },
+  });
+  return { memory, timers, events };
+}
+
+/** A request of so many bytes that was sent and is kept. */
+function sent(memory: MemoryAccount, bytes: number): Flow {
+  const flow = new Flow(true, Number.POSITIVE_INFINITY, memory);
+  flow.push(new Uint8Array(bytes));
+  flow.end();
+  flow.read(ignore);
+  flow.credit(bytes);
+  return flow;
+}
+
+function holder(memory: MemoryAccount, bytes: number, stalledMs: number): Holder & { gone?: StatusError } {
+  const made: Holder & { gone?: StatusError } = {
+    bytes,
+    stalledMs: () => stalledMs,
+    letGo(reason) {
+      made.gone = reason;
+      memory.add(Held.replies, -bytes);
+      remove();
+    },
+  };
+  const remove = memory.register(made);
+  memory.add(Held.replies, bytes);
+  return made;
+}
+
+describe('a request in the account', () => {
+  it('is a request until its reader has dealt with it, then a copy, and nothing when it is let go', () => {
+    const { memory } = account(1e9);
+    const flow = new Flow(true, Number.POSITIVE_INFINITY, memory);
+    flow.push(new Uint8Array(100));
+    flow.push(new Uint8Array(50));
+    assert.deepEqual([memory.held(Held.requests), memory.held(Held.copies)], [150, 0]);
+    flow.read(ignore);
+    flow.credit(100);
+    assert.deepEqual([memory.held(Held.requests), memory.held(Held.copies)], [50, 100]);
+    flow.release();
+    assert.deepEqual([memory.held(Held.requests), memory.held(Held.copies)], [50, 0]);
+    flow.credit(50);
+    assert.equal(memory.bytes, 0);
+    flow.discard();
+    flow.discard();
+    assert.equal(memory.bytes, 0);
+  });
+
+  it('is out of the account once it is discarded, and whoever reads it then hears that the call is over', () => {
+    const { memory } = account(1e9);
+    const flow = sent(memory, 70_000);
+    flow.push(new Uint8Array(1));
+    flow.discard();
+    assert.equal(memory.bytes, 0);
+    flow.credit(1000);
+    assert.equal(memory.bytes, 0);
+    let heard: StatusError | undefined;
+    flow.read({ ...ignore, onError: (error) => (heard = error) });
+    assert.equal(heard?.code, Code.CANCELLED);
+  });
+
+  it('stays whole for one who reads to look at it afterwards, whoever asks for memory', () => {
+    const { memory } = account(100_000);
+    const flow = new Flow(true, Number.POSITIVE_INFINITY, memory);
+    flow.push(new Uint8Array(150_000).fill(7));
+    flow.readToPeek(ignore);
+    flow.credit(150_000);
+    assert.ok(memory.full());
+    assert.equal(Buffer.concat(flow.peek()).length, 150_000);
+    flow.detach();
+    assert.ok(flow.retains);
+  });
+});
+
+describe('too much', () => {
+  it('lets copies go first, the largest first and no more than is needed, and those calls go on', () => {
+    const { memory, timers, events } = account(1_000_000);
+    const small = sent(memory, 70_000);
+    const large = sent(memory, 600_000);
+    const waiting = new Flow(true, Number.POSITIVE_INFINITY, memory);
+    waiting.push(new Uint8Array(400_000));
+    assert.ok(memory.bytes > memory.limitBytes);
+    timers.advance(1);
+    assert.deepEqual([small.retains, large.retains, waiting.retains], [true, false, true]);
+    assert.equal(memory.bytes, 470_000);
+    assert.equal(waiting.error ?? large.error ?? small.error, undefined);
+    assert.deepEqual(events, ['memory copies']);
+    assert.equal(memory.full(), false);
+  });
+
+  it('cuts those who are stalled, the one who holds most first, and nobody else', () => {
+    const { memory, timers, events } = account(1_000_000);
+    const little = holder(memory, 100_000, 5000);
+    const most = holder(memory, 400_000, 5000);
+    const reading = holder(memory, 600_000, 0);
+    timers.advance(1);
+    assert.equal(most.gone?.code, Code.RESOURCE_EXHAUSTED);
+    assert.match(most.gone.message, /the limit is 1000000 bytes \(limits\.memoryBytes\)/);
+    assert.deepEqual([little.gone, reading.gone], [undefined, undefined]);
+    assert.deepEqual(events, ['memory readers']);
+  });
+
+  it('looks again while there is too much, because who is stalled is seen with time', () => {
+    const { memory, timers } = account(1_000_000);
+    let stalledMs = 0;
+    let gone = false;
+    memory.addDoor(() => [
+      {
+        bytes: 1_100_000,
+        stalledMs: () => stalledMs,
+        letGo() {
+          gone = true;
+          memory.add(Held.replies, -1_100_000);
+        },
+      },
+    ]);
+    memory.add(Held.replies, 1_100_000);
+    timers.advance(150);
+    assert.equal(gone, false);
+    stalledMs = 400;
+    timers.advance(150);
+    assert.ok(gone);
+    timers.advance(1000);
+    assert.equal(memory.bytes, 0);
+  });
+
+  it('cuts those who hold most, stalled or not, when it is a quarter beyond the limit', () => {
+    const { memory, timers } = account(1_000_000);
+    const a = holder(memory, 300_000, 0);
+    const b = holder(memory, 900_000, 0);
+    const c = holder(memory, 200_000, 0);
+    assert.equal(memory.exhausted, false);
+    memory.add(Held.requests, 200_000);
+    assert.ok(memory.exhausted);
+    memory.add(Held.requests, -200_000);
+    timers.advance(1);
+    assert.ok(b.gone !== undefined);
+    assert.deepEqual([a.gone, c.gone], [undefined, undefined]);
+  });
+
+  it('is told in a refusal that says when to come again', () => {
+    const { memory, events } = account(1000);
+    memory.add(Held.requests, 1001);
+    assert.ok(memory.full());
+    const refusal = memory.refusal();
+    assert.equal(refusal.code, Code.RESOURCE_EXHAUSTED);
+    assert.equal(refusal.retryAfterMs, 1000);
+    assert.deepEqual(events, ['memory']);
+  });
+
+  it('is over at once when a reload allows more', () => {
+    const { memory, timers } = account(1_000_000);
+    const held = holder(memory, 1_100_000, 0);
+    memory.limitBytes = 2_000_000;
+    timers.advance(1000);
+    assert.equal(held.gone, undefined);
+    const more = holder(memory, 1_000_000, 9999);
+    timers.advance(1);
+    assert.ok((more.gone ?? held.gone) !== undefined);
+  });
+});
