@@ -70,3 +70,15 @@ const wholePowers = memory.data<u64>([
 export function wholePower(exponent: u32): i64 {
   return load<i64>(wholePowers + ((exponent as usize) << 3));
 }
+
+/** The digits of a number below 10^8, with leading zeros, the first in the lowest byte; as numbers, not as text. */
+// @ts-ignore: decorator
+@inline
+export function lowByteDigits(value: u32): u64 {
+  const high = value / 10_000;
+  const fours = <u64>high | (<u64>(value - high * 10_000) << 32);
+  const hundreds = ((fours * 10_486) >> 20) & 0x0000007f0000007f;
+  const twos = hundreds | ((fours - hundreds * 100) << 16);
+  const tens = ((twos * 103) >> 10) & 0x000f000f000f000f;
+  return tens | ((twos - tens * 10) << 8);
+}

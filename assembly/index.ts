@@ -5,6 +5,7 @@
  * is sure of. AssemblyScript; `npm run kernel` compiles it into src/codec/json/kernel/generated.
  */
 import { digitBits, digits16, digits7, notDigits, wholePower } from './digits';
+import { decimalExponents as exponentsTable, writeFloat32 } from './writing';
 import { float32Bits, float64Bits, maxPower, narrowBits, power, powers as powersTable, unsure } from './rounding';
 
 /** Where the window on the text is; its size is that in src/codec/json/text.ts. */
@@ -14,6 +15,9 @@ export const values: usize = memory.data(65_536, 16);
 /** How far reading went: the place behind the last value, values of the list that is open, lists that were left. */
 export const reached: usize = memory.data(12, 4);
 export const powers: usize = powersTable;
+export const decimalExponents: usize = exponentsTable;
+/** The piece of JSON that is being written; its size is that in src/codec/json/slice.ts. */
+export const slice: usize = memory.data(65_536, 16);
 
 const dot = 0x2e;
 const minusSign = 0x2d;
@@ -272,4 +276,41 @@ export function readInt64(from: usize, end: usize, room: usize, inner: i32, fill
 
 export function readUint64(from: usize, end: usize, room: usize, inner: i32, filled: i32): usize {
   return readIntegers<u64>(from, end, room, inner, filled);
+}
+
+/** The longest that one value can be with what stands before it, and room for the vector that it is stored as. */
+const maxWrittenBytes = 40;
+
+/**
+ * Writes lists of float32 from `values`, with a comma before each but the first of all and "],[" where a list ends.
+ * Leaves word of the first that was not written: less than `count` when the slice is full, or at one that takes longer.
+ * @param at the place in the slice
+ * @param first which value begins
+ * @param count how many values there are
+ * @param inner how many values each list has
+ * @param filled how many the list that is open has already; 0 when nothing was written yet
+ * @returns where the text ends
+ */
+export function writeFloat(at: usize, first: i32, count: i32, inner: i32, filled: i32): usize {
+  const full = slice + 65_536 - maxWrittenBytes;
+  let from = values + (first << 2);
+  const end = values + (count << 2);
+  while (from < end && at <= full) {
+    let to = at;
+    if (filled == inner) {
+      store<u32>(to, 0x5b2c5d);
+      to += 3;
+      filled = 0;
+    } else {
+      store<u8>(to, comma);
+      to += <usize>(filled > 0);
+    }
+    to = writeFloat32(to, load<u32>(from));
+    if (to == 0) break;
+    at = to;
+    filled++;
+    from += 4;
+  }
+  store<i32>(reached, (from - values) >> 2);
+  return at;
 }

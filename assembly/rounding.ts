@@ -63,7 +63,7 @@ export function narrowBits(brain: bool, value: f64, more: f64): u64 {
 /** The part of a x b that the rounded product lacks (Dekker 1971). */
 // @ts-ignore: decorator
 @inline
-function productError(a: f64, b: f64, product: f64): f64 {
+export function productError(a: f64, b: f64, product: f64): f64 {
   const ta = splitter * a;
   const aHigh = ta - (ta - a);
   const aLow = a - aHigh;

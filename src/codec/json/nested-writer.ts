@@ -3,14 +3,19 @@ import type { Slice } from './slice.ts';
 import type { WriteRun } from './value-writers.ts';
 
 const comma = 0x2c;
-const open = 0x5b;
-const close = 0x5d;
+
+/** More than a list can have. */
+const endless = 2 ** 31 - 1;
 
 /** What comes next: down into a list, values of the innermost one, or up out of a list. */
 const step = { down: 0, values: 1, up: 2 } as const;
 
 export class NestedWriter {
+  /** Innermost lists may be as short as three values (the channels of a pixel), so a run has all those of one list. */
   readonly #shape: readonly number[];
+  readonly #inner: number;
+  readonly #opening: string;
+  readonly #closing: string;
   readonly #run: WriteRun;
   /** How many lists within the open one of each level are done; a shape may have 254 levels, so this is no recursion. */
   readonly #index: number[];
@@ -20,9 +25,14 @@ export class NestedWriter {
   #next = 0;
 
   constructor(shape: readonly number[], run: WriteRun) {
-    this.#shape = shape;
+    const [lists = 0, values = 0] = shape.slice(-2);
+    const joined = shape.length > 1 && lists > 0 && values > 0;
+    this.#shape = joined ? [...shape.slice(0, -2), lists * values] : shape;
+    this.#inner = joined ? values : endless;
+    this.#opening = joined ? '[[' : '[';
+    this.#closing = joined ? ']]' : ']';
     this.#run = run;
-    this.#index = shape.map(() => 0);
+    this.#index = this.#shape.map(() => 0);
   }
 
   /** Begins the lists whose values start at `first`. */
@@ -40,23 +50,24 @@ export class NestedWriter {
     const index = this.#index;
     const rank = shape.length;
     for (;;) {
+      const innermost = this.#level === rank - 1;
       if (this.#step === step.values) {
         const end = this.#first + (rank === 0 ? 1 : (shape[rank - 1] as number));
-        this.#next = this.#run(slice, this.#first, this.#next, end);
+        this.#next = this.#run(slice, this.#first, this.#next, end, this.#inner);
         if (this.#next < end) return false;
         if (rank === 0) return true;
         this.#first = end;
         this.#step = step.up;
       }
-      if (!slice.has(2)) return false;
+      if (!slice.has(3)) return false;
       if (this.#step === step.down) {
-        slice.byte(open);
-        if (this.#level === rank - 1) this.#step = step.values;
+        slice.text(innermost ? this.#opening : '[');
+        if (innermost) this.#step = step.values;
         else if (shape[this.#level] === 0) this.#step = step.up;
         else index[this.#level++] = 0;
         continue;
       }
-      slice.byte(close);
+      slice.text(innermost ? this.#closing : ']');
       if (this.#level === 0) return true;
       const parent = --this.#level;
       const done = (index[parent] as number) + 1;

@@ -1,11 +1,15 @@
 /** The piece of a reply that is being written. */
 import { Buffer } from 'node:buffer';
+import { kernel } from './kernel/kernel.ts';
 
 /** Large enough that a piece is worth a write to a socket, small enough that it takes well under a millisecond. */
 export const sliceBytes = 65_536;
 
 /** Encoding is synchronous between two pieces, so one buffer serves every reply. */
-const scratch = Buffer.alloc(sliceBytes);
+const scratch =
+  kernel === undefined
+    ? Buffer.alloc(sliceBytes)
+    : Buffer.from(kernel.slice.buffer, kernel.slice.byteOffset, sliceBytes);
 const scratchView = new DataView(scratch.buffer, scratch.byteOffset, sliceBytes);
 
 const quote = 0x22;

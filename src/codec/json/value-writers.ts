@@ -4,30 +4,52 @@ import { writeInt64, writeInteger, writeUint64 } from '../number/digits.ts';
 import { maxFloatBytes, writeFloat32, writeFloat64 } from '../number/format-float.ts';
 import { bfloat16Value, halfValue } from '../number/half.ts';
 import type { DType } from '../dtype.ts';
+import { kernel } from './kernel/kernel.ts';
 import type { NumericTensor, StringTensor, Tensor } from '../tensor.ts';
 import { maxEscapeBytes, type Slice, sliceBytes } from './slice.ts';
 
 /**
- * Writes values from `from` on, with a comma before each but the one at `first`.
+ * Writes values from `from` on, of lists of `inner` values that begin at `first`: a comma between two values, "],[" between two
+ * lists.
  * @returns the first value that was not written; less than `end` when the slice is full
  */
-export type WriteRun = (slice: Slice, first: number, from: number, end: number) => number;
+export type WriteRun = (slice: Slice, first: number, from: number, end: number, inner: number) => number;
 
 const comma = 0x2c;
-/** No value but a string is longer, with its comma. */
-const maxValueBytes = maxFloatBytes + 1;
+/** No value but a string is longer, with what stands before it. */
+const maxValueBytes = maxFloatBytes + 3;
+
+/** Values before `from` in the same list; 0 before the first of all. */
+function filledAt(first: number, from: number, inner: number): number {
+  return from === first ? 0 : ((from - first - 1) % inner) + 1;
+}
+
+/** Writes what stands before a value; gives where it ends. */
+function separate(bytes: Uint8Array, at: number, filled: number, inner: number): number {
+  if (filled === 0) return at;
+  if (filled !== inner) {
+    bytes[at] = comma;
+    return at + 1;
+  }
+  bytes[at] = 0x5d;
+  bytes[at + 1] = comma;
+  bytes[at + 2] = 0x5b;
+  return at + 3;
+}
 
 /** Writes one value at `at` of `out`; gives where it ends. */
 type WriteValue = (out: Slice, at: number, i: number) => number;
 
 /** A loop of its own for each type, so that what it calls stays the same. */
 function runOf(write: WriteValue): WriteRun {
-  return (slice, first, from, end) => {
+  return (slice, first, from, end, inner) => {
     const { bytes } = slice;
     let { at } = slice;
+    let filled = filledAt(first, from, inner);
     let i = from;
     for (; i < end && at <= sliceBytes - maxValueBytes; i++) {
-      if (i > first) bytes[at++] = comma;
+      at = separate(bytes, at, filled, inner);
+      filled = filled === inner ? 1 : filled + 1;
       at = write(slice, at, i);
     }
     slice.at = at;
@@ -35,26 +57,66 @@ function runOf(write: WriteValue): WriteRun {
   };
 }
 
-function float32Run(view: DataView): WriteRun {
-  return (slice, first, from, end) => {
-    const { bytes } = slice;
-    let { at } = slice;
+/** Values that are worth a call of the kernel, and the most that are handed to it at once. */
+const minKernelValues = 8;
+const maxKernelValues = 4096;
+/** Room that the kernel needs for a value; more than the slow way does, which so always gets on. */
+const kernelRoomBytes = 40;
+
+/**
+ * Values that are float32 or become one.
+ * @param fill puts `count` of them into the kernel's memory
+ * @param slowly writes those that the kernel leaves alone
+ */
+function float32Run(fill: (from: number, count: number) => void, slowly: WriteRun): WriteRun {
+  if (kernel === undefined) return slowly;
+  const { sliceAt, reached, writeFloat } = kernel;
+  return (slice, first, from, end, inner) => {
+    if (end - from < minKernelValues) return slowly(slice, first, from, end, inner);
     let i = from;
-    for (; i < end && at <= sliceBytes - maxValueBytes; i++) {
-      if (i > first) bytes[at++] = comma;
-      at = writeFloat32(slice, at, view.getFloat32(i * 4, true), view.getInt32(i * 4, true));
+    while (i < end) {
+      const start = i;
+      const stop = Math.min(end, start + maxKernelValues);
+      fill(start, stop - start);
+      while (i < stop) {
+        if (slice.at > sliceBytes - kernelRoomBytes) return i;
+        const to = writeFloat(sliceAt + slice.at, i - start, stop - start, inner, filledAt(first, i, inner));
+        slice.at = to - sliceAt;
+        i = start + reached.getInt32(0, true);
+        if (i < stop && slice.at <= sliceBytes - kernelRoomBytes) i = slowly(slice, first, i, i + 1, inner);
+      }
     }
-    slice.at = at;
     return i;
   };
 }
 
+function floatRun(bytes: Uint8Array, view: DataView): WriteRun {
+  return float32Run(
+    (from, count) => {
+      kernel?.values.set(bytes.subarray(from * 4, (from + count) * 4));
+    },
+    runOf((out, at, i) => writeFloat32(out, at, view.getFloat32(i * 4, true), view.getInt32(i * 4, true))),
+  );
+}
+
 const widened = new DataView(new ArrayBuffer(4));
 
-/** A float16 or bfloat16 as the float32 that it is. */
-function writeNarrowFloat(out: Slice, at: number, value: number): number {
-  widened.setFloat32(0, value);
-  return writeFloat32(out, at, value, widened.getInt32(0));
+/** Values of float16 or bfloat16 as the float32 that they are. */
+function narrowFloatRun(view: DataView, valueOf: (bits: number) => number): WriteRun {
+  return float32Run(
+    (from, count) => {
+      if (kernel === undefined) return;
+      const { buffer, byteOffset, byteLength } = kernel.values;
+      const wide = new DataView(buffer, byteOffset, byteLength);
+      for (let i = 0; i < count; i++)
+        wide.setFloat32(i * 4, valueOf(view.getUint16((from + i) * 2, true)), true);
+    },
+    runOf((out, at, i) => {
+      const value = valueOf(view.getUint16(i * 2, true));
+      widened.setFloat32(0, value);
+      return writeFloat32(out, at, value, widened.getInt32(0));
+    }),
+  );
 }
 
 function writeBool({ bytes }: Slice, at: number, value: boolean): number {
@@ -68,13 +130,13 @@ function numericRun(tensor: NumericTensor): WriteRun | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   switch (tensor.dtype) {
     case 'float':
-      return float32Run(view);
+      return floatRun(bytes, view);
     case 'double':
       return runOf((out, at, i) => writeFloat64(out, at, view.getFloat64(i * 8, true)));
     case 'half':
-      return runOf((out, at, i) => writeNarrowFloat(out, at, halfValue(view.getUint16(i * 2, true))));
+      return narrowFloatRun(view, halfValue);
     case 'bfloat16':
-      return runOf((out, at, i) => writeNarrowFloat(out, at, bfloat16Value(view.getUint16(i * 2, true))));
+      return narrowFloatRun(view, bfloat16Value);
     case 'int8':
       return runOf((out, at, i) => writeInteger(out, at, view.getInt8(i)));
     case 'uint8':
@@ -106,11 +168,11 @@ function numericRun(tensor: NumericTensor): WriteRun | undefined {
 function stringRun({ values }: StringTensor): WriteRun {
   /** How far the string under way is written; -1 before its quote. */
   let within = -1;
-  return (slice, first, from, end) => {
+  return (slice, first, from, end, inner) => {
     for (let i = from; i < end; i++) {
-      if (!slice.has(2 + maxEscapeBytes)) return i;
+      if (!slice.has(4 + maxEscapeBytes)) return i;
       if (within < 0) {
-        if (i > first) slice.byte(comma);
+        slice.at = separate(slice.bytes, slice.at, filledAt(first, i, inner), inner);
         slice.byte(0x22);
         within = 0;
       }
@@ -129,12 +191,12 @@ const base64Bytes = 24_576;
 
 function base64Run({ values }: StringTensor): WriteRun {
   let within = -1;
-  return (slice, first, from, end) => {
+  return (slice, first, from, end, inner) => {
     for (let i = from; i < end; i++) {
       const value = values[i] as Uint8Array;
       if (within < 0) {
         if (!slice.has(16)) return i;
-        if (i > first) slice.byte(comma);
+        slice.at = separate(slice.bytes, slice.at, filledAt(first, i, inner), inner);
         slice.text('{"b64":"');
         within = 0;
       }

@@ -64,7 +64,7 @@ function writeDigits(out: DigitsOut, at: number, value: number, digits: number):
 }
 
 /** By biased exponent: floor(log10) of the least float32 with it, and half the distance between its float32. */
-const decimalExponent = new Int32Array(255);
+export const decimalExponent = new Int8Array(255);
 const halfUlp = new Float64Array(255);
 for (let i = 0; i < 255; i++) {
   decimalExponent[i] = Math.floor(Math.log10(2 ** (i - 127)));

@@ -1,9 +1,10 @@
 /**
- * Reads lists of numbers with vector instructions: WebAssembly made from assembly/index.ts. The window on the text
- * stands in its memory, so that nothing is copied on the way in.
+ * Reads and writes lists of numbers with vector instructions: WebAssembly made from assembly/index.ts. The window on the
+ * text that comes, and the slice of the text that goes, stand in its memory, so that text is not copied.
  */
 import { Buffer } from 'node:buffer';
 import type { DType } from '../../dtype.ts';
+import { decimalExponent } from '../../number/format-float.ts';
 import { maxPower, powerHigh, powerLow } from '../../number/powers.ts';
 import { moduleBase64 } from './generated/module.ts';
 
@@ -17,6 +18,18 @@ import { moduleBase64 } from './generated/module.ts';
  */
 export type ReadMany = (from: number, end: number, room: number, inner: number, filled: number) => number;
 
+/**
+ * Writes float32 from `kernel.values` as TensorFlow Serving does, a comma before each but the first of all, "],[" where a
+ * list ends. `reached` says which was the first that it did not write: less than `count` when the slice is full, or at one
+ * for the slow way.
+ * @param at in the module's memory
+ * @param first which of the values begins
+ * @param count how many values there are
+ * @param filled values so far of the list that is open; 0 before the first of all
+ * @returns where the text ends
+ */
+export type WriteMany = (at: number, first: number, count: number, inner: number, filled: number) => number;
+
 export interface Kernel {
   /** The window's memory. */
   readonly text: Uint8Array;
@@ -25,19 +38,26 @@ export interface Kernel {
   readonly values: Uint8Array;
   /** int32: the place behind the last value, values of the list that is open, lists that were left. */
   readonly reached: DataView;
+  readonly slice: Uint8Array;
+  readonly sliceAt: number;
+  readonly writeFloat: WriteMany;
   readonly readers: Partial<Readonly<Record<DType, ReadMany>>>;
 }
 
 /** As assembly/index.ts has them. */
 const textBytes = 73_760;
 const valuesBytes = 65_536;
+const sliceBytes = 65_536;
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer };
   readonly text: { readonly value: number };
   readonly values: { readonly value: number };
   readonly reached: { readonly value: number };
+  readonly slice: { readonly value: number };
   readonly powers: { readonly value: number };
+  readonly decimalExponents: { readonly value: number };
+  readonly writeFloat: WriteMany;
   readonly readFloat: ReadMany;
   readonly readDouble: ReadMany;
   readonly readHalf: ReadMany;
@@ -69,11 +89,15 @@ function instantiate(): Kernel {
     powers.setFloat64(i * 16, powerHigh[i] as number, true);
     powers.setFloat64(i * 16 + 8, powerLow[i] as number, true);
   }
+  new Int8Array(buffer, exports.decimalExponents.value, decimalExponent.length).set(decimalExponent);
   return {
     text: new Uint8Array(buffer, exports.text.value, textBytes),
     textAt: exports.text.value,
     values: new Uint8Array(buffer, exports.values.value, valuesBytes),
     reached: new DataView(buffer, exports.reached.value, 12),
+    slice: new Uint8Array(buffer, exports.slice.value, sliceBytes),
+    sliceAt: exports.slice.value,
+    writeFloat: exports.writeFloat,
     readers: {
       float: exports.readFloat,
       double: exports.readDouble,
