@@ -10,6 +10,7 @@ import {
   getMetadata,
   type Handler,
   type MemoryAccount,
+  noMetadata,
 } from './call/index.ts';
 import {
   admitFilter,
@@ -134,6 +135,9 @@ export async function buildCore(
         });
   peers?.onNews('takes', (takes) => rates?.told(takes as Takes));
 
+  const route = createRouter(routes.names, random);
+  const ownName = (model: string): string =>
+    route({ model, signature: '' }, { metadata: noMetadata, purpose: 'status' }).model;
   const every = (listener: () => void): (() => void) => {
     const timer = setInterval(listener, watchEveryMs).unref();
     return () => {
@@ -152,7 +156,7 @@ export async function buildCore(
     // health and reflection are answered here, before anything is refused
     localServices(
       { health: routes.health, reflection: routes.reflection, services, version: options.telemetry.version },
-      { view, ready, every },
+      { view, ownName, ready, every },
     ),
     admitFilter(routes),
     // before anything that a call costs
@@ -182,7 +186,6 @@ export async function buildCore(
     .reduceRight((next, filter) => filter(next), attempt);
 
   const cors = createCors(routes.cors);
-  const route = createRouter(routes.names, random);
   let sequence = 0;
   const prefix = Math.floor(random() * 2 ** 40).toString(36);
   const nextId = (): string => `${prefix}-${(++sequence).toString(36)}`;

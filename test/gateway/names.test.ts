@@ -1,7 +1,9 @@
 /** Public names over the real doors: gRPC, REST and the fleet agree on what is behind one. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { decodeHealthCheckResponse, encodeHealthCheckRequest, servingStatus } from '../../src/codec/index.ts';
 import { startDemoServer } from '../../src/demo/index.ts';
+import { rawClient } from '../demo/client.ts';
 import { startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
 
 describe('public names', () => {
@@ -54,6 +56,19 @@ describe('public names', () => {
     assert.equal(metadata.status, 200);
     assert.equal(await counted(/requests_success.*name="halves"/), 0);
     assert.ok((await counted(/requests_success.*method="Predict".*name="half_plus_two"/)) >= 3);
+  });
+
+  it('tells the health of a model under its public name, too', async () => {
+    const client = rawClient(Number(gateway.grpc.split(':')[1]));
+    try {
+      for (const name of ['halves', 'canary', 'half_plus_two']) {
+        const { bytes } = await client.call('Check', encodeHealthCheckRequest(name));
+        assert.equal(decodeHealthCheckResponse(bytes), servingStatus.SERVING, name);
+      }
+      await assert.rejects(client.call('Check', encodeHealthCheckRequest('nobody')), /NOT_FOUND/);
+    } finally {
+      client.close();
+    }
   });
 
   it('keeps a user to one part of a split, and shares users out', async () => {

@@ -4,7 +4,8 @@
  * detection of changes") describe it.
  */
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 
 export interface Slice {
@@ -60,7 +61,8 @@ const status = (code: number, reason: string): object => ({
   reason,
 });
 
-export async function startKubernetes(): Promise<TestKubernetes> {
+/** @param tls PEM texts; plain HTTP without them, as kubectl proxy speaks it */
+export async function startKubernetes(tls?: { cert: string; key: string }): Promise<TestKubernetes> {
   const slices = new Map<string, Slice>();
   let version = 1;
   let oldest = 1;
@@ -77,7 +79,7 @@ export async function startKubernetes(): Promise<TestKubernetes> {
     for (const watch of watches) line(watch, type, object);
   };
 
-  const server = createServer((request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
     const url = new URL(request.url ?? '', 'http://kubernetes');
     fake.asked.push(`${url.pathname}${url.search}`);
     const answer = (code: number, body: object): void => {
@@ -113,12 +115,13 @@ export async function startKubernetes(): Promise<TestKubernetes> {
       metadata: { resourceVersion: String(version), ...more },
       items: all.slice(start, start + limit),
     });
-  });
+  };
+  const server = tls === undefined ? createServer(serve) : createTlsServer(tls, serve);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 
   const fake: TestKubernetes = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     tokens: new Set(),
     asked: [],
     failing: undefined,

@@ -113,10 +113,5 @@ export {
 export { decodeTensor, defaultMaxTensorBytes } from './tensor-decode.ts';
 export { encodeTensor } from './tensor-encode.ts';
 export { reflectionFiles, type ReflectionFile } from './reflection-files.ts';
-export {
-  inferSequenceId,
-  predictSequenceId,
-  readInferSequence,
-  readPredictSequence,
-  type SequenceControl,
-} from './sequence.ts';
+export { readInferSequence, readPredictSequence, type SequenceControl } from './sequence.ts';
+export { withInferSequenceId, withPredictSequenceId } from './sequence-id.ts';

@@ -4,7 +4,6 @@
  */
 import { decodeTensor } from './tensor-decode.ts';
 import { Reader, wire } from './reader.ts';
-import { Writer } from './writer.ts';
 
 export interface SequenceControl {
   /** Digits, or Triton's text; "0" when the client left it to the server. */
@@ -15,7 +14,7 @@ export interface SequenceControl {
   readonly inInputs: boolean;
 }
 
-const idInput = 'sequence_id';
+export const idInput = 'sequence_id';
 const controlInput = 'sequence_control_input';
 /** OVMS's control values. */
 const control = { start: 1n, end: 2n } as const;
@@ -23,9 +22,9 @@ const control = { start: 1n, end: 2n } as const;
 const maxBytes = 64;
 
 /** PredictRequest.inputs. */
-const predictInputs = 2;
+export const predictInputs = 2;
 /** ModelInferRequest: parameters, inputs, raw_input_contents. */
-const infer = { parameters: 4, inputs: 5, raw: 7 } as const;
+export const infer = { parameters: 4, inputs: 5, raw: 7 } as const;
 
 function little(bytes: Uint8Array): bigint | undefined {
   if (bytes.length !== 4 && bytes.length !== 8) return undefined;
@@ -128,19 +127,4 @@ export function readInferSequence(message: Uint8Array): SequenceControl | undefi
     return index < 0 ? undefined : (inputs[index]?.value ?? little(raw[index] ?? new Uint8Array(0)));
   };
   return controlOf(inputOf(idInput), inputOf(controlInput));
-}
-
-/** What to append to a PredictRequest so that its sequence has this id: of two entries of a map, the last counts. */
-export function predictSequenceId(id: bigint): Uint8Array {
-  const value = new Writer().varint64(id).finish();
-  // TensorProto: dtype 1 (DT_UINT64 is 23), tensor_shape 2, uint64_val 17
-  const shape = new Writer().message(2, new Writer().tag(1, wire.varint).varint(1));
-  const tensor = new Writer().int32(1, 23).message(2, shape).bytes(17, value);
-  return new Writer().message(predictInputs, new Writer().string(1, idInput).message(2, tensor)).finish();
-}
-
-/** The same for a ModelInferRequest, as Triton's parameter. */
-export function inferSequenceId(id: bigint): Uint8Array {
-  const value = new Writer().tag(5, wire.varint).varint64(id);
-  return new Writer().message(infer.parameters, new Writer().string(1, idInput).message(2, value)).finish();
 }

@@ -1,6 +1,5 @@
 /** Calls of stateful models: finds their sequence, gives out ids, and lets the calls of one sequence go one at a time. */
 import {
-  type Call,
   Code,
   type Filter,
   Flow,
@@ -10,11 +9,11 @@ import {
   StatusError,
 } from '../../call/index.ts';
 import {
-  inferSequenceId,
-  predictSequenceId,
   readInferSequence,
   readPredictSequence,
   type SequenceControl,
+  withInferSequenceId,
+  withPredictSequenceId,
 } from '../../codec/index.ts';
 import { requestMessage } from '../request-message.ts';
 import { Turns } from './turns.ts';
@@ -35,13 +34,16 @@ export interface SequenceFilterDeps {
 
 interface Dialect {
   read(message: Uint8Array): SequenceControl | undefined;
-  /** What to append to a message so that its sequence has this id. */
-  idBytes(id: bigint): Uint8Array;
+  /** The message in pieces, with this id for its sequence. */
+  withId(message: Uint8Array, id: bigint, control: SequenceControl): Uint8Array[];
 }
 
 const dialects: Readonly<Record<string, Dialect>> = {
-  Predict: { read: readPredictSequence, idBytes: predictSequenceId },
-  ModelInfer: { read: readInferSequence, idBytes: inferSequenceId },
+  Predict: { read: readPredictSequence, withId: withPredictSequenceId },
+  ModelInfer: {
+    read: readInferSequence,
+    withId: (message, id, { inInputs }) => withInferSequenceId(message, id, inInputs),
+  },
 };
 
 const dialectOf = ({ api, name }: Method): Dialect | undefined =>
@@ -75,7 +77,7 @@ export function sequenceFilter(options: SequenceFilterOptions, { newId }: Sequen
       ends: control.ends,
     };
     const request =
-      given === undefined ? call.request : withId(call, message, control, dialect.idBytes(given));
+      given === undefined ? call.request : flowOfPieces(dialect.withId(message, given, control));
     const end = await turns.take(`${target.model}\0${sequence.id}`, call.cancellation);
     let reply: Reply;
     try {
@@ -90,13 +92,9 @@ export function sequenceFilter(options: SequenceFilterOptions, { newId }: Sequen
   };
 }
 
-function withId(call: Call, message: Uint8Array, control: SequenceControl, idBytes: Uint8Array): Flow {
-  if (call.method.name === 'ModelInfer' && control.inInputs)
-    throw new StatusError(
-      Code.INVALID_ARGUMENT,
-      'the input sequence_id is 0: over KServe V2 a sequence that starts needs an id of the client’s own',
-    );
-  return Flow.of([messagePrefix(message.length + idBytes.length), message, idBytes]);
+function flowOfPieces(pieces: readonly Uint8Array[]): Flow {
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return Flow.of([messagePrefix(length), ...pieces]);
 }
 
 function unreadable(model: string, maxBytes: number): StatusError {

@@ -55,6 +55,29 @@ const triton = {
     '0a07636f756e74657222120a0c73657175656e63655f656e641202080122140a0b73657175656e63655f696412051a0361626322140a0e73657175656e63655f737461727412020800',
 };
 
+/**
+ * ModelInferRequests of tritonclient 2.73.0 with inputs x, sequence_id and sequence_control_input = 1, serialized
+ * deterministically: `given` is the same request with sequence_id = 2^52 + 5 where `zero` has 0. `raw` by
+ * grpc._utils._get_inference_request with InferInput.set_data_from_numpy, `contents` by service_pb2.ModelInferRequest;
+ * `absent` has no sequence_id, `uint32` has one of that type.
+ */
+const tensors = {
+  raw: {
+    zero: '0a07636f756e7465722a0c0a01781204465033321a01012a180a0b73657175656e63655f6964120655494e5436341a01012a230a1673657175656e63655f636f6e74726f6c5f696e707574120655494e5433321a01013a040000803f3a0800000000000000003a0401000000',
+    given:
+      '0a07636f756e7465722a0c0a01781204465033321a01012a180a0b73657175656e63655f6964120655494e5436341a01012a230a1673657175656e63655f636f6e74726f6c5f696e707574120655494e5433321a01013a040000803f3a0805000000000010003a0401000000',
+  },
+  contents: {
+    zero: '0a07636f756e7465722a140a01781204465033321a01012a0632040000803f2a1d0a0b73657175656e63655f6964120655494e5436341a01012a032a01002a280a1673657175656e63655f636f6e74726f6c5f696e707574120655494e5433321a01012a03220101',
+    given:
+      '0a07636f756e7465722a140a01781204465033321a01012a0632040000803f2a240a0b73657175656e63655f6964120655494e5436341a01012a0a2a0885808080808080082a280a1673657175656e63655f636f6e74726f6c5f696e707574120655494e5433321a01012a03220101',
+  },
+  absent:
+    '0a07636f756e7465722a0c0a01781204465033321a01012a230a1673657175656e63655f636f6e74726f6c5f696e707574120655494e5433321a01013a040000803f3a0401000000',
+  uint32:
+    '0a07636f756e7465722a1d0a0b73657175656e63655f6964120655494e5433321a01012a032201002a280a1673657175656e63655f636f6e74726f6c5f696e707574120655494e5433321a01012a03220101',
+};
+
 describe('the sequence of a request', () => {
   it('is in the inputs sequence_id and sequence_control_input of Predict', () => {
     assert.deepEqual(readPredictSequence(predict(7n, 1)), {
@@ -122,6 +145,40 @@ describe('the sequence filter', () => {
     await sequenceFilter(options, { newId: () => 77n })(stub.handler)(infer);
     const bytes = messageIn(stub.calls[0]?.request.peek() ?? [])?.bytes ?? new Uint8Array(0);
     assert.deepEqual(readInferSequence(bytes), { id: '77', starts: true, ends: false, inInputs: false });
+  });
+
+  describe('of tensors over KServe V2', () => {
+    const id = 2n ** 52n + 5n;
+    async function sent(hex: string): Promise<Buffer> {
+      const stub = stubHandler(new Uint8Array(0));
+      const infer = unaryCall(Buffer.from(hex, 'hex'), {
+        target: counter,
+        method: method('/inference.GRPCInferenceService/ModelInfer'),
+      });
+      const reply = await sequenceFilter(options, { newId: () => id })(stub.handler)(infer);
+      assert.equal(getMetadata(reply.metadata, 'sequence-id'), String(id));
+      return Buffer.from(messageIn(stub.calls[0]?.request.peek() ?? [])?.bytes ?? []);
+    }
+
+    for (const kind of ['raw', 'contents'] as const)
+      it(`gets an id in place of 0 in its tensor (${kind}), as the client itself would write it`, async () => {
+        assert.equal((await sent(tensors[kind].zero)).toString('hex'), tensors[kind].given);
+      });
+
+    it('gets a tensor where the client left it out', async () => {
+      const whole = await sent(tensors.absent);
+      assert.deepEqual(readInferSequence(whole), {
+        id: String(id),
+        starts: true,
+        ends: false,
+        inInputs: true,
+      });
+      assert.ok(whole.toString('hex').startsWith(tensors.absent));
+    });
+
+    it('is refused when its tensor cannot hold the id', async () => {
+      await assert.rejects(sent(tensors.uint32), /sequence_id is of type UINT32/);
+    });
   });
 
   it('passes a request with an id of its own untouched', async () => {

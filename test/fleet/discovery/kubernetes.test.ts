@@ -1,13 +1,19 @@
 /** Backends behind a Kubernetes service, against a faithful fake of the API: lists, watches, and everything between. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { backendsIn } from '../../../src/fleet/discovery/endpoint-slices.ts';
 import { kubernetesSource, type KubernetesOptions } from '../../../src/fleet/discovery/kubernetes.ts';
 import type { Source } from '../../../src/fleet/discovery/source.ts';
-import { type Slice, startKubernetes, type TestKubernetes, waitFor } from '../../support/index.ts';
+import {
+  makeCertificates,
+  type Slice,
+  startKubernetes,
+  type TestKubernetes,
+  waitFor,
+} from '../../support/index.ts';
 import { listen, testSource, type Told } from './compliance.ts';
 
 const options = (api: TestKubernetes, fields: Partial<KubernetesOptions> = {}): KubernetesOptions => ({
@@ -70,7 +76,7 @@ describe('the source kubernetes', () => {
   const isTold = (...names: string[]): Promise<true> =>
     waitFor(
       () => JSON.stringify(told.sets.at(-1)) === JSON.stringify(names.map((name) => `${name}:8500`)),
-      5000,
+      20_000,
       `${names.join()} (told: ${JSON.stringify(told.sets)})`,
     );
 
@@ -138,6 +144,39 @@ describe('the source kubernetes', () => {
     api.put(slice('s', ['10.0.0.2']));
     await isTold('10.0.0.2');
     rmSync(folder, { recursive: true });
+  });
+
+  it('trusts the API by the CA file alone, and reads that anew, too', async () => {
+    await api.stop();
+    const file = await makeCertificates('api');
+    const foreign = await makeCertificates();
+    const read = (path: string): string => readFileSync(path, 'utf8');
+    api = await startKubernetes({ cert: read(file('api.pem')), key: read(file('api.key')) });
+    const tokenFile = file('token');
+    const caFile = file('service-account-ca.pem');
+    writeFileSync(tokenFile, 'one');
+    // of another cluster, as when a secret was copied
+    copyFileSync(foreign('ca.pem'), caFile);
+    api.tokens.add('one');
+    api.put(slice('s', ['10.0.0.1']));
+    start({ server: { url: api.url, tokenFile, caFile } });
+    await waitFor(() => told.problems.length > 0, 20_000, 'the certificate to be refused');
+    assert.match(told.problems[0] ?? '', /certificate|self-signed/);
+    assert.deepEqual(told.sets, []);
+    assert.deepEqual(api.asked, [], 'no token was sent to it');
+    copyFileSync(file('ca.pem'), caFile);
+    await isTold('10.0.0.1');
+    await waitFor(() => api.watches === 1);
+    // the token is rotated while a watch is open: what is open goes on, the next request has the new one
+    writeFileSync(tokenFile, 'two');
+    api.tokens.clear();
+    api.tokens.add('two');
+    api.put(slice('s', ['10.0.0.2']));
+    await isTold('10.0.0.2');
+    api.endWatches();
+    api.put(slice('s', ['10.0.0.3']));
+    await isTold('10.0.0.3');
+    assert.equal(told.problems.length, 1, told.problems.join());
   });
 
   it('believes that there are none when the service is scaled to zero', async () => {
