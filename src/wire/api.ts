@@ -17,7 +17,7 @@ export interface StreamEvents {
   onReset(code: number, notProcessed: boolean): void;
   /** Queued output has drained after write() returned false. */
   onDrain(): void;
-  /** Every so often (server ends only) while the peer has not ended its side: for those who watch its pace. */
+  /** Every so often (server ends only) while the stream is open: for those who watch the peer's pace. */
   onTick?(): void;
 }
 
@@ -38,6 +38,8 @@ export interface Stream {
 export interface ServerStream extends Stream {
   /** The response head. `end`: there is nothing behind it. */
   respond(headers: Headers, end?: boolean): void;
+  /** Ends this side now: what is queued is thrown away. Where trailers cannot pass what waits, the peer sees a reset. */
+  cut(trailers: Headers): void;
 }
 
 /** How long a peer may take, in ms. */

@@ -17,7 +17,7 @@ import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { goawayPayload, settingsPayload, uint32Payload } from './payloads.ts';
 import { type ConnectionOptions, connectionLost } from './api.ts';
 import { HpackDecoder, type Headers } from './hpack-decoder.ts';
-import type { Http2Limits } from './limits.ts';
+import { type Http2Limits, maxWaitingBytes } from './limits.ts';
 import { Output } from './output.ts';
 import { Pings } from './pings.ts';
 import { Sender } from './sender.ts';
@@ -70,8 +70,10 @@ export abstract class Connection implements FrameSink {
       this.sender.pump();
     });
     this.sender = new Sender(this.output, limits, options.onWaiting, (stream) => {
-      if (stream.remoteClosed) this.remove(stream);
-      else if (stream.resetAfterEnd) this.sendReset(stream, ErrorCode.NO_ERROR);
+      if (stream.remoteClosed) {
+        if (stream.headed) this.floods.served();
+        this.remove(stream);
+      } else if (stream.resetAfterEnd) this.sendReset(stream, ErrorCode.NO_ERROR);
     });
     this.#receiveWindow = Math.max(limits.connectionWindowBytes, defaultWindowBytes);
     this.reader = new FrameReader(this, limits);
@@ -118,15 +120,11 @@ export abstract class Connection implements FrameSink {
 
   protected read(chunk: Buffer): void {
     if (this.closed) return;
+    this.floods.newRead();
     try {
       this.reader.push(chunk);
       // acknowledgements and resets pass a blocked socket, so that they are bounded here
-      if (
-        this.output.blocked &&
-        this.output.waiting > 2 * this.limits.highWaterBytes + this.limits.maxControlBytes + 262_144
-      ) {
-        throw flood('control');
-      }
+      if (this.output.blocked && this.output.waiting > maxWaitingBytes(this.limits)) throw flood('control');
     } catch (reason) {
       this.fail(reason);
     }
@@ -195,10 +193,10 @@ export abstract class Connection implements FrameSink {
     if (stream === undefined) {
       if (this.isIdle(id))
         throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `RST_STREAM on idle stream ${id}`);
-      this.floods.frame('RST_STREAM');
+      this.floods.cancelledLate(this.#opened);
       return;
     }
-    this.floods.reset();
+    this.floods.cancelled(stream.openedMs);
     const told = !stream.muted;
     this.remove(stream);
     if (told) stream.events?.onReset(code, code === ErrorCode.REFUSED_STREAM);

@@ -11,9 +11,15 @@ export class Floods {
   readonly #frames: Allowance;
   readonly #resets: Allowance;
   readonly #updatesPerFrame: number;
+  readonly #prematureMs: number;
+  readonly #clock: () => number;
+  #nowMs = Number.NaN;
   #updates = 0;
+  #lateResets = 0;
 
   constructor(limits: Http2Limits, clock: () => number) {
+    this.#clock = clock;
+    this.#prematureMs = limits.prematureMs;
     this.#frames = new Allowance(limits.burstFrames, limits.framesPerSecond, clock);
     this.#resets = new Allowance(limits.burstResets, limits.resetsPerSecond, clock);
     this.#updatesPerFrame = limits.updatesPerFrame;
@@ -24,7 +30,35 @@ export class Floods {
     if (!this.#frames.take()) throw flood(limit);
   }
 
-  /** The peer has reset a stream, or broken a rule so that this end had to. @throws ConnectionError */
+  /** The clock is looked at once for all that comes in one read. */
+  newRead(): void {
+    this.#nowMs = Number.NaN;
+  }
+
+  get nowMs(): number {
+    if (Number.isNaN(this.#nowMs)) this.#nowMs = this.#clock();
+    return this.#nowMs;
+  }
+
+  /**
+   * The peer has cancelled a stream. One that has lived for a while took a place among those that are allowed at once, so
+   * that there cannot be too many: a client whose deadlines strike has hundreds. @throws ConnectionError
+   */
+  cancelled(openedMs: number): void {
+    if (this.nowMs - openedMs < this.#prematureMs) this.reset();
+  }
+
+  /** The peer has cancelled a stream that is over: the two ends may pass each other, once a stream. @throws ConnectionError */
+  cancelledLate(opened: number): void {
+    if (++this.#lateResets > opened) this.frame('RST_STREAM');
+  }
+
+  /** A stream has ended as it should: the peer may cancel one more. */
+  served(): void {
+    this.#resets.give();
+  }
+
+  /** The peer has reset a stream too early, or broken a rule so that this end had to. @throws ConnectionError */
   reset(): void {
     if (!this.#resets.take()) throw flood('resets');
   }

@@ -107,6 +107,10 @@ export class Http1ServerStream implements ServerStream {
     this.#connection.answered(this);
   }
 
+  cut(): void {
+    this.reset(ErrorCode.CANCEL);
+  }
+
   reset(code: number): void {
     // after an answer: HTTP/1.1 cannot say "send no more", so the rest is read over
     if (this.over && (code === ErrorCode.NO_ERROR || this.#ended)) return;

@@ -24,7 +24,9 @@ export interface Http2Limits {
   readonly burstFrames: number;
   /** ... and so many a second from then on. */
   readonly framesPerSecond: number;
-  /** Streams that the peer reset (CVE-2023-44487) or made this end reset (CVE-2025-8671): so many at once ... */
+  /** A stream that the peer resets in this time, in ms, counts as reset; later ones are bounded by maxConcurrentStreams. */
+  readonly prematureMs: number;
+  /** Streams that the peer reset too early (CVE-2023-44487) or made this end reset (CVE-2025-8671): so many at once ... */
   readonly burstResets: number;
   /** ... and so many a second from then on. */
   readonly resetsPerSecond: number;
@@ -51,7 +53,9 @@ export const defaultServerLimits: Http2Limits = {
   updatesPerFrame: 10,
   burstFrames: 5000,
   framesPerSecond: 500,
-  // a client whose deadlines strike cancels hundreds of calls at once
+  // shorter than deadlines are; one connection can have 2560 calls a second cancelled, no more than it can have answered
+  prematureMs: 100,
+  // a client that leaves a page or loses a race cancels hundreds of calls at once
   burstResets: 1000,
   resetsPerSecond: 100,
   // servers cut connections for it: nghttp2, and with it every one in Node, allows 1000 at once and 33 a second
@@ -69,6 +73,11 @@ export const defaultClientLimits: Http2Limits = {
   resetsPerSecond: 10_000,
 };
 
+/** What may wait for a peer that does not read, in bytes: DATA to the brim of the socket, and control frames. */
+export function maxWaitingBytes({ highWaterBytes, maxControlBytes }: Http2Limits): number {
+  return 2 * highWaterBytes + maxControlBytes + 262_144;
+}
+
 /** Lets `burst` events pass at once and `perSecond` from then on. */
 export class Allowance {
   readonly #burst: number;
@@ -83,6 +92,11 @@ export class Allowance {
     this.#clock = clock;
     this.#left = burst;
     this.#at = clock();
+  }
+
+  /** One more may pass. */
+  give(): void {
+    if (this.#left < this.#burst) this.#left++;
   }
 
   /** False when there is none left. */

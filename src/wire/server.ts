@@ -93,7 +93,7 @@ export class Http2Server extends Connection {
           continue;
         }
       }
-      if (!stream.remoteClosed && !stream.muted) stream.events?.onTick?.();
+      if (!stream.muted) stream.events?.onTick?.();
     }
   }
 
@@ -180,6 +180,7 @@ export class Http2Server extends Connection {
     }
     const stream = this.addStream(id);
     stream.headed = true;
+    stream.openedMs = this.floods.nowMs;
     stream.contentLength = checked.contentLength;
     stream.events = this.#onStream(stream, fields, end);
     if (end && !stream.removed) this.remoteEnd(stream, []);

@@ -23,6 +23,8 @@ export class Http2Stream implements ServerStream {
   queuedBytes = 0;
   /** Of queuedBytes: what the account has. */
   countedBytes = 0;
+  /** When it was opened (server ends), in ms of the connection's clock. */
+  openedMs = 0;
   /** end() was called; undefined before, [] without trailers. */
   ending: Headers | undefined;
   localClosed = false;
@@ -56,6 +58,13 @@ export class Http2Stream implements ServerStream {
 
   end(trailers: Headers = none): void {
     if (this.localClosed || this.ending !== undefined) return;
+    this.ending = trailers;
+    this.#connection.sender.end(this);
+  }
+
+  cut(trailers: Headers): void {
+    if (this.localClosed) return;
+    this.#connection.sender.drop(this);
     this.ending = trailers;
     this.#connection.sender.end(this);
   }

@@ -5,6 +5,7 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { connect } from 'node:net';
 import { it } from 'node:test';
+import { Client, credentials } from '@grpc/grpc-js';
 import { defaultClientLimits, Http2Client } from '../../src/wire/index.ts';
 import {
   frame,
@@ -13,6 +14,7 @@ import {
   headers,
   predictFields,
   predictMessage,
+  predictPath,
   RawClient,
   rst,
   sleep,
@@ -68,6 +70,62 @@ it('cancels that come later are passed on at a pace that no server takes for an 
   assert.ok(backend.resets > resetsAtOnce, 'the others follow');
   assert.ok(backend.resets <= resetsAtOnce + 100, `${backend.resets - resetsAtOnce} resets in two seconds`);
   assert.ok(((await victim.limited()).cancels ?? 0) >= 300);
+});
+
+it('a client whose deadlines strike by the thousand keeps its connection, and one that only resets does not', async (t) => {
+  // never answers
+  const backend = await startRawBackend({ onCall: () => undefined, settings: [[3, 100_000]] });
+  const victim = await startVictim([backend.url], { queue: { enabled: false }, hedge: { enabled: false } });
+  t.after(async () => {
+    await victim.stop();
+    backend.close();
+  });
+  const grpc = new Client(victim.grpc, credentials.createInsecure());
+  t.after(() => grpc.close());
+  const same = (bytes: Buffer): Buffer => bytes;
+  const one = (ms: number): Promise<string> =>
+    new Promise((resolve) => {
+      const options = { deadline: Date.now() + ms };
+      grpc.makeUnaryRequest(predictPath, same, same, predictMessage(), options, (error) =>
+        resolve(String(error)),
+      );
+    });
+  // more at once than one connection may have, again and again
+  for (let round = 0; round < 4; round++) {
+    const errors = await Promise.all(Array.from({ length: 1000 }, () => one(500)));
+    const strange = errors.filter((error) => !error.includes('DEADLINE_EXCEEDED'));
+    // the fleet may call itself busy, the connection must not
+    assert.deepEqual(
+      strange.filter((error) => /calm|bandwidth|GOAWAY|UNAVAILABLE/i.test(error)),
+      [],
+    );
+  }
+  // without a library's manners: waits, then cancels all, again and again
+  const patient = await RawClient.open(victim.grpc);
+  t.after(() => patient.destroy());
+  let id = -1;
+  for (let round = 0; round < 12; round++) {
+    const ids = Array.from({ length: 200 }, () => (id += 2));
+    for (const each of ids) patient.send(call(each));
+    // that the gateway has them is seen when it answers a ping that follows them
+    const pings = patient.count(h2.PING);
+    assert.ok(await patient.flush(frame(h2.PING, 0, 0, Buffer.alloc(8))), `round ${round}`);
+    await waitFor(() => patient.count(h2.PING) > pings, 10_000, 'an answered ping');
+    await sleep(150);
+    await patient.flush(...ids.map((each) => rst(each, cancel)));
+  }
+  const pings = patient.count(h2.PING);
+  patient.send(frame(h2.PING, 0, 0, Buffer.alloc(8)));
+  await waitFor(() => patient.count(h2.PING) > pings, 10_000, 'an answered ping after all');
+  assert.equal(patient.goaway, undefined);
+  assert.equal((await victim.limited()).resets, undefined);
+  // a flood is one still
+  const flood = await RawClient.open(victim.grpc);
+  t.after(() => flood.destroy());
+  for (let i = 0; i < 4000 && !flood.closed; i++)
+    flood.socket.write(Buffer.concat([call(2 * i + 1), rst(2 * i + 1, cancel)]));
+  assert.equal(await flood.untilGoaway(20_000), 'ENHANCE_YOUR_CALM');
+  assert.equal((await victim.limited()).resets, 1);
 });
 
 it('node:http2, which cuts a connection at a thousand resets, serves on', async (t) => {

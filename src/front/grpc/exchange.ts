@@ -24,6 +24,7 @@ import type { ServerStream, StreamEvents } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
 import { FrameWatch } from './frame-watch.ts';
 import { contentTypeOf, type RpcHead } from './head.ts';
+import { atTurnsEnd, type Latecomer } from './late.ts';
 import { type Opened, Opening } from './opening.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
@@ -67,7 +68,7 @@ function timeoutOf({ method, timeoutMs }: RpcHead, options: RpcOptions): number 
   return method.api === 'other' ? never : Math.min(options.defaultTimeoutMs, options.maxTimeoutMs);
 }
 
-export class Exchange implements StreamEvents, Holder {
+export class Exchange implements StreamEvents, Holder, Latecomer {
   readonly #stream: ServerStream;
   readonly #head: RpcHead;
   readonly #deps: RpcDeps;
@@ -89,6 +90,8 @@ export class Exchange implements StreamEvents, Holder {
   /** Bytes in the account for what came before the call began. */
   #held = 0;
   #unregister: (() => void) | undefined;
+  /** Of a call whose model is not known yet. */
+  #timer: NodeJS.Timeout | undefined;
   /** Made when somebody looks. */
   #pace: Pace | undefined;
   readonly #reply: ReplyWriter;
@@ -122,6 +125,7 @@ export class Exchange implements StreamEvents, Holder {
       this.#opening = new Opening(head.method, head.encoding, options.maxMessageBytes, (spec) =>
         rewriteSpec(spec, head),
       );
+      if (this.#deadline !== never) atTurnsEnd(this);
     } else this.#dispatch(undefined, []);
   }
 
@@ -166,8 +170,13 @@ export class Exchange implements StreamEvents, Holder {
     this.#reply.drain();
   }
 
-  /** A request of one message must come at a pace; a stream may take its time. */
+  /** An answer must be read until the deadline. A request of one message must come at a pace; a stream may take its time. */
   onTick(): void {
+    if (this.#reply.over && this.#stream.queuedBytes > 0 && this.#deps.clock() >= this.#deadline) {
+      this.#deps.observer.limited('slow reader');
+      this.#reply.expire(this.#exceeded('the answer was not read'));
+      return;
+    }
     if (this.#requestEnded || this.#reply.over || this.#request?.retains === false) return;
     this.#pace ??= new Pace(this.#deps.options.pace, this.#deps.clock);
     if (this.#received - this.#credited > onItsWayBytes) return;
@@ -177,6 +186,19 @@ export class Exchange implements StreamEvents, Holder {
       this.#deps.observer.limited('slow body');
       this.#refuse(reason);
     }
+  }
+
+  // --- deadline ---
+
+  stillWaits(): void {
+    if (this.#reply.over || this.#request !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#refuse(this.#exceeded('it is not known yet which model is asked'));
+    }, this.#deadline - this.#deps.clock());
+  }
+
+  #exceeded(why: string): StatusError {
+    return new StatusError(Code.DEADLINE_EXCEEDED, `deadline exceeded: ${why}`);
   }
 
   // --- request ---
@@ -251,6 +273,7 @@ export class Exchange implements StreamEvents, Holder {
     const unary = target !== undefined && !this.#head.method.streaming;
     const request = new Flow(unary, this.#deps.options.maxRetainedBytes, this.#deps.memory);
     this.#request = request;
+    clearTimeout(this.#timer);
     this.#unhold();
     request.onCredit = (bytes) => {
       const prepaid = Math.min(bytes, this.#prepaid);
@@ -358,6 +381,7 @@ export class Exchange implements StreamEvents, Holder {
   #letGo(): void {
     this.#waiting = undefined;
     this.#opening = undefined;
+    clearTimeout(this.#timer);
     this.#unhold();
     this.#request?.discard();
   }

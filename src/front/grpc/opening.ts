@@ -5,6 +5,7 @@ import {
   encodeV2Spec,
   type FoundSpec,
   inflateMessage,
+  inflateUntil,
   type ModelSpec,
   readModelSpec,
   readTaskSpec,
@@ -150,13 +151,17 @@ export class Opening {
 
   /** Looks into a compressed message; its bytes go on as they came unless the spec must be another one. */
   async #inflated(all: Uint8Array): Promise<Opened> {
-    const message = await inflateMessage(all.subarray(prefixBytes), this.#encoding, this.#maxMessageBytes);
-    if (this.#inTasks) return this.#tasks(message, [all]);
-    const found = this.#naming.read(message, true);
+    const message = all.subarray(prefixBytes);
+    const inflated = (): Promise<Uint8Array> =>
+      inflateMessage(message, this.#encoding, this.#maxMessageBytes);
+    if (this.#inTasks) return this.#tasks(await inflated(), [all]);
+    const found = await inflateUntil(message, this.#encoding, this.#maxMessageBytes, (beginning, complete) =>
+      this.#naming.read(beginning, complete),
+    );
     if (found === null || found === undefined) throw this.#naming.missing;
     const replaced = this.#rewritten(found.spec);
     if (replaced === undefined) return { spec: found.spec, chunks: [all] };
-    return { spec: replaced, chunks: framed(this.#naming.replace(message, replaced)) };
+    return { spec: replaced, chunks: framed(this.#naming.replace(await inflated(), replaced)) };
   }
 
   /** The messages of a stream must agree on their model, and only the first is seen here. */

@@ -1,5 +1,6 @@
 /** Writes a Reply to the client's stream as it arrives, at the pace the client reads. */
 import {
+  Code,
   type Flow,
   type FlowReader,
   type Metadata,
@@ -82,7 +83,18 @@ export class ReplyWriter implements FlowReader {
   }
 
   onError(error: StatusError): void {
-    this.onEnd(trailersOf(error));
+    // after the deadline nobody waits for the rest
+    if (error.code === Code.DEADLINE_EXCEEDED && this.#headersSent && this.#stream.queuedBytes > 0)
+      this.expire(error);
+    else this.onEnd(trailersOf(error));
+  }
+
+  /** The client has not read its answer in time: what it has not taken is thrown away. */
+  expire(error: StatusError): void {
+    const first = !this.over;
+    this.over = true;
+    this.#stream.cut(trailersOf(error));
+    if (first) this.#onOver();
   }
 
   /** The client has read on. */

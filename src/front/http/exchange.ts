@@ -101,7 +101,7 @@ export class HttpExchange implements StreamEvents, Holder {
   }
 
   onTick(): void {
-    if (!this.over) this.#reader?.onTick();
+    if (!this.over && !this.#ended) this.#reader?.onTick();
   }
 
   onReset(): void {

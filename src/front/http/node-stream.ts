@@ -73,6 +73,10 @@ class NodeStream implements ServerStream {
     this.#response.end();
   }
 
+  cut(): void {
+    this.reset(cancel);
+  }
+
   reset(code: number): void {
     // NO_ERROR after the answer: HTTP/1.1 has no way to say "send no more" but to close
     if (code === 0) {

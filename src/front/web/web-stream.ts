@@ -70,6 +70,13 @@ class WebStream implements ServerStream, Holder {
     );
   }
 
+  cut(trailers: Metadata): void {
+    this.drop();
+    // the trailers are a part of the body here
+    if (this.#http.queuedBytes > 0) this.#http.reset(cancel);
+    else this.#end(trailers);
+  }
+
   reset(code: number): void {
     this.drop();
     this.#http.reset(code);
