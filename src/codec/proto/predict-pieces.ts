@@ -12,7 +12,7 @@ import { elementsOf } from '../tensor.ts';
 import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { PieceReader } from './piece-reader.ts';
 import { Reader, wire } from './reader.ts';
-import { decodeShape, decodeTensor } from './tensor-decode.ts';
+import { checkEntries, decodeShape, decodeTensor } from './tensor-decode.ts';
 import { shapeWriter } from './tensor-encode.ts';
 import { Writer } from './writer.ts';
 
@@ -76,6 +76,7 @@ function readEntry(reader: PieceReader, into: Map<string, TensorPieces>, maxByte
     else reader.skip();
   }
   reader.leave(outer);
+  if (!into.has(key)) checkEntries(into.size, 'tensors');
   into.set(
     key,
     proto.length <= 1
@@ -92,8 +93,10 @@ function decode(message: Pieces, fields: typeof request, maxBytes: number | unde
   while (reader.next()) {
     if (reader.is(fields.spec, wire.bytes)) spec = decodeModelSpec(new Reader(joined(reader.pieces())), spec);
     else if (reader.is(fields.tensors, wire.bytes)) readEntry(reader, tensors, maxBytes);
-    else if (reader.is(fields.filter, wire.bytes)) outputFilter.push(reader.string());
-    else reader.skip();
+    else if (reader.is(fields.filter, wire.bytes)) {
+      checkEntries(outputFilter.length, 'names in its output filter');
+      outputFilter.push(reader.string());
+    } else reader.skip();
   }
   return { spec, tensors, outputFilter };
 }

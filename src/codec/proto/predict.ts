@@ -3,7 +3,7 @@ import type { TensorParts } from '../parts.ts';
 import type { NamedTensors, Tensor } from '../tensor.ts';
 import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { Reader, wire } from './reader.ts';
-import { decodeTensor } from './tensor-decode.ts';
+import { checkEntries, decodeTensor } from './tensor-decode.ts';
 import { tensorWriter } from './tensor-encode.ts';
 import { Writer } from './writer.ts';
 
@@ -28,6 +28,7 @@ function readEntry(reader: Reader, into: Map<string, Tensor>, maxBytes: number |
     else if (reader.is(2, wire.bytes)) value = reader.message();
     else reader.skip();
   }
+  if (!into.has(key)) checkEntries(into.size, 'tensors');
   into.set(key, decodeTensor(value ?? new Reader(new Uint8Array(0)), maxBytes));
 }
 
@@ -49,8 +50,10 @@ export function decodePredictRequest(bytes: Uint8Array, maxTensorBytes?: number)
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) spec = decodeModelSpec(reader.message(), spec);
     else if (reader.is(2, wire.bytes)) readEntry(reader.message(), inputs, maxTensorBytes);
-    else if (reader.is(3, wire.bytes)) outputFilter.push(reader.string());
-    else reader.skip();
+    else if (reader.is(3, wire.bytes)) {
+      checkEntries(outputFilter.length, 'names in its output filter');
+      outputFilter.push(reader.string());
+    } else reader.skip();
   }
   return { spec, inputs, outputFilter };
 }

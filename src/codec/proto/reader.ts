@@ -129,7 +129,7 @@ export class Reader {
   skip(): void {
     switch (this.type) {
       case wire.varint:
-        this.uint64();
+        this.#skipVarint();
         break;
       case wire.fixed64:
         this.#take(8);
@@ -146,6 +146,14 @@ export class Reader {
       default:
         throw malformed(`wire type ${this.type}`);
     }
+  }
+
+  #skipVarint(): void {
+    for (let i = 0; i < 10; i++) {
+      if (this.at >= this.end) throw malformed('a varint is cut short');
+      if ((this.bytes[this.at++] as number) < 0x80) return;
+    }
+    throw malformed('a varint is longer than 10 bytes');
   }
 
   #skipGroup(): void {

@@ -3,12 +3,21 @@ import { Code, StatusError } from '../../call/index.ts';
 import { type DType, dtypeOf, enumName, widthOf } from '../dtype.ts';
 import type { Tensor } from '../tensor.ts';
 import { malformed, Reader, wire } from './reader.ts';
-import { fillValues } from './typed-values.ts';
+import { TypedValues } from './typed-values.ts';
 
 /** TensorFlow's own bound (TensorShape::MaxDimensions). */
 const maxRank = 254;
 /** A few bytes can stand for a huge tensor (one value and a big shape), so what they may become is bounded: 1 GiB. */
 export const defaultMaxTensorBytes = 2 ** 30;
+/** What a place in a list of byte strings takes: a shape may ask for any number of copies of the last value. */
+const stringBytes = 16;
+/** Tensors, filters and the like of one message: far more than a model has; each takes some hundred bytes of memory. */
+const maxEntries = 65_536;
+
+/** Called before one more is kept. @throws StatusError INVALID_ARGUMENT beyond what a message may have */
+export function checkEntries(count: number, what: string): void {
+  if (count >= maxEntries) throw malformed(`it has more than ${maxEntries} ${what}`);
+}
 
 /** tensor.proto: which field holds the values of a dtype. */
 const valueField: Readonly<Partial<Record<DType, number>>> = {
@@ -34,12 +43,6 @@ const valueField: Readonly<Partial<Record<DType, number>>> = {
   uint32: 16,
   uint64: 17,
 };
-
-/** One stretch of a repeated field: a packed run, or a single value. */
-export interface Run {
-  readonly start: number;
-  readonly end: number;
-}
 
 function decodeDim(reader: Reader): bigint {
   let size = 0n;
@@ -70,7 +73,7 @@ function elements(shape: readonly number[], width: number, maxBytes: number): nu
     if (size < 0) throw malformed(`a tensor has the negative dimension ${size}`);
     count *= size;
   }
-  const bytes = count * Math.max(1, width);
+  const bytes = count * (width === 0 ? stringBytes : width);
   if (!(bytes <= maxBytes)) {
     throw new StatusError(
       Code.RESOURCE_EXHAUSTED,
@@ -102,27 +105,21 @@ const empty = new Uint8Array(0);
  */
 export function decodeTensor(message: Uint8Array | Reader, maxBytes = defaultMaxTensorBytes): Tensor {
   const reader = message instanceof Reader ? message : new Reader(message);
+  const start = reader.at;
   let number = 0;
   let shape: number[] | undefined = [];
   let content: Uint8Array = empty;
-  const runs: { field: number; type: number; start: number; end: number }[] = [];
   let strings: Uint8Array[] = [];
+  let typed = false;
   while (reader.next()) {
     if (reader.is(1, wire.varint)) number = reader.int32();
     else if (reader.is(2, wire.bytes)) shape = decodeShape(reader.message());
     else if (reader.is(4, wire.bytes)) content = reader.slice();
     else if (reader.is(8, wire.bytes)) strings.push(reader.slice());
-    else if (reader.field >= 5 && reader.field <= 17) {
-      const { field, type } = reader;
-      const before = reader.at;
-      if (type === wire.bytes) {
-        const run = reader.message();
-        runs.push({ field, type, start: run.at, end: run.end });
-      } else {
-        reader.skip();
-        runs.push({ field, type, start: before, end: reader.at });
-      }
-    } else reader.skip();
+    else {
+      typed ||= reader.field >= 5 && reader.field <= 17;
+      reader.skip();
+    }
   }
   const dtype = dtypeOf(number);
   const field = dtype === undefined ? undefined : valueField[dtype];
@@ -148,6 +145,22 @@ export function decodeTensor(message: Uint8Array | Reader, maxBytes = defaultMax
     }
     return { dtype, shape, bytes: content };
   }
-  const own: Run[] = runs.filter((run) => run.field === field);
-  return { dtype, shape, bytes: fillValues(reader.bytes, own, dtype, count * width) };
+  const values = new TypedValues(dtype, count * width);
+  // they may stand before the dtype and the shape that say what they are
+  if (typed) addValues(new Reader(reader.bytes, start, reader.end), field, values);
+  return { dtype, shape, bytes: values.repeated() };
+}
+
+/** Takes all values of one field of a message: packed runs and single values. */
+export function addValues(reader: Reader, field: number, values: TypedValues): void {
+  while (reader.next()) {
+    const from = reader.at;
+    if (reader.is(field, wire.bytes)) {
+      const packed = reader.message();
+      values.add(reader.bytes, packed.at, packed.end);
+      continue;
+    }
+    reader.skip();
+    if (reader.is(field, values.wireType)) values.add(reader.bytes, from, reader.at);
+  }
 }

@@ -1,7 +1,6 @@
 /** The typed value fields of TensorProto (float_val, int_val, ...) as the little-endian bytes of tensor_content. */
 import { type DType, widthOf } from '../dtype.ts';
-import { malformed } from './reader.ts';
-import type { Run } from './tensor-decode.ts';
+import { malformed, wire } from './reader.ts';
 
 /** Their packed wire bytes are their memory already. */
 const fixed: ReadonlySet<DType> = new Set(['float', 'double', 'complex64', 'complex128']);
@@ -9,21 +8,22 @@ const fixed: ReadonlySet<DType> = new Set(['float', 'double', 'complex64', 'comp
 /** Decodes varints into `out` at `width` bytes each, dropping the bits above (as TensorFlow casts); returns where it stopped. */
 function varints(
   source: Uint8Array,
-  run: Run,
+  start: number,
+  end: number,
   out: Uint8Array,
   at: number,
   width: number,
   bool: boolean,
 ): { readonly from: number; readonly to: number } {
-  let from = run.start;
+  let from = start;
   let to = at;
-  while (from < run.end && to < out.length) {
+  while (from < end && to < out.length) {
     let low = 0;
     let high = 0;
     let i = 0;
     for (; ; i++) {
       if (i === 10) throw malformed('a varint is longer than 10 bytes');
-      if (from >= run.end) throw malformed('a varint is cut short');
+      if (from >= end) throw malformed('a varint is cut short');
       const byte = source[from++] as number;
       const bits = byte & 0x7f;
       if (i < 4) low |= bits << (7 * i);
@@ -52,59 +52,83 @@ function repeatLast(out: Uint8Array, at: number, width: number): void {
 }
 
 /**
- * The values of a numeric tensor of `size` bytes; a view when the wire holds just these.
- * @throws StatusError INVALID_ARGUMENT for a run that is no list of such values
+ * Gathers the values of a numeric tensor of `size` bytes from the stretches of a repeated field: packed runs and single
+ * values, in any mixture. Nothing is kept for a stretch, so a million single values cost no more than a packed run.
  */
-export function fillValues(source: Uint8Array, runs: readonly Run[], dtype: DType, size: number): Uint8Array {
-  const { bytes, filled } = readValues(source, runs, dtype, size);
-  if (filled < size) repeatLast(bytes, filled, widthOf(dtype));
-  return bytes;
-}
+export class TypedValues {
+  /** The wire type of a single value; in any other but a packed run it is an unknown field. */
+  readonly wireType: number;
+  readonly #dtype: DType;
+  readonly #width: number;
+  /** Bytes of one number on the wire, of those that are not varints. */
+  readonly #unit: number;
+  readonly #size: number;
+  /** A view on the wire while that holds just the values; a buffer of our own from the second stretch on. */
+  #bytes: Uint8Array | undefined;
+  #own = false;
+  /** How much came from the wire. */
+  #filled = 0;
+  #leftOver = false;
 
-/**
- * As fillValues(), for an API in which a list holds exactly as many values as the shape says.
- * @returns undefined when there are fewer or more
- */
-export function exactValues(
-  source: Uint8Array,
-  runs: readonly Run[],
-  dtype: DType,
-  size: number,
-): Uint8Array | undefined {
-  const { bytes, filled, whole } = readValues(source, runs, dtype, size);
-  return filled === size && whole ? bytes : undefined;
-}
-
-interface Read {
-  readonly bytes: Uint8Array;
-  /** How much of `bytes` came from the wire. */
-  readonly filled: number;
-  /** Nothing was left over. */
-  readonly whole: boolean;
-}
-
-function readValues(source: Uint8Array, runs: readonly Run[], dtype: DType, size: number): Read {
-  const width = widthOf(dtype);
-  const first = runs[0];
-  if (fixed.has(dtype) && runs.length === 1 && first !== undefined && first.end - first.start === size) {
-    return { bytes: source.subarray(first.start, first.end), filled: size, whole: true };
+  constructor(dtype: DType, size: number) {
+    this.#dtype = dtype;
+    this.#width = widthOf(dtype);
+    this.#unit = dtype === 'float' || dtype === 'complex64' ? 4 : 8;
+    this.#size = size;
+    this.wireType = !fixed.has(dtype) ? wire.varint : this.#unit === 4 ? wire.fixed32 : wire.fixed64;
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  let whole = true;
-  for (const run of runs) {
-    if (fixed.has(dtype)) {
-      const unit = dtype === 'float' || dtype === 'complex64' ? 4 : 8;
-      if ((run.end - run.start) % unit !== 0) throw malformed('a packed field is cut short');
-      const taken = Math.min(run.end - run.start, size - at);
-      bytes.set(source.subarray(run.start, run.start + taken), at);
-      at += taken;
-      whole &&= run.start + taken === run.end;
-    } else {
-      const stopped = varints(source, run, bytes, at, width, dtype === 'bool');
-      at = stopped.to;
-      whole &&= stopped.from === run.end;
+
+  /** Takes the values in [start, end). @throws StatusError INVALID_ARGUMENT for what is no list of such values */
+  add(source: Uint8Array, start: number, end: number): void {
+    if (!fixed.has(this.#dtype)) {
+      const out = this.#buffer();
+      const { from, to } = varints(
+        source,
+        start,
+        end,
+        out,
+        this.#filled,
+        this.#width,
+        this.#dtype === 'bool',
+      );
+      this.#filled = to;
+      this.#leftOver ||= from < end;
+      return;
     }
+    if ((end - start) % this.#unit !== 0) throw malformed('a packed field is cut short');
+    if (this.#bytes === undefined && end - start === this.#size) {
+      this.#bytes = source.subarray(start, end);
+      this.#filled = this.#size;
+      return;
+    }
+    const taken = Math.min(end - start, this.#size - this.#filled);
+    this.#leftOver ||= taken < end - start;
+    if (taken === 0) return;
+    this.#buffer().set(source.subarray(start, start + taken), this.#filled);
+    this.#filled += taken;
   }
-  return { bytes, filled: at - (at % width), whole };
+
+  #buffer(): Uint8Array {
+    if (!this.#own) {
+      const view = this.#bytes;
+      this.#bytes = new Uint8Array(this.#size);
+      if (view !== undefined) this.#bytes.set(view);
+      this.#own = true;
+    }
+    return this.#bytes as Uint8Array;
+  }
+
+  /** TensorFlow's rule: what is missing is the last value again, what is too much is dropped. */
+  repeated(): Uint8Array {
+    const bytes = this.#bytes ?? this.#buffer();
+    const whole = this.#filled - (this.#filled % this.#width);
+    if (whole < this.#size) repeatLast(bytes, whole, this.#width);
+    return bytes;
+  }
+
+  /** For an API in which a list holds as many values as the shape says; undefined when there are fewer or more. */
+  exact(): Uint8Array | undefined {
+    const bytes = this.#bytes ?? this.#buffer();
+    return this.#filled === this.#size && !this.#leftOver ? bytes : undefined;
+  }
 }

@@ -9,7 +9,7 @@ import {
 import type { Pieces } from '../../pieces.ts';
 import { PieceReader } from '../piece-reader.ts';
 import { wire } from '../reader.ts';
-import { defaultMaxTensorBytes } from '../tensor-decode.ts';
+import { checkEntries, defaultMaxTensorBytes } from '../tensor-decode.ts';
 import { Writer } from '../writer.ts';
 import { readParameter, writeParameters } from './parameters.ts';
 import { assemble, rawOf, readTensorHead, type TensorHead, tensorHeadWriter } from './tensors.ts';
@@ -54,12 +54,17 @@ function decode(message: Pieces, isRequest: boolean): Infer {
     else if (reader.is(2, wire.bytes)) found.version = reader.string();
     else if (reader.is(3, wire.bytes)) found.id = reader.string();
     else if (reader.is(4, wire.bytes)) found.parameters = readParameter(reader, found.parameters);
-    else if (reader.is(5, wire.bytes)) found.heads.push(readTensorHead(reader));
-    else if (reader.is(6, wire.bytes)) {
+    else if (reader.is(5, wire.bytes)) {
+      checkEntries(found.heads.length, 'tensors');
+      found.heads.push(readTensorHead(reader));
+    } else if (reader.is(6, wire.bytes)) {
+      checkEntries(found.outputs.length + found.raw.length, isRequest ? 'outputs' : 'raw contents');
       if (isRequest) found.outputs.push(readOutput(reader));
       else found.raw.push(reader.pieces());
-    } else if (reader.is(7, wire.bytes) && isRequest) found.raw.push(reader.pieces());
-    else reader.skip();
+    } else if (reader.is(7, wire.bytes) && isRequest) {
+      checkEntries(found.raw.length, 'raw contents');
+      found.raw.push(reader.pieces());
+    } else reader.skip();
   }
   return found;
 }

@@ -2,6 +2,7 @@
 import { noParameters, type V2Parameter, type V2Parameters } from '../../kserve.ts';
 import type { PieceReader } from '../piece-reader.ts';
 import { wire } from '../reader.ts';
+import { checkEntries } from '../tensor-decode.ts';
 import { Writer } from '../writer.ts';
 
 const maxInt64 = 2n ** 63n - 1n;
@@ -36,6 +37,7 @@ export function readParameter(reader: PieceReader, before: V2Parameters): V2Para
   if (value === undefined) return before;
   const into =
     before === noParameters ? new Map<string, V2Parameter>() : (before as Map<string, V2Parameter>);
+  if (!into.has(key)) checkEntries(into.size, 'parameters');
   return into.set(key, value);
 }
 

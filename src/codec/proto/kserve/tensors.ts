@@ -6,7 +6,8 @@ import { joined, type Pieces, piecesLength, type TensorPieces } from '../../piec
 import { elementsOf } from '../../tensor.ts';
 import { PieceReader } from '../piece-reader.ts';
 import { Reader, wire } from '../reader.ts';
-import { exactValues } from '../typed-values.ts';
+import { addValues } from '../tensor-decode.ts';
+import { TypedValues } from '../typed-values.ts';
 import { Writer } from '../writer.ts';
 import { readParameter } from './parameters.ts';
 
@@ -102,29 +103,24 @@ function fromContents(sized: Sized, datatype: string, contents: Pieces): TensorP
   const { dtype, shape, count, name } = sized;
   const field = contentsField[dtype];
   if (field === undefined) throw invalid(`tensor ${name}: ${datatype} has no typed contents, send it raw`);
-  const source = joined(contents);
-  const reader = new Reader(source);
-  const runs: { start: number; end: number }[] = [];
+  const reader = new Reader(joined(contents));
+  if (dtype !== 'string') {
+    const numbers = new TypedValues(dtype, count * widthOf(dtype));
+    addValues(reader, field, numbers);
+    const bytes = numbers.exact();
+    if (bytes === undefined) throw wrongCount(sized, 'fewer or more');
+    return { dtype, shape, pieces: [bytes] };
+  }
   const values: Pieces[] = [];
   while (reader.next()) {
     if (reader.field !== field) reader.skip();
-    else if (dtype === 'string') values.push([reader.slice()]);
-    else if (reader.type === wire.bytes) {
-      const run = reader.message();
-      runs.push({ start: run.at, end: run.end });
-    } else {
-      const start = reader.at;
-      reader.skip();
-      runs.push({ start, end: reader.at });
+    else {
+      if (values.length === count) throw wrongCount(sized, 'more');
+      values.push([reader.slice()]);
     }
   }
-  if (dtype === 'string') {
-    if (values.length !== count) throw wrongCount(sized, String(values.length));
-    return { dtype, shape, values };
-  }
-  const bytes = exactValues(source, runs, dtype, count * widthOf(dtype));
-  if (bytes === undefined) throw wrongCount(sized, 'fewer or more');
-  return { dtype, shape, pieces: [bytes] };
+  if (values.length !== count) throw wrongCount(sized, String(values.length));
+  return { dtype, shape, values };
 }
 
 /** BYTES: each value is a length of four bytes, little endian, and the bytes. */
