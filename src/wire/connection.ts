@@ -21,6 +21,7 @@ import { type Http2Limits, maxWaitingBytes } from './limits.ts';
 import { Output } from './output.ts';
 import { Pings } from './pings.ts';
 import { Sender } from './sender.ts';
+import { takeReads } from './socket-reads.ts';
 import { Http2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
@@ -77,7 +78,7 @@ export abstract class Connection implements FrameSink {
     });
     this.#receiveWindow = Math.max(limits.connectionWindowBytes, defaultWindowBytes);
     this.reader = new FrameReader(this, limits);
-    socket.on('data', (chunk: Buffer) => {
+    takeReads(socket, (chunk) => {
       this.read(chunk);
     });
     socket.on('end', () => {

@@ -10,6 +10,7 @@ import { maxHeadBytes, readHttp1Head } from './http1-head.ts';
 import { Http1ServerStream } from './http1-stream.ts';
 import { Output } from './output.ts';
 import { Patience } from './patience.ts';
+import { takeReads } from './socket-reads.ts';
 import { Standstill } from './standstill.ts';
 
 export interface Http1ServerOptions {
@@ -46,6 +47,7 @@ export class Http1Server {
   #body: BodyReader | undefined;
   #discarded = 0;
   readonly #patience: Patience;
+  readonly #stopReading: () => void;
   readonly #unread = new Standstill();
   #headBegan = false;
   #draining = false;
@@ -60,7 +62,7 @@ export class Http1Server {
     this.#patience = new Patience(() => {
       this.#outOfPatience();
     });
-    socket.on('data', this.#onData);
+    this.#stopReading = takeReads(socket, this.#onData);
     socket.on('close', this.#onClose);
     this.#patience.expectWithin(options.headersTimeoutMs);
   }
@@ -189,7 +191,7 @@ export class Http1Server {
     this.#patience.end();
     this.#over = true;
     this.output.detach();
-    socket.off('data', this.#onData);
+    this.#stopReading();
     socket.off('close', this.#onClose);
     this.#options.onOther(this.#rest);
   }
