@@ -131,7 +131,7 @@ describe('a fleet', () => {
     assert.equal(await codeOf(await echo(of)), Code.OK);
     const before = predicts(b);
     b?.registry.load('echo', 1n);
-    await waitFor(() => predicts(b) === before + 3, 2000, 'three replays');
+    await waitFor(() => predicts(b) === before + 3, 20_000, 'three replays');
     assert.ok(predicts(a) >= 1);
   });
 
@@ -159,7 +159,7 @@ describe('a fleet', () => {
     assert.equal(ofServer.connections, 1);
     await of.update({ ...options, connection: { ...options.connection, maxQueue: 7 } });
     assert.equal(await codeOf(await echo(of)), Code.OK);
-    await waitFor(() => ofServer.connections === 1, 2000, 'the old connection to end');
+    await waitFor(() => ofServer.connections === 1, 20_000, 'the old connection to end');
   });
 
   it('watches servers by grpc.health.v1 when asked to', async () => {
@@ -189,10 +189,10 @@ describe('a fleet', () => {
     const of = await startFleet(optionsOf(servers.map(addressOf), { health: check }));
     assert.equal(of.backends()[0]?.up, true);
     answer = 503;
-    await waitFor(() => of.backends()[0]?.up === false, 2000, 'the 503 to be seen');
+    await waitFor(() => of.backends()[0]?.up === false, 20_000, 'the 503 to be seen');
     assert.match(of.backends()[0]?.reason ?? '', /HTTP status 503/);
     answer = 200;
-    await waitFor(() => of.backends()[0]?.up === true, 2000, 'the return');
+    await waitFor(() => of.backends()[0]?.up === true, 20_000, 'the return');
     http.close();
   });
 
@@ -202,7 +202,7 @@ describe('a fleet', () => {
     const dead = addressOf(a as DemoServer);
     await a?.stop();
     servers = [];
-    await waitFor(() => of.backends()[0]?.reason.includes('refused') === true, 2000, 'the refusal');
+    await waitFor(() => of.backends()[0]?.reason.includes('refused') === true, 20_000, 'the refusal');
     await assert.rejects(echo(of), (error: unknown) => {
       assert.ok(error instanceof StatusError && error.code === Code.UNAVAILABLE && error.notStarted);
       assert.match(

@@ -29,6 +29,8 @@ export interface TestDns {
   mood: DnsMood;
   /** Questions so far. */
   asked: number;
+  /** When each came, by performance.now(). */
+  readonly momentsMs: number[];
   stop(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function startDns(): Promise<TestDns> {
     records: new Map(),
     mood: 'well',
     asked: 0,
+    momentsMs: [],
     async stop() {
       socket.close();
       await once(socket, 'close');
@@ -46,6 +49,7 @@ export async function startDns(): Promise<TestDns> {
   };
   socket.on('message', (message, { port, address }) => {
     dns.asked++;
+    dns.momentsMs.push(performance.now());
     const query = dnsPacket.decode(message);
     const [question] = query.questions ?? [];
     if (dns.mood === 'silent' || question === undefined) return;

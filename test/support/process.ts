@@ -19,7 +19,7 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 /** Asks again and again until the answer is neither false nor undefined; a condition that throws counts as not yet. */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  timeoutMs = 5000,
+  timeoutMs = 20_000,
   what = 'the condition',
 ): Promise<Exclude<T, false | undefined | null>> {
   const end = performance.now() + timeoutMs;

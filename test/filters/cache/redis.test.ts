@@ -50,7 +50,8 @@ describe('the response cache', { skip: missing('redis-server') }, () => {
     const made = new RedisStore(
       {
         url,
-        timeoutMs: 20,
+        // nobody waits for a machine that is busy
+        timeoutMs: 5000,
         connectTimeoutMs: 500,
         breakerMs: 300,
         maxGets: 64,
@@ -60,7 +61,7 @@ describe('the response cache', { skip: missing('redis-server') }, () => {
       },
       { clock: monotonic, log: silentLog },
     );
-    await waitFor(() => made.up, 3000, 'the store to be up');
+    await waitFor(() => made.up, 20_000, 'the store to be up');
     return made;
   };
   const cached = (next: Handler = backend.handler, fields: Partial<CacheOptions> = {}): Handler =>
@@ -83,7 +84,7 @@ describe('the response cache', { skip: missing('redis-server') }, () => {
     return { values: [...new Float32Array(Uint8Array.from(y.bytes).buffer)], from: reply.from };
   }
   const stored = (count: number): Promise<unknown> =>
-    waitFor(() => observer.count('cache m store') === count, 2000, `${count} stored answers`);
+    waitFor(() => observer.count('cache m store') === count, 20_000, `${count} stored answers`);
   const onlyKey = async (): Promise<string> => {
     const keys = await admin.keys('*');
     assert.equal(keys.length, 1);

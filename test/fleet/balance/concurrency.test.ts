@@ -28,7 +28,30 @@ function run(
   return done / seconds;
 }
 
+/**
+ * The same with a server that batches: what waits when a batch is done, 32 calls at most, is the next one, and takes
+ * 10 ms and a quarter of one for each call. New calls wait for the batch under way first.
+ */
+function runBatches(limit: ConcurrencyLimit, advance: (ms: number) => void, seconds: number): number {
+  let done = 0;
+  for (let ms = 0; ms < seconds * 1000;) {
+    const inFlight = limit.limit;
+    const size = Math.min(32, Math.ceil(inFlight / 2));
+    const batchMs = 10 + size / 4;
+    advance(batchMs);
+    ms += batchMs;
+    for (let i = 0; i < size; i++) limit.ended('m', 2 * batchMs, inFlight);
+    done += size;
+  }
+  return done / seconds;
+}
+
 const options = { maxInFlight: 64, minInFlight: 4, adaptive: true };
+
+interface Result {
+  readonly perSecond: number;
+  readonly limit: number;
+}
 
 describe('ConcurrencyLimit', () => {
   it('is what is configured when it is not adaptive', () => {
@@ -64,6 +87,18 @@ describe('ConcurrencyLimit', () => {
     run(limit, advance, 64, 10, 10);
     run(limit, advance, 64, 100, 200);
     assert.ok(limit.limit > 32, `limit ${limit.limit}`);
+  });
+
+  it('takes the line of a server that batches for trouble, which is why it is not adaptive by default', (t) => {
+    const [fixed, adaptive] = [false, true].map((isAdaptive) => {
+      const { clock, advance } = manualClock();
+      const limit = new ConcurrencyLimit({ ...options, adaptive: isAdaptive }, clock);
+      for (let i = 0; i < 20; i++) limit.ended('m', 10.25, 1);
+      runBatches(limit, advance, 30);
+      return { perSecond: runBatches(limit, advance, 30), limit: limit.limit };
+    }) as [Result, Result];
+    t.diagnostic(JSON.stringify({ fixed, adaptive }));
+    assert.ok(adaptive.perSecond < fixed.perSecond, JSON.stringify({ fixed, adaptive }));
   });
 
   it('is not shrunk by large batches among small ones', () => {

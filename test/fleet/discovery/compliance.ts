@@ -46,12 +46,12 @@ export function testSource(name: string, start: () => Promise<Harness>, quietMs:
       harness = await start();
       await harness.set([a, b]);
       const told = listen(harness.source);
-      await waitFor(() => told.sets.length > 0, 5000, 'the first set');
+      await waitFor(() => told.sets.length > 0, 20_000, 'the first set');
       assert.deepEqual(told.sets, [[a, b]]);
       await sleep(quietMs);
       assert.equal(told.sets.length, 1);
       await harness.set([b, c]);
-      await waitFor(() => told.sets.length > 1, 5000, 'the second set');
+      await waitFor(() => told.sets.length > 1, 20_000, 'the second set');
       assert.deepEqual(told.sets.at(-1), [b, c]);
     });
 
@@ -59,14 +59,14 @@ export function testSource(name: string, start: () => Promise<Harness>, quietMs:
       harness = await start();
       await harness.set([a, b]);
       const told = listen(harness.source);
-      await waitFor(() => told.sets.length > 0, 5000, 'the first set');
+      await waitFor(() => told.sets.length > 0, 20_000, 'the first set');
       await harness.fail();
-      await waitFor(() => told.problems.length > 0, 10_000, 'the problem');
+      await waitFor(() => told.problems.length > 0, 20_000, 'the problem');
       await sleep(quietMs);
       assert.deepEqual(told.sets, [[a, b]]);
       assert.equal(told.problems.length, 1, told.problems.join('\n'));
       await harness.set([c]);
-      await waitFor(() => told.sets.length > 1, 15_000, 'the set after the failure');
+      await waitFor(() => told.sets.length > 1, 20_000, 'the set after the failure');
       assert.deepEqual(told.sets.at(-1), [c]);
     });
 
@@ -74,10 +74,10 @@ export function testSource(name: string, start: () => Promise<Harness>, quietMs:
       harness = await start();
       await harness.fail();
       const told = listen(harness.source);
-      await waitFor(() => told.problems.length > 0, 10_000, 'the problem');
+      await waitFor(() => told.problems.length > 0, 20_000, 'the problem');
       assert.deepEqual(told.sets, []);
       await harness.set([a]);
-      await waitFor(() => told.sets.length > 0, 15_000, 'the set');
+      await waitFor(() => told.sets.length > 0, 20_000, 'the set');
       assert.deepEqual(told.sets, [[a]]);
     });
 
@@ -85,7 +85,7 @@ export function testSource(name: string, start: () => Promise<Harness>, quietMs:
       harness = await start();
       await harness.set([a]);
       const told = listen(harness.source);
-      await waitFor(() => told.sets.length > 0, 5000, 'the first set');
+      await waitFor(() => told.sets.length > 0, 20_000, 'the first set');
       harness.source.stop();
       await harness.set([b]);
       await sleep(quietMs);

@@ -138,7 +138,7 @@ describe('the source kubernetes', () => {
     api.tokens.clear();
     api.tokens.add('two');
     api.endWatches();
-    await waitFor(() => told.problems.length > 0, 5000, 'the 401');
+    await waitFor(() => told.problems.length > 0, 20_000, 'the 401');
     assert.match(told.problems[0] ?? '', /401.*the last set stays/);
     writeFileSync(tokenFile, 'two\n');
     api.put(slice('s', ['10.0.0.2']));
