@@ -55,9 +55,12 @@ function decode(text: Buffer, source: SignatureSource): ReturnType<ReturnType<ty
 }
 
 function encode(tensor: Tensor): number {
-  let bytes = 0;
-  for (const piece of encodePredictJson(new Map([['y', tensor]]), 'row', options)) bytes += piece.length;
-  return bytes;
+  const pieces = encodePredictJson(new Map([['y', tensor]]), 'row', options);
+  for (let bytes = 0; ;) {
+    const { value, done } = pieces.next();
+    bytes += value.length;
+    if (done === true) return bytes;
+  }
 }
 
 let state = 1;

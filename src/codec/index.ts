@@ -45,12 +45,14 @@ export {
   examplesBody,
   type JsonBody,
   type JsonLimits,
+  type LentPieces,
   predictBody,
   type PredictFormat,
   type SignatureSource,
   type TensorOptions,
   V2Body,
   type V2JsonBody,
+  wholeText,
 } from './json/index.ts';
 export type { NamedParts, TensorParts } from './parts.ts';
 export {

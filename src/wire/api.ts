@@ -25,8 +25,11 @@ export interface Stream {
   readonly id: number;
   /** Bytes written that the peer has not allowed to be sent yet. */
   readonly queuedBytes: number;
-  /** Queues DATA; the chunk must not change afterwards. False: stop until onDrain. */
-  write(chunk: Uint8Array): boolean;
+  /**
+   * Queues DATA. False: stop until onDrain.
+   * @param lent the chunk, 64 KiB at the most, is the caller's again when this returns; without it, it must not change afterwards
+   */
+  write(chunk: Uint8Array, lent?: boolean): boolean;
   /** Ends this side, with trailers if there are any. */
   end(trailers?: Headers): void;
   /** RST_STREAM; no events after it. */

@@ -84,11 +84,11 @@ export class Http1ServerStream implements ServerStream {
     if (end) this.#finish();
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, lent = false): boolean {
     const { output, highWaterBytes } = this.#connection;
     if (this.over || chunk.length === 0) return true;
     if (this.#chunked) output.text(`${chunk.length.toString(16)}\r\n`);
-    output.raw(chunk);
+    output.raw(chunk, lent);
     if (this.#chunked) output.text('\r\n');
     if (output.waiting < highWaterBytes) return true;
     this.#needsDrain = true;

@@ -146,9 +146,9 @@ export class Output {
     return true;
   }
 
-  /** Bytes as they are; by reference when they are many. */
-  raw(bytes: Uint8Array): void {
-    const copied = bytes.length <= copyBytes;
+  /** Bytes as they are; by reference when they are many and not lent. */
+  raw(bytes: Uint8Array, lent = false): void {
+    const copied = lent || bytes.length <= copyBytes;
     this.#room(copied ? bytes.length : 0);
     this.#lastData = -1;
     if (copied) {

@@ -51,9 +51,10 @@ export class Http2Stream implements ServerStream {
     this.#connection.sender.headers(this, headers, undefined, end);
   }
 
-  write(chunk: Uint8Array): boolean {
+  write(chunk: Uint8Array, lent = false): boolean {
     if (this.localClosed || this.ending !== undefined) return true;
-    return this.#connection.sender.data(this, chunk);
+    // it may have to wait for the peer's window
+    return this.#connection.sender.data(this, lent ? Uint8Array.prototype.slice.call(chunk) : chunk);
   }
 
   end(trailers: Headers = none): void {

@@ -21,3 +21,4 @@ export {
   type V2JsonBody,
 } from './v2/index.ts';
 export { decodePredictReplyJson, encodePredictRequestJson } from './predict-client.ts';
+export { type LentPieces, wholeText } from './slice.ts';

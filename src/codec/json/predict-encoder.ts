@@ -5,7 +5,7 @@ import { elementsOf, type NamedTensors, type Tensor } from '../tensor.ts';
 import { invalid } from './limits.ts';
 import { NestedWriter } from './nested-writer.ts';
 import type { PredictFormat } from './predict-decoder.ts';
-import { Slice } from './slice.ts';
+import { type LentPieces, Slice } from './slice.ts';
 import { extraOutputs, runFor, type WriteRun } from './value-writers.ts';
 
 export interface EncodeOptions {
@@ -50,7 +50,7 @@ export function* encodePredictJson(
   outputs: NamedTensors,
   format: PredictFormat,
   options: EncodeOptions,
-): Generator<Buffer, undefined, undefined> {
+): LentPieces {
   if (outputs.size === 0) throw invalid('Cannot convert empty tensor map to JSON');
   const rows = format === 'row' ? rowsOf(outputs) : 0;
   const list = [...outputs].map(([name, tensor]) => outputOf(name, tensor, options));
@@ -60,12 +60,12 @@ export function* encodePredictJson(
   if (list.length === 1 && only !== undefined) {
     // its name is left out, and rows are then just the outermost list
     const nested = new NestedWriter(only.tensor.shape, only.run).begin(0);
-    while (!nested.run(slice)) yield slice.take();
+    while (!nested.run(slice)) yield slice.lend();
   } else if (format === 'columnar') yield* writeColumns(slice, list);
   else yield* writeRows(slice, list, rows);
-  if (!slice.has(1)) yield slice.take();
+  if (!slice.has(1)) yield slice.lend();
   slice.byte(0x7d);
-  yield slice.take();
+  return slice.lend();
 }
 
 /** The name of an output as a member's name; names are shorter than a slice. */
@@ -73,13 +73,13 @@ function keyOf(name: string, opening: string): Buffer {
   return Buffer.from(`${opening}${JSON.stringify(name)}:`);
 }
 
-function* writeColumns(slice: Slice, outputs: readonly Output[]): Generator<Buffer, undefined, undefined> {
+function* writeColumns(slice: Slice, outputs: readonly Output[]): Generator<Buffer, void, undefined> {
   let opening = '{';
   for (const { name, tensor, run } of outputs) {
     yield* writeBytes(slice, keyOf(name, opening));
     opening = ',';
     const nested = new NestedWriter(tensor.shape, run).begin(0);
-    while (!nested.run(slice)) yield slice.take();
+    while (!nested.run(slice)) yield slice.lend();
   }
   yield* writeBytes(slice, Buffer.from('}'));
 }
@@ -88,7 +88,7 @@ function* writeRows(
   slice: Slice,
   outputs: readonly Output[],
   rows: number,
-): Generator<Buffer, undefined, undefined> {
+): Generator<Buffer, void, undefined> {
   const columns = outputs.map(({ name, tensor, run }, i) => {
     const shape = tensor.shape.slice(1);
     return {
@@ -99,27 +99,27 @@ function* writeRows(
   });
   yield* writeBytes(slice, Buffer.from('['));
   for (let row = 0; row < rows; row++) {
-    if (!slice.has(2)) yield slice.take();
+    if (!slice.has(2)) yield slice.lend();
     if (row > 0) slice.byte(0x2c);
     for (const { key, size, nested } of columns) {
       if (slice.has(key.length)) slice.at += key.copy(slice.bytes, slice.at);
       else yield* writeBytes(slice, key);
       nested.begin(row * size);
-      while (!nested.run(slice)) yield slice.take();
+      while (!nested.run(slice)) yield slice.lend();
     }
-    if (!slice.has(1)) yield slice.take();
+    if (!slice.has(1)) yield slice.lend();
     slice.byte(0x7d);
   }
   yield* writeBytes(slice, Buffer.from(']'));
 }
 
 /** Bytes of any length, over as many slices as they take. */
-function* writeBytes(slice: Slice, bytes: Buffer): Generator<Buffer, undefined, undefined> {
+function* writeBytes(slice: Slice, bytes: Buffer): Generator<Buffer, void, undefined> {
   for (let from = 0; ;) {
     const copied = bytes.copy(slice.bytes, slice.at, from);
     slice.at += copied;
     from += copied;
     if (from >= bytes.length) return;
-    yield slice.take();
+    yield slice.lend();
   }
 }

@@ -5,6 +5,12 @@ import { kernel } from './kernel/kernel.ts';
 /** Large enough that a piece is worth a write to a socket, small enough that it takes well under a millisecond. */
 export const sliceBytes = 65_536;
 
+/**
+ * A JSON text in pieces, each made when it is asked for; the last one is returned. A piece is good until the next one is asked for or
+ * control is given up: all replies are written to the same memory.
+ */
+export type LentPieces = Generator<Buffer, Buffer, undefined>;
+
 /** Encoding is synchronous between two pieces, so one buffer serves every reply. */
 const scratch =
   kernel === undefined
@@ -76,11 +82,28 @@ export class Slice {
     return i;
   }
 
-  /** What was written; the slice is empty after that. */
+  /** What was written, where it stands; the slice is empty after that. */
+  lend(): Buffer {
+    const piece = this.bytes.subarray(0, this.at);
+    this.at = 0;
+    return piece;
+  }
+
+  /** What was written, for good; the slice is empty after that. */
   take(): Buffer {
     const piece = Buffer.allocUnsafe(this.at);
     this.bytes.copy(piece, 0, 0, this.at);
     this.at = 0;
     return piece;
+  }
+}
+
+/** The whole text. */
+export function wholeText(pieces: LentPieces): Buffer {
+  const copies: Buffer[] = [];
+  for (;;) {
+    const { value, done } = pieces.next();
+    copies.push(Buffer.from(value));
+    if (done === true) return Buffer.concat(copies);
   }
 }

@@ -1,5 +1,4 @@
 /** Writes an answer: a small one whole, a large one piece by piece at the client's pace. */
-import { Buffer } from 'node:buffer';
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import type { HeaderList, HttpExchange } from './exchange.ts';
@@ -12,8 +11,12 @@ const gzipFields: HeaderList = ['content-encoding', 'gzip', 'vary', 'accept-enco
 /** Pieces that are made in one turn of the event loop: under a millisecond's worth. */
 const maxTurnBytes = 2 ** 18;
 
-/** The pieces of a body; each is made when it is asked for. */
-export type Pieces = Iterator<Buffer, undefined>;
+/** A body in pieces, each made when it is asked for; the last one is returned. */
+export interface Pieces {
+  readonly pieces: Iterator<Uint8Array, Uint8Array, undefined>;
+  /** A piece is good until the next one is asked for or control is given up, and 64 KiB at the most. */
+  readonly lent: boolean;
+}
 
 const accepted = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:$|[\s,;]))/;
 
@@ -22,41 +25,42 @@ function acceptsGzip({ head: { acceptEncoding } }: HttpExchange): boolean {
 }
 
 /**
- * @param pieces the first has been made without a fault, or this throws before anything is written
+ * @param body its first piece has been made without a fault, or this throws before anything is written
  * @param gzipMinBytes compressed from this size on, for clients that accept it
  */
 export async function writePieces(
   exchange: HttpExchange,
   status: number,
   headers: HeaderList,
-  pieces: Pieces,
+  body: Pieces,
   gzipMinBytes: number,
 ): Promise<void> {
-  const first = pieces.next().value ?? Buffer.alloc(0);
-  const second = pieces.next().value;
+  const { value: first, done: whole } = body.pieces.next();
   const zipped = acceptsGzip(exchange);
-  if (second !== undefined) {
+  if (whole !== true) {
     exchange.respond(status, zipped ? [...headers, ...gzipFields] : headers);
-    const writer = zipped ? new GzipWriter(exchange) : exchange;
-    await writeAll(writer, first, second, pieces);
+    await writeAll(zipped ? new GzipWriter(exchange) : exchange, first, body);
   } else if (zipped && first.length >= gzipMinBytes)
-    exchange.send(status, [...headers, ...gzipFields], await compress(first, gzipOptions));
-  else exchange.send(status, headers, first);
+    exchange.send(status, [...headers, ...gzipFields], await compress(new Uint8Array(first), gzipOptions));
+  else exchange.send(status, headers, first, body.lent);
 }
 
 type Writer = Pick<HttpExchange, 'over' | 'write' | 'drained' | 'end'>;
 
-async function writeAll(to: Writer, first: Buffer, second: Buffer, pieces: Pieces): Promise<void> {
-  let turnBytes = first.length;
-  to.write(first);
-  for (let piece: Buffer | undefined = second; piece !== undefined; piece = pieces.next().value) {
-    if (to.over) return;
-    if (!to.write(piece)) await to.drained();
-    turnBytes += piece.length;
+async function writeAll(to: Writer, first: Uint8Array, { pieces, lent }: Pieces): Promise<void> {
+  let turnBytes = 0;
+  let piece: IteratorResult<Uint8Array, Uint8Array> = { value: first, done: false };
+  for (;;) {
+    const goOn = to.write(piece.value, lent);
+    if (piece.done === true) break;
+    turnBytes += piece.value.length;
+    if (!goOn) await to.drained();
     if (turnBytes >= maxTurnBytes) {
       turnBytes = 0;
       await new Promise(setImmediate);
     }
+    if (to.over) return;
+    piece = pieces.next();
   }
   to.end();
 }
@@ -92,8 +96,8 @@ class GzipWriter implements Writer {
     return this.#exchange.over;
   }
 
-  write(chunk: Buffer): boolean {
-    return this.#gzip.write(chunk);
+  write(chunk: Uint8Array, lent: boolean): boolean {
+    return this.#gzip.write(lent ? new Uint8Array(chunk) : chunk);
   }
 
   drained(): Promise<void> {

@@ -4,10 +4,9 @@ import {
   type Cancellation,
   Code,
   errorOf,
-  Flow,
+  flowOf,
   getMetadata,
   type Handler,
-  messagePrefix,
   type Metadata,
   type Method,
   statusOf,
@@ -44,14 +43,12 @@ export async function ask(
   message: readonly Uint8Array[],
   asker: Asker,
 ): Promise<{ bytes: Uint8Array; from: string }> {
-  let length = 0;
-  for (const part of message) length += part.length;
   const call: Call = {
     kind: 'unary',
     method,
     via: 'REST',
     target,
-    request: Flow.of([messagePrefix(length), ...message]),
+    request: flowOf(message),
     metadata: asker.metadata,
     cancellation: asker.cancellation,
     deadline: asker.deadline,

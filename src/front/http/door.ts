@@ -14,7 +14,7 @@ export interface HttpAnswer {
   readonly status: number;
   /** Besides those that every answer has. */
   readonly headers: HeaderList;
-  /** Whole; or in pieces, which are compressed for clients that accept it. */
+  /** Whole; or in pieces, which are compressed for clients that accept it when they are many. */
   readonly body: string | Pieces;
 }
 

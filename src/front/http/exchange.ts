@@ -128,11 +128,11 @@ export class HttpExchange implements StreamEvents, Holder {
     this.#stream.respond([':status', String(status), ...headers, 'date', httpDate()]);
   }
 
-  /** False: wait for drained() before the next one. */
-  write(chunk: Uint8Array): boolean {
+  /** False: wait for drained() before the next one. @param lent as ServerStream.write() has it */
+  write(chunk: Uint8Array, lent = false): boolean {
     if (this.over) return true;
     this.#written += chunk.length;
-    return this.#stream.write(chunk);
+    return this.#stream.write(chunk, lent);
   }
 
   /** Resolves when the client has read on, or is gone. */
@@ -149,10 +149,10 @@ export class HttpExchange implements StreamEvents, Holder {
   }
 
   /** An answer that is whole. */
-  send(status: number, headers: HeaderList, body: Uint8Array | string): void {
+  send(status: number, headers: HeaderList, body: Uint8Array | string, lent = false): void {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
     this.respond(status, [...headers, 'content-length', String(bytes.length)]);
-    if (bytes.length > 0 && this.head.method !== 'HEAD') this.write(bytes);
+    if (bytes.length > 0 && this.head.method !== 'HEAD') this.write(bytes, lent);
     this.end();
   }
 

@@ -64,8 +64,8 @@ class NodeStream implements ServerStream {
       });
   }
 
-  write(chunk: Uint8Array): boolean {
-    return this.#over ? true : this.#response.write(chunk);
+  write(chunk: Uint8Array, lent = false): boolean {
+    return this.#over || this.#response.write(lent ? new Uint8Array(chunk) : chunk);
   }
 
   end(): void {

@@ -1,5 +1,4 @@
 /** The V2 REST API: KServe's Open Inference Protocol over HTTP. Each route is the gRPC call of the same meaning. */
-import { Buffer } from 'node:buffer';
 import { Code, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeFlagResponse,
@@ -92,10 +91,11 @@ export function createV2Api(deps: V2Deps): HttpApi {
           ];
     headers.push('x-served-by', from);
     if (version !== '') headers.push('x-model-version', version);
-    return { status: 200, headers, body: buffersOf(pieces) };
+    return { status: 200, headers, body: { pieces: inTurn(pieces), lent: false } };
   };
 }
 
-function* buffersOf(pieces: readonly Uint8Array[]): Generator<Buffer, undefined, undefined> {
-  for (const piece of pieces) yield Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+function* inTurn(pieces: readonly Uint8Array[]): Generator<Uint8Array, Uint8Array, undefined> {
+  for (const piece of pieces.slice(0, -1)) yield piece;
+  return pieces.at(-1) ?? new Uint8Array(0);
 }

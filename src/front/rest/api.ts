@@ -140,7 +140,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
       : infer(deps, route.kind, target, exchange, asker));
     const headers = ['content-type', jsonType, 'x-served-by', from];
     if (version !== undefined) headers.push('x-model-version', String(version));
-    return { status: 200, headers, body };
+    return { status: 200, headers, body: { pieces: body, lent: true } };
   }
 
   return async (exchange, asker) => {

@@ -11,6 +11,7 @@ import {
   encodePredictRequest,
   encodeRegressJson,
   examplesBody,
+  type LentPieces,
   predictBody,
 } from '../../codec/index.ts';
 import { methodOf, signatureSource, specOf } from '../../models/index.ts';
@@ -25,8 +26,7 @@ const classifyMethod = methodOf(`${service}Classify`);
 const regressMethod = methodOf(`${service}Regress`);
 
 export interface Answer {
-  /** The JSON in pieces, each made when it is asked for. */
-  readonly body: Iterator<Buffer, undefined>;
+  readonly body: LentPieces;
   /** "127.0.0.1:8500" or "cache". */
   readonly from: string;
   readonly version: bigint | undefined;

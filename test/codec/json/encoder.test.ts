@@ -1,7 +1,14 @@
 /** Tensors to JSON: both forms, every type, slices, and the way there and back. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type DType, encodePredictJson, type Tensor, widthOf } from '../../../src/codec/index.ts';
+import {
+  type DType,
+  encodePredictJson,
+  type LentPieces,
+  type Tensor,
+  wholeText,
+  widthOf,
+} from '../../../src/codec/index.ts';
 import { below, readableTypes, seeded } from './documents.ts';
 import { decode, options, single } from './support.ts';
 
@@ -10,9 +17,7 @@ function text(
   format: 'row' | 'columnar' = 'columnar',
   own = options,
 ): string {
-  return Buffer.concat([...encodePredictJson(new Map(Object.entries(outputs)), format, own)]).toString(
-    'latin1',
-  );
+  return wholeText(encodePredictJson(new Map(Object.entries(outputs)), format, own)).toString('latin1');
 }
 const float = (shape: number[], ...values: number[]): Tensor => ({
   dtype: 'float',
@@ -95,10 +100,11 @@ describe('a predict reply', () => {
       string,
       Tensor
     >[]) {
-      const pieces = [...encodePredictJson(new Map(Object.entries(outputs)), 'columnar', options)];
-      assert.ok(pieces.length > 1);
-      for (const piece of pieces) assert.ok(piece.length <= 65_536);
-      const parsed = JSON.parse(Buffer.concat(pieces).toString()) as { outputs: unknown };
+      const encode = (): LentPieces =>
+        encodePredictJson(new Map(Object.entries(outputs)), 'columnar', options);
+      assert.ok([...encode()].length > 1);
+      for (const piece of encode()) assert.ok(piece.length <= 65_536);
+      const parsed = JSON.parse(wholeText(encode()).toString()) as { outputs: unknown };
       assert.ok(parsed.outputs !== undefined);
     }
   });

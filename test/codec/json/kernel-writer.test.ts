@@ -1,7 +1,13 @@
 /** Lists that are written many values at once, against each value written alone and plain recursion around it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type DType, encodePredictJson, type NumericTensor, widthOf } from '../../../src/codec/index.ts';
+import {
+  type DType,
+  encodePredictJson,
+  type NumericTensor,
+  wholeText,
+  widthOf,
+} from '../../../src/codec/index.ts';
 import { kernel } from '../../../src/codec/json/kernel/kernel.ts';
 import { maxFloatBytes, writeFloat32 } from '../../../src/codec/number/format-float.ts';
 import { below, pick, type Random, seeded } from './documents.ts';
@@ -19,7 +25,7 @@ function alone(bits: number): string {
 
 function written(dtype: Exclude<DType, 'string'>, shape: readonly number[], bytes: Uint8Array): string {
   const tensor: NumericTensor = { dtype, shape, bytes };
-  const body = Buffer.concat([...encodePredictJson(new Map([['y', tensor]]), 'columnar', options)]);
+  const body = wholeText(encodePredictJson(new Map([['y', tensor]]), 'columnar', options));
   return body.toString('latin1').slice('{"outputs":'.length, -1);
 }
 
