@@ -68,9 +68,13 @@ export function writeFloat32(at: usize, bits: u32): usize {
   }
   const magnitude = <f64>reinterpret<f32>(bits & 0x7fffffff);
   let exponent = <i32>load<i8>(decimalExponents + biased);
-  exponent += <i32>(magnitude >= power(exponent + 1));
-  const scale = power(8 - exponent);
-  const scaled = magnitude * scale;
+  let scale = power(8 - exponent);
+  let scaled = magnitude * scale;
+  // often the same for many numbers in a row, so that this need not wait for the comparison
+  if (scaled >= 1e9 - 0.5) {
+    scale = power(8 - ++exponent);
+    scaled = magnitude * scale;
+  }
   // adding 2^52 rounds to a whole number, half to even, and leaves it in the low bits
   const rounded = scaled + 4_503_599_627_370_496;
   const nine = <u32>reinterpret<u64>(rounded);

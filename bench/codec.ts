@@ -84,7 +84,14 @@ const rows: readonly (readonly [
   ['float, %.8e', 'float', () => float().toExponential(8), (v) => Float32Array.from(v)],
   ['float, 17 digits', 'float', () => String(float()), (v) => Float32Array.from(v)],
   ['double, 17 digits', 'double', () => String(random()), (v) => Float64Array.from(v)],
+  [
+    'float, softmax',
+    'float',
+    () => String(Math.fround(Math.exp(-20 * random()))),
+    (v) => Float32Array.from(v),
+  ],
   ['half, 6 digits', 'half', () => random().toFixed(6), (v) => Float32Array.from(v)],
+  ['bfloat16, 6 digits', 'bfloat16', () => random().toFixed(6), (v) => Float32Array.from(v)],
 ];
 
 /** Bytes of text by task, since a rate needs them. */
