@@ -1,6 +1,5 @@
 /** A configuration file and the command line's flags become one Snapshot, or a list of everything that is wrong. */
 import { readFileSync } from 'node:fs';
-import { parse, YAMLParseError } from 'yaml';
 import { parseBackendUrl } from './backend-url.ts';
 import { interpolate } from './interpolate.ts';
 import { nameProblems } from './names.ts';
@@ -9,6 +8,7 @@ import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
 import { rateLimitProblems } from './rate-limits.ts';
 import type { Config } from './schema/index.ts';
 import { schemaProblems } from './validate.ts';
+import { readYaml } from './yaml.ts';
 
 /** What the command line says; it comes before the file. */
 export interface Flags {
@@ -36,24 +36,14 @@ export interface Snapshot {
   readonly path: string | undefined;
 }
 
-function readYaml(path: string): unknown {
+function readFile(path: string): unknown {
   let source: string;
   try {
     source = readFileSync(path, 'utf8');
   } catch (error) {
     throw new ConfigError([{ path: '', message: `cannot read ${path}: ${(error as Error).message}` }]);
   }
-  try {
-    return (parse(source) as unknown) ?? {};
-  } catch (error) {
-    const place = error instanceof YAMLParseError ? ` (line ${error.linePos?.[0].line ?? '?'})` : '';
-    throw new ConfigError([
-      {
-        path: '',
-        message: `${path} is no YAML${place}: ${(error as Error).message.split('\n', 1)[0] ?? ''}`,
-      },
-    ]);
-  }
+  return readYaml(source, path);
 }
 
 type Draft = Record<string, unknown>;
@@ -173,7 +163,7 @@ export function loadSnapshot(
   env: Readonly<Record<string, string | undefined>>,
 ): Snapshot {
   const problems: Problem[] = [];
-  const draft = path === undefined ? {} : interpolate(readYaml(path), env, problems);
+  const draft = path === undefined ? {} : interpolate(readFile(path), env, problems);
   if (typeof draft !== 'object' || draft === null || Array.isArray(draft)) {
     throw new ConfigError([
       {

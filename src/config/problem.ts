@@ -6,11 +6,18 @@ export interface Problem {
   readonly message: string;
 }
 
+/** More are a file that was meant for something else. */
+const maxTold = 100;
+
 export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
-    super(problems.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('\n'));
+    const told = problems
+      .slice(0, maxTold)
+      .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+    if (problems.length > maxTold) told.push(`and ${problems.length - maxTold} more`);
+    super(told.join('\n'));
     this.name = 'ConfigError';
     this.problems = problems;
   }

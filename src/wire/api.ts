@@ -11,7 +11,7 @@ export interface StreamEvents {
   /** The peer has ended its side; [] without trailers. Not called after a head with `end`. */
   onEnd(trailers: Headers): void;
   /**
-   * The stream is gone before the peer ended its side; the last event.
+   * The stream is gone before both sides have ended; the last event, also after onEnd while this side was still sending.
    * @param notProcessed the peer surely did nothing with it (REFUSED_STREAM, above GOAWAY's last id, never sent)
    */
   onReset(code: number, notProcessed: boolean): void;

@@ -50,6 +50,8 @@ export class RedisStore implements ResponseStore {
       // GETRANGE instead of GET: a foreign value of 100 MB under our key shall not come here.
       const value = await this.#link.ask((client) => client.getrangeBuffer(key, 0, maxBytes));
       if (value === undefined) return 'failed';
+      // whatever stands at that address may not be a Redis
+      if (!Buffer.isBuffer(value)) return 'failed';
       return value.length === 0 ? 'absent' : value;
     } catch {
       return 'failed';

@@ -1,0 +1,159 @@
+/** A Redis that answers, but not what was hoped for: loading, moved, late or in nonsense. Calls go without it, and soon. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { monotonic, silentLog } from '../../../src/call/index.ts';
+import { cacheFilter, RedisStore } from '../../../src/filters/index.ts';
+import { readAll, recordingObserver, unaryCall, waitFor } from '../../support/index.ts';
+import { forModel, halfPlusTwo, request } from './questions.ts';
+
+/** What the fake answers to a command; undefined: nothing. */
+type Script = (command: string, args: readonly string[]) => string | undefined;
+
+interface FakeRedis {
+  readonly url: string;
+  /** Commands that came, PING and the connection's own apart. */
+  readonly asked: number;
+  script: Script;
+  close(): void;
+}
+
+/** Speaks as much RESP as ioredis needs: arrays of bulk strings in, whatever the script says out. */
+async function startFakeRedis(script: Script): Promise<FakeRedis> {
+  const sockets = new Set<Socket>();
+  let asked = 0;
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('error', () => undefined);
+    let text = '';
+    socket.on('data', (chunk: Buffer) => {
+      text += chunk.toString('latin1');
+      for (;;) {
+        const { words, rest } = commandIn(text);
+        if (words === undefined) break;
+        text = rest;
+        const [command = '', ...args] = words;
+        if (!['ping', 'client', 'info', 'select'].includes(command.toLowerCase())) asked++;
+        const answer = fake.script(command.toUpperCase(), args);
+        if (answer !== undefined) socket.write(answer, 'latin1');
+      }
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const fake: FakeRedis = {
+    url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get asked() {
+      return asked;
+    },
+    script,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+  return fake;
+}
+
+/** The first command of a text, when it is whole. */
+function commandIn(text: string): { words?: string[]; rest: string } {
+  const head = /^\*(\d+)\r\n/.exec(text);
+  if (head === null) return { rest: text };
+  let at = head[0].length;
+  const words: string[] = [];
+  for (let i = 0; i < Number(head[1]); i++) {
+    const size = /^\$(\d+)\r\n/.exec(text.slice(at, at + 30));
+    if (size === null) return { rest: text };
+    const from = at + size[0].length;
+    at = from + Number(size[1]) + 2;
+    if (text.length < at) return { rest: text };
+    words.push(text.slice(from, at - 2));
+  }
+  return { words, rest: text.slice(at) };
+}
+
+const pong = '+PONG\r\n';
+
+describe('a Redis that', () => {
+  for (const [name, answer] of [
+    ['is loading its data', '-LOADING Redis is loading the dataset in memory\r\n'],
+    ['sends its clients elsewhere (a cluster)', '-MOVED 3999 127.0.0.1:6381\r\n'],
+    ['asks for a password', '-NOAUTH Authentication required.\r\n'],
+    ['is out of memory', '-OOM command not allowed when used memory > maxmemory\r\n'],
+    ['says nothing', undefined],
+    ['answers with another type', ':17\r\n'],
+    ['answers with an array', '*1\r\n$1\r\nx\r\n'],
+    ['answers with a value of somebody else', '$5\r\nhello\r\n'],
+    ['answers with nonsense', 'what?\r\n'],
+    ['says that more comes than does', '$1000000\r\nabc\r\n'],
+  ] as const) {
+    it(`${name}: every call is answered by the backend, and none waits long for it`, async (t) => {
+      const redis = await startFakeRedis((command) => (command === 'PING' ? pong : answer));
+      const store = new RedisStore(
+        {
+          url: redis.url,
+          timeoutMs: 500,
+          connectTimeoutMs: 1000,
+          breakerMs: 60_000,
+          maxGets: 64,
+          maxSets: 8,
+          maxSetBytes: 100_000,
+        },
+        { clock: monotonic, log: silentLog },
+      );
+      t.after(() => {
+        store.close();
+        redis.close();
+      });
+      await waitFor(() => store.up);
+      const observer = recordingObserver();
+      const backend = halfPlusTwo();
+      const view = { defaultVersion: () => 1n, incarnation: () => '', knows: () => true };
+      const handler = cacheFilter(
+        { models: { m: forModel }, maxRequestBytes: 10_000, keyPrefix: 'test:', vary: [] },
+        { store, observer, view },
+      )(backend.handler);
+      const start = performance.now();
+      const count = 20;
+      for (let i = 0; i < count; i++) {
+        const reply = await handler(unaryCall(request(i), { target: { model: 'm', signature: '' } }));
+        assert.ok((await readAll(reply.body)).bytes.length > 5);
+      }
+      const ms = performance.now() - start;
+      assert.equal(backend.calls.length, count);
+      assert.equal(observer.count('cache m hit'), 0);
+      assert.ok(redis.asked > 0, 'it was asked');
+      // one missed time-out takes it out; without that it would be 20 of them
+      assert.ok(ms < 5000, `${ms.toFixed()} ms for ${count} calls`);
+    });
+  }
+
+  it('is loading when it is connected to: it is not used until it has loaded', async (t) => {
+    let loading = true;
+    const redis = await startFakeRedis((command) => {
+      if (loading) return '-LOADING Redis is loading the dataset in memory\r\n';
+      return command === 'PING' ? pong : '$0\r\n\r\n';
+    });
+    const store = new RedisStore(
+      {
+        url: redis.url,
+        timeoutMs: 50,
+        connectTimeoutMs: 1000,
+        breakerMs: 200,
+        maxGets: 64,
+        maxSets: 8,
+        maxSetBytes: 100_000,
+      },
+      { clock: monotonic, log: silentLog },
+    );
+    t.after(() => {
+      store.close();
+      redis.close();
+    });
+    assert.equal(await store.get('key', 100), 'unavailable');
+    loading = false;
+    await waitFor(() => store.up, 20_000, 'the store to be up');
+    assert.equal(await store.get('key', 100), 'absent');
+  });
+});
