@@ -64,6 +64,8 @@ export class CallMetrics {
   readonly families: readonly (NumberFamily | HistogramFamily)[];
   /** method key -> interface -> model -> version; calls of unknown services share one method key. */
   readonly #byMethod = new Map<Method | 'other', Map<Interface, Models>>();
+  /** Cells of #current by interface and model. */
+  readonly #underWay = new Map<Interface, Map<string, Cell>>();
   /** Models that the fleet or the configuration knows, and their versions that some server has shown to exist. */
   readonly #known = new Map<string, Set<string>>();
 
@@ -118,8 +120,10 @@ export class CallMetrics {
 
   /** Gives the gauge that the call is counted on: it must be taken off the same one, though its model may be known by then. */
   started(call: Call): Cell {
-    const model = call.target?.model ?? '';
-    const cell = this.#current.cell(call.via, this.#known.has(model) ? model : '');
+    const asked = call.target?.model ?? '';
+    const model = this.#known.has(asked) ? asked : '';
+    const byModel = getOrAdd(this.#underWay, call.via, () => new Map<string, Cell>());
+    const cell = getOrAdd(byModel, model, () => this.#current.cell(call.via, model));
     cell.value++;
     return cell;
   }

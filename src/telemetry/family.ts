@@ -48,20 +48,20 @@ abstract class Family<T> {
 
   /** The cell of these label values, in the order of the label names; the same object every time. */
   cell(...values: string[]): T {
-    const key = values.join('\u0000');
+    const key = keyOf(values);
     const known = this.#series.get(key);
     if (known !== undefined) return known.cell;
     if (this.#series.size >= this.options.maxSeries) {
       this.overflowed++;
       const other = this.options.labels.map(() => 'other');
-      return this.#series.get(other.join('\u0000'))?.cell ?? this.#add(other);
+      return this.#series.get(keyOf(other))?.cell ?? this.#add(other);
     }
     return this.#add(values);
   }
 
   #add(values: readonly string[]): T {
     const series = { values, cell: this.create(), lines: undefined };
-    this.#series.set(values.join('\u0000'), series);
+    this.#series.set(keyOf(values), series);
     return series.cell;
   }
 
@@ -133,6 +133,11 @@ export class HistogramFamily extends Family<Histogram> {
     }
     out.push(`${lines[buckets.length]}${cell.sumUs}\n${lines[buckets.length + 1]}${cell.count}\n`);
   }
+}
+
+/** Joining makes a new text each time, and most of what is looked up on a call has one label. */
+function keyOf(values: readonly string[]): string {
+  return values.length === 1 ? (values[0] as string) : values.join('\u0000');
 }
 
 /** `a="x",b="y"`; an empty value is as good as no label to Prometheus, so it is left out. */

@@ -104,7 +104,6 @@ export class Race {
       backend: '',
       over: false,
     };
-    const tried = this.#attempts.map(({ backend }) => backend);
     this.#attempts.push(attempt);
     const sent: Call = {
       ...call,
@@ -114,16 +113,9 @@ export class Race {
         attempt.backend = backend;
         call.onPicked?.(backend);
       },
-      ...(previous === 0
-        ? {}
-        : {
-            elsewhere: true,
-            avoid: [...(call.avoid ?? []), ...tried],
-            metadata: withAttempts(call.metadata, previous),
-          }),
     };
     if (call.cancellation.reason !== undefined) attempt.cancellation.cancel(call.cancellation.reason);
-    this.#deps.next(sent).then(
+    this.#deps.next(previous === 0 ? sent : this.#again(sent, previous)).then(
       (reply) => {
         this.#answered(attempt, reply);
       },
@@ -131,6 +123,17 @@ export class Race {
         this.#failed(attempt, { reason });
       },
     );
+  }
+
+  /** The call for a backend that was not asked before. @param previous attempts so far */
+  #again(call: Call, previous: number): Call {
+    const tried = this.#attempts.slice(0, previous).map(({ backend }) => backend);
+    return {
+      ...call,
+      elsewhere: true,
+      avoid: [...(call.avoid ?? []), ...tried],
+      metadata: withAttempts(call.metadata, previous),
+    };
   }
 
   #answered(attempt: Attempt, reply: Reply): void {

@@ -1,4 +1,5 @@
 /** Who waits for a free place, and in which order: by priority, then by arrival; pure and bounded. */
+import { Fifo } from './fifo.ts';
 
 /** Highest first. */
 export const priorities = ['high', 'normal', 'low'] as const;
@@ -6,49 +7,47 @@ export type Priority = (typeof priorities)[number];
 
 export class WaitLine<T> {
   readonly #maxLength: number;
-  readonly #lines: Readonly<Record<Priority, Set<T>>> = {
-    high: new Set(),
-    normal: new Set(),
-    low: new Set(),
-  };
+  /** In the order of the priorities. */
+  readonly #lines: readonly Fifo<T>[] = priorities.map(() => new Fifo<T>());
+  #length = 0;
 
   constructor(maxLength: number) {
     this.#maxLength = maxLength;
   }
 
   get length(): number {
-    return priorities.reduce((sum, priority) => sum + this.#lines[priority].size, 0);
+    return this.#length;
   }
 
   /** Who would be served before a newcomer of this priority. */
   ahead(priority: Priority): number {
-    const until = priorities.indexOf(priority) + 1;
-    return priorities.slice(0, until).reduce((sum, each) => sum + this.#lines[each].size, 0);
+    let ahead = 0;
+    for (let i = priorities.indexOf(priority); i >= 0; i--) ahead += (this.#lines[i] as Fifo<T>).size;
+    return ahead;
   }
 
   /** Takes somebody in. Gives who has to go instead when it is full: the last of the lowest priority, who may be the newcomer. */
   add(item: T, priority: Priority): T | undefined {
-    if (this.length < this.#maxLength) {
-      this.#lines[priority].add(item);
-      return undefined;
-    }
-    for (const lower of priorities.slice(priorities.indexOf(priority) + 1).toReversed()) {
-      const last = [...this.#lines[lower]].at(-1);
-      if (last === undefined) continue;
-      this.#lines[lower].delete(last);
-      this.#lines[priority].add(item);
-      return last;
-    }
-    return item;
+    const own = priorities.indexOf(priority);
+    let ousted: T | undefined;
+    if (this.#length >= this.#maxLength) {
+      const lower = this.#lines.findLast(({ size }, i) => i > own && size > 0);
+      ousted = lower?.last();
+      if (lower === undefined || ousted === undefined) return item;
+      lower.delete(ousted);
+    } else this.#length++;
+    (this.#lines[own] as Fifo<T>).add(item);
+    return ousted;
   }
 
   /** Who is next; stays in the line. */
   first(): T | undefined {
-    for (const priority of priorities) for (const item of this.#lines[priority]) return item;
+    if (this.#length === 0) return undefined;
+    for (const line of this.#lines) if (line.size > 0) return line.first();
     return undefined;
   }
 
   delete(item: T): void {
-    for (const priority of priorities) if (this.#lines[priority].delete(item)) return;
+    if (this.#lines.some((line) => line.delete(item))) this.#length--;
   }
 }
