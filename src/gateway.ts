@@ -219,6 +219,7 @@ export async function buildCore(
     clock,
     route,
     otherModels: () => httpFleets.flatMap((fleet) => fleet.listedModels()),
+    servesTensors: fleets.some((fleet) => fleet.isUsed),
     reload,
   });
   const v2 = createV2Api({ handler, options: routes.rest, observer, clock, route });

@@ -37,6 +37,8 @@ export interface RestDeps {
   readonly route: Router;
   /** Models of generative servers, which the list of models shows too. */
   readonly otherModels: () => readonly ListedModel[];
+  /** False for a gateway of generative servers alone. */
+  readonly servesTensors: boolean;
   /** Reads the configuration again; absent where there is none to read. */
   readonly reload?: (() => Promise<void>) | undefined;
 }
@@ -83,6 +85,8 @@ export function createRestApi(deps: RestDeps): HttpApi {
   async function retrieve(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
     const other = deps.otherModels().find(({ id }) => id === route.model);
     if (other !== undefined && !view.knows(route.model)) return other;
+    if (!deps.servesTensors)
+      throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not found`);
     return { ...(await status(route, asker)), ...openAi(route.model) };
   }
 

@@ -90,6 +90,12 @@ describe('the proxy in front of one generative server', () => {
     assert.equal(seen.headers['x-request-id'], answer.headers.get('x-request-id'));
   });
 
+  it('says that it has no model which none of its servers lists', async () => {
+    const answer = await fetch(`${url}/v1/models/unknown`);
+    assert.equal(answer.status, 404);
+    assert.deepEqual(await answer.json(), { error: 'model unknown is not found' });
+  });
+
   it('rewrites a prefix where the configuration says so', async () => {
     assert.equal((await fetch(`${url}/v1/chat/completions`, chat({ stream: false }))).status, 200);
     assert.equal(server.seen[0]?.url, '/v3/chat/completions');
