@@ -121,6 +121,15 @@ describe('memory that clients make the gateway hold', () => {
     assert.equal(fieldOf(answer, 'grpc-retry-pushback-ms'), '1000');
     assert.ok(((await victim.limited()).memory ?? 0) > 0);
     assert.ok(sum(await heldBytes(victim)) <= limit * 1.3);
+    // what is left is not enough for this body, by whichever door
+    const body = `{"instances":[${'1.25,'.repeat(1_600_000)}1]}`;
+    const rest = await fetch(`http://${victim.rest}/v1/models/half_plus_two:predict`, {
+      method: 'POST',
+      body,
+    });
+    assert.equal(rest.status, 429);
+    assert.equal(rest.headers.get('retry-after'), '1');
+    assert.match(await rest.text(), /limits\.memoryBytes/);
     assert.deepEqual((await bystander.stop()).failures, []);
     for (const client of clients) client.destroy();
     await emptied(victim);
