@@ -2,6 +2,12 @@
 import { ConnectionError, ErrorCode } from './constants.ts';
 import { Allowance, type Http2Limits } from './limits.ts';
 
+/**
+ * A client with a thousand calls keeps most of them waiting for a place. When their deadlines strike it cancels all, and those
+ * that then get a place come and go in the same moment: so many for each that has had one.
+ */
+const unbegunForOne = 4;
+
 /** @param limit its name in the metrics */
 export function flood(limit: string): ConnectionError {
   return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `too many ${limit}`, limit);
@@ -46,6 +52,7 @@ export class Floods {
    */
   cancelled(openedMs: number): void {
     if (this.nowMs - openedMs < this.#prematureMs) this.reset();
+    else this.#resets.give(unbegunForOne);
   }
 
   /** The peer has cancelled a stream that is over: the two ends may pass each other, once a stream. @throws ConnectionError */
@@ -55,7 +62,7 @@ export class Floods {
 
   /** A stream has ended as it should: the peer may cancel one more. */
   served(): void {
-    this.#resets.give();
+    this.#resets.give(1);
   }
 
   /** The peer has reset a stream too early, or broken a rule so that this end had to. @throws ConnectionError */

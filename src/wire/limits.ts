@@ -94,9 +94,9 @@ export class Allowance {
     this.#at = clock();
   }
 
-  /** One more may pass. */
-  give(): void {
-    if (this.#left < this.#burst) this.#left++;
+  /** So many more may pass at once, up to the burst. */
+  give(events: number): void {
+    this.#left = Math.min(this.#burst, this.#left + events);
   }
 
   /** False when there is none left. */
