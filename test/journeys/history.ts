@@ -97,6 +97,8 @@ export class History {
       const due = Math.floor(((nowMs - startMs) * this.#options.perSecond) / 1000);
       for (; begun < due; begun++) if (this.#pending.size < this.#options.maxPending) this.#begin(begun);
     }, stallEveryMs);
+    // a test that failed before its stop() must not keep the process
+    tick.unref();
     this.#timers.push(tick);
   }
 

