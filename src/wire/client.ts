@@ -38,7 +38,7 @@ export class Http2Client extends Connection {
     this.#options = options;
     const { burstCancels, cancelsPerSecond } = options.limits;
     this.#cancels = new Allowance(burstCancels, cancelsPerSecond, options.clock ?? (() => performance.now()));
-    this.peerMaxStreams = assumedMaxStreams;
+    this.peer.maxStreams = assumedMaxStreams;
     this.output.raw(preface);
     this.sendSettings([
       [Setting.ENABLE_PUSH, 0],
@@ -53,7 +53,7 @@ export class Http2Client extends Connection {
   }
 
   get maxConcurrentStreams(): number {
-    return this.peerMaxStreams;
+    return this.peer.maxStreams;
   }
 
   /** No new streams are possible: GOAWAY came, shutdown() was called, or the connection is gone. */
@@ -67,7 +67,7 @@ export class Http2Client extends Connection {
   }
 
   get canOpen(): boolean {
-    return !this.draining && this.streams.size < this.peerMaxStreams;
+    return !this.draining && this.streams.size < this.peer.maxStreams;
   }
 
   /**

@@ -2,15 +2,11 @@
 import type { Duplex } from 'node:stream';
 import {
   ConnectionError,
-  defaultFrameBytes,
   defaultWindowBytes,
   ErrorCode,
   Flag,
   FrameType,
-  maxFrameBytes,
-  maxStreamId,
   maxWindowBytes,
-  Setting,
 } from './constants.ts';
 import { flood, Floods } from './floods.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
@@ -19,14 +15,15 @@ import { type ConnectionOptions, connectionLost } from './api.ts';
 import { HpackDecoder, type Headers } from './hpack-decoder.ts';
 import { type Http2Limits, maxWaitingBytes } from './limits.ts';
 import { Output } from './output.ts';
+import { PeerSettings } from './peer-settings.ts';
 import { Pings } from './pings.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import { RecentIds } from './recent-ids.ts';
 import { Sender } from './sender.ts';
 import { takeReads } from './socket-reads.ts';
 import { Http2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
-/** Streams that this end reset and that the peer may not know of yet. */
-const maxRecentlyReset = 256;
 /** How long a connection that failed may take to deliver its GOAWAY, in ms. */
 const lingerMs = 1000;
 
@@ -39,12 +36,10 @@ export abstract class Connection implements FrameSink {
   protected readonly decoder: HpackDecoder;
   protected readonly limited: (name: string) => void;
   protected readonly floods: Floods;
-  readonly #recentlyReset = new Set<number>();
+  readonly #ownResets = new RecentIds();
   readonly sender: Sender;
-  #receiveWindow: number;
-  #unannounced = 0;
-  #peerWindow = defaultWindowBytes;
-  protected peerMaxStreams = maxStreamId;
+  readonly #window: ReceiveWindow;
+  protected readonly peer = new PeerSettings();
   #settingsAcked = false;
   readonly #pings = new Pings();
   /** Streams so far. */
@@ -52,17 +47,11 @@ export abstract class Connection implements FrameSink {
   /** The highest stream that the peer has opened. */
   protected lastPeerId = 0;
   protected closed = false;
-  /**
-   * Many users share the connection, so that one who does not read must not hold its window: it is given back as bytes
-   * arrive, and the streams' windows alone bound what they hold.
-   */
-  readonly #shared: boolean;
 
   constructor(socket: Duplex, options: ConnectionOptions, shared: boolean) {
     const { limits } = options;
     const clock = options.clock ?? (() => performance.now());
     this.socket = socket;
-    this.#shared = shared;
     this.limits = limits;
     this.limited = (name) => options.onLimit?.(name);
     this.floods = new Floods(limits, clock);
@@ -76,7 +65,9 @@ export abstract class Connection implements FrameSink {
         this.remove(stream);
       } else if (stream.resetAfterEnd) this.sendReset(stream, ErrorCode.NO_ERROR);
     });
-    this.#receiveWindow = Math.max(limits.connectionWindowBytes, defaultWindowBytes);
+    this.#window = new ReceiveWindow(limits.connectionWindowBytes, shared, (bytes) => {
+      if (!this.closed) this.#sendWindowUpdate(0, bytes);
+    });
     this.reader = new FrameReader(this, limits);
     takeReads(socket, (chunk) => {
       this.read(chunk);
@@ -140,20 +131,17 @@ export abstract class Connection implements FrameSink {
   /** DATA begins: what of the frame is padding is credited at once. Gives the stream, or undefined to drop the payload. */
   onDataFrame(id: number, length: number, padding: number, end: boolean): Http2Stream | undefined {
     if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'DATA on stream 0');
-    this.#receiveWindow -= length;
-    if (this.#receiveWindow < 0)
-      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'the connection window is exceeded');
-    if (this.#shared) this.#creditConnection(length);
+    this.#window.take(length);
     const stream = this.streams.get(id);
     if (length - padding === 0 && !end) this.floods.frame('empty DATA');
     if (stream === undefined) {
       if (this.isIdle(id)) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `DATA on idle stream ${id}`);
-      if (!this.#recentlyReset.has(id)) this.resetId(id, ErrorCode.STREAM_CLOSED);
-      this.#dealtWith(length);
+      if (!this.#ownResets.has(id)) this.resetId(id, ErrorCode.STREAM_CLOSED);
+      this.#window.dealtWith(length);
       return undefined;
     }
     const refuse = (code: number): undefined => {
-      this.#dealtWith(length);
+      this.#window.dealtWith(length);
       this.streamError(stream, code);
     };
     if (stream.remoteClosed) return refuse(ErrorCode.STREAM_CLOSED);
@@ -177,7 +165,7 @@ export abstract class Connection implements FrameSink {
   onDataChunk(stream: Http2Stream | undefined, chunk: Buffer): void {
     if (stream === undefined) return;
     if (stream.removed) {
-      this.#dealtWith(chunk.length);
+      this.#window.dealtWith(chunk.length);
       return;
     }
     stream.outstanding += chunk.length;
@@ -214,7 +202,7 @@ export abstract class Connection implements FrameSink {
 
   onSettings(entries: readonly (readonly [id: number, value: number])[]): void {
     this.floods.frame('SETTINGS');
-    for (const [id, value] of entries) this.#applySetting(id, value);
+    for (const [id, value] of entries) this.peer.apply(id, value, this.sender, this.streams);
     this.output.frame(FrameType.SETTINGS, Flag.ACK, 0, undefined);
     this.onPeerSettings();
     this.sender.pump();
@@ -261,39 +249,6 @@ export abstract class Connection implements FrameSink {
     else if (this.sender.waits(stream)) this.sender.pump();
   }
 
-  #applySetting(id: number, value: number): void {
-    switch (id) {
-      case Setting.HEADER_TABLE_SIZE:
-        this.sender.encoder.setTableSize(value);
-        break;
-      case Setting.ENABLE_PUSH:
-        if (value > 1) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `ENABLE_PUSH of ${value}`);
-        break;
-      case Setting.MAX_CONCURRENT_STREAMS:
-        this.peerMaxStreams = value;
-        break;
-      case Setting.INITIAL_WINDOW_SIZE: {
-        if (value > maxWindowBytes)
-          throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, `INITIAL_WINDOW_SIZE of ${value}`);
-        const change = value - this.#peerWindow;
-        this.#peerWindow = value;
-        for (const stream of this.streams.all()) {
-          stream.sendWindow += change;
-          if (stream.sendWindow > maxWindowBytes)
-            throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'a stream window overflows');
-        }
-        break;
-      }
-      case Setting.MAX_FRAME_SIZE:
-        if (value < defaultFrameBytes || value > maxFrameBytes) {
-          throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `MAX_FRAME_SIZE of ${value}`);
-        }
-        // larger frames than the default only make a slow peer's turns longer
-        this.sender.frameBytes = Math.min(value, 65_536);
-        break;
-    }
-  }
-
   // --- streams ---
 
   protected addStream(id: number): Http2Stream {
@@ -302,7 +257,7 @@ export abstract class Connection implements FrameSink {
     const stream = new Http2Stream(
       this,
       id,
-      this.#peerWindow,
+      this.peer.window,
       this.#settingsAcked ? window : Math.max(window, defaultWindowBytes),
     );
     this.streams.add(stream);
@@ -337,14 +292,14 @@ export abstract class Connection implements FrameSink {
     const stream = this.streams.get(id);
     if (stream !== undefined) this.streamError(stream, code);
     else {
-      this.#remember(id);
+      this.#ownResets.add(id);
       this.#sendRst(id, code);
       this.floods.reset();
     }
   }
 
   protected wasReset(id: number): boolean {
-    return this.#recentlyReset.has(id);
+    return this.#ownResets.has(id);
   }
 
   protected remove(stream: Http2Stream): void {
@@ -353,17 +308,9 @@ export abstract class Connection implements FrameSink {
     stream.localClosed = true;
     this.streams.delete(stream.id);
     this.sender.drop(stream);
-    this.#dealtWith(stream.outstanding);
+    this.#window.dealtWith(stream.outstanding);
     stream.outstanding = 0;
     this.onStreamRemoved();
-  }
-
-  #remember(id: number): void {
-    this.#recentlyReset.add(id);
-    if (this.#recentlyReset.size > maxRecentlyReset) {
-      const [oldest] = this.#recentlyReset;
-      this.#recentlyReset.delete(oldest as number);
-    }
   }
 
   // --- output ---
@@ -375,7 +322,7 @@ export abstract class Connection implements FrameSink {
 
   sendReset(stream: Http2Stream, code: number): void {
     if (stream.removed) return;
-    this.#remember(stream.id);
+    this.#ownResets.add(stream.id);
     this.remove(stream);
     this.#sendRst(stream.id, code);
   }
@@ -388,25 +335,13 @@ export abstract class Connection implements FrameSink {
     if (stream.removed) return; // the connection got it back when the stream went
     const given = Math.min(bytes, stream.outstanding);
     stream.outstanding -= given;
-    this.#dealtWith(given);
+    this.#window.dealtWith(given);
     if (stream.remoteClosed) return;
     stream.unannounced += given;
     if (stream.unannounced < this.limits.initialWindowBytes / 4) return;
     stream.receiveWindow += stream.unannounced;
     this.#sendWindowUpdate(stream.id, stream.unannounced);
     stream.unannounced = 0;
-  }
-
-  #dealtWith(bytes: number): void {
-    if (!this.#shared) this.#creditConnection(bytes);
-  }
-
-  #creditConnection(bytes: number): void {
-    this.#unannounced += bytes;
-    if (this.closed || this.#unannounced < this.limits.connectionWindowBytes / 4) return;
-    this.#receiveWindow += this.#unannounced;
-    this.#sendWindowUpdate(0, this.#unannounced);
-    this.#unannounced = 0;
   }
 
   #sendWindowUpdate(id: number, increment: number): void {
