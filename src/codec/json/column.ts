@@ -55,7 +55,7 @@ function valuesOf(dtype: DType, options: ColumnOptions, budget: ElementBudget): 
 
 export class Column {
   readonly name: string;
-  readonly nameBytes: Uint8Array;
+  #nameBytes: Uint8Array | undefined;
   readonly values: Values;
   readonly reader: TensorReader;
   /** The row that was last begun. */
@@ -77,9 +77,13 @@ export class Column {
       );
     }
     this.name = name;
-    this.nameBytes = Buffer.from(name);
     this.values = valuesOf(dtype, options, budget);
     this.reader = new TensorReader(this.values, options.limits.maxRank);
+  }
+
+  /** The name in UTF-8. */
+  get nameBytes(): Uint8Array {
+    return (this.#nameBytes ??= Buffer.from(this.name));
   }
 
   /** Rows are scalars: several may be read at once. */

@@ -6,10 +6,11 @@ import { wire } from './reader.ts';
 const ownChunkBytes = 4096;
 /** Most messages are parts of others and short; longer ones grow. In bytes. */
 const firstBytes = 64;
+const noBytes = Buffer.alloc(0);
 
 export class Writer {
   #chunks: Uint8Array[] = [];
-  #buffer = Buffer.allocUnsafe(firstBytes);
+  #buffer = noBytes;
   #at = 0;
   #done = 0;
 
@@ -20,7 +21,7 @@ export class Writer {
 
   #room(size: number): void {
     if (this.#buffer.length - this.#at >= size) return;
-    const bigger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#at + size));
+    const bigger = Buffer.allocUnsafe(Math.max(firstBytes, this.#buffer.length * 2, this.#at + size));
     this.#buffer.copy(bigger, 0, 0, this.#at);
     this.#buffer = bigger;
   }
@@ -29,7 +30,7 @@ export class Writer {
     if (this.#at === 0) return;
     this.#chunks.push(this.#buffer.subarray(0, this.#at));
     this.#done += this.#at;
-    this.#buffer = Buffer.allocUnsafe(firstBytes);
+    this.#buffer = noBytes;
     this.#at = 0;
   }
 

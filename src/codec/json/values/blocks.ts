@@ -5,6 +5,7 @@ const firstBytes = 1024;
 const maxBlockBytes = 2 ** 20;
 /** Pieces from this size on are not copied. */
 const ownPieceBytes = 65_536;
+const noBytes = Buffer.alloc(0);
 
 /** The size of the block that follows this many bytes: as much again. A multiple of 16, so that no value stands on two. */
 export function nextBlockBytes(total: number): number {
@@ -13,7 +14,7 @@ export function nextBlockBytes(total: number): number {
 
 export class Blocks {
   #full: Uint8Array[] = [];
-  #block = Buffer.alloc(0);
+  #block = noBytes;
   /** What of the block is taken: [from, to). */
   #from = 0;
   #to = 0;

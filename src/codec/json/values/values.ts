@@ -1,4 +1,5 @@
 /** Collects the values of one tensor as they are read, in the bytes that go on the wire. */
+import { Buffer } from 'node:buffer';
 import type { StatusError } from '../../../call/index.ts';
 import type { DType } from '../../dtype.ts';
 import { preview, previewExcerptBytes } from '../preview.ts';
@@ -119,6 +120,10 @@ export function nextInNextList(bytes: Uint8Array, at: number): number {
 const minKernelBytes = 64;
 const minKernelValues = 4;
 
+/** Before the first value; an array of one's own is dear for a tensor of three values. */
+const noBytes: Uint8Array = new Uint8Array(0);
+const noView = new DataView(new ArrayBuffer(0));
+
 /** Values of a fixed width, little endian. */
 export abstract class FixedValues implements Values {
   readonly dtype: DType;
@@ -131,9 +136,9 @@ export abstract class FixedValues implements Values {
   #early = false;
   #full: Uint8Array[] = [];
   #fullCount = 0;
-  #block = new Uint8Array(0);
+  #block = noBytes;
   /** Where values are written: `to` is the next one's place, `room` the block's end. */
-  protected view = new DataView(new ArrayBuffer(0));
+  protected view = noView;
   protected to = 0;
   protected room = 0;
 
@@ -206,8 +211,10 @@ export abstract class FixedValues implements Values {
     const elements = Math.min(left, nextBlockBytes(this.#fullCount * this.width) / this.width);
     this.#budget.left -= elements;
     this.room = elements * this.width;
-    this.#block = new Uint8Array(this.room);
-    this.view = new DataView(this.#block.buffer);
+    // whatever the memory holds, it is given away no further than it was written
+    const block = Buffer.allocUnsafe(this.room);
+    this.#block = block;
+    this.view = new DataView(block.buffer, block.byteOffset, this.room);
   }
 
   #seal(): void {
