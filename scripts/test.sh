@@ -14,12 +14,12 @@ max_again=3
 failed=$(mktemp)
 trap 'rm -f "$failed"' EXIT
 status=0
-"$node" --test --test-concurrency=2 --test-timeout=600000 \
+"$node" --test --test-concurrency=2 --test-timeout=300000 \
   --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=./scripts/failed-files.ts --test-reporter-destination="$failed" "${files[@]}" || status=$?
 ((status == 0)) && exit 0
 mapfile -t again <"$failed"
 if ((${#again[@]} == 0 || ${#again[@]} > max_again)); then exit "$status"; fi
 echo "failed, and tried once more alone: ${again[*]}"
-"$node" --test --test-concurrency=1 --test-timeout=600000 "${again[@]}"
+"$node" --test --test-concurrency=1 --test-timeout=300000 "${again[@]}"
 echo "UNSTEADY, passed only when alone: ${again[*]}"

@@ -188,13 +188,13 @@ export class RawClient {
   async flush(...frames: readonly Uint8Array[]): Promise<boolean> {
     if (!this.send(...frames)) return false;
     if (this.socket.writableLength > 0) {
+      // 'drain' comes only behind a write that was told to wait; this one's turn comes behind all that went before
       await new Promise<void>((resolve) => {
         const done = (): void => {
-          this.socket.off('drain', done).off('close', done);
+          this.socket.off('close', done);
           resolve();
         };
-        this.socket.on('drain', done).on('close', done);
-        if (this.socket.writableLength === 0) done();
+        this.socket.on('close', done).write(Buffer.alloc(0), done);
       });
     }
     await new Promise((resolve) => setImmediate(resolve));
