@@ -18,19 +18,9 @@ import {
   waitFor,
   windowUpdate,
 } from '../support/index.ts';
+import { seededBelow } from '../support/random.ts';
 
 const seed = Number(process.env.TENSORGATE_SEED ?? 20_250_911);
-
-/** Mulberry32: small, and the same everywhere. */
-function generator(from: number): (below: number) => number {
-  let state = from;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -116,11 +106,11 @@ describe('the memory account of a gateway', () => {
   }
 
   it(`returns to 0 after every kind of end (TENSORGATE_SEED=${seed})`, { timeout: 120_000 }, async () => {
-    const random = generator(seed);
+    const random = seededBelow(seed);
     let most = 0;
     for (let round = 0; round < 12; round++) {
       const clients = Array.from({ length: 6 }, () => {
-        const own = generator(random(2 ** 31));
+        const own = seededBelow(random(2 ** 31));
         return own(4) === 0 ? http1(own) : connection(own);
       });
       await Promise.all(clients);

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { below, type Document, randomDocument, readableTypes, seeded } from './documents.ts';
+import { seeded } from '../../support/random.ts';
+import { below, type Document, randomDocument, readableTypes } from './documents.ts';
 import { judge, syntaxError, type Verdict } from './oracle.ts';
 import { decode, sourceOf } from './support.ts';
 

@@ -1,20 +1,6 @@
 /** Random predict bodies, most of them almost right: what a decoder has to tell apart. */
+import type { Random } from '../../support/random.ts';
 import { numberTexts } from '../number/texts.ts';
-
-/** Uniform in [0, 1). */
-export type Random = () => number;
-
-/** mulberry32: small, and the same everywhere. */
-export function seeded(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 export const below = (random: Random, n: number): number => Math.floor(random() * n);
 export const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)] as T;

@@ -9,7 +9,8 @@ import {
   wholeText,
   widthOf,
 } from '../../../src/codec/index.ts';
-import { below, readableTypes, seeded } from './documents.ts';
+import { seeded } from '../../support/random.ts';
+import { below, readableTypes } from './documents.ts';
 import { decode, options, single } from './support.ts';
 
 function text(

@@ -10,7 +10,8 @@ import {
 } from '../../../src/codec/index.ts';
 import { kernel } from '../../../src/codec/json/kernel/kernel.ts';
 import { maxFloatBytes, writeFloat32 } from '../../../src/codec/number/format-float.ts';
-import { below, pick, type Random, seeded } from './documents.ts';
+import { type Random, seeded } from '../../support/random.ts';
+import { below, pick } from './documents.ts';
 import { options } from './support.ts';
 
 const room = new Uint8Array(maxFloatBytes);

@@ -10,7 +10,8 @@ import { Text } from '../../../src/codec/json/text.ts';
 import { StatusError } from '../../../src/call/index.ts';
 import { type DType, dtypes } from '../../../src/codec/index.ts';
 import { numberTexts, randomFloat64 } from '../number/texts.ts';
-import { below, pick, type Random, seeded } from './documents.ts';
+import { type Random, seeded } from '../../support/random.ts';
+import { below, pick } from './documents.ts';
 import { limits, options } from './support.ts';
 
 type NumberType = keyof Kernel['readers'];

@@ -1,7 +1,7 @@
 /** Text to float32: every exponent, subnormals, exact halves between two, and a hair to either side of them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { seeded } from '../json/documents.ts';
+import { seeded } from '../../support/random.ts';
 import { decode, single } from '../json/support.ts';
 import { exactDecimal, halfwayFloat32 } from './texts.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { maxFloatBytes, writeFloat32, writeFloat64 } from '../../../src/codec/number/format-float.ts';
-import { seeded } from '../json/documents.ts';
+import { seeded } from '../../support/random.ts';
 import { randomFloat64 } from './texts.ts';
 
 const bytes = new Uint8Array(maxFloatBytes);

@@ -1,5 +1,5 @@
 /** Numbers as text, above all those that are hard to round. */
-import type { Random } from '../json/documents.ts';
+import type { Random } from '../../support/random.ts';
 
 const below = (random: Random, n: number): number => Math.floor(random() * n);
 const pick = <T>(random: Random, list: readonly T[]): T => list[below(random, list.length)] as T;

@@ -13,7 +13,8 @@ import {
   widthOf,
 } from '../../../src/codec/index.ts';
 import { StatusError } from '../../../src/call/index.ts';
-import { below, pick, type Random, seeded } from '../json/documents.ts';
+import { type Random, seeded } from '../../support/random.ts';
+import { below, pick } from '../json/documents.ts';
 
 const runs = Number(process.env['CODEC_FUZZ_RUNS'] ?? 12_000) / 3;
 const folder = fileURLToPath(new URL('../../../protos/', import.meta.url));

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Candidate, pickerOf, type Policy } from '../../../src/fleet/balance/picker.ts';
+import { seeded } from '../../support/random.ts';
 
 export interface Host extends Candidate {
   outstanding: number;
@@ -13,17 +14,6 @@ export interface Host extends Candidate {
 
 export function host(name: string, fields: Partial<Host> = {}): Host {
   return { name, zone: '', outstanding: 0, weight: 1, ramp: 1, latencyMs: 0, ...fields };
-}
-
-/** Evenly spread numbers that are the same in each run (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 /** How many of so many picks each host gets; picks put no load on anybody. */

@@ -7,7 +7,8 @@ import { hashOf, Ring, ringHash } from '../../../src/fleet/balance/ring.ts';
 import { roundRobin, weighted } from '../../../src/fleet/balance/turns.ts';
 import { leastOutstanding, peakEwma } from '../../../src/fleet/balance/two-choices.ts';
 import { preferZone } from '../../../src/fleet/balance/zone.ts';
-import { host, type Host, seeded, shares, testPolicy } from './compliance.ts';
+import { seeded } from '../../support/random.ts';
+import { host, type Host, shares, testPolicy } from './compliance.ts';
 
 const ringFor = (hosts: readonly Host[]): Policy => ringHash(new Ring(hosts.map(({ name }) => name)), 125);
 

@@ -12,28 +12,16 @@ import {
   type ServerStream,
 } from '../../../src/wire/index.ts';
 import { waitFor } from '../../support/index.ts';
+import { type RandomBelow, seededBelow } from '../../support/random.ts';
 
 const seed = Number(process.env.TENSORGATE_FUZZ_SEED ?? 20_261_125);
 const rounds = Number(process.env.TENSORGATE_FUZZ_PEER_ROUNDS ?? 6);
 const streamsOfRound = 60;
 const cancel = 8;
 
-type Random = (below: number) => number;
-
-/** Mulberry32. */
-function generator(from: number): Random {
-  let state = from;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 /** Bytes that tell one stream from another. */
 const bodyOf = (id: number, bytes: number): Buffer => Buffer.alloc(bytes, `stream ${id};`);
-const size = (random: Random): number => [0, 1, 100, 16_384, 70_000, 400_000][random(6)] ?? 0;
+const size = (random: RandomBelow): number => [0, 1, 100, 16_384, 70_000, 400_000][random(6)] ?? 0;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Gives back what comes, at the pace at which it is taken; the trailers say how much it was. */
@@ -81,7 +69,7 @@ it(
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
     /** One call; resolves when it is over, with "whole", or "cut" when this side cancelled it. */
-    async function call(session: http2.ClientHttp2Session, id: number, random: Random): Promise<string> {
+    async function call(session: http2.ClientHttp2Session, id: number, random: RandomBelow): Promise<string> {
       const body = bodyOf(id, size(random));
       const fate = random(5);
       const stream = session.request({
@@ -116,7 +104,7 @@ it(
         : `${got.length} of ${body.length} bytes`;
     }
 
-    const random = generator(seed);
+    const random = seededBelow(seed);
     for (let round = 0; round < rounds; round++) {
       const errors: unknown[] = [];
       const session = http2.connect(url, {
@@ -130,7 +118,7 @@ it(
       await once(session, 'connect');
       const calls: Promise<string>[] = [];
       for (let i = 0; i < streamsOfRound; i++) {
-        calls.push(call(session, i, generator(random(2 ** 31))));
+        calls.push(call(session, i, seededBelow(random(2 ** 31))));
         if (random(8) === 0 && !session.pendingSettingsAck)
           session.settings({ initialWindowSize: 1 + random(200_000) });
         if (random(6) === 0) await turn();
@@ -158,13 +146,13 @@ it(
   `calls servers on node:http2 that do as chance will have it (seed ${seed})`,
   { timeout: 120_000 },
   async (t) => {
-    const random = generator(seed + 1);
+    const random = seededBelow(seed + 1);
     const server = http2.createServer({
       settings: { initialWindowSize: 50_000, maxConcurrentStreams: 1000 },
     });
     server.on('sessionError', () => undefined);
     server.on('stream', (stream, fields) => {
-      const own = generator(Number(String(fields[':path']).slice(1)) + seed);
+      const own = seededBelow(Number(String(fields[':path']).slice(1)) + seed);
       const id = Number(String(fields[':path']).slice(1));
       stream.on('error', () => undefined);
       const parts: Buffer[] = [];
