@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { FrameType } from '../../src/wire/constants.ts';
 import { Output } from '../../src/wire/output.ts';
+import { type SocketPairs, startSocketPairs } from '../support/socket-pairs.ts';
 
 /** More than the system's buffers hold of one connection. */
 const maxFrames = 4000;
@@ -17,21 +18,17 @@ const headerBytes = Buffer.from([0, payloadBytes >> 8, payloadBytes & 255, 0, 0,
 const payload = (seed: number): Buffer => Buffer.alloc(payloadBytes, `${seed}.`);
 
 describe('the output of a connection', () => {
-  let server: Server;
-  const accepted: Socket[] = [];
+  let sockets: SocketPairs;
 
   before(async () => {
-    server = createServer({ pauseOnConnect: true }, (socket) => accepted.push(socket));
-    await once(server.listen(0, '127.0.0.1'), 'listening');
+    sockets = await startSocketPairs();
   });
   after(() => {
-    for (const socket of accepted) socket.destroy();
-    server.close();
+    sockets.close();
   });
 
   async function pair(): Promise<{ near: Socket; far: Socket }> {
-    const near = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    const [far] = (await once(server, 'connection')) as [Socket];
+    const { connected: near, accepted: far } = await sockets.pair();
     return { near, far };
   }
 

@@ -1,10 +1,11 @@
 /** Tests that reads past a stream's own way arrive as a listener of 'data' would see them: all, in order, and not while it is paused. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { takeReads } from '../../src/wire/socket-reads.ts';
+import { type SocketPairs, startSocketPairs } from '../support/socket-pairs.ts';
 
 const timeout = 20_000;
 
@@ -41,21 +42,17 @@ class Collector {
 }
 
 describe('reads taken from a socket', () => {
-  let server: Server;
-  const accepted: Socket[] = [];
+  let sockets: SocketPairs;
 
   before(async () => {
-    server = createServer({ pauseOnConnect: true }, (socket) => accepted.push(socket));
-    await once(server.listen(0, '127.0.0.1'), 'listening');
+    sockets = await startSocketPairs();
   });
   after(() => {
-    for (const socket of accepted) socket.destroy();
-    server.close();
+    sockets.close();
   });
 
   async function pair(): Promise<{ near: Socket; far: Socket }> {
-    const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
-    const [near] = (await once(server, 'connection')) as [Socket];
+    const { connected: far, accepted: near } = await sockets.pair();
     return { near, far };
   }
 
