@@ -77,9 +77,10 @@ export class Sender {
     const block = this.encoder.encode(headers, extra);
     const flags = end ? Flag.END_STREAM : 0;
     if (block.length <= this.frameBytes) {
-      this.#output.frame(FrameType.HEADERS, flags | Flag.END_HEADERS, stream.id, block);
+      // copied, whatever its size: the encoder's buffer is used again
+      this.#output.frame(FrameType.HEADERS, flags | Flag.END_HEADERS, stream.id, block, true);
     } else {
-      // a large payload is sent by reference, and the encoder's buffer is used again
+      // a large payload is sent by reference
       const copy = Buffer.from(block);
       for (let at = 0; at < copy.length; at += this.frameBytes) {
         const last = at + this.frameBytes >= copy.length;

@@ -173,8 +173,9 @@ describe('the server end with node:http2 as its client', () => {
 describe('the client end with node:http2 as its server', () => {
   async function nodeServer(
     onStream: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => void,
+    settings: http2.Settings = {},
   ): Promise<number> {
-    const server = http2.createServer();
+    const server = http2.createServer({ settings });
     server.on('stream', onStream);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -210,6 +211,28 @@ describe('the client end with node:http2 as its server', () => {
     for (let i = 0; i < 50; i++)
       await call(client, headers, Buffer.alloc(0), ['x-call', String(i % 7), 'grpc-timeout', `${i}m`]);
     assert.deepEqual(seen, Array.from({ length: 50 }, (_, i) => [allBytes, String(i % 7)]).flat());
+  });
+
+  it('keeps the large headers of calls of one turn apart where the peer takes large frames', async () => {
+    const seen: unknown[] = [];
+    const port = await nodeServer(
+      (stream, headers) => {
+        seen.push(headers['x-large']);
+        stream.respond({ ':status': 200 });
+        stream.end();
+      },
+      { maxFrameSize: 65_536, maxHeaderListSize: 65_536 },
+    );
+    const client = await connect(port);
+    const texts = [...'abc'].map((letter) => letter.repeat(40_000));
+    await Promise.all(
+      texts.map((text) => call(client, [...requestHeaders, 'x-large', text], Buffer.alloc(0))),
+    );
+    assert.deepEqual(
+      seen.map((text) => String(text).slice(0, 3)),
+      ['aaa', 'bbb', 'ccc'],
+    );
+    assert.deepEqual(seen, texts);
   });
 });
 
