@@ -4,34 +4,8 @@ import { Code, StatusError } from './status.ts';
 /** Milliseconds on a monotonic clock; tests inject their own. */
 export type Clock = () => number;
 
-export const monotonic: Clock = () => performance.now();
-
-/** Calls back once after so many ms; gives what calls it off. Tests inject their own. */
+/** Calls back once after so many ms, a few sooner or later; gives what calls it off. Tests inject their own. */
 export type After = (ms: number, callback: () => void) => () => void;
-
-export const after: After = (ms, callback) => {
-  const timer = setTimeout(callback, ms);
-  return () => {
-    clearTimeout(timer);
-  };
-};
-
-/**
- * Like `after`, but lets the process read first what has arrived meanwhile: one that was busy for a while must not
- * take its own lateness for somebody else's.
- */
-export const afterInput: After = (ms, callback) => {
-  let off = false;
-  const timer = setTimeout(() => {
-    setImmediate(() => {
-      if (!off) callback();
-    });
-  }, ms);
-  return () => {
-    off = true;
-    clearTimeout(timer);
-  };
-};
 
 /** No deadline at all. */
 export const never = Number.POSITIVE_INFINITY;

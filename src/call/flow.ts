@@ -17,9 +17,12 @@ export interface FlowReader {
   onError(error: StatusError): void;
 }
 
+/** No chunks; a list of one's own is made with the first. */
+const none: Uint8Array[] = [];
+
 export class Flow {
   /** Chunks not yet delivered, or all chunks so far while the flow retains. */
-  #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array[] = none;
   #reader: FlowReader | undefined;
   #delivered = 0;
   #retain: boolean;
@@ -82,7 +85,8 @@ export class Flow {
     }
     // its own reader has left, and only the forks go on
     if (!this.#retain && this.#forks !== undefined && this.started) return;
-    joinInto(this.#chunks, chunk);
+    if (this.#chunks.length === 0) this.#chunks = [chunk];
+    else joinInto(this.#chunks, chunk);
     if (this.#reader !== undefined) {
       this.#delivered = this.#chunks.length;
       this.#reader.onData(chunk);
@@ -120,7 +124,7 @@ export class Flow {
       }
     } else {
       const waiting = this.#chunks;
-      this.#chunks = [];
+      this.#chunks = none;
       for (const chunk of waiting) if (this.#reader === reader) reader.onData(chunk);
     }
     if (this.#reader !== reader) return;
@@ -167,7 +171,7 @@ export class Flow {
   release(): void {
     if (!this.#retain || this.#pinned) return;
     this.#retain = false;
-    this.#chunks = this.#reader === undefined ? this.#chunks : [];
+    this.#chunks = this.#reader === undefined ? this.#chunks : none;
     this.#uncopy();
   }
 
@@ -176,7 +180,7 @@ export class Flow {
     if (this.#discarded) return;
     this.#discarded = true;
     this.#retain = false;
-    this.#chunks = [];
+    this.#chunks = none;
     this.#uncopy();
     this.#memory?.add(Held.requests, this.#credited - this.bytes);
     if (!this.done) this.fail(gone());
@@ -227,7 +231,7 @@ export class Flow {
   /** Nobody will read this flow any more: the producer may stop. */
   abandon(reason: StatusError = new StatusError(Code.CANCELLED, 'nobody reads any more')): void {
     this.detach();
-    this.#chunks = [];
+    this.#chunks = none;
     if (!this.done) this.onAbandon?.(reason);
   }
 

@@ -1,28 +1,21 @@
 /** The room's front door: what every other room may use of it. */
 export { Cancellation } from './cancel.ts';
-export type {
-  Api,
-  Call,
-  Filter,
-  Handler,
-  Interface,
-  Method,
-  Reply,
-  Sequence,
-  StreamCall,
-  Target,
-  UnaryCall,
-} from './call.ts';
 export {
-  after,
-  type After,
-  afterInput,
-  type Clock,
-  formatTimeout,
-  monotonic,
-  never,
-  parseTimeout,
-} from './deadline.ts';
+  type Api,
+  attemptOf,
+  type Call,
+  type Filter,
+  type Handler,
+  type Interface,
+  type Method,
+  type Reply,
+  type Sequence,
+  type StreamCall,
+  type Target,
+  type UnaryCall,
+} from './call.ts';
+export { after, afterInput } from './alarms.ts';
+export { type After, type Clock, formatTimeout, never, parseTimeout } from './deadline.ts';
 export { Flow, type FlowReader } from './flow.ts';
 export type {
   HttpEnd,
@@ -50,8 +43,9 @@ export {
   wholeMessage,
   type WholeMessage,
 } from './message.ts';
-export { joinInto } from '../bytes.ts';
+export { joinInto, uint32At } from '../bytes.ts';
 export { type Log, silentLog } from './log.ts';
 export { getMetadata, type Metadata, noMetadata, withoutMetadata } from './metadata.ts';
 export { type CallEnd, type Observer, silentObserver } from './observer.ts';
 export { Code, codeName, StatusError } from './status.ts';
+export { monotonic } from './turn-clock.ts';

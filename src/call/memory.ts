@@ -7,8 +7,10 @@
  * it, small calls are refused too. Envoy's
  * overload manager resets the streams that hold most in the same way, but knows no copies.
  */
-import { type After, after, type Clock, monotonic } from './deadline.ts';
+import { after } from './alarms.ts';
+import type { After, Clock } from './deadline.ts';
 import { Code, StatusError } from './status.ts';
+import { monotonic } from './turn-clock.ts';
 
 /** What the bytes are held for. */
 export const Held = {

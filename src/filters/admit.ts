@@ -16,15 +16,17 @@ function adminRefusal(method: Method): StatusError {
   );
 }
 
+function unknownRefusal({ path }: Method): StatusError {
+  return new StatusError(
+    Code.UNIMPLEMENTED,
+    `unknown method ${path.slice(0, 200)}: the gateway forwards services that it does not know only with --passthrough`,
+  );
+}
+
 export function admitFilter({ allowAdmin, passthrough }: AdmitOptions): Filter {
-  return (next) => async (call) => {
-    if (call.method.admin && !allowAdmin) throw adminRefusal(call.method);
-    if (call.method.api === 'other' && !passthrough) {
-      throw new StatusError(
-        Code.UNIMPLEMENTED,
-        `unknown method ${call.method.path.slice(0, 200)}: the gateway forwards services that it does not know only with --passthrough`,
-      );
-    }
+  return (next) => (call) => {
+    if (call.method.admin && !allowAdmin) return Promise.reject(adminRefusal(call.method));
+    if (call.method.api === 'other' && !passthrough) return Promise.reject(unknownRefusal(call.method));
     return next(call);
   };
 }

@@ -1,5 +1,7 @@
 /** Holds a call to its deadline, whatever becomes of it further in. */
 import {
+  after,
+  type After,
   type Call,
   type Clock,
   Code,
@@ -12,10 +14,11 @@ import {
 
 export interface DeadlineDeps {
   readonly clock: Clock;
+  readonly after?: After;
 }
 
-export function deadlineFilter({ clock }: DeadlineDeps): Filter {
-  return (next) => (call) => (call.deadline === never ? next(call) : hold(call, next, clock));
+export function deadlineFilter(deps: DeadlineDeps): Filter {
+  return (next) => (call) => (call.deadline === never ? next(call) : hold(call, next, deps));
 }
 
 /** Made only when it is thrown: a stack trace for every call that ends in time would cost more than the call. */
@@ -24,19 +27,16 @@ function exceeded(leftMs: number): StatusError {
   return new StatusError(Code.DEADLINE_EXCEEDED, text);
 }
 
-function hold(call: Call, next: Handler, clock: Clock): Promise<Reply> {
+function hold(call: Call, next: Handler, { clock, after: start = after }: DeadlineDeps): Promise<Reply> {
   const leftMs = call.deadline - clock();
   if (leftMs <= 0) return Promise.reject(exceeded(leftMs));
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const stop = start(leftMs, () => {
       const error = exceeded(leftMs);
       // whoever works on the call lets go of it; the client hears of it even if nobody does
       call.cancellation.cancel(error);
       reject(error);
-    }, leftMs);
-    const stop = (): void => {
-      clearTimeout(timer);
-    };
+    });
     next(call).then(
       (reply) => {
         reply.body.whenDone(stop);

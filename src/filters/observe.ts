@@ -91,10 +91,22 @@ class Watch {
       from: reply?.from ?? (error?.fromBackend === true ? (error.where ?? '') : ''),
       requestBytes: call.request.bytes,
       replyBytes: reply?.body.bytes ?? 0,
-      version: version === undefined ? '' : String(version),
+      version: versionText(version),
       knownModel: target !== undefined && view.knows(target.model),
     });
   }
+}
+
+let newestVersion: bigint | undefined;
+let newestText = '';
+
+/** Calls of one version follow each other, and a bigint is slow to write. */
+function versionText(version: bigint | undefined): string {
+  if (version !== newestVersion) {
+    newestVersion = version;
+    newestText = version === undefined ? '' : String(version);
+  }
+  return newestText;
 }
 
 /** A label's version is the backend's to know. */

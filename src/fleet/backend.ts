@@ -3,11 +3,9 @@ import {
   type Call,
   type Clock,
   Code,
-  type Metadata,
-  noMetadata,
   type Observer,
   type Reply,
-  StatusError,
+  type StatusError,
   statusOf,
 } from '../call/index.ts';
 import { ConcurrencyLimit } from './balance/concurrency.ts';
@@ -143,14 +141,11 @@ export class Backend implements Host {
   }
 
   /** One attempt of a call; counts as work and as an outcome. */
-  async send(call: Call, replica: Replica<Backend>): Promise<Reply> {
+  send(call: Call, replica: Replica<Backend>): Promise<Reply> {
     const { observer, clock, onOutcome, onRoom } = this.#deps;
     observer.backendInFlight(this.name, ++this.outstanding);
     const startedMs = clock();
-    let over = false;
-    const finish = (error: StatusError | undefined, trailers: Metadata): void => {
-      if (over) return;
-      over = true;
+    return this.attempt(call, (error, trailers) => {
       const nowMs = clock();
       const tookMs = nowMs - startedMs;
       const code = error?.code ?? statusOf(trailers);
@@ -169,13 +164,7 @@ export class Backend implements Host {
       if (report !== undefined) this.reportedLoad.said(report, nowMs);
       onOutcome(this, replica.model, outcome);
       onRoom();
-    };
-    try {
-      return await this.attempt(call, finish);
-    } catch (reason) {
-      finish(StatusError.from(reason), noMetadata);
-      throw reason;
-    }
+    });
   }
 
   watchConnections(): void {

@@ -122,8 +122,15 @@ export abstract class Connection implements FrameSink {
     }
   }
 
-  onHeadersFrame(id: number, block: Buffer, end: boolean, selfDependent: boolean): void {
-    const fields = this.decoder.decode(block);
+  onHeadersFrame(
+    id: number,
+    bytes: Buffer,
+    from: number,
+    to: number,
+    end: boolean,
+    selfDependent: boolean,
+  ): void {
+    const fields = this.decoder.decode(bytes, from, to);
     if (selfDependent) this.resetId(id, ErrorCode.PROTOCOL_ERROR);
     else this.onHeaderBlock(id, fields, end);
   }

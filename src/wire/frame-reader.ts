@@ -12,7 +12,15 @@ import type { Http2Stream } from './stream.ts';
 
 /** Who deals with frames. Everything may throw a ConnectionError. */
 export interface FrameSink {
-  onHeadersFrame(id: number, block: Buffer, end: boolean, selfDependent: boolean): void;
+  /** A whole header block: the bytes from `from` up to `to`. */
+  onHeadersFrame(
+    id: number,
+    bytes: Buffer,
+    from: number,
+    to: number,
+    end: boolean,
+    selfDependent: boolean,
+  ): void;
   onDataFrame(id: number, length: number, padding: number, end: boolean): Http2Stream | undefined;
   onDataChunk(stream: Http2Stream | undefined, chunk: Buffer): void;
   onDataEnd(stream: Http2Stream | undefined): void;
@@ -106,6 +114,8 @@ export class FrameReader {
       }
       if (type === FrameType.DATA)
         this.#beginData(id, length, padded ? bytes[at + frameHeaderBytes] : undefined, flags);
+      else if (type === FrameType.HEADERS)
+        this.#headers(flags, id, bytes, at + frameHeaderBytes, at + needed);
       else this.#frame(type, flags, id, bytes.subarray(at + frameHeaderBytes, at + needed));
       at += needed;
       if (this.#inData && this.#dataLeft + this.#padLeft === 0) this.#endData();
@@ -157,9 +167,6 @@ export class FrameReader {
   #frame(type: number, flags: number, id: number, payload: Buffer): void {
     this.frames++;
     switch (type) {
-      case FrameType.HEADERS:
-        this.#headers(flags, id, payload);
-        break;
       case FrameType.CONTINUATION:
         this.#continuation(flags, payload);
         break;
@@ -217,28 +224,29 @@ export class FrameReader {
     this.#sink.onSettings(entries);
   }
 
-  #headers(flags: number, id: number, payload: Buffer): void {
+  /** A HEADERS frame, whose payload is looked at where it lies: most take ten bytes, and a view of them costs more to make. */
+  #headers(flags: number, id: number, bytes: Buffer, start: number, stop: number): void {
+    this.frames++;
     if (id === 0) throw protocolError('HEADERS on stream 0');
-    let from = 0;
-    let to = payload.length;
+    let from = start;
+    let to = stop;
     if ((flags & Flag.PADDED) !== 0) {
-      if (payload.length < 1) throw sizeError('padded HEADERS without a pad length');
-      from = 1;
-      to -= payload[0] as number;
+      if (to - from < 1) throw sizeError('padded HEADERS without a pad length');
+      to -= bytes[from++] as number;
     }
     let selfDependent = false;
     if ((flags & Flag.PRIORITY) !== 0) {
-      if (payload.length < from + 5) throw sizeError('HEADERS with a priority that is cut short');
-      selfDependent = (payload.readUInt32BE(from) & idMask) === id;
+      if (stop - from < 5) throw sizeError('HEADERS with a priority that is cut short');
+      selfDependent = (bytes.readUInt32BE(from) & idMask) === id;
       from += 5;
     }
     if (from > to) throw protocolError('padding longer than its frame');
-    const block = payload.subarray(from, to);
     const end = (flags & Flag.END_STREAM) !== 0;
     if ((flags & Flag.END_HEADERS) !== 0) {
-      this.#sink.onHeadersFrame(id, block, end, selfDependent);
+      this.#sink.onHeadersFrame(id, bytes, from, to, end, selfDependent);
       return;
     }
+    const block = bytes.subarray(from, to);
     this.#blockId = id;
     this.#block = [block];
     this.#blockBytes = block.length;
@@ -267,6 +275,6 @@ export class FrameReader {
     const block = Buffer.concat(this.#block, this.#blockBytes);
     this.#blockId = 0;
     this.#block = [];
-    this.#sink.onHeadersFrame(id, block, this.#blockEnd, this.#blockSelfDependent);
+    this.#sink.onHeadersFrame(id, block, 0, block.length, this.#blockEnd, this.#blockSelfDependent);
   }
 }

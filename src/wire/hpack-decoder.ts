@@ -14,56 +14,73 @@ export interface DecoderLimits {
 /** Blocks above this are not remembered: those of repeated gRPC calls take about ten bytes. */
 const maxMemoBytes = 128;
 const maxMemos = 128;
+/** Of these, so many are compared byte by byte, which costs less than making a text of a block to look it up. */
+const maxNear = 4;
 const fieldOverhead = 32;
 
 const broken = (what: string): ConnectionError => new ConnectionError(ErrorCode.COMPRESSION_ERROR, what);
+
+interface Memo {
+  readonly block: Uint8Array;
+  readonly fields: Headers;
+}
+
+function isAt(memo: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (memo.length !== to - from) return false;
+  // blocks of one client begin alike and end with what differs
+  for (let i = memo.length - 1; i >= 0; i--) if (memo[i] !== bytes[from + i]) return false;
+  return true;
+}
 
 export class HpackDecoder {
   readonly #limits: DecoderLimits;
   readonly #table = new DynamicTable(defaultTableBytes);
   readonly #memo = new Map<string, Headers>();
+  /** Those of #memo that came last, in no order. */
+  #near: Memo[] = [];
+  #nextNear = 0;
   #memoGeneration = 0;
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
+  #end = 0;
 
   constructor(limits: DecoderLimits) {
     this.#limits = limits;
   }
 
   /**
-   * Decodes one complete block. Undefined when the list is larger than the limits; the table is kept right all the same.
+   * Decodes one complete block, which may be a part of other bytes. Undefined when the list is larger than the limits; the table is kept right all the same.
    * @throws ConnectionError COMPRESSION_ERROR
    */
-  decode(block: Buffer): Headers | undefined {
-    const memorable = block.length <= maxMemoBytes;
-    const key = memorable ? block.toString('latin1') : '';
+  decode(bytes: Buffer, from = 0, to = bytes.length): Headers | undefined {
+    const memorable = to - from <= maxMemoBytes;
     if (this.#memoGeneration !== this.#table.generation) {
       this.#memo.clear();
+      this.#near = [];
+      this.#nextNear = 0;
       this.#memoGeneration = this.#table.generation;
-    } else if (memorable) {
-      const known = this.#memo.get(key);
-      if (known !== undefined) return known;
     }
-    const fields = this.#read(block);
+    for (const near of this.#near) if (isAt(near.block, bytes, from, to)) return near.fields;
+    const key = memorable ? bytes.toString('latin1', from, to) : '';
+    const known = memorable ? this.#memo.get(key) : undefined;
+    const fields = known ?? this.#read(bytes, from, to);
     // a block that changed the table means something else the next time
-    if (
-      memorable &&
-      fields !== undefined &&
-      this.#memoGeneration === this.#table.generation &&
-      this.#memo.size < maxMemos
-    ) {
-      this.#memo.set(key, fields);
+    if (memorable && fields !== undefined && this.#memoGeneration === this.#table.generation) {
+      if (known === undefined && this.#memo.size < maxMemos) this.#memo.set(key, fields);
+      this.#near[this.#nextNear] = { block: Uint8Array.prototype.slice.call(bytes, from, to), fields };
+      this.#nextNear = (this.#nextNear + 1) % maxNear;
     }
     return fields;
   }
 
-  #read(block: Buffer): Headers | undefined {
+  #read(block: Buffer, from: number, to: number): Headers | undefined {
     this.#block = block;
-    this.#at = 0;
+    this.#at = from;
+    this.#end = to;
     const fields: string[] = [];
     let size = 0;
     let fits = true;
-    while (this.#at < block.length) {
+    while (this.#at < to) {
       const byte = block[this.#at] as number;
       let name: string;
       let value: string;
@@ -114,7 +131,7 @@ export class HpackDecoder {
     if (value < mask) return value;
     for (let shift = 0; ; shift += 7) {
       if (shift > 21) throw broken('an integer is too large');
-      if (this.#at >= this.#block.length) throw broken('a block is cut short');
+      if (this.#at >= this.#end) throw broken('a block is cut short');
       const byte = this.#block[this.#at++] as number;
       value += (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
@@ -122,12 +139,12 @@ export class HpackDecoder {
   }
 
   #string(): string {
-    if (this.#at >= this.#block.length) throw broken('a block is cut short');
+    if (this.#at >= this.#end) throw broken('a block is cut short');
     const huffman = (this.#block[this.#at] as number) >= 0x80;
     const length = this.#integer(7);
     const from = this.#at;
     const to = from + length;
-    if (to > this.#block.length) throw broken('a string is cut short');
+    if (to > this.#end) throw broken('a string is cut short');
     this.#at = to;
     if (!huffman) return this.#block.toString('latin1', from, to);
     const text = decodeHuffman(this.#block, from, to);

@@ -29,6 +29,8 @@ const varying: ReadonlySet<string> = new Set([
   'etag',
   'age',
 ]);
+/** Longer blocks are rare, in bytes. */
+const maxView = 256;
 /** Fields seen once that are waited for a second time. */
 const maxSeen = 256;
 
@@ -50,6 +52,8 @@ export class HpackEncoder {
   #smallestSize: number | undefined;
   #tableBytes = defaultTableBytes;
   #out = Buffer.allocUnsafe(4096);
+  /** Beginnings of #out by their length: blocks have few, and a view costs more to make than most blocks to write. */
+  #views: (Buffer | undefined)[] = [];
   #at = 0;
   #count = 0;
 
@@ -78,6 +82,7 @@ export class HpackEncoder {
     }
     const memo = this.#memo.get(headers);
     if (memo !== undefined && memo.generation === this.#table.generation) {
+      if (extra === undefined && this.#at === 0) return memo.bytes;
       this.#room(memo.bytes.length);
       this.#at += memo.bytes.copy(this.#out, this.#at);
     } else {
@@ -94,10 +99,19 @@ export class HpackEncoder {
     if (extra !== undefined) {
       for (let i = 0; i < extra.length; i += 2) this.#field(extra[i] as string, extra[i + 1] as string);
     }
-    return this.#out.subarray(0, this.#at);
+    return this.#view(this.#at);
+  }
+
+  #view(length: number): Buffer {
+    if (length > maxView) return this.#out.subarray(0, length);
+    return (this.#views[length] ??= this.#out.subarray(0, length));
   }
 
   #field(name: string, value: string): void {
+    if (varying.has(name)) {
+      this.#literal(staticByName.get(name) ?? 0, 4, 0, name, value);
+      return;
+    }
     const key = `${name}\0${value}`;
     const fixed = staticByField.get(key);
     if (fixed !== undefined) {
@@ -111,7 +125,7 @@ export class HpackEncoder {
     }
     const nameIndex = staticByName.get(name) ?? 0;
     if (sensitive.has(name)) this.#literal(nameIndex, 4, 0x10, name, value);
-    else if (varying.has(name) || !this.#worthIndexing(key)) this.#literal(nameIndex, 4, 0, name, value);
+    else if (!this.#worthIndexing(key)) this.#literal(nameIndex, 4, 0, name, value);
     else {
       this.#literal(nameIndex, 6, 0x40, name, value);
       this.#table.add(name, value);
@@ -141,6 +155,7 @@ export class HpackEncoder {
     const bigger = Buffer.allocUnsafe((this.#out.length + bytes) * 2);
     this.#out.copy(bigger, 0, 0, this.#at);
     this.#out = bigger;
+    this.#views = [];
   }
 
   #integer(value: number, prefixBits: number, pattern: number): void {

@@ -6,7 +6,7 @@ import type { Headers } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import type { Http2Limits } from './limits.ts';
 import type { Output } from './output.ts';
-import type { Http2Stream } from './stream.ts';
+import { emptyQueue, type Http2Stream } from './stream.ts';
 
 export class Sender {
   readonly encoder = new HpackEncoder();
@@ -53,7 +53,7 @@ export class Sender {
   /** Throws away what the stream has not sent. */
   drop(stream: Http2Stream): void {
     this.#pending.delete(stream);
-    stream.queue = [];
+    stream.queue = emptyQueue;
     stream.queuedBytes = 0;
     this.#count(stream);
   }
@@ -94,7 +94,12 @@ export class Sender {
 
   data(stream: Http2Stream, chunk: Uint8Array): boolean {
     if (chunk.length > 0) {
-      joinInto(stream.queue, chunk);
+      if (stream.queuedBytes === 0 && this.#fits(stream, chunk.length)) {
+        this.#frame(stream, chunk, 0);
+        return true;
+      }
+      if (stream.queuedBytes === 0) stream.queue = [chunk];
+      else joinInto(stream.queue, chunk);
       stream.queuedBytes += chunk.length;
       if (this.#pending.has(stream)) {
         // waits its turn
@@ -122,16 +127,8 @@ export class Sender {
       if (whole) stream.queue.shift();
       else stream.queue[0] = chunk.subarray(size);
       stream.queuedBytes -= size;
-      stream.sendWindow -= size;
-      this.window -= size;
-      this.dataFrames++;
       const last = stream.queuedBytes === 0 && stream.ending?.length === 0;
-      this.#output.frame(
-        FrameType.DATA,
-        last ? Flag.END_STREAM : 0,
-        stream.id,
-        whole ? chunk : chunk.subarray(0, size),
-      );
+      this.#frame(stream, whole ? chunk : chunk.subarray(0, size), last ? Flag.END_STREAM : 0);
       if (last) {
         this.#localEnd(stream);
         return true;
@@ -147,6 +144,18 @@ export class Sender {
       }
     }
     return true;
+  }
+
+  /** A chunk can go at once, in one frame. */
+  #fits(stream: Http2Stream, bytes: number): boolean {
+    return !this.#output.blocked && bytes <= Math.min(stream.sendWindow, this.window, this.frameBytes);
+  }
+
+  #frame(stream: Http2Stream, chunk: Uint8Array, flags: number): void {
+    stream.sendWindow -= chunk.length;
+    this.window -= chunk.length;
+    this.dataFrames++;
+    this.#output.frame(FrameType.DATA, flags, stream.id, chunk);
   }
 
   /** One frame of each waiting stream in turn, for as long as anything can go. */

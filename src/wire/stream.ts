@@ -5,6 +5,9 @@ import { ErrorCode } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import type { Standstill } from './standstill.ts';
 
+/** What every stream begins with. */
+export const emptyQueue: Uint8Array[] = [];
+
 export class Http2Stream implements ServerStream {
   readonly id: number;
   readonly #connection: Connection;
@@ -19,7 +22,8 @@ export class Http2Stream implements ServerStream {
   /** DATA bytes that came, against content-length (-1 without one). */
   received = 0;
   contentLength = -1;
-  queue: Uint8Array[] = [];
+  /** Empty, it is the same for all streams: a list of its own comes with the first chunk that has to wait. */
+  queue: Uint8Array[] = emptyQueue;
   queuedBytes = 0;
   /** Of queuedBytes: what the account has. */
   countedBytes = 0;

@@ -1,6 +1,7 @@
 /** One call at several backends: the second is asked when the first stays silent, and the first answer counts. */
 import {
   type After,
+  attemptOf,
   type Call,
   Cancellation,
   type Clock,
@@ -29,12 +30,17 @@ export interface RaceDeps {
   readonly mayReset: (backend: string) => boolean;
 }
 
-interface Attempt {
-  readonly cancellation: Cancellation;
+/** A class, since of a literal with a fractional number in it V8 remakes every object. */
+class Attempt {
+  readonly cancellation = new Cancellation();
   readonly startedMs: number;
   /** Where it went; empty until it was sent. */
-  backend: string;
-  over: boolean;
+  backend = '';
+  over = false;
+
+  constructor(startedMs: number) {
+    this.startedMs = startedMs;
+  }
 }
 
 const lost = new StatusError(Code.CANCELLED, 'another backend answered first', { outpaced: true });
@@ -98,22 +104,16 @@ export class Race {
   #launch(request: Flow): void {
     const call = this.#call;
     const previous = this.#attempts.length;
-    const attempt: Attempt = {
-      cancellation: new Cancellation(),
-      startedMs: this.#deps.clock(),
-      backend: '',
-      over: false,
-    };
+    const attempt = new Attempt(this.#deps.clock());
     this.#attempts.push(attempt);
-    const sent: Call = {
-      ...call,
+    const sent = attemptOf(call, {
       request,
       cancellation: attempt.cancellation,
       onPicked: (backend) => {
         attempt.backend = backend;
         call.onPicked?.(backend);
       },
-    };
+    });
     if (call.cancellation.reason !== undefined) attempt.cancellation.cancel(call.cancellation.reason);
     this.#deps.next(previous === 0 ? sent : this.#again(sent, previous)).then(
       (reply) => {

@@ -1,9 +1,9 @@
 /** How large a unary call's request message is, before all of it is there. */
-import { type Call, prefixBytes } from '../../call/index.ts';
+import { type Call, prefixBytes, uint32At } from '../../call/index.ts';
 
 /** Its length as the prefix says, in bytes; what has arrived of it as long as that is unknown. */
 export function messageBytes({ request }: Call): number {
   const first = request.peek()[0];
   if (first === undefined || first.length < prefixBytes) return request.bytes;
-  return new DataView(first.buffer, first.byteOffset).getUint32(1);
+  return uint32At(first, 1);
 }

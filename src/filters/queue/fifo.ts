@@ -21,6 +21,16 @@ export class Fifo<T> {
     return this.size === 0 ? undefined : this.#items[this.#head];
   }
 
+  /** Takes the first one out. */
+  shift(): T | undefined {
+    if (this.size === 0) return undefined;
+    const item = this.#items[this.#head];
+    this.#items[this.#head] = undefined;
+    this.size--;
+    this.#close();
+    return item;
+  }
+
   last(): T | undefined {
     return this.#items.findLast((item) => item !== undefined);
   }

@@ -46,6 +46,36 @@ const tightMs = 5000;
 /** Room may come without a call's end (a backend came back): looked for so often while somebody waits, in ms. */
 const lookEveryMs = 50;
 
+class WaitingCall implements Waiter {
+  readonly call: Call;
+  readonly #next: Handler;
+  readonly #resolve: (reply: Reply) => void;
+  readonly #reject: (reason: unknown) => void;
+  disarm: () => void = ignore;
+  unlink: () => void = ignore;
+
+  constructor(call: Call, next: Handler, resolve: (reply: Reply) => void, reject: (reason: unknown) => void) {
+    this.call = call;
+    this.#next = next;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(): void {
+    this.disarm();
+    this.unlink();
+    this.#next(this.call).then(this.#resolve, this.#reject);
+  }
+
+  refuse(error: StatusError): void {
+    this.disarm();
+    this.unlink();
+    this.#reject(error);
+  }
+}
+
+const ignore = (): void => undefined;
+
 export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   const { maxLength, maxWaitMs, priorityField } = options;
   const { hasRoom, latencies, observer, clock, after } = deps;
@@ -55,7 +85,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
 
   function priorityOf(call: Call): Priority {
     const value = getMetadata(call.metadata, priorityField);
-    return priorities.find((priority) => priority === value) ?? 'normal';
+    return value === undefined ? 'normal' : (priorities.find((priority) => priority === value) ?? 'normal');
   }
 
   function refusal(model: string, text: string, retryAfterMs: number): StatusError {
@@ -83,7 +113,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   function roomMade(): void {
     for (const [model, line] of lines) {
       for (let waiter = line.first(); waiter !== undefined && hasRoom(waiter.call); waiter = line.first()) {
-        line.served(waiter);
+        line.serve();
         const late = hopeless(waiter.call, model);
         if (late === undefined) waiter.start();
         else waiter.refuse(late);
@@ -114,30 +144,16 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     lines.set(model, line);
     keepLooking();
     return new Promise((resolve, reject) => {
-      const end = (): void => {
-        disarm();
-        unlink();
-      };
-      const waiter: Waiter = {
-        call,
-        start() {
-          end();
-          next(call).then(resolve, reject);
-        },
-        refuse(error) {
-          end();
-          reject(error);
-        },
-      };
+      const waiter = new WaitingCall(call, next, resolve, reject);
       const give = (error: StatusError): void => {
         line.delete(waiter);
         leave(model, line);
         waiter.refuse(error);
       };
-      const disarm = after(boundMs, () => {
+      waiter.disarm = after(boundMs, () => {
         give(refusal(model, `no place within ${Math.round(boundMs)} ms`, Math.max(expectedMs, boundMs)));
       });
-      const unlink = call.cancellation.onCancel(give);
+      waiter.unlink = call.cancellation.onCancel(give);
       const ousted = line.add(waiter, priority);
       observer.queued(model, line.length);
       ousted?.refuse(refusal(model, `${line.length} calls wait already`, Math.max(expectedMs, boundMs)));

@@ -6,8 +6,8 @@ import { type Priority, WaitLine } from './wait-line.ts';
 export interface Waiter {
   readonly call: Call;
   /** Its place is there. */
-  readonly start: () => void;
-  readonly refuse: (error: StatusError) => void;
+  start(): void;
+  refuse(error: StatusError): void;
 }
 
 /** Weight of the newest gap between two departures. */
@@ -46,14 +46,15 @@ export class ModelLine {
     return this.#line.first();
   }
 
-  /** Somebody left because a place was there. */
-  served(waiter: Waiter): void {
-    this.#line.delete(waiter);
+  /** Takes out who is next, because a place is there. */
+  serve(): Waiter | undefined {
+    const waiter = this.#line.shift();
     const now = this.#clock();
     if (this.#leftMs !== undefined) {
       const gap = now - this.#leftMs;
       this.#gapMs = this.#gapMs === undefined ? gap : this.#gapMs + newest * (gap - this.#gapMs);
     }
     this.#leftMs = now;
+    return waiter;
   }
 }

@@ -47,6 +47,16 @@ export class WaitLine<T> {
     return undefined;
   }
 
+  /** Takes out who is next. */
+  shift(): T | undefined {
+    for (const line of this.#lines) {
+      if (line.size === 0) continue;
+      this.#length--;
+      return line.shift();
+    }
+    return undefined;
+  }
+
   delete(item: T): void {
     if (this.#lines.some((line) => line.delete(item))) this.#length--;
   }

@@ -1,5 +1,14 @@
 /** A backend over gRPC: its connections, and the bridge for calls in an API that it does not speak. */
-import { type Api, type Call, type Clock, type Reply, StatusError } from '../../call/index.ts';
+import {
+  type Api,
+  type Call,
+  type Clock,
+  type Handler,
+  noMetadata,
+  type Reply,
+  StatusError,
+} from '../../call/index.ts';
+import type { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress, FleetOptions } from '../options.ts';
 import { Speech } from './speech.ts';
 import { Pool } from './pool.ts';
@@ -28,11 +37,28 @@ export function createGrpcTransport(
   );
   const heads = new RequestHeads(address.name, address.tls !== undefined);
 
-  async function direct(call: Call, onOver = ignore): Promise<Reply> {
+  // no promise beyond those that are needed: each is some hundred nanoseconds of every call
+  function direct(call: Call, onOver = ignore): Promise<Reply> {
     const acquired = pool.acquire();
-    const client = acquired instanceof Promise ? await untilCancelled(call, acquired) : acquired;
-    const headers = heads.of(call.method, call.metadata);
-    return sendCall(call, { client, headers, where: address.name, clock, onOver });
+    const open = (client: Http2Client): Promise<Reply> => {
+      const headers = heads.of(call.method, call.metadata);
+      return sendCall(call, { client, headers, where: address.name, clock, onOver });
+    };
+    if (!(acquired instanceof Promise)) return open(acquired);
+    return untilCancelled(call, acquired).then(open, (reason: unknown) => neverBegan(reason, onOver));
+  }
+
+  async function bridged(bridge: Handler, call: Call, onOver: OnOver): Promise<Reply> {
+    let reply: Reply;
+    try {
+      reply = await bridge(call);
+    } catch (reason) {
+      return neverBegan(reason, onOver);
+    }
+    reply.body.whenDone((error) => {
+      onOver(error, reply.body.trailers);
+    });
+    return reply;
   }
 
   const speech = new Speech(
@@ -56,14 +82,9 @@ export function createGrpcTransport(
     get apis(): readonly Api[] {
       return speech.apis;
     },
-    async send(call, onOver = ignore) {
+    send(call, onOver = ignore) {
       const bridge = speech.bridgeFor(call.method);
-      if (bridge === undefined) return direct(call, onOver);
-      const reply = await bridge(call);
-      reply.body.whenDone((error) => {
-        onOver(error, reply.body.trailers);
-      });
-      return reply;
+      return bridge === undefined ? direct(call, onOver) : bridged(bridge, call, onOver);
     },
     async connect() {
       await pool.acquire();
@@ -79,6 +100,12 @@ export function createGrpcTransport(
       pool.close(graceful);
     },
   };
+}
+
+function neverBegan(reason: unknown, onOver: OnOver): never {
+  const error = StatusError.from(reason);
+  onOver(error, noMetadata);
+  throw error;
 }
 
 /** Waiting for a connection ends with the call. */

@@ -150,12 +150,11 @@ export function createRestTransport(
     apis: [] satisfies Api[],
     async send(call, onOver = ignore) {
       const { api: asked, path } = call.method;
-      if (asked === 'other')
-        throw new StatusError(
-          Code.UNIMPLEMENTED,
-          `backend ${name} speaks ${names[api]}, it cannot answer ${path}`,
-        );
       try {
+        if (asked === 'other') {
+          const text = `backend ${name} speaks ${names[api]}, it cannot answer ${path}`;
+          throw new StatusError(Code.UNIMPLEMENTED, text);
+        }
         const reply = await bridges[asked](call);
         onOver(undefined, reply.body.trailers);
         return reply;

@@ -1,7 +1,7 @@
 /** How calls reach one backend: over gRPC, or as HTTP requests. */
 import type { Api, Call, Reply, StatusError } from '../../call/index.ts';
 
-/** Called once when a call is over: with the gateway's own view of a failure, or with the backend's trailers. */
+/** Called once when a call is over, however it ends: with the gateway's own view of a failure, or with the backend's trailers. */
 export type OnOver = (error: StatusError | undefined, trailers: readonly string[]) => void;
 
 export interface Transport {
@@ -10,7 +10,7 @@ export interface Transport {
   readonly streamLimit: number;
   /** The APIs whose calls it passes untouched; empty while that is not known. */
   readonly apis: readonly Api[];
-  /** One attempt of a call of whichever API. */
+  /** One attempt of a call of whichever API. A call that fails before it began is over, too. */
   send(call: Call, onOver?: OnOver): Promise<Reply>;
   /** Makes sure that the backend can be reached, and what it speaks is known. @throws StatusError */
   connect(): Promise<void>;

@@ -37,7 +37,12 @@ const clockSlackMs = 5;
 /** Sends a call; the promise is its reply, or the StatusError that ended it before there was one. */
 export function sendCall(call: Call, deps: UpstreamDeps): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    new Upstream(call, deps, resolve, reject).start();
+    const upstream = new Upstream(call, deps, resolve, reject);
+    try {
+      upstream.start();
+    } catch (reason) {
+      upstream.broke(reason);
+    }
   });
 }
 
@@ -184,6 +189,12 @@ class Upstream implements StreamEvents {
       this.#resolve = undefined;
       this.#reject(error);
     }
+  }
+
+  /** A fault of this process's own: the call is over all the same, and is counted as such. */
+  broke(reason: unknown): void {
+    this.#stream?.reset(ErrorCode.CANCEL);
+    this.#fail(StatusError.from(reason, this.#deps.where));
   }
 
   /** This side wants no more of it. */

@@ -1,5 +1,13 @@
 /** Finds out which model a request is for, from the first bytes of its message and while the rest still arrives. */
-import { Code, joinInto, messagePrefix, type Method, prefixBytes, StatusError } from '../../call/index.ts';
+import {
+  Code,
+  joinInto,
+  messagePrefix,
+  type Method,
+  prefixBytes,
+  StatusError,
+  uint32At,
+} from '../../call/index.ts';
 import {
   encodeModelSpec,
   encodeV2Spec,
@@ -63,7 +71,7 @@ function varint(value: number): number[] {
 
 /** Sends another spec in front of what came: only the first chunk and the length prefix change. */
 function withField(first: Uint8Array, start: number, end: number, field: Uint8Array): Uint8Array[] {
-  const length = new DataView(first.buffer, first.byteOffset).getUint32(1) - (end - start) + field.length;
+  const length = uint32At(first, 1) - (end - start) + field.length;
   return [
     messagePrefix(length),
     first.subarray(prefixBytes, prefixBytes + start),
@@ -119,7 +127,7 @@ export class Opening {
         );
       return undefined;
     }
-    const length = new DataView(all.buffer, all.byteOffset).getUint32(1);
+    const length = uint32At(all, 1);
     const whole = all.length >= prefixBytes + length;
     if (complete && !whole) {
       throw new StatusError(
