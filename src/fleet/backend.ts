@@ -11,7 +11,7 @@ import {
 import { ConcurrencyLimit } from './balance/concurrency.ts';
 import { loadReportIn, ReportedLoad } from './balance/load-reports.ts';
 import { type Outcome, verdictOn } from './balance/outliers.ts';
-import { type Host, Replica } from './balance/replica.ts';
+import { Replica } from './balance/replica.ts';
 import { createGrpcTransport } from './connection/grpc-transport.ts';
 import { createRestTransport } from './connection/rest-transport.ts';
 import type { OnOver, Transport, TransportEvents } from './connection/transport.ts';
@@ -20,6 +20,7 @@ import { ModelHealth } from './health/model-health.ts';
 import { probe, type ProbeDeps, type SharedLooks, type Sight } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
+import type { Roomy } from './room.ts';
 
 export interface BackendDeps {
   readonly observer: Observer;
@@ -46,7 +47,7 @@ export interface BackendDeps {
 /** What another process saw holds for so many intervals: they are a fifth longer at times. */
 const freshIntervals = 1.25;
 
-export class Backend implements Host {
+export class Backend implements Roomy {
   readonly name: string;
   readonly health: ModelHealth;
   readonly prober: Prober;
@@ -107,6 +108,10 @@ export class Backend implements Host {
 
   get connections(): number {
     return this.#transport.connections;
+  }
+
+  get connected(): boolean {
+    return this.#transport.connected;
   }
 
   get weight(): number {
@@ -183,7 +188,7 @@ export class Backend implements Host {
   #see(model: string): Promise<Sight> {
     const { sharedLooks, options } = this.#deps;
     // a connection that was lost says more than what another process saw a while ago
-    if (sharedLooks === undefined || !this.health.up || this.connections === 0) return this.#probe(model);
+    if (sharedLooks === undefined || !this.health.up || !this.connected) return this.#probe(model);
     const { name, health } = options();
     const freshMs = health.intervalMs * freshIntervals;
     return sharedLooks.look(`${name}\0${this.name}\0${model}`, freshMs, () => this.#probe(model));

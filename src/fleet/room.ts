@@ -1,9 +1,15 @@
 /** Room for one more call: whether there is any, and a choice that keeps to it. */
 import type { Target } from '../call/index.ts';
-import type { Backend } from './backend.ts';
 import type { Picker, PickRequest } from './balance/picker.ts';
-import type { Replica } from './balance/replica.ts';
+import type { Host, Replica } from './balance/replica.ts';
 import type { ModelRoutes } from './routing-table.ts';
+
+export interface Roomy extends Host {
+  /** It takes one more call. */
+  readonly hasRoom: boolean;
+  /** A call would not have to wait until a connection is made. */
+  readonly connected: boolean;
+}
 
 /** Whether a backend that could answer takes one more call now; nobody at all is another trouble than no room. */
 export function hasRoomFor(target: Target | undefined, routes: ModelRoutes | undefined): boolean {
@@ -12,17 +18,35 @@ export function hasRoomFor(target: Target | undefined, routes: ModelRoutes | und
   return able === undefined || able.length === 0 || able.some(({ host }) => host.hasRoom);
 }
 
-/** One that has room, as long as any has; else whom the picker chooses, or nobody. */
-export function pickWithRoom(
-  picker: Picker<Replica<Backend>> | undefined,
+const isRoomy = ({ hasRoom }: Roomy): boolean => hasRoom;
+const isReady = ({ hasRoom, connected }: Roomy): boolean => hasRoom && connected;
+
+/** One that has room and a connection, as long as any has; then one that has room; else whom the picker chooses, or nobody. */
+export function pickWithRoom<H extends Roomy>(
+  picker: Picker<Replica<H>> | undefined,
   request: PickRequest,
-  members: readonly Backend[],
+  members: readonly H[],
   orNobody: boolean,
-): Replica<Backend> | undefined {
+): Replica<H> | undefined {
   const picked = picker?.pick(request);
-  if (picked?.host.hasRoom !== false) return picked;
-  const full = members.filter(({ hasRoom }) => !hasRoom).map(({ name }) => name);
-  const other = picker?.pick({ ...request, avoid: [...(request.avoid ?? []), ...full] });
-  if (other?.host.hasRoom === true) return other;
-  return orNobody ? undefined : picked;
+  if (picker === undefined || picked === undefined || isReady(picked.host)) return picked;
+  const { avoid = [] } = request;
+  const ready = pickAmong(picker, request, members, isReady);
+  // whom the call should not go to again is worse than one that is not ready
+  if (ready !== undefined && !avoid.includes(ready.name)) return ready;
+  if (isRoomy(picked.host)) return picked;
+  return pickAmong(picker, request, members, isRoomy) ?? (orNobody ? undefined : picked);
+}
+
+function pickAmong<H extends Roomy>(
+  picker: Picker<Replica<H>>,
+  request: PickRequest,
+  members: readonly H[],
+  suits: (host: H) => boolean,
+): Replica<H> | undefined {
+  const others = members.filter((member) => !suits(member)).map(({ name }) => name);
+  // each pick takes a turn
+  if (others.length === members.length) return undefined;
+  const found = picker.pick({ ...request, avoid: [...(request.avoid ?? []), ...others] });
+  return found !== undefined && suits(found.host) ? found : undefined;
 }

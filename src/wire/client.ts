@@ -12,10 +12,12 @@ export interface Http2ClientOptions extends ConnectionOptions {
   /** The peer's SETTINGS came: it does speak HTTP/2. */
   onReady(): void;
   onClose(error?: Error): void;
-  /** The peer takes no new streams; those that are open go on. */
+  /** No new streams are possible, since the peer wants none or the ids are used up; those that are open go on. */
   onGoaway?(): void;
   /** A stream has closed, or the peer allows more. */
   onCapacity?(): void;
+  /** The first stream's id, an odd one; 1 when absent. */
+  readonly firstId?: number;
 }
 
 /** RFC 9113 §6.5.2 sets no limit; until a server says its own, this many is what servers commonly allow. */
@@ -25,7 +27,8 @@ const cancelEveryMs = 100;
 
 export class Http2Client extends Connection {
   readonly #options: Http2ClientOptions;
-  #nextId = 1;
+  readonly #firstId: number;
+  #nextId: number;
   #ready = false;
   #draining = false;
   readonly #cancels: Allowance;
@@ -36,6 +39,8 @@ export class Http2Client extends Connection {
   constructor(socket: Duplex, options: Http2ClientOptions) {
     super(socket, options, true);
     this.#options = options;
+    this.#firstId = options.firstId ?? 1;
+    this.#nextId = this.#firstId;
     const { burstCancels, cancelsPerSecond } = options.limits;
     this.#cancels = new Allowance(burstCancels, cancelsPerSecond, options.clock ?? (() => performance.now()));
     this.peer.maxStreams = assumedMaxStreams;
@@ -49,21 +54,16 @@ export class Http2Client extends Connection {
 
   /** A stream was opened. */
   get used(): boolean {
-    return this.#nextId > 1;
+    return this.#nextId > this.#firstId;
   }
 
   get maxConcurrentStreams(): number {
     return this.peer.maxStreams;
   }
 
-  /** No new streams are possible: GOAWAY came, shutdown() was called, or the connection is gone. */
+  /** No new streams are possible: GOAWAY came or went, or the connection is gone. */
   get draining(): boolean {
-    return this.#draining || this.closed || this.#nextId > maxStreamId;
-  }
-
-  /** GOAWAY came or went: the end of the connection is no surprise. */
-  get isGoingAway(): boolean {
-    return this.#draining;
+    return this.#draining || this.closed;
   }
 
   get canOpen(): boolean {
@@ -78,9 +78,9 @@ export class Http2Client extends Connection {
    */
   request(headers: Headers, varying: Headers, end: boolean, events: StreamEvents): Stream {
     const stream = this.addStream(this.#nextId);
-    this.#nextId += 2;
     stream.events = events;
-    if (this.draining && this.closed) {
+    if (this.draining) {
+      // the caller was faster than the news; the peer would not look at it
       this.streams.delete(stream.id);
       stream.removed = true;
       process.nextTick(() => {
@@ -88,7 +88,12 @@ export class Http2Client extends Connection {
       });
       return stream;
     }
+    this.#nextId += 2;
     this.sender.headers(stream, headers, varying, end);
+    if (this.#nextId > maxStreamId) {
+      this.shutdown();
+      this.#options.onGoaway?.();
+    }
     return stream;
   }
 

@@ -10,6 +10,13 @@ import { type BackendAddress, Fleet, type FleetOptions } from '../../src/fleet/i
 import { silentLog, silentObserver } from '../../src/call/index.ts';
 import { defaultClientLimits } from '../../src/wire/index.ts';
 import { readAll, unaryCall, waitFor } from '../support/index.ts';
+import {
+  predictReply,
+  rawAnswer,
+  type RawBackend,
+  type RawCall,
+  startRawBackend,
+} from '../support/raw-backend.ts';
 import { nonceRequest } from '../journeys/history.ts';
 
 const addressOf = ({ port }: { port: number }): BackendAddress => ({
@@ -211,6 +218,30 @@ describe('a fleet', () => {
       );
       return true;
     });
+  });
+
+  it('has the others answer while a backend that is being stopped finishes a long call', async (t) => {
+    const held: RawCall[] = [];
+    const answered: string[] = [];
+    const backends = [
+      await startRawBackend({ onCall: (call) => void held.push(call) }),
+      await startRawBackend({ onCall: (call) => void call.send(rawAnswer(call.id, predictReply)) }),
+    ];
+    t.after(() => {
+      for (const backend of backends) backend.close();
+    });
+    const [leaving] = backends as [RawBackend];
+    const ports = backends.map(({ url }) => ({ port: Number(new URL(url).port) }));
+    const { health, ...rest } = optionsOf(ports.map(addressOf));
+    const of = await startFleet({ ...rest, health: { ...health, intervalMs: 60_000 } });
+    const first = [echo(of), echo(of)];
+    await waitFor(() => held.length === 1);
+    leaving.leave();
+    await waitFor(() => of.backends()[0]?.up === false, 20_000, 'its end to be seen');
+    for (let i = 0; i < 10; i++) answered.push((await echo(of)).from);
+    assert.deepEqual(new Set(answered), new Set([addressOf(ports[1] as { port: number }).name]));
+    for (const call of held) call.send(rawAnswer(call.id, predictReply));
+    for (const reply of first) assert.equal(await codeOf(await reply), Code.OK);
   });
 
   it('lets a call wait for a connection that was lost a moment ago, and for no longer than its client does', async () => {

@@ -30,6 +30,8 @@ export interface RawBackend {
   readonly connections: number;
   /** RST_STREAM frames that came. */
   readonly resets: number;
+  /** Stops in order: GOAWAY on every connection and no new ones; calls that have begun may still be answered. */
+  leave(): void;
   close(): void;
 }
 
@@ -72,6 +74,9 @@ export function rawAnswer(id: number, message: Uint8Array, trailers: Headers = [
 
 export const grpcHeaders = (id: number, more: Headers = []): Buffer => headers(id, [...grpcHead, ...more]);
 
+const goaway = (lastId: number): Buffer =>
+  frame(h2.GOAWAY, 0, 0, Buffer.concat([uint32(lastId), uint32(ErrorCode.NO_ERROR)]));
+
 const status = encodeGetModelStatusResponse([
   { version: 1n, state: modelState.AVAILABLE, errorCode: 0, errorMessage: '' },
 ]);
@@ -88,13 +93,14 @@ export const predictReply = Buffer.concat(
 
 export async function startRawBackend(options: RawBackendOptions): Promise<RawBackend> {
   const calls: RawCall[] = [];
-  const sockets = new Set<Socket>();
+  /** The last stream of each connection. */
+  const sockets = new Map<Socket, number>();
   let connections = 0;
   let resets = 0;
 
   function serve(socket: Socket): void {
     connections++;
-    sockets.add(socket);
+    sockets.set(socket, 0);
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
     socket.setNoDelay(true);
@@ -121,8 +127,8 @@ export async function startRawBackend(options: RawBackendOptions): Promise<RawBa
         else if (type === h2.HEADERS) {
           const fields = decoder.decode(payload) ?? [];
           if (++requests > maxRequests) continue;
-          if (requests === maxRequests)
-            socket.write(frame(h2.GOAWAY, 0, 0, Buffer.concat([uint32(id), uint32(ErrorCode.NO_ERROR)])));
+          if (requests === maxRequests) socket.write(goaway(id));
+          sockets.set(socket, id);
           const call: RawCall = {
             id,
             path: fields[fields.indexOf(':path') + 1] ?? '',
@@ -174,9 +180,13 @@ export async function startRawBackend(options: RawBackendOptions): Promise<RawBa
     get resets() {
       return resets;
     },
+    leave() {
+      server.close();
+      for (const [socket, lastId] of sockets) socket.write(goaway(lastId));
+    },
     close() {
       server.close();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets.keys()) socket.destroy();
     },
   };
 }

@@ -24,6 +24,10 @@ export interface WireServer {
   readonly sockets: ReadonlySet<Socket>;
   /** Connections that were ever made. */
   readonly accepted: number;
+  /** Called for each new connection. */
+  onConnection: (connection: Http2Server) => void;
+  /** No more connections; those that are open stay. */
+  refuse(): void;
   close(): void;
 }
 
@@ -53,11 +57,12 @@ export async function startWireServer(
       onClose: () => connections.delete(connection),
     });
     connections.add(connection);
+    made.onConnection(connection);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return {
+  const made: WireServer = {
     port,
     url: `grpc://127.0.0.1:${port}`,
     requests,
@@ -66,11 +71,16 @@ export async function startWireServer(
     get accepted() {
       return accepted;
     },
+    onConnection: () => undefined,
+    refuse() {
+      server.close();
+    },
     close() {
       server.close();
       for (const connection of connections) connection.destroy();
     },
   };
+  return made;
 }
 
 function eventsOf(stream: Stream, events: Partial<StreamEvents>): StreamEvents {

@@ -5,14 +5,15 @@ import { Code, StatusError } from '../../call/index.ts';
 import { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress, ConnectionOptions } from '../options.ts';
 
-export interface Dialed {
-  readonly client: Http2Client;
-  readonly socket: Socket;
-}
-
 export interface DialEvents {
+  /** It can be used. Told within the turn in which it is so: a GOAWAY may be behind it in the same packet. */
+  readonly onReady: (client: Http2Client, socket: Socket) => void;
+  /** It did not come about in time: UNAVAILABLE (notStarted), with the reason. Nothing else is told then. */
+  readonly onFailed: (reason: StatusError) => void;
   /** The connection is gone, after it was ready. */
   readonly onClose: (client: Http2Client, error: Error | undefined) => void;
+  /** It takes no more calls, after it was ready; those that it has may end. */
+  readonly onGoaway: (client: Http2Client) => void;
   readonly onCapacity: () => void;
   readonly onLimit: (name: string) => void;
 }
@@ -46,54 +47,50 @@ function reasonOf(error: Error & { code?: string }): string {
   }
 }
 
-/** @throws StatusError UNAVAILABLE (notStarted), with the reason, when no connection comes about in time */
-export function dial(
-  address: BackendAddress,
-  options: ConnectionOptions,
-  events: DialEvents,
-): Promise<Dialed> {
-  return new Promise((resolve, reject) => {
-    const socket = open(address);
-    let settled = false;
-    const fail = (reason: string, cause?: unknown): void => {
-      if (settled) return;
-      settled = true;
-      clearTimeout(timer);
-      socket.destroy();
-      reject(
-        new StatusError(Code.UNAVAILABLE, `backend ${address.name}: ${reason}`, {
-          where: address.name,
-          notStarted: true,
-          cause,
-        }),
-      );
-    };
-    const timer = setTimeout(() => {
-      fail(`no answer to a connection attempt within ${options.connectTimeoutMs} ms`);
-    }, options.connectTimeoutMs);
-    const onError = (error: Error): void => {
-      fail(reasonOf(error), error);
-    };
-    socket.once('error', onError);
-    socket.once(address.tls === undefined ? 'connect' : 'secureConnect', () => {
-      socket.setNoDelay(true);
-      socket.off('error', onError);
-      const client: Http2Client = new Http2Client(socket, {
-        limits: options.http2,
-        onReady() {
-          if (settled) return;
-          settled = true;
-          clearTimeout(timer);
-          resolve({ client, socket });
-        },
-        onClose(error) {
-          if (!settled) fail(error === undefined ? 'closed the connection at once' : reasonOf(error), error);
-          else events.onClose(client, error);
-        },
-        onGoaway: events.onCapacity,
-        onCapacity: events.onCapacity,
-        onLimit: events.onLimit,
-      });
+export function dial(address: BackendAddress, options: ConnectionOptions, events: DialEvents): void {
+  const socket = open(address);
+  let settled = false;
+  const fail = (reason: string, cause?: unknown): void => {
+    if (settled) return;
+    settled = true;
+    clearTimeout(timer);
+    socket.destroy();
+    events.onFailed(
+      new StatusError(Code.UNAVAILABLE, `backend ${address.name}: ${reason}`, {
+        where: address.name,
+        notStarted: true,
+        cause,
+      }),
+    );
+  };
+  const timer = setTimeout(() => {
+    fail(`no answer to a connection attempt within ${options.connectTimeoutMs} ms`);
+  }, options.connectTimeoutMs);
+  const onError = (error: Error): void => {
+    fail(reasonOf(error), error);
+  };
+  socket.once('error', onError);
+  socket.once(address.tls === undefined ? 'connect' : 'secureConnect', () => {
+    socket.setNoDelay(true);
+    socket.off('error', onError);
+    const client: Http2Client = new Http2Client(socket, {
+      limits: options.http2,
+      onReady() {
+        if (settled) return;
+        settled = true;
+        clearTimeout(timer);
+        events.onReady(client, socket);
+      },
+      onClose(error) {
+        if (!settled) fail(error === undefined ? 'closed the connection at once' : reasonOf(error), error);
+        else events.onClose(client, error);
+      },
+      onGoaway() {
+        if (settled) events.onGoaway(client);
+        else fail('takes no calls');
+      },
+      onCapacity: events.onCapacity,
+      onLimit: events.onLimit,
     });
   });
 }

@@ -76,6 +76,9 @@ export function createGrpcTransport(
     get connections() {
       return pool.connections;
     },
+    get connected() {
+      return pool.connections > 0;
+    },
     get streamLimit() {
       return pool.streamLimit;
     },

@@ -26,7 +26,10 @@ export class Pool {
   readonly #events: PoolEvents;
   readonly #hangs: HangWatch;
   readonly #sockets = new Map<Http2Client, Socket>();
+  /** Those that take calls. */
   #clients: Http2Client[] = [];
+  /** Those that were told to go, and finish the calls that they have. */
+  readonly #leaving = new Set<Http2Client>();
   #dialing = 0;
   readonly #redials: Redials;
   #waiters: Waiter[] = [];
@@ -47,6 +50,7 @@ export class Pool {
     this.#hangs = new HangWatch(options.hungAfterMs, clock);
   }
 
+  /** Connections that take calls. */
   get connections(): number {
     return this.#clients.length;
   }
@@ -84,7 +88,7 @@ export class Pool {
 
   /** Looks for connections that give no sign of life; called every so often. */
   watch(): void {
-    for (const client of this.#clients) {
+    for (const client of [...this.#clients, ...this.#leaving]) {
       const socket = this.#sockets.get(client);
       if (socket === undefined || !this.#hangs.isHung(client, socket)) continue;
       const text = `no sign of life for ${2 * this.#options.hungAfterMs} ms`;
@@ -95,7 +99,7 @@ export class Pool {
   close(graceful: boolean): void {
     this.#closed = true;
     this.#redials.stop();
-    for (const client of [...this.#clients]) {
+    for (const client of [...this.#clients, ...this.#leaving]) {
       if (graceful) client.shutdown();
       else client.destroy();
     }
@@ -131,24 +135,8 @@ export class Pool {
       this.#dialing--;
       return;
     }
-    const events = {
-      onClose: (client: Http2Client, error: Error | undefined): void => {
-        this.#redials.ended(client.used);
-        this.#clients = this.#clients.filter((other) => other !== client);
-        this.#sockets.delete(client);
-        this.#hangs.forget(client);
-        if (this.#closed) return;
-        if (!client.isGoingAway || error !== undefined)
-          this.#events.onLost(this.#unavailable(error?.message ?? 'the connection was closed'));
-        this.#serve();
-      },
-      onCapacity: (): void => {
-        this.#serve();
-      },
-      onLimit: this.#events.onLimit,
-    };
-    dial(this.#address, this.#options, events).then(
-      ({ client, socket }) => {
+    dial(this.#address, this.#options, {
+      onReady: (client, socket) => {
         this.#dialing--;
         if (this.#closed) {
           client.destroy();
@@ -158,14 +146,52 @@ export class Pool {
         this.#sockets.set(client, socket);
         this.#serve();
       },
-      (reason: unknown) => {
+      onFailed: (reason) => {
         this.#dialing--;
         this.#redials.failed();
-        const error = StatusError.from(reason);
-        if (this.#clients.length === 0) this.#failWaiters(error);
-        this.#events.onLost(error);
+        if (this.#clients.length === 0) this.#failWaiters(reason);
+        this.#events.onLost(reason);
       },
-    );
+      onGoaway: (client) => {
+        this.#leave(client);
+      },
+      onClose: (client, error) => {
+        this.#gone(client, error);
+      },
+      onCapacity: () => {
+        this.#serve();
+      },
+      onLimit: this.#events.onLimit,
+    });
+  }
+
+  /** It takes no more calls. The next one is made now, so that no call waits for it, or so that its failure is known. */
+  #leave(client: Http2Client): void {
+    if (!this.#remove(client)) return;
+    this.#leaving.add(client);
+    this.#redials.ended(client.used);
+    if (this.#free() === undefined) this.#grow();
+    this.#serve();
+  }
+
+  #gone(client: Http2Client, error: Error | undefined): void {
+    const left = this.#leaving.delete(client);
+    if (!left) {
+      this.#remove(client);
+      this.#redials.ended(client.used);
+    }
+    this.#sockets.delete(client);
+    this.#hangs.forget(client);
+    if (this.#closed) return;
+    if (!left || error !== undefined)
+      this.#events.onLost(this.#unavailable(error?.message ?? 'the connection was closed'));
+    this.#serve();
+  }
+
+  #remove(client: Http2Client): boolean {
+    const before = this.#clients.length;
+    this.#clients = this.#clients.filter((other) => other !== client);
+    return this.#clients.length < before;
   }
 
   #serve(): void {

@@ -146,6 +146,8 @@ export function createRestTransport(
       // each request under way holds one
       return inFlight;
     },
+    // they are made as requests need them
+    connected: true,
     streamLimit: connection.maxConnections,
     apis: [] satisfies Api[],
     async send(call, onOver = ignore) {

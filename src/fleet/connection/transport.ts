@@ -6,6 +6,8 @@ export type OnOver = (error: StatusError | undefined, trailers: readonly string[
 
 export interface Transport {
   readonly connections: number;
+  /** A call would not have to wait until a connection is made. */
+  readonly connected: boolean;
   /** Calls that the backend's own limits allow at once; unlimited while it has told none. */
   readonly streamLimit: number;
   /** The APIs whose calls it passes untouched; empty while that is not known. */

@@ -94,6 +94,64 @@ describe('the pool of a backend', () => {
     assert.deepEqual(lost, []);
   });
 
+  it('has the next connection ready when one is told to go, before a call asks for it', async () => {
+    const { server, pool, lost } = await setUp(100);
+    open(await pool.acquire());
+    await waitFor(() => server.requests.length === 1);
+    for (const connection of server.connections) connection.shutdown();
+    await waitFor(() => server.accepted === 2);
+    await waitFor(() => pool.connections === 1);
+    assert.ok(!(pool.acquire() instanceof Promise), 'a call does not wait');
+    assert.deepEqual(lost, []);
+  });
+
+  it('puts the next attempt off when a connection is told to go before it was of use', async () => {
+    let greeted = 0;
+    const { server, pool } = await setUp(100);
+    server.onConnection = (connection) => {
+      greeted++;
+      connection.shutdown();
+    };
+    const waiting = Promise.resolve(pool.acquire()).catch(() => undefined);
+    await waitFor(() => greeted >= 3);
+    const sinceMs = performance.now();
+    const before = greeted;
+    await waitFor(() => greeted >= before + 2);
+    // 100 ms and 200 ms, a fifth less at the least
+    assert.ok(performance.now() - sinceMs > 200, `${performance.now() - sinceMs} ms`);
+    pool.close(false);
+    await waiting;
+  });
+
+  it('does not let calls wait for a backend that finishes old ones and takes no new connections', async () => {
+    const { server, pool, lost } = await setUp(100);
+    const first = await pool.acquire();
+    open(first);
+    await waitFor(() => server.requests.length === 1);
+    // a server that is being stopped: it answers what it has begun, and listens no more
+    server.refuse();
+    for (const connection of server.connections) connection.shutdown();
+    await waitFor(() => lost.length > 0);
+    assert.equal(pool.connections, 0, 'none that takes calls');
+    await assert.rejects(
+      async () => pool.acquire(),
+      (error: unknown) =>
+        error instanceof StatusError && error.notStarted && /connection refused/.test(error.message),
+    );
+    assert.equal(first.openStreams, 1, 'the old call goes on');
+  });
+
+  it('counts connections that only finish their calls for nothing', async () => {
+    const { server, pool } = await setUp(100);
+    for (let i = 1; i <= 4; i++) {
+      open(await pool.acquire());
+      await waitFor(() => server.requests.length === i);
+      for (const connection of server.connections) connection.shutdown();
+      await waitFor(() => pool.connections === 1 && server.accepted === i + 1);
+    }
+    assert.equal(server.connections.size, 5, 'four of them are beyond what may be open for new calls');
+  });
+
   it('fails those that wait when no connection comes about, surely not started', async () => {
     const { server, pool, lost } = await setUp(100);
     server.close();
