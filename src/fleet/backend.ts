@@ -154,6 +154,7 @@ export class Backend implements Roomy {
       const nowMs = clock();
       const tookMs = nowMs - startedMs;
       const code = error?.code ?? statusOf(trailers);
+      if (code === Code.OK) this.concurrency.answered();
       if (code === Code.OK || code === Code.DEADLINE_EXCEEDED)
         this.concurrency.ended(replica.model, tookMs, this.outstanding);
       observer.backendInFlight(this.name, --this.outstanding);

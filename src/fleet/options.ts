@@ -153,6 +153,8 @@ export interface HttpFleetOptions {
 export interface ConcurrencyOptions {
   /** Calls at a backend at once; its own stream limit may allow fewer. */
   readonly maxInFlight: number;
+  /** A quick backend may have more: what it answered of late in so many ms. 0: never more than maxInFlight. */
+  readonly quickMs: number;
   /** The limit follows the latency, between minInFlight and maxInFlight. */
   readonly adaptive: boolean;
   readonly minInFlight: number;

@@ -24,7 +24,8 @@ type FleetConfig = Config['fleets'][string];
 type SourceOptions = FleetOptions['sources'][number];
 type Listed = FleetConfig['backends'][number];
 
-export function fleetsOf({ config, files }: Snapshot): FleetOptions[] {
+/** @param workers that share what is given for the whole gateway */
+export function fleetsOf({ config, files }: Snapshot, workers: number): FleetOptions[] {
   const all: readonly (readonly [string, FleetConfig])[] = Object.entries(config.fleets);
   const some = all.filter(([, fleet]) => !isHttpFleet(fleet));
   // a gateway of HTTP fleets alone: calls for models find a fleet without backends, which says so
@@ -46,13 +47,23 @@ export function fleetsOf({ config, files }: Snapshot): FleetOptions[] {
     balance: fleet.balance,
     warmUp: fleet.warmUp,
     sequences: config.sequences,
-    concurrency: fleet.concurrency,
+    concurrency: concurrencyOf(fleet.concurrency, workers),
     connection: { ...fleet.connection, http2: defaultClientLimits },
     maxControlBytes,
     maxMessageBytes: config.grpc.maxMessageBytes,
     json: jsonLimitsOf(config),
     encoding: fleet.encoding,
   }));
+}
+
+/** What is left to the gateway: less than a second of work for nearly any server, and more for one that is quick. */
+const usualInFlight = 64;
+const quickMs = 20;
+
+function concurrencyOf(own: FleetConfig['concurrency'], workers: number): FleetOptions['concurrency'] {
+  return own.maxInFlight === 'auto'
+    ? { ...own, maxInFlight: Math.ceil(usualInFlight / workers), quickMs }
+    : { ...own, maxInFlight: own.maxInFlight, quickMs: 0 };
 }
 
 export function httpFleetsOf({ config, files }: Snapshot): HttpFleetOptions[] {

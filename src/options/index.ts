@@ -25,6 +25,6 @@ export function gatewayOptions(snapshot: Snapshot, version: string, workers = 1)
       access: { mode: telemetry.accessLog, sample: telemetry.accessLogSample },
     },
     shown: config,
-    routes: routesOf({ ...snapshot, config: perWorker(config, workers) }),
+    routes: routesOf({ ...snapshot, config: perWorker(config, workers) }, workers),
   };
 }

@@ -18,7 +18,8 @@ export function perWorker(config: Config, workers: number): Config {
         const { maxInFlight, minInFlight } = concurrency;
         const divided = {
           ...concurrency,
-          maxInFlight: part(maxInFlight),
+          // what is left to the gateway is divided where it is decided
+          maxInFlight: maxInFlight === 'auto' ? maxInFlight : part(maxInFlight),
           minInFlight: part(minInFlight),
         };
         return [name, { ...fleet, concurrency: divided }];

@@ -13,7 +13,8 @@ const maxMetadataBytes = 64 * 2 ** 20;
 const metadataTtlMs = 60_000;
 const budgetWindowMs = 10_000;
 
-export function routesOf(snapshot: Snapshot): RouteOptions {
+/** @param workers that share what is given for the whole gateway */
+export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
   const { config } = snapshot;
   const { rest, grpc, deadlines, doors, retry, hedge, queue } = config;
   const pace = {
@@ -21,7 +22,7 @@ export function routesOf(snapshot: Snapshot): RouteOptions {
     minBodyBytesPerSecond: doors.minBodyBytesPerSecond,
   };
   return {
-    fleets: fleetsOf(snapshot),
+    fleets: fleetsOf(snapshot, workers),
     maxLooksPerSecond: config.probing.maxPerSecond,
     httpFleets: httpFleetsOf(snapshot),
     defaultFleet: config.defaultFleet,

@@ -8,20 +8,20 @@ describe('the options of a worker', () => {
   const snapshot = loadSnapshot(undefined, { backends: ['tfs://127.0.0.1:8500'] }, {});
   const routesFor = (workers?: number) => gatewayOptions(snapshot, '0', workers).routes;
   const { fleets, retry, hedge, queue } = snapshot.config;
+  const concurrency = fleets.default?.concurrency;
 
   it('are all that is given when it is alone', () => {
     const routes = routesFor();
     assert.equal(routes.queue?.maxLength, queue.maxLength);
-    assert.deepEqual(routes.fleets[0]?.concurrency, fleets.default?.concurrency);
+    assert.deepEqual(routes.fleets[0]?.concurrency, { ...concurrency, maxInFlight: 64, quickMs: 20 });
     assert.equal(routes.retry.budget.minPerSecond, retry.budgetMinPerSecond);
   });
 
   it('add up to what is given, or a little more where a limit cannot be divided', () => {
     for (const workers of [2, 3, 200]) {
       const { queue: line, fleets: own, retry: again, hedge: hedged } = routesFor(workers);
-      const total = fleets.default?.concurrency.maxInFlight ?? 0;
       for (const [part, whole] of [
-        [own[0]?.concurrency.maxInFlight ?? 0, total],
+        [own[0]?.concurrency.maxInFlight ?? 0, 64],
         [line?.maxLength ?? 0, queue.maxLength],
       ] as const) {
         assert.ok(Number.isInteger(part) && part >= 1);
@@ -30,6 +30,24 @@ describe('the options of a worker', () => {
       assert.equal(again.budget.minPerSecond * workers, retry.budgetMinPerSecond);
       assert.equal((hedged?.budget.minPerSecond ?? 0) * workers, hedge.budgetMinPerSecond);
       assert.equal(again.budget.percent, retry.budgetPercent, 'shares are shares');
+    }
+  });
+
+  it('keep to a number of calls at a backend that the operator gave, however quick it is', () => {
+    const given = loadSnapshot(undefined, { backends: ['tfs://127.0.0.1:8500'] }, {});
+    const { default: fleet } = given.config.fleets;
+    assert.ok(fleet !== undefined);
+    const config = {
+      ...given.config,
+      fleets: { default: { ...fleet, concurrency: { ...fleet.concurrency, maxInFlight: 12 } } },
+    };
+    for (const [workers, maxInFlight] of [
+      [1, 12],
+      [5, 3],
+    ] as const) {
+      const [own] = gatewayOptions({ ...given, config }, '0', workers).routes.fleets;
+      assert.equal(own?.concurrency.maxInFlight, maxInFlight);
+      assert.equal(own.concurrency.quickMs, 0);
     }
   });
 

@@ -177,10 +177,11 @@ export const fleet = Type.Object(
     warmUp,
     concurrency: section(
       {
-        maxInFlight: count(
-          64,
-          'Calls at one backend at once, of all workers together, and no more than its own stream limit on all connections allows. A thousand, as elsewhere, is a minute of GPU work.',
-        ),
+        maxInFlight: Type.Union([Type.Literal('auto'), Type.Integer({ minimum: 1 })], {
+          default: 'auto',
+          description:
+            'Calls at one backend at once, of all workers together, and no more than its own stream limit on all connections allows. auto: 64, or as many as it answered of late in 20 ms if these are more (1,000 at most): a thousand for every server, as elsewhere, is a minute of GPU work.',
+        }),
         adaptive: flag(
           false,
           'The limit follows the latency: it falls when calls take more than twice as long as at an idle backend. Off, because a server that batches wants a queue of its own.',

@@ -1,6 +1,7 @@
-/** How many calls a backend takes at once: as configured, or as its latency tells. */
+/** How many calls a backend takes at once: as configured, as its pace allows, or as its latency tells. */
 import type { Clock } from '../../call/index.ts';
 import type { ConcurrencyOptions } from '../options.ts';
+import { QuickRoom } from './quick-room.ts';
 
 /** The limit is looked at anew after so long, and so many calls. In ms. */
 const windowMs = 200;
@@ -24,6 +25,7 @@ export class ConcurrencyLimit {
   readonly #options: ConcurrencyOptions;
   readonly #clock: Clock;
   readonly #idleMs = new Map<string, number>();
+  readonly #quick: QuickRoom;
   #limit: number;
   #ratios: number[] = [];
   #busiest = 0;
@@ -32,12 +34,18 @@ export class ConcurrencyLimit {
   constructor(options: ConcurrencyOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
+    this.#quick = new QuickRoom(options.adaptive ? 0 : options.quickMs, clock);
     this.#limit = options.adaptive ? Math.min(firstLimit, options.maxInFlight) : options.maxInFlight;
     this.#windowEndMs = clock() + windowMs;
   }
 
   get limit(): number {
-    return Math.floor(this.#limit);
+    return Math.max(Math.floor(this.#limit), this.#quick.calls);
+  }
+
+  /** A call was answered well. */
+  answered(): void {
+    this.#quick.answered();
   }
 
   /** A call went well, or took too long. @param inFlight calls at the backend when it ended, itself included */

@@ -46,7 +46,7 @@ function runBatches(limit: ConcurrencyLimit, advance: (ms: number) => void, seco
   return done / seconds;
 }
 
-const options = { maxInFlight: 64, minInFlight: 4, adaptive: true };
+const options = { maxInFlight: 64, quickMs: 0, minInFlight: 4, adaptive: true };
 
 interface Result {
   readonly perSecond: number;
@@ -59,6 +59,27 @@ describe('ConcurrencyLimit', () => {
     const limit = new ConcurrencyLimit({ ...options, adaptive: false }, clock);
     run(limit, advance, 2, 20, 30);
     assert.equal(limit.limit, 64);
+  });
+
+  it('grows with the pace of a backend that is quick, if that is allowed and it is not adaptive', () => {
+    for (const [quickMs, adaptive, most] of [
+      [20, false, 200],
+      [0, false, 64],
+      [20, true, 64],
+    ] as const) {
+      const { clock, advance } = manualClock();
+      const limit = new ConcurrencyLimit({ ...options, quickMs, adaptive }, clock);
+      for (let ms = 0; ms < 3000; ms++) {
+        advance(1);
+        for (let i = 0; i < 10; i++) {
+          limit.answered();
+          limit.ended('m', 5, 50);
+        }
+      }
+      assert.equal(limit.limit, most);
+      advance(1000);
+      assert.ok(limit.limit <= 64, 'it is silent now');
+    }
   });
 
   for (const places of [1, 4, 16]) {
