@@ -42,6 +42,8 @@ export interface StatusDetails {
   readonly notStarted?: boolean;
   /** The backend broke the call off without a status: it may have run, and doing it again elsewhere may help. */
   readonly brokenOff?: boolean;
+  /** The connection that was lost, and with it whatever else was under way on it. */
+  readonly lostWith?: object;
   /** When it is worth while to try again, in ms from now: told to clients of either protocol. */
   readonly retryAfterMs?: number;
   /** The call was called off because another backend was faster: what it took here says that this one is slow. */
@@ -55,6 +57,7 @@ export class StatusError extends Error {
   readonly fromBackend: boolean;
   readonly notStarted: boolean;
   readonly brokenOff: boolean;
+  readonly lostWith: object | undefined;
   readonly retryAfterMs: number | undefined;
   readonly outpaced: boolean;
 
@@ -66,6 +69,7 @@ export class StatusError extends Error {
     this.fromBackend = details.fromBackend ?? false;
     this.notStarted = details.notStarted ?? false;
     this.brokenOff = details.brokenOff ?? false;
+    this.lostWith = details.lostWith;
     this.retryAfterMs = details.retryAfterMs;
     this.outpaced = details.outpaced ?? false;
   }

@@ -39,6 +39,16 @@ const reasonOf = ({ notStarted, error }: Failure): string =>
 
 export function retryFilter(options: RetryOptions, { observer, clock, random }: RetryDeps): Filter {
   const budget = new AttemptBudget(options.budget, clock);
+  /** Lost connections whose place in the budget is taken. */
+  const paid = new WeakSet();
+
+  /** A connection that is lost is one event, however many calls were on it: no sign that calls themselves do harm. */
+  function pay({ lostWith }: StatusError): boolean {
+    if (lostWith !== undefined && paid.has(lostWith)) return true;
+    if (!budget.take()) return false;
+    if (lostWith !== undefined) paid.add(lostWith);
+    return true;
+  }
 
   function mayRetry(call: Call, failure: Failure, attempt: number): boolean {
     if (call.cancellation.reason !== undefined || !repeatable(call)) return false;
@@ -46,7 +56,7 @@ export function retryFilter(options: RetryOptions, { observer, clock, random }: 
     if (failure.notStarted) return attempt < options.maxUnstarted;
     const { code, brokenOff } = failure.error;
     if (!harmlessTwice(call) || !(brokenOff || retriable.has(code))) return false;
-    return attempt < options.maxAttempts && budget.take();
+    return attempt < options.maxAttempts && pay(failure.error);
   }
 
   /** The wait before the attempt after this one; undefined when the deadline leaves no room. */

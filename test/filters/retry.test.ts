@@ -123,4 +123,26 @@ describe('retryFilter', () => {
     for (let i = 0; i < 200; i++) await send(unaryCall());
     assert.equal(calls.length, 200 + 30 + 40);
   });
+
+  it('counts all calls of one lost connection as one extra attempt', async () => {
+    const lost = (lostWith: object) =>
+      new StatusError(Code.UNAVAILABLE, 'the connection was lost', { where: 'a', lostWith });
+    let connection = {};
+    const { handler, calls } = stubHandler((_call, nth) => {
+      if (nth % 200 >= 100) return ok;
+      throw lost(connection);
+    });
+    const { clock } = manualClock();
+    const twoOnly = { ...options, budget: { percent: 0, minPerSecond: 0.2, windowMs: 10_000 } };
+    const send = retryFilter(twoOnly, { observer: recordingObserver(), clock, random: () => 0.5 })(handler);
+    const hundred = () => Promise.allSettled(Array.from({ length: 100 }, () => send(unaryCall())));
+    for (let i = 0; i < 2; i++) {
+      connection = {};
+      assert.ok((await hundred()).every(({ status }) => status === 'fulfilled'));
+    }
+    assert.equal(calls.length, 400);
+    // the third is one too many: a backend that loses connections again and again is no accident
+    connection = {};
+    assert.ok((await hundred()).every(({ status }) => status === 'rejected'));
+  });
 });

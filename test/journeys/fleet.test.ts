@@ -38,6 +38,31 @@ describe('a fleet of three under load', () => {
     await waitFor(async () => (await upCount()) === 3, 4000, 'the return to be seen');
   });
 
+  it('loses none of many calls that are under way when two of three are killed', async (t) => {
+    const latency = (latencyMs: number) =>
+      Promise.all(
+        fleet.backends.map(({ control }) =>
+          fetch(`${control}/faults`, { method: 'POST', body: JSON.stringify({ latencyMs }) }),
+        ),
+      );
+    await latency(2000);
+    const load = new History(gateway, {
+      perSecond: 100,
+      deadlineMs: 20_000,
+      maxPending: 1000,
+      via: ['gRPC'],
+    });
+    // all at once: none is answered before
+    await waitFor(() => load.calls.length >= 150, 20_000, 'calls');
+    const killed = fleet.backends.slice(0, 2);
+    for (const backend of killed) backend.signal('SIGKILL');
+    await latency(0).catch(() => undefined);
+    await load.stop();
+    t.diagnostic(load.summary());
+    load.checkAllAnswered();
+    for (const backend of killed) await backend.restart();
+  });
+
   it(
     'loses no call to a SIGKILL and a SIGSTOP, and both backends take traffic again within ten seconds',
     { timeout: 90_000 },

@@ -27,7 +27,11 @@ export const retry = section(
       25,
       'Before the third attempt, doubled from then on; the second goes to another backend at once.',
     ),
-    budgetPercent: count(20, 'Retries for each hundred calls of the last ten seconds.', 0),
+    budgetPercent: count(
+      20,
+      'Retries for each hundred calls of the last ten seconds; all calls of one lost connection count as one.',
+      0,
+    ),
     budgetMinPerSecond: count(3, 'Retries a second that are always allowed, of all workers together.', 0),
     maxBufferedBytes: bytes(
       64 * mebi,

@@ -99,12 +99,23 @@ export function trailersFrom(fields: Headers): Metadata {
   return trailers;
 }
 
-/** RST_STREAM codes as gRPC statuses (PROTOCOL-HTTP2.md). */
-export function resetError(code: number, where: string, notProcessed: boolean): StatusError {
+/**
+ * RST_STREAM codes as gRPC statuses (PROTOCOL-HTTP2.md).
+ * @param connection told apart from others, when it was lost
+ */
+export function resetError(
+  code: number,
+  where: string,
+  notProcessed: boolean,
+  connection: object,
+): StatusError {
   const details = { where, notStarted: notProcessed };
   switch (code) {
     case -1:
-      return new StatusError(Code.UNAVAILABLE, `backend ${where}: the connection was lost`, details);
+      return new StatusError(Code.UNAVAILABLE, `backend ${where}: the connection was lost`, {
+        ...details,
+        lostWith: connection,
+      });
     case 7:
       return new StatusError(Code.UNAVAILABLE, `backend ${where} refused the stream`, details);
     case 8:

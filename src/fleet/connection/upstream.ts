@@ -141,7 +141,7 @@ class Upstream implements StreamEvents {
     this.#fail(
       code === ErrorCode.CANCEL && this.#timeIsUp()
         ? this.#exceeded()
-        : resetError(code, this.#deps.where, notProcessed),
+        : resetError(code, this.#deps.where, notProcessed, this.#deps.client),
     );
   }
 
