@@ -1,11 +1,16 @@
-/** Cancellation of a call, cheaper than an AbortSignal: one flag and a list of listeners. */
+/** Cancellation of a call, cheaper than an AbortSignal: one flag and a few listeners. */
 import { Code, StatusError } from './status.ts';
 
-type Listener = (reason: StatusError) => void;
+/** Who wants to know; an object, since most who listen are one already and a function for each would be garbage. */
+export interface CancelListener {
+  onCancelled(reason: StatusError): void;
+}
 
 export class Cancellation {
   #reason: StatusError | undefined;
-  #listeners: Listener[] | undefined;
+  /** Most calls have one or two listeners at a time. */
+  #first: CancelListener | undefined;
+  #others: CancelListener[] | undefined;
 
   get reason(): StatusError | undefined {
     return this.#reason;
@@ -15,25 +20,41 @@ export class Cancellation {
   cancel(reason: StatusError = new StatusError(Code.CANCELLED, 'the client cancelled the call')): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    const listeners = this.#listeners;
-    this.#listeners = undefined;
-    if (listeners !== undefined) for (const listener of listeners) listener(reason);
+    const first = this.#first;
+    const others = this.#others;
+    this.#first = undefined;
+    this.#others = undefined;
+    first?.onCancelled(reason);
+    if (others !== undefined) for (const listener of others) listener.onCancelled(reason);
   }
 
-  /** Listens for the cancellation (called at once if it has happened); returns what stops listening. */
-  onCancel(listener: Listener): () => void {
-    if (this.#reason !== undefined) {
-      listener(this.#reason);
-      return ignore;
+  /** Listens for the cancellation; told at once if it has happened. */
+  listen(listener: CancelListener): void {
+    if (this.#reason !== undefined) listener.onCancelled(this.#reason);
+    else if (this.#first === undefined) this.#first = listener;
+    else (this.#others ??= []).push(listener);
+  }
+
+  unlisten(listener: CancelListener): void {
+    if (this.#first === listener) {
+      this.#first = undefined;
+      return;
     }
-    // a call has three or four listeners at most
-    (this.#listeners ??= []).push(listener);
+    const others = this.#others;
+    if (others === undefined) return;
+    if (others.at(-1) === listener) others.pop();
+    else {
+      const at = others.indexOf(listener);
+      if (at !== -1) others.splice(at, 1);
+    }
+  }
+
+  /** Listens with a function; gives what stops listening. */
+  onCancel(onCancelled: (reason: StatusError) => void): () => void {
+    const listener = { onCancelled };
+    this.listen(listener);
     return () => {
-      const listeners = this.#listeners;
-      const at = listeners?.indexOf(listener) ?? -1;
-      if (at !== -1) listeners?.splice(at, 1);
+      this.unlisten(listener);
     };
   }
 }
-
-const ignore = (): void => undefined;

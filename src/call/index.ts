@@ -1,5 +1,5 @@
 /** The room's front door: what every other room may use of it. */
-export { Cancellation } from './cancel.ts';
+export { Cancellation, type CancelListener } from './cancel.ts';
 export {
   type Api,
   attemptOf,

@@ -1,6 +1,7 @@
 /** The outermost filter: tells the observer of each call's start and, exactly once, of its end. */
 import {
   type Call,
+  type CancelListener,
   type Clock,
   Code,
   decodeGrpcMessage,
@@ -36,12 +37,11 @@ export function observeFilter(deps: ObserveDeps): Filter {
 }
 
 /** One call under observation. */
-class Watch {
+class Watch implements CancelListener {
   readonly #call: Call;
   readonly #deps: ObserveDeps;
   readonly #startedMs: number;
   readonly #started: unknown;
-  readonly #stopListening: () => void;
   #reply: Reply | undefined;
   #ended = false;
 
@@ -51,7 +51,11 @@ class Watch {
     this.#startedMs = deps.clock();
     this.#started = deps.observer.callStarted(call);
     // A handler below may never settle a call that its client has left; its end must be told all the same.
-    this.#stopListening = call.cancellation.onCancel((reason) => this.end(reason.code, reason));
+    call.cancellation.listen(this);
+  }
+
+  onCancelled(reason: StatusError): void {
+    this.end(reason.code, reason);
   }
 
   answered(reply: Reply): void {
@@ -74,10 +78,9 @@ class Watch {
   end(code: Code, error?: StatusError): void {
     if (this.#ended) return;
     this.#ended = true;
-    // Not yet there when the call was cancelled before it began.
-    (this.#stopListening as (() => void) | undefined)?.();
     const { observer, clock, view } = this.#deps;
     const call = this.#call;
+    call.cancellation.unlisten(this);
     const reply = this.#reply;
     const { target } = call;
     const version = target === undefined ? undefined : (target.version ?? defaultVersion(call, view));

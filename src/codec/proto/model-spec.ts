@@ -1,5 +1,6 @@
 /** ModelSpec (model.proto), and how it is found in or replaced at the front of a request that is otherwise left alone. */
 import { malformed, Reader, wire } from './reader.ts';
+import { RecentSpecs } from './recent-specs.ts';
 import { Writer } from './writer.ts';
 
 /** Which model, version and signature; a version or label that is undefined is absent on the wire. */
@@ -16,6 +17,8 @@ export interface FoundSpec {
   readonly start: number;
   readonly end: number;
 }
+
+const recent = new RecentSpecs();
 
 const modelSpecField = 1;
 /** MultiInferenceRequest.tasks, whose own field 1 is a model_spec. */
@@ -70,6 +73,14 @@ function varintSize(bytes: Uint8Array, at: number): number {
  * @throws StatusError INVALID_ARGUMENT for what is no protobuf message
  */
 export function readModelSpec(bytes: Uint8Array, complete: boolean): FoundSpec | null | undefined {
+  const known = recent.find(bytes);
+  if (known !== undefined) return known;
+  const found = findSpec(bytes, complete);
+  if (found !== null && found !== undefined) recent.keep(bytes, found);
+  return found;
+}
+
+function findSpec(bytes: Uint8Array, complete: boolean): FoundSpec | null | undefined {
   let at = 0;
   let found: FoundSpec | undefined;
   while (at < bytes.length) {

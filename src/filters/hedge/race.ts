@@ -3,6 +3,7 @@ import {
   type After,
   attemptOf,
   type Call,
+  type CancelListener,
   Cancellation,
   type Clock,
   Code,
@@ -45,7 +46,7 @@ class Attempt {
 
 const lost = new StatusError(Code.CANCELLED, 'another backend answered first', { outpaced: true });
 
-export class Race {
+export class Race implements CancelListener {
   readonly #call: Call;
   readonly #deps: RaceDeps;
   readonly #kind: Kind;
@@ -54,7 +55,6 @@ export class Race {
   #reject!: (reason: unknown) => void;
   #settled = false;
   #disarm: () => void = () => undefined;
-  #unlink: () => void = () => undefined;
   /** What the first attempt said that failed while others were under way. */
   #failure: { readonly reply: Reply } | { readonly reason: unknown } | undefined;
 
@@ -68,13 +68,15 @@ export class Race {
     return new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
-      this.#unlink = this.#call.cancellation.onCancel((reason) => {
-        this.#disarm();
-        for (const { cancellation } of this.#attempts) cancellation.cancel(reason);
-      });
+      this.#call.cancellation.listen(this);
       this.#launch(this.#call.request);
       if (!this.#settled) this.#arm();
     });
+  }
+
+  onCancelled(reason: StatusError): void {
+    this.#disarm();
+    for (const { cancellation } of this.#attempts) cancellation.cancel(reason);
   }
 
   #arm(): void {
@@ -163,9 +165,8 @@ export class Race {
     }
     if (attempt !== this.#attempts[0]) observer.hedged(this.#attempts[0]?.backend ?? '', 'won');
     this.#keepCancelling(attempt, reply);
-    this.#settle(() => {
-      this.#resolve(reply);
-    });
+    this.#settle();
+    this.#resolve(reply);
   }
 
   #failed(attempt: Attempt, failure: { readonly reply: Reply } | { readonly reason: unknown }): void {
@@ -175,10 +176,9 @@ export class Race {
     if (attempt === this.#attempts[0] || this.#failure === undefined) this.#failure = failure;
     if (this.#attempts.some(({ over }) => !over)) return;
     const told = this.#failure;
-    this.#settle(() => {
-      if ('reply' in told) this.#resolve(told.reply);
-      else this.#reject(told.reason);
-    });
+    this.#settle();
+    if ('reply' in told) this.#resolve(told.reply);
+    else this.#reject(told.reason);
   }
 
   /** The winner's body may still be on its way when the client leaves. */
@@ -190,10 +190,9 @@ export class Race {
     reply.body.whenDone(unlink);
   }
 
-  #settle(tell: () => void): void {
+  #settle(): void {
     this.#settled = true;
     this.#disarm();
-    this.#unlink();
-    tell();
+    this.#call.cancellation.unlisten(this);
   }
 }

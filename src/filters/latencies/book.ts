@@ -12,8 +12,9 @@ const maxKinds = 1000;
 /** What the fastest answer took is told of the last one to two of these, in ms. */
 const recentMs = 1000;
 
-/** Powers of four: a batch of 32 images is not held against one image. */
-const sizeClass = (bytes: number): number => Math.floor(Math.log2(Math.max(64, bytes)) / 2);
+/** Powers of four from 64 bytes to 2 GiB: a batch of 32 images is not held against one image. */
+const sizeClass = (bytes: number): number =>
+  ((31 - Math.clz32(Math.max(64, Math.min(bytes, 0x7fffffff)))) >> 1) - 3;
 
 /** Calls of one model whose sizes are alike: their time is alike. */
 export class Kind {
@@ -92,8 +93,9 @@ export class Kind {
 export class LatencyBook {
   readonly #quantile: number;
   readonly #clock: Clock;
-  /** The oldest first. */
-  readonly #kinds = new Map<string, Kind>();
+  /** By model, then by class of size; the oldest model first. */
+  readonly #models = new Map<string, (Kind | undefined)[]>();
+  #kinds = 0;
 
   /** @param quantile the share (0 to 1) that "nearly all" means */
   constructor(quantile: number, clock: Clock) {
@@ -103,22 +105,29 @@ export class LatencyBook {
 
   /** @param bytes size of the request message */
   kind(model: string, bytes: number): Kind {
-    const key = keyOf(model, bytes);
-    let kind = this.#kinds.get(key);
-    if (kind !== undefined) return kind;
-    kind = new Kind(this.#quantile, this.#clock);
-    this.#kinds.set(key, kind);
-    if (this.#kinds.size > maxKinds) {
-      const [oldest] = this.#kinds.keys();
-      this.#kinds.delete(oldest as string);
-    }
+    const size = sizeClass(bytes);
+    const known = this.#models.get(model)?.[size];
+    if (known !== undefined) return known;
+    const kind = new Kind(this.#quantile, this.#clock);
+    const sizes = this.#models.get(model) ?? [];
+    sizes[size] = kind;
+    this.#models.set(model, sizes);
+    if (++this.#kinds > maxKinds) this.#forgetOldest(model);
     return kind;
+  }
+
+  /** @param but the model that was asked for just now */
+  #forgetOldest(but: string): void {
+    for (const [model, sizes] of this.#models) {
+      if (model === but) continue;
+      this.#kinds -= sizes.filter((kind) => kind !== undefined).length;
+      this.#models.delete(model);
+      return;
+    }
   }
 
   /** The same, if there is one. */
   find(model: string, bytes: number): Kind | undefined {
-    return this.#kinds.get(keyOf(model, bytes));
+    return this.#models.get(model)?.[sizeClass(bytes)];
   }
 }
-
-const keyOf = (model: string, bytes: number): string => `${model}\0${sizeClass(bytes)}`;

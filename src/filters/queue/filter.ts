@@ -2,6 +2,7 @@
 import {
   type After,
   type Call,
+  type CancelListener,
   type Clock,
   Code,
   type Filter,
@@ -46,32 +47,40 @@ const tightMs = 5000;
 /** Room may come without a call's end (a backend came back): looked for so often while somebody waits, in ms. */
 const lookEveryMs = 50;
 
-class WaitingCall implements Waiter {
+/** Its reason to leave the line is as good as a cancellation: it is told of both in the same way. */
+class WaitingCall implements Waiter, CancelListener {
   readonly call: Call;
   readonly #next: Handler;
-  readonly #resolve: (reply: Reply) => void;
-  readonly #reject: (reason: unknown) => void;
+  readonly #promise: PromiseEnds;
+  readonly onCancelled: (reason: StatusError) => void;
   disarm: () => void = ignore;
-  unlink: () => void = ignore;
 
-  constructor(call: Call, next: Handler, resolve: (reply: Reply) => void, reject: (reason: unknown) => void) {
+  constructor(call: Call, next: Handler, promise: PromiseEnds, onCancelled: (reason: StatusError) => void) {
     this.call = call;
     this.#next = next;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#promise = promise;
+    this.onCancelled = onCancelled;
   }
 
   start(): void {
-    this.disarm();
-    this.unlink();
-    this.#next(this.call).then(this.#resolve, this.#reject);
+    this.#leave();
+    this.#next(this.call).then(this.#promise.resolve, this.#promise.reject);
   }
 
   refuse(error: StatusError): void {
-    this.disarm();
-    this.unlink();
-    this.#reject(error);
+    this.#leave();
+    this.#promise.reject(error);
   }
+
+  #leave(): void {
+    this.disarm();
+    this.call.cancellation.unlisten(this);
+  }
+}
+
+interface PromiseEnds {
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 const ignore = (): void => undefined;
@@ -144,16 +153,16 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     lines.set(model, line);
     keepLooking();
     return new Promise((resolve, reject) => {
-      const waiter = new WaitingCall(call, next, resolve, reject);
-      const give = (error: StatusError): void => {
+      const waiter = new WaitingCall(call, next, { resolve, reject }, (error) => {
         line.delete(waiter);
         leave(model, line);
         waiter.refuse(error);
-      };
-      waiter.disarm = after(boundMs, () => {
-        give(refusal(model, `no place within ${Math.round(boundMs)} ms`, Math.max(expectedMs, boundMs)));
       });
-      waiter.unlink = call.cancellation.onCancel(give);
+      waiter.disarm = after(boundMs, () => {
+        const text = `no place within ${Math.round(boundMs)} ms`;
+        waiter.onCancelled(refusal(model, text, Math.max(expectedMs, boundMs)));
+      });
+      call.cancellation.listen(waiter);
       const ousted = line.add(waiter, priority);
       observer.queued(model, line.length);
       ousted?.refuse(refusal(model, `${line.length} calls wait already`, Math.max(expectedMs, boundMs)));

@@ -1,6 +1,7 @@
 /** One call on a stream to a backend: the request flow goes out, the reply flow comes in, each at the pace of its reader. */
 import {
   type Call,
+  type CancelListener,
   type Clock,
   Code,
   Flow,
@@ -52,7 +53,7 @@ export function sendCall(call: Call, deps: UpstreamDeps): Promise<Reply> {
  */
 const heldBytes = 65_536;
 
-class Upstream implements StreamEvents {
+class Upstream implements StreamEvents, CancelListener {
   readonly #call: Call;
   readonly #deps: UpstreamDeps;
   #resolve: ((reply: Reply) => void) | undefined;
@@ -62,7 +63,6 @@ class Upstream implements StreamEvents {
   #stream: Stream | undefined;
   #uncredited = 0;
   #over = false;
-  #stopListening: (() => void) | undefined;
 
   constructor(
     call: Call,
@@ -102,13 +102,12 @@ class Upstream implements StreamEvents {
       },
     };
     call.request.read(request);
-    if (!this.#over) {
-      this.#stopListening = call.cancellation.onCancel((reason) => {
-        this.#cut(reason);
-      });
-      // a call that was cancelled already has been cut by now
-      if (this.#over) this.#stopListening();
-    }
+    // it is told at once of a call that was cancelled already
+    if (!this.#over) call.cancellation.listen(this);
+  }
+
+  onCancelled(reason: StatusError): void {
+    this.#cut(reason);
   }
 
   onHeaders(fields: Headers, end: boolean): void {
@@ -206,7 +205,7 @@ class Upstream implements StreamEvents {
 
   #done(): void {
     this.#over = true;
-    this.#stopListening?.();
+    this.#call.cancellation.unlisten(this);
     // the reader of the request was this stream; a retry reads it anew
     if (!this.#call.request.done) this.#call.request.detach();
   }
