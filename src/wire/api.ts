@@ -1,13 +1,17 @@
 /** What the users of a connection see: streams, and the events that streams have. */
 import type { Headers } from './hpack-decoder.ts';
 import type { Http2Limits } from './limits.ts';
+import type { ReadMemory } from './read-memory.ts';
 
 /** Implemented by the user of a stream. */
 export interface StreamEvents {
   /** The response head (client end only; 1xx ones are swallowed). `end`: it is all there is. */
   onHeaders?(headers: Headers, end: boolean): void;
-  /** DATA without padding, a stable view; the user gives its bytes back with credit() once they are dealt with. */
-  onData(chunk: Buffer): void;
+  /**
+   * DATA without padding, a stable view; the user gives its bytes back with credit() once they are dealt with.
+   * @param memory for users that are quick: who gives the chunk back to it looks at it no more
+   */
+  onData(chunk: Buffer, memory?: ReadMemory): void;
   /** The peer has ended its side; [] without trailers. Not called after a head with `end`. */
   onEnd(trailers: Headers): void;
   /**

@@ -17,6 +17,7 @@ import { type Http2Limits, maxWaitingBytes } from './limits.ts';
 import { Output } from './output.ts';
 import { PeerSettings } from './peer-settings.ts';
 import { Pings } from './pings.ts';
+import type { ReadMemory } from './read-memory.ts';
 import { ReceiveWindow } from './receive-window.ts';
 import { RecentIds } from './recent-ids.ts';
 import { Sender } from './sender.ts';
@@ -69,8 +70,8 @@ export abstract class Connection implements FrameSink {
       if (!this.closed) this.#sendWindowUpdate(0, bytes);
     });
     this.reader = new FrameReader(this, limits);
-    takeReads(socket, (chunk) => {
-      this.read(chunk);
+    takeReads(socket, (chunk, memory) => {
+      this.read(chunk, memory);
     });
     socket.on('end', () => {
       this.lost(undefined);
@@ -110,11 +111,11 @@ export abstract class Connection implements FrameSink {
 
   // --- input ---
 
-  protected read(chunk: Buffer): void {
+  protected read(chunk: Buffer, memory?: ReadMemory): void {
     if (this.closed) return;
     this.floods.newRead();
     try {
-      this.reader.push(chunk);
+      this.reader.push(chunk, memory);
       // acknowledgements and resets pass a blocked socket, so that they are bounded here
       if (this.output.blocked && this.output.waiting > maxWaitingBytes(this.limits)) throw flood('control');
     } catch (reason) {
@@ -169,7 +170,7 @@ export abstract class Connection implements FrameSink {
     return stream;
   }
 
-  onDataChunk(stream: Http2Stream | undefined, chunk: Buffer): void {
+  onDataChunk(stream: Http2Stream | undefined, chunk: Buffer, memory: ReadMemory | undefined): void {
     if (stream === undefined) return;
     if (stream.removed) {
       this.#window.dealtWith(chunk.length);
@@ -177,7 +178,7 @@ export abstract class Connection implements FrameSink {
     }
     stream.outstanding += chunk.length;
     if (stream.muted) this.credit(stream, chunk.length);
-    else stream.events?.onData(chunk);
+    else stream.events?.onData(chunk, memory);
   }
 
   onDataEnd(stream: Http2Stream | undefined): void {

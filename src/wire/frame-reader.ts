@@ -8,6 +8,7 @@ import {
   FrameType,
 } from './constants.ts';
 import type { Http2Limits } from './limits.ts';
+import type { ReadMemory } from './read-memory.ts';
 import type { Http2Stream } from './stream.ts';
 
 /** Who deals with frames. Everything may throw a ConnectionError. */
@@ -22,7 +23,7 @@ export interface FrameSink {
     selfDependent: boolean,
   ): void;
   onDataFrame(id: number, length: number, padding: number, end: boolean): Http2Stream | undefined;
-  onDataChunk(stream: Http2Stream | undefined, chunk: Buffer): void;
+  onDataChunk(stream: Http2Stream | undefined, chunk: Buffer, memory: ReadMemory | undefined): void;
   onDataEnd(stream: Http2Stream | undefined): void;
   onReset(id: number, code: number): void;
   onPriority(id: number, selfDependent: boolean): void;
@@ -73,9 +74,13 @@ export class FrameReader {
     return this.#restBytes > 0 || this.#blockId !== 0 || !this.#greeted;
   }
 
-  /** @throws ConnectionError */
-  push(chunk: Buffer): void {
+  /**
+   * @param memory the chunk's, when nobody else can see it
+   * @throws ConnectionError
+   */
+  push(chunk: Buffer, memory?: ReadMemory): void {
     let bytes = chunk;
+    let lender = memory;
     if (this.#restBytes > 0) {
       this.#rest.push(chunk);
       this.#restBytes += chunk.length;
@@ -83,11 +88,12 @@ export class FrameReader {
       bytes = Buffer.concat(this.#rest, this.#restBytes);
       this.#rest = [];
       this.#restBytes = 0;
+      lender = undefined;
     }
     let at = 0;
     while (at < bytes.length) {
       if (this.#inData) {
-        at = this.#data(bytes, at);
+        at = this.#data(bytes, at, lender);
         continue;
       }
       const left = bytes.length - at;
@@ -120,6 +126,7 @@ export class FrameReader {
       at += needed;
       if (this.#inData && this.#dataLeft + this.#padLeft === 0) this.#endData();
     }
+    if (this.#blockId === 0) lender?.isCut();
   }
 
   #keep(rest: Buffer, need: number): void {
@@ -142,12 +149,13 @@ export class FrameReader {
     this.#padLeft = Math.max(0, overhead - 1);
   }
 
-  #data(bytes: Buffer, from: number): number {
+  #data(bytes: Buffer, from: number, memory: ReadMemory | undefined): number {
     let at = from;
     if (this.#dataLeft > 0) {
       const taken = Math.min(this.#dataLeft, bytes.length - at);
       this.#dataLeft -= taken;
-      this.#sink.onDataChunk(this.#stream, bytes.subarray(at, at + taken));
+      memory?.lend(taken);
+      this.#sink.onDataChunk(this.#stream, bytes.subarray(at, at + taken), memory);
       at += taken;
     }
     const padding = Math.min(this.#padLeft, bytes.length - at);

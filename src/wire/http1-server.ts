@@ -10,6 +10,7 @@ import { maxHeadBytes, readHttp1Head } from './http1-head.ts';
 import { Http1ServerStream } from './http1-stream.ts';
 import { Output } from './output.ts';
 import { Patience } from './patience.ts';
+import type { ReadMemory } from './read-memory.ts';
 import { takeReads } from './socket-reads.ts';
 import { Standstill } from './standstill.ts';
 
@@ -45,6 +46,8 @@ export class Http1Server {
   #rest: Buffer = empty;
   #stream: Http1ServerStream | undefined;
   #body: BodyReader | undefined;
+  /** Of the read whose body data are being delivered. */
+  #memory: ReadMemory | undefined;
   #discarded = 0;
   readonly #patience: Patience;
   readonly #stopReading: () => void;
@@ -114,19 +117,23 @@ export class Http1Server {
 
   // --- input ---
 
-  readonly #onData = (chunk: Buffer): void => {
+  readonly #onData = (chunk: Buffer, memory?: ReadMemory): void => {
     if (this.#stream === undefined) {
-      this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-      this.#head();
+      const first = this.#rest.length === 0;
+      this.#rest = first ? chunk : Buffer.concat([this.#rest, chunk]);
+      this.#head(first ? memory : undefined);
     } else if (this.#body === undefined) {
       // a client that pipelines waits; what it sends on the way stays in the kernel
       this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
       this.socket.pause();
-    } else this.#readBody(chunk);
+    } else this.#readBody(chunk, memory);
   };
 
-  /** Begins the next request if its head is there. */
-  #head(): void {
+  /**
+   * Begins the next request if its head is there.
+   * @param memory of what has come so far, as #readBody() has it
+   */
+  #head(memory?: ReadMemory): void {
     const rest = this.#rest;
     const end = rest.indexOf('\r\n\r\n');
     if (end === -1 && rest.length < maxHeadBytes) {
@@ -160,12 +167,17 @@ export class Http1Server {
       setImmediate(() => {
         stream.goOn();
       });
-    this.#readBody(rest.subarray(end + 4));
+    this.#readBody(rest.subarray(end + 4), memory);
   }
 
-  #readBody(bytes: Buffer): void {
+  /** @param memory theirs, when nobody else can see them */
+  #readBody(bytes: Buffer, memory?: ReadMemory): void {
     const body = this.#body as BodyReader;
+    const { length } = bytes;
+    this.#memory = memory;
     const at = body.read(bytes, 0, this.#deliver);
+    this.#memory = undefined;
+    if (at === length) memory?.isCut();
     if (at === -1) {
       this.#body = undefined;
       this.#draining = true;
@@ -176,13 +188,15 @@ export class Http1Server {
     if (!body.done || this.#body === undefined) return;
     this.#body = undefined;
     // what was delivered whole may be its receiver's already
-    this.#rest = at < bytes.length ? bytes.subarray(at) : empty;
+    this.#rest = at < length ? bytes.subarray(at) : empty;
     this.#stream?.requestEnded();
   }
 
   readonly #deliver = (data: Buffer): void => {
     const stream = this.#stream as Http1ServerStream;
-    if (!stream.over) stream.deliver(data);
+    const memory = this.#memory;
+    memory?.lend(data.length);
+    if (!stream.over) stream.deliver(data, memory);
     else if ((this.#discarded += data.length) > maxDiscardedBytes && !this.#draining) this.destroy();
   };
 

@@ -4,6 +4,7 @@ import { ErrorCode } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { http1Fields } from './http1-fields.ts';
 import type { Http1Server } from './http1-server.ts';
+import type { ReadMemory } from './read-memory.ts';
 
 export class Http1ServerStream implements ServerStream {
   readonly id = 1;
@@ -36,11 +37,11 @@ export class Http1ServerStream implements ServerStream {
     this.#connection.output.text(continueHead);
   }
 
-  deliver(data: Buffer): void {
+  deliver(data: Buffer, memory: ReadMemory | undefined): void {
     this.#waits = false;
     this.#outstanding += data.length;
     if (this.#outstanding > this.#connection.windowBytes) this.#connection.socket.pause();
-    this.events?.onData(data);
+    this.events?.onData(data, memory);
   }
 
   requestEnded(): void {

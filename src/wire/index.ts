@@ -5,5 +5,6 @@ export { ErrorCode } from './constants.ts';
 export type { Headers } from './hpack-decoder.ts';
 export { defaultClientLimits, defaultServerLimits, type Http2Limits } from './limits.ts';
 export { Http1Server, type Http1ServerOptions } from './http1-server.ts';
+export { ReadMemory } from './read-memory.ts';
 export { Standstill } from './standstill.ts';
 export { Http2Server, type Http2ServerOptions } from './server.ts';

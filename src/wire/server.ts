@@ -4,6 +4,7 @@ import type { ConnectionOptions, ServerStream, StreamEvents, TimeLimits, Waiting
 import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
+import type { ReadMemory } from './read-memory.ts';
 import { Standstill } from './standstill.ts';
 import { checkRequest, checkTrailers } from './validate.ts';
 
@@ -125,9 +126,9 @@ export class Http2Server extends Connection {
     return found;
   }
 
-  protected override read(chunk: Buffer): void {
+  protected override read(chunk: Buffer, memory?: ReadMemory): void {
     if (this.#prefaceLeft.length === 0) {
-      super.read(chunk);
+      super.read(chunk, memory);
       return;
     }
     const length = Math.min(chunk.length, this.#prefaceLeft.length);

@@ -2,9 +2,17 @@
 import { createGunzip, type Gunzip } from 'node:zlib';
 import { type Clock, Code, type Observer, StatusError } from '../../call/index.ts';
 import { BodyTooLarge, type JsonBody } from '../../codec/index.ts';
+import { ReadMemory } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
-import type { BodyReader, HttpExchange } from './exchange.ts';
+import type { BodyReader, HttpExchange, Piece } from './exchange.ts';
 import { spend, turnIsSpent, whenTurnComes } from './turn.ts';
+
+/**
+ * What zlib inflates into, in bytes: memory of its own, which can be given back, where its usual 16 KiB are parts of
+ * Node's pool, and cost more CPU. Not for bodies so small that it would be empty mostly.
+ */
+const inflatedChunkBytes = 65_536;
+const smallGzipBytes = 16_384;
 
 /** Told apart from a backend's RESOURCE_EXHAUSTED: HTTP has a status for a body that is too large. */
 export class BodyError extends StatusError {
@@ -31,17 +39,6 @@ export interface BodyDeps {
 
 /** Below this a body may inflate as it likes: empty images do, and it is little. */
 const freeInflatedBytes = 2 ** 20;
-/** Smaller chunks are not worth it, and above a frame none is HTTP/2's, whose reader goes on with the same buffer. */
-const minReleasedBytes = 32_768;
-
-/**
- * Gives back the memory of a chunk that has been decoded, when nobody else can see it. The garbage collector would find
- * it too, but only by marking the whole heap once for every few megabytes that arrive.
- */
-function release(chunk: Buffer): void {
-  const buffer = chunk.buffer as ArrayBuffer & { transfer?: (length: number) => ArrayBuffer };
-  if (buffer.byteLength === chunk.length && chunk.length >= minReleasedBytes) buffer.transfer?.(0);
-}
 
 function tooLarge(maxBytes: number): BodyError {
   return new BodyError(413, `request body is larger than the limit of ${maxBytes} bytes`);
@@ -78,7 +75,7 @@ class BodyReading<T> implements BodyReader {
   readonly #pace: Pace;
   readonly #gunzip: Gunzip | undefined;
   /** Text that waits for its turn. */
-  readonly #queue: Buffer[] = [];
+  readonly #queue: Piece[] = [];
   /** Bytes as they came. */
   #received = 0;
   /** Bytes of text. */
@@ -103,13 +100,15 @@ class BodyReading<T> implements BodyReader {
     else if ((exchange.head.contentLength ?? 0) > limits.maxBytes) throw tooLarge(limits.maxBytes);
   }
 
-  onData(chunk: Buffer): void {
+  onData(chunk: Buffer, memory?: ReadMemory): void {
     const { length } = chunk;
     this.#received += length;
     if (this.#over) this.#exchange.credit(length);
-    else if (this.#gunzip === undefined) this.#take(chunk);
+    else if (this.#gunzip === undefined) this.#take(chunk, memory);
     else
-      this.#gunzip.write(chunk, () => {
+      this.#gunzip.write(chunk, (failed) => {
+        // a thread may still read what was given up
+        if (!failed) memory?.giveBack(length);
         this.#exchange.credit(length);
       });
   }
@@ -136,7 +135,8 @@ class BodyReading<T> implements BodyReader {
 
   #inflate(): Gunzip {
     const { maxInflateRatio } = this.#limits;
-    const gunzip = createGunzip();
+    const { contentLength = Number.POSITIVE_INFINITY } = this.#exchange.head;
+    const gunzip = createGunzip(contentLength < smallGzipBytes ? {} : { chunkSize: inflatedChunkBytes });
     gunzip.on('data', (chunk: Buffer) => {
       if (this.#over) return;
       this.#inflated += chunk.length;
@@ -146,7 +146,11 @@ class BodyReading<T> implements BodyReader {
         );
         return;
       }
-      this.#take(chunk);
+      // unless it is full, zlib writes to the rest of it next
+      const memory = ReadMemory.of(chunk);
+      memory?.lend(chunk.length);
+      memory?.isCut();
+      this.#take(chunk, memory);
       if (this.#queue.length > 0) gunzip.pause();
     });
     gunzip.on('end', () => {
@@ -158,22 +162,25 @@ class BodyReading<T> implements BodyReader {
     return gunzip;
   }
 
-  #take(chunk: Buffer): void {
-    if (this.#queue.length === 0 && !turnIsSpent()) this.#decode(chunk);
-    else if (this.#queue.push(chunk) === 1) whenTurnComes(this.#goOn);
+  #take(chunk: Buffer, memory: ReadMemory | undefined): void {
+    if (this.#queue.length === 0 && !turnIsSpent()) this.#decode(chunk, memory);
+    else if (this.#queue.push({ chunk, memory }) === 1) whenTurnComes(this.#goOn);
   }
 
   readonly #goOn = (): void => {
     const queue = this.#queue;
     let next = 0;
-    while (next < queue.length && !this.#over && !turnIsSpent()) this.#decode(queue[next++] as Buffer);
+    while (next < queue.length && !this.#over && !turnIsSpent()) {
+      const { chunk, memory } = queue[next++] as Piece;
+      this.#decode(chunk, memory);
+    }
     queue.splice(0, this.#over ? queue.length : next);
     if (queue.length > 0) whenTurnComes(this.#goOn);
     else if (this.#ended) this.#finish();
     else this.#gunzip?.resume();
   };
 
-  #decode(chunk: Buffer): void {
+  #decode(chunk: Buffer, memory: ReadMemory | undefined): void {
     const { length } = chunk;
     try {
       this.#exchange.hold(length);
@@ -183,10 +190,8 @@ class BodyReading<T> implements BodyReader {
       return;
     }
     spend(length);
-    // what zlib gives may be a part of what it writes to next
-    if (this.#gunzip !== undefined) return;
-    if (this.#decoder.keepsChunks !== true) release(chunk);
-    this.#exchange.credit(length);
+    if (this.#decoder.keepsChunks !== true) memory?.giveBack(length);
+    if (this.#gunzip === undefined) this.#exchange.credit(length);
   }
 
   #textEnds(): void {

@@ -13,6 +13,7 @@ import {
 import {
   ErrorCode,
   type Headers,
+  type ReadMemory,
   type ServerStream,
   Standstill,
   type StreamEvents,
@@ -22,12 +23,18 @@ import { type HttpHead, httpHead } from './head.ts';
 
 /** Who takes a request's body: any number of onData, then exactly one of onEnd and onLost. */
 export interface BodyReader {
-  /** The chunk is the reader's; it gives its bytes back by exchange.credit() once they are dealt with. */
-  onData(chunk: Buffer): void;
+  /** The chunk is the reader's, as StreamEvents.onData() has it; its bytes are given back by exchange.credit(). */
+  onData(chunk: Buffer, memory?: ReadMemory): void;
   onEnd(): void;
   onLost(reason: StatusError): void;
   /** Every so often while the body has not ended. */
   onTick(): void;
+}
+
+/** Of a body, as it came. */
+export interface Piece {
+  readonly chunk: Buffer;
+  readonly memory: ReadMemory | undefined;
 }
 
 /** Names and values in turn. */
@@ -43,7 +50,7 @@ export class HttpExchange implements StreamEvents, Holder {
   readonly #stream: ServerStream;
   #reader: BodyReader | undefined;
   /** Chunks that came before somebody reads: no more than the stream's window. */
-  #early: Buffer[] | undefined;
+  #early: Piece[] | undefined;
   #ended = false;
   #drained: (() => void) | undefined;
   readonly #memory: MemoryAccount;
@@ -81,7 +88,7 @@ export class HttpExchange implements StreamEvents, Holder {
     this.#reader = reader;
     const early = this.#early;
     this.#early = undefined;
-    if (early !== undefined) for (const chunk of early) reader.onData(chunk);
+    if (early !== undefined) for (const { chunk, memory } of early) reader.onData(chunk, memory);
     if (this.#ended) reader.onEnd();
   }
 
@@ -89,10 +96,10 @@ export class HttpExchange implements StreamEvents, Holder {
     if (!this.#ended) this.#stream.credit(bytes);
   }
 
-  onData(chunk: Buffer): void {
+  onData(chunk: Buffer, memory?: ReadMemory): void {
     if (this.over) this.credit(chunk.length);
-    else if (this.#reader !== undefined) this.#reader.onData(chunk);
-    else (this.#early ??= []).push(chunk);
+    else if (this.#reader !== undefined) this.#reader.onData(chunk, memory);
+    else (this.#early ??= []).push({ chunk, memory });
   }
 
   onEnd(): void {

@@ -1,0 +1,48 @@
+/** The memory of one read from a socket: it goes back at once when all its pieces are done with, and not when the garbage collector comes. */
+
+/** Smaller reads are left to the garbage collector, in bytes. */
+const minBytes = 4096;
+
+interface Transferable extends ArrayBuffer {
+  transfer?(length: number): ArrayBuffer;
+}
+
+/**
+ * Counts what of a read is still looked at. V8 sees a small object where 64 KiB hang on it, so that reads that are dead
+ * wait in their hundreds for a collection of the young generation. A piece whose receiver never gives it back is no
+ * mistake: then the whole read is left to the collector.
+ */
+export class ReadMemory {
+  readonly #buffer: Transferable;
+  /** Bytes that are lent, and one more while the read is being cut into pieces. */
+  #lent = 1;
+
+  private constructor(buffer: Transferable) {
+    this.#buffer = buffer;
+  }
+
+  /** @param chunk what a socket has just read. Undefined when it is not worth it, or may be a part of other memory */
+  static of(chunk: Buffer): ReadMemory | undefined {
+    const { length, buffer } = chunk;
+    return length >= minBytes && length === buffer.byteLength
+      ? new ReadMemory(buffer as Transferable)
+      : undefined;
+  }
+
+  /** A piece of so many bytes is handed out. */
+  lend(bytes: number): void {
+    this.#lent += bytes;
+  }
+
+  /** Whoever was handed so many bytes does not look at them any more. */
+  giveBack(bytes: number): void {
+    this.#lent -= bytes;
+    // Node 20 cannot do that
+    if (this.#lent === 0) this.#buffer.transfer?.(0);
+  }
+
+  /** The read is cut up, and who cut it has kept nothing. */
+  isCut(): void {
+    this.giveBack(1);
+  }
+}

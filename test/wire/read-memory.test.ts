@@ -1,0 +1,301 @@
+/** Tests that memory of reads goes back as soon as all of it is done with, and never while somebody looks at a part of it. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { FrameReader, type FrameSink } from '../../src/wire/frame-reader.ts';
+import {
+  defaultServerLimits,
+  Http1Server,
+  type ServerStream,
+  type StreamEvents,
+} from '../../src/wire/index.ts';
+import { ReadMemory } from '../../src/wire/read-memory.ts';
+import { frame, h2 } from '../support/h2-frames.ts';
+import { type RandomBelow, seededBelow } from '../support/random.ts';
+import { connectWire, startWireServer } from '../support/wire.ts';
+
+const timeout = 20_000;
+
+describe('the memory of a read', () => {
+  const read = (): { chunk: Buffer; memory: ReadMemory } => {
+    const chunk = Buffer.allocUnsafeSlow(65_536);
+    return { chunk, memory: ReadMemory.of(chunk) as ReadMemory };
+  };
+
+  it('goes back with the last piece, in whatever order', () => {
+    const { chunk, memory } = read();
+    memory.lend(40_000);
+    memory.giveBack(40_000);
+    assert.equal(chunk.length, 65_536, 'while it is being cut');
+    memory.lend(25_000);
+    memory.isCut();
+    assert.equal(chunk.length, 65_536, 'while a piece is out');
+    memory.giveBack(25_000);
+    assert.equal(chunk.length, 0);
+  });
+
+  it('stays when who cuts it has kept a part', () => {
+    const { chunk, memory } = read();
+    memory.lend(60_000);
+    memory.giveBack(60_000);
+    assert.equal(chunk.length, 65_536);
+  });
+
+  it('is no part of other memory, and not little', () => {
+    const large = Buffer.allocUnsafeSlow(65_536);
+    assert.equal(ReadMemory.of(large.subarray(1)), undefined);
+    assert.equal(ReadMemory.of(large.subarray(0, 65_535)), undefined);
+    assert.equal(ReadMemory.of(Buffer.allocUnsafe(5000)), undefined, "Node's pool");
+    assert.equal(ReadMemory.of(Buffer.allocUnsafeSlow(1000)), undefined);
+  });
+});
+
+/** Bytes that tell their place, and whose they are. */
+function numbered(seed: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let i = 0; i + 4 <= length; i += 4) bytes.writeUInt32BE((seed * 2 ** 24 + i) >>> 0, i);
+  return bytes;
+}
+
+interface Held {
+  readonly chunk: Buffer;
+  readonly memory: ReadMemory | undefined;
+  readonly from: number;
+  readonly length: number;
+}
+
+/** Reads a body, checks it when it lets go of it, and lets go of it when it likes. */
+class Reader {
+  readonly #stream: ServerStream;
+  readonly #body: Buffer;
+  /** How many of eight pieces are kept to the end. */
+  readonly #kept: number;
+  readonly #random: RandomBelow;
+  #late: Held[] = [];
+  readonly #held: Held[] = [];
+  readonly #gone: Held[] = [];
+  #bytes = 0;
+  /** Where bytes were not what they had to be. */
+  readonly #wrong: string[] = [];
+
+  constructor(stream: ServerStream, body: Buffer, kept: number, random: RandomBelow) {
+    this.#stream = stream;
+    this.#body = body;
+    this.#kept = kept;
+    this.#random = random;
+  }
+
+  readonly events: StreamEvents = {
+    onData: (chunk, memory) => {
+      const { length } = chunk;
+      const piece = { chunk, memory, from: this.#bytes, length };
+      this.#bytes += length;
+      if (this.#random(8) < this.#kept) {
+        this.#held.push(piece);
+        this.#stream.credit(length);
+      } else this.#late.push(piece);
+      if (this.#random(2) === 0) this.#letGo();
+      // or somewhat later, when more may have come
+      else
+        setImmediate(() => {
+          this.#letGo();
+        });
+    },
+    onEnd: () => {
+      this.#letGo();
+      if (this.#bytes !== this.#body.length) this.#wrong.push(`${this.#bytes} bytes`);
+      this.#stream.respond([':status', '200', 'content-length', '0']);
+      this.#stream.end();
+    },
+    onReset() {},
+    onDrain() {},
+  };
+
+  #letGo(): void {
+    const late = this.#late;
+    this.#late = [];
+    for (const piece of late) {
+      this.#check(piece);
+      piece.memory?.giveBack(piece.length);
+      this.#gone.push(piece);
+      this.#stream.credit(piece.length);
+    }
+  }
+
+  #check({ chunk, from, length }: Held): void {
+    if (!chunk.equals(this.#body.subarray(from, from + length))) this.#wrong.push(`bytes from ${from} on`);
+  }
+
+  /** All that it has read was right, and what it has kept is still there. Gives how many bytes of the others are. */
+  check(): number {
+    for (const piece of this.#held) this.#check(piece);
+    assert.deepEqual(this.#wrong, []);
+    let left = 0;
+    for (const { chunk } of this.#gone) left += chunk.length;
+    return left;
+  }
+}
+
+const bodyBytes = 3_000_000;
+/** The first read, which the head may come with in pieces, and what was split in the middle of a frame's header. */
+const maxLeftBytes = bodyBytes / 4;
+
+describe('reads of the HTTP/1.1 end', () => {
+  let port = 0;
+  let reader: Reader | undefined;
+  let open: (stream: ServerStream) => Reader = () => assert.fail('nothing is expected');
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    new Http1Server(socket, {
+      headersTimeoutMs: timeout,
+      keepAliveTimeoutMs: timeout,
+      onLimit: () => undefined,
+      windowBytes: 262_144,
+      highWaterBytes: 65_536,
+      onStream: (stream) => (reader = open(stream)).events,
+      onOther: () => assert.fail('a plain request'),
+      onClose: () => undefined,
+    }).begin(Buffer.alloc(0));
+  });
+  before(async () => {
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    ({ port } = server.address() as AddressInfo);
+  });
+  after(() => {
+    agent.destroy();
+    server.close();
+  });
+
+  async function post(body: Buffer, chunkBytes: number | undefined): Promise<void> {
+    const headers = chunkBytes === undefined ? { 'content-length': body.length } : {};
+    const call = request({ port, host: '127.0.0.1', method: 'POST', agent, headers });
+    if (chunkBytes === undefined) call.write(body);
+    else for (let at = 0; at < body.length; at += chunkBytes) call.write(body.subarray(at, at + chunkBytes));
+    call.end();
+    const [answer] = (await once(call, 'response')) as [NodeJS.ReadableStream];
+    answer.resume();
+    await once(answer, 'end');
+  }
+
+  it('stay when they hold the beginning of another request', { timeout }, async () => {
+    const bodies = [1, 2, 3].map((seed) => numbered(seed, 20_000));
+    const random = seededBelow(3);
+    const readers: Reader[] = [];
+    open = (stream) => {
+      const made = new Reader(stream, bodies[readers.length] as Buffer, 0, random);
+      readers.push(made);
+      return made;
+    };
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      Buffer.concat(
+        bodies.flatMap((body, i) => [
+          Buffer.from(
+            `POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 20000\r\n${i === 2 ? 'connection: close\r\n' : ''}\r\n`,
+          ),
+          body,
+        ]),
+      ),
+    );
+    let answers = '';
+    socket.on('data', (chunk: Buffer) => (answers += chunk.toString('latin1')));
+    await once(socket, 'end');
+    assert.equal(answers.match(/^HTTP\/1.1 200 /gm)?.length, 3);
+    for (const made of readers) made.check();
+  });
+
+  for (const [name, chunkBytes] of [
+    ['of known length', undefined],
+    ['in chunks larger than a read', 300_000],
+    ['in chunks smaller than a read', 9000],
+  ] as const) {
+    it(`go back when a body ${name} is done with, and stay where it is kept`, { timeout }, async () => {
+      for (const kept of [0, 1, 8]) {
+        const random = seededBelow(kept + 1);
+        const body = numbered(kept, bodyBytes);
+        open = (stream) => new Reader(stream, body, kept, random);
+        await post(body, chunkBytes);
+        const left = reader?.check() ?? 0;
+        if (kept === 0) assert.ok(left < maxLeftBytes, `${left} bytes are left`);
+      }
+    });
+  }
+});
+
+describe('reads of the HTTP/2 end', () => {
+  /** A reader of frames whose DATA are given back at once. */
+  function frames(): { reader: FrameReader; data: string[]; blocks: string[] } {
+    const data: string[] = [];
+    const blocks: string[] = [];
+    const sink: Partial<FrameSink> = {
+      onSettings: () => undefined,
+      onDataFrame: () => undefined,
+      onDataChunk(_stream, chunk, memory) {
+        data.push(chunk.toString());
+        memory?.giveBack(chunk.length);
+      },
+      onDataEnd: () => undefined,
+      onHeadersFrame: (_id, block) => blocks.push(block.toString()),
+    };
+    return { reader: new FrameReader(sink as FrameSink, defaultServerLimits), data, blocks };
+  }
+
+  it('stay while a part of a frame or of a header block is kept', () => {
+    const settings = frame(h2.SETTINGS, 0, 0);
+    const text = 'x'.repeat(10_000);
+    const whole = Buffer.concat([
+      settings,
+      frame(h2.DATA, 0, 1, Buffer.from(text)),
+      frame(h2.HEADERS, 0, 3, Buffer.from('head')),
+      frame(h2.CONTINUATION, h2.END_HEADERS, 3, Buffer.from('er')),
+      frame(h2.DATA, 0, 1, Buffer.from(text)),
+    ]);
+    for (let cut = settings.length + 9 + text.length; cut <= whole.length - text.length; cut++) {
+      const { reader, data, blocks } = frames();
+      const parts = [whole.subarray(0, cut), whole.subarray(cut)].map((part) => {
+        const copy = Buffer.allocUnsafeSlow(part.length);
+        part.copy(copy);
+        return copy;
+      });
+      for (const part of parts) reader.push(part, ReadMemory.of(part));
+      assert.deepEqual({ data: data.join(''), blocks }, { data: text + text, blocks: ['header'] }, `${cut}`);
+    }
+  });
+
+  it('go back when all streams in them are done, and stay where one keeps a part', { timeout }, async (t) => {
+    const random = seededBelow(7);
+    const readers: Reader[] = [];
+    let bodies: Buffer[] = [];
+    let kept: readonly number[] = [];
+    const server = await startWireServer((stream, fields) => {
+      const i = Number((fields[fields.indexOf(':path') + 1] ?? '').slice(1));
+      const reader = new Reader(stream, bodies[i] as Buffer, kept[i] as number, random);
+      readers.push(reader);
+      return reader.events;
+    });
+    t.after(() => {
+      server.close();
+    });
+    const client = await connectWire(server.port);
+    t.after(() => {
+      client.destroy();
+    });
+    for (kept of [[0], [0, 0, 0], [0, 8, 1, 0]]) {
+      readers.length = 0;
+      bodies = kept.map((_, i) => numbered(i, bodyBytes));
+      const fields = (i: number): string[] => [
+        ...[':method', 'POST', ':scheme', 'http'],
+        ...[':path', `/${i}`, ':authority', 'test'],
+      ];
+      const answers = await Promise.all(bodies.map((body, i) => client.call(fields(i), body).done));
+      assert.deepEqual([...new Set(answers.map(({ reset }) => reset))], [undefined]);
+      for (const reader of readers) {
+        const left = reader.check();
+        if (kept.every((eighths) => eighths === 0)) assert.ok(left < maxLeftBytes, `${left} bytes are left`);
+      }
+    }
+  });
+});
