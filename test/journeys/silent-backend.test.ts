@@ -4,7 +4,31 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { type DemoBackend, type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
 import { control as controlOf } from '../demo/control.ts';
 import { sleep, startTestGateway, type TestGateway } from '../support/index.ts';
-import { History } from './history.ts';
+import { History, type PastCall } from './history.ts';
+
+/** What is asked: so many of a hundred calls may take longer, in ms. */
+const lateMs = 300;
+const latePercent = 1;
+/** A call of the gateway beside it that takes longer, in ms: the machine is kept from its work, and for this long around it. */
+const stalledMs = 100;
+/** With more of its time lost so, the machine is too busy to be asked. */
+const mostStalled = 0.1;
+
+/** Calls since a moment that the machine itself did not hold up, and which share of the time that leaves out. */
+function unheld(load: History, control: History, sinceMs: number): { calls: PastCall[]; stalled: number } {
+  const stalls = control.calls
+    .filter(({ sentMs, endedMs }) => sentMs >= sinceMs && endedMs - sentMs > stalledMs)
+    .map(({ sentMs, endedMs }) => ({ fromMs: sentMs - stalledMs, toMs: endedMs + stalledMs }));
+  const since = load.calls.filter(({ sentMs }) => sentMs >= sinceMs);
+  const calls = since.filter(
+    ({ sentMs, endedMs }) => !stalls.some(({ fromMs, toMs }) => sentMs < toMs && endedMs > fromMs),
+  );
+  // calls begin evenly
+  const during = since.filter(({ sentMs }) =>
+    stalls.some(({ fromMs, toMs }) => sentMs >= fromMs && sentMs < toMs),
+  );
+  return { calls, stalled: during.length / since.length };
+}
 
 /** Requests that the backends have seen. */
 async function reached(backends: readonly DemoBackend[]): Promise<number> {
@@ -64,11 +88,15 @@ describe('a fleet of three with a backend that stays silent', () => {
         await end(bad);
         const [p95Ms, p99Ms] = [load.latencyMs(0.95, sinceMs), load.latencyMs(0.99, sinceMs)];
         const calmMs = calm.latencyMs(0.95, sinceMs);
-        const text = `p95 ${p95Ms.toFixed(0)} ms, ${calmMs.toFixed(0)} ms without the backend; p99 ${p99Ms.toFixed(0)} ms; ${load.summary()}`;
+        const { calls, stalled } = unheld(load, calm, sinceMs);
+        const late = calls.filter(({ sentMs, endedMs }) => endedMs - sentMs > lateMs).length;
+        const text = `${late} of ${calls.length} calls later than ${lateMs} ms, ${(stalled * 100).toFixed(0)} % of the time stalled; p95 ${p95Ms.toFixed(0)} ms, ${calmMs.toFixed(0)} ms without the backend; p99 ${p99Ms.toFixed(0)} ms; ${load.summary()}`;
         test.diagnostic(text);
         load.checkAllAnswered();
-        // not p99, which bench/faults measures: on a busy machine the budget of hedges runs out for a moment
-        assert.ok(p95Ms <= 300 + load.stallMs + 3 * calmMs, text);
+        assert.ok(p95Ms <= lateMs + load.stallMs + 3 * calmMs, text);
+        // what a stall leaves behind is a budget of hedges that is used up for a while
+        if (stalled > mostStalled) test.diagnostic('not judged by p99: the machine was kept from its work');
+        else assert.ok(late <= (calls.length * latePercent) / 100, text);
       },
     );
 
