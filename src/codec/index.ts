@@ -104,6 +104,7 @@ export {
   encodeModelInferResponse,
   encodeModelMetadataResponse,
   encodeModelSpec,
+  newSpec,
   encodeModelVersionRequest,
   encodeMultiInferenceRequest,
   encodeMultiInferenceResponse,

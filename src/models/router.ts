@@ -84,11 +84,8 @@ export function createRouter(routes: ReadonlyMap<string, NameRoute>, random: () 
     const label = asked === undefined ? (to.label ?? target.label) : undefined;
     const version = asked ?? (label === undefined ? undefined : labels.get(label));
     if (model === target.model && version === target.version && label === target.label) return target;
-    return {
-      model,
-      signature: target.signature,
-      ...(version === undefined ? {} : { version }),
-      ...(version !== undefined || label === undefined ? {} : { label }),
-    };
+    const { signature } = target;
+    if (version !== undefined) return { model, signature, version };
+    return label === undefined ? { model, signature } : { model, signature, label };
   };
 }

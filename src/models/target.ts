@@ -1,6 +1,6 @@
 /** What a ModelSpec asks for: the one place that knows what version 0 means. */
 import type { Target } from '../call/index.ts';
-import type { ModelSpec } from '../codec/index.ts';
+import { type ModelSpec, newSpec } from '../codec/index.ts';
 
 /**
  * The target of a ModelSpec. A version of 0 means "the default version" to OVMS and to its clients, which always send
@@ -16,10 +16,5 @@ export function targetOf(spec: ModelSpec): Target {
 
 /** The ModelSpec that asks a model server for a target. */
 export function specOf(target: Target): ModelSpec {
-  return {
-    name: target.model,
-    signature: target.signature,
-    ...(target.version === undefined ? {} : { version: target.version }),
-    ...(target.label === undefined ? {} : { label: target.label }),
-  };
+  return newSpec(target.model, target.signature, target.version, target.label);
 }

@@ -28,6 +28,7 @@ export {
 } from './model-metadata.ts';
 export {
   encodeModelSpec,
+  newSpec,
   type FoundSpec,
   type ModelSpec,
   readModelSpec,

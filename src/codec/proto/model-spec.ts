@@ -50,12 +50,18 @@ export function decodeModelSpec(reader: Reader, before?: ModelSpec): ModelSpec {
       version = undefined;
     } else reader.skip();
   }
-  return {
-    name,
-    signature,
-    ...(version === undefined ? {} : { version }),
-    ...(label === undefined ? {} : { label }),
-  };
+  return newSpec(name, signature, version, label);
+}
+
+/** Of version and label only one is there. Without `...`: V8 puts what is spread into a literal there one by one, the slow way. */
+export function newSpec(
+  name: string,
+  signature: string,
+  version: bigint | undefined,
+  label: string | undefined,
+): ModelSpec {
+  if (version !== undefined) return { name, signature, version };
+  return label === undefined ? { name, signature } : { name, signature, label };
 }
 
 /** How many bytes the varint at `at` takes, or 0 when it is not complete. */

@@ -59,14 +59,20 @@ export function createRestApi(deps: RestDeps): HttpApi {
     { metadata }: Asker,
     purpose: RouterContext['purpose'],
   ): Target {
-    const named = version !== undefined ? { version } : label === undefined ? {} : { label };
-    return deps.route({ model, signature: '', ...named }, { metadata, purpose });
+    const signature = '';
+    const target =
+      version !== undefined
+        ? { model, version, signature }
+        : label === undefined
+          ? { model, signature }
+          : { model, label, signature };
+    return deps.route(target, { metadata, purpose });
   }
 
   async function status(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
     // as in TensorFlow Serving, a label does not choose here
     const { model, version } = route;
-    const target = targetOf({ model, ...(version === undefined ? {} : { version }) }, asker, 'status');
+    const target = targetOf(version === undefined ? { model } : { model, version }, asker, 'status');
     const { bytes } = await ask(
       deps,
       statusMethod,
