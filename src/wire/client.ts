@@ -52,9 +52,9 @@ export class Http2Client extends Connection {
     ]);
   }
 
-  /** A stream was opened. */
-  get used(): boolean {
-    return this.#nextId > this.#firstId;
+  /** Streams so far. */
+  get opened(): number {
+    return (this.#nextId - this.#firstId) / 2;
   }
 
   get maxConcurrentStreams(): number {

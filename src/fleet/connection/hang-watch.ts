@@ -4,11 +4,13 @@ import type { Clock } from '../../call/index.ts';
 import type { Http2Client } from '../../wire/index.ts';
 
 /** What is asked of a connection. */
-type Asked = Pick<Http2Client, 'openStreams' | 'ping'>;
+type Asked = Pick<Http2Client, 'openStreams' | 'opened' | 'ping'>;
 
 interface Silence {
   /** Bytes that had come by then, answers to our own questions included. */
   bytesRead: number;
+  /** Streams begun by then: of those that came later, none was answered. */
+  opened: number;
   /** Since when nothing came although something is expected. */
   sinceMs: number;
   /** When it was last asked for a sign of life; undefined when it has answered. */
@@ -38,19 +40,22 @@ export class HangWatch {
   isHung(client: Asked, socket: Pick<Socket, 'bytesRead'>): boolean {
     const now = this.#clock();
     const { bytesRead } = socket;
+    const { opened } = client;
     const silence = this.#silences.get(client);
     if (silence === undefined) {
-      this.#silences.set(client, { bytesRead, sinceMs: now, askedMs: undefined, asked: 0 });
+      this.#silences.set(client, { bytesRead, opened, sinceMs: now, askedMs: undefined, asked: 0 });
       return false;
     }
     if (bytesRead !== silence.bytesRead) {
       silence.bytesRead = bytesRead;
+      silence.opened = opened;
       silence.sinceMs = now;
       silence.askedMs = undefined;
       silence.asked = 0;
       return false;
     }
-    if (client.openStreams === 0) {
+    // calls that were given up for a faster backend are a question, too: without them hedges would hide a dead one
+    if (client.openStreams === 0 && opened === silence.opened) {
       // nothing is expected; but a strike is a strike
       silence.sinceMs = now;
       silence.askedMs = undefined;
@@ -65,6 +70,7 @@ export class HangWatch {
         silence.askedMs = undefined;
         // the answer itself is no news of the calls
         silence.bytesRead = socket.bytesRead;
+        silence.opened = client.opened;
       });
     }
     return false;

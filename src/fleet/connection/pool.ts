@@ -169,7 +169,7 @@ export class Pool {
   #leave(client: Http2Client): void {
     if (!this.#remove(client)) return;
     this.#leaving.add(client);
-    this.#redials.ended(client.used);
+    this.#redials.ended(client.opened > 0);
     if (this.#free() === undefined) this.#grow();
     this.#serve();
   }
@@ -178,7 +178,7 @@ export class Pool {
     const left = this.#leaving.delete(client);
     if (!left) {
       this.#remove(client);
-      this.#redials.ended(client.used);
+      this.#redials.ended(client.opened > 0);
     }
     this.#sockets.delete(client);
     this.#hangs.forget(client);

@@ -9,6 +9,8 @@ function watched(answers: boolean): {
   pings: number[];
   hungAtMs: number | undefined;
   openStreams: number;
+  /** Streams so far. */
+  opened: number;
   bytesRead: number;
   pass(ms: number): void;
 } {
@@ -17,6 +19,7 @@ function watched(answers: boolean): {
   const socket = { bytesRead: 0 };
   const client = {
     openStreams: 1,
+    opened: 1,
     ping(callback: () => void): void {
       state.pings.push(clock());
       if (!answers) return;
@@ -32,6 +35,12 @@ function watched(answers: boolean): {
     },
     set openStreams(n: number) {
       client.openStreams = n;
+    },
+    get opened() {
+      return client.opened;
+    },
+    set opened(n: number) {
+      client.opened = n;
     },
     get bytesRead() {
       return socket.bytesRead;
@@ -84,6 +93,28 @@ describe('the watch over silent connections', () => {
     state.bytesRead += 100;
     state.pass(100_000);
     assert.equal(state.pings.length, 6);
+  });
+
+  it('sees silence behind calls that are given up one after the other, since another backend was faster', () => {
+    const state = watched(false);
+    for (let at = 0; at < 3000; at += 250) {
+      state.opened++;
+      // each is over, unanswered, when the watch looks
+      state.openStreams = 0;
+      state.pass(250);
+    }
+    assert.equal(state.pings.length, 1);
+    assert.ok((state.hungAtMs ?? Number.NaN) <= 2500, String(state.hungAtMs));
+  });
+
+  it('asks once after a call that was given up, and no more when the server is there', () => {
+    const state = watched(true);
+    state.pass(250);
+    state.opened++;
+    state.openStreams = 0;
+    state.pass(600_000);
+    assert.equal(state.pings.length, 1);
+    assert.equal(state.hungAtMs, undefined);
   });
 
   it('asks nothing while nothing is expected', () => {
