@@ -225,6 +225,7 @@ class ExamplesReading {
         : (piece) => {
             decoder.push(piece);
           },
+      decoder,
     );
     while (!reader.run(this.#text)) yield;
     decoder?.end();

@@ -45,7 +45,7 @@ export class StringValues implements Values {
     });
     this.#base64Text = new StringReader((piece) => {
       this.#base64.push(piece);
-    });
+    }, this.#base64);
   }
 
   get midway(): boolean {
