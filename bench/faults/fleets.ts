@@ -58,6 +58,7 @@ const ofStreams = (
 });
 
 export const faults: readonly Fault[] = [
+  ofStreams('does nothing wrong', undefined, () => undefined),
   ofProcesses('is killed (SIGKILL)', ([a]) => a.signal('SIGKILL')),
   ofProcesses('two of three are killed', ([a, b]) => {
     a.signal('SIGKILL');

@@ -1,7 +1,7 @@
 /**
  * The same load on Tensorgate and on Envoy while one of three backends goes wrong: failed calls, and what the others took.
  * Usage: ENVOY=/path/to/envoy node bench/faults/main.ts [--rounds 3] [--only WORD] [--write]
- * Everything is on loopback; a round takes about three minutes.
+ * Everything is on loopback; a round takes about five minutes.
  */
 import { parseArgs } from 'node:util';
 import { startGatewayProcess, waitFor } from '../../test/support/index.ts';
@@ -11,6 +11,9 @@ import { startEnvoy, type Proxy } from './envoy.ts';
 import { type Fault, faults } from './fleets.ts';
 
 const perSecond = 150;
+/** Before anything is measured, calls a second for so long, in ms: what is compiled while it runs is compiled then. */
+const warmPerSecond = 500;
+const warmMs = 3000;
 const calmMs = 2000;
 const faultMs = 6000;
 
@@ -24,7 +27,13 @@ const { values: flags } = parseArgs({
 const envoy = process.env.ENVOY;
 
 const gateways: Readonly<Record<string, (ports: readonly number[]) => Promise<Proxy>>> = {
-  Tensorgate: (ports) => startGatewayProcess(ports.map((port) => `tfs://127.0.0.1:${port}`)),
+  Tensorgate: (ports) =>
+    startGatewayProcess(
+      ports.map((port) => `tfs://127.0.0.1:${port}`),
+      [],
+      {},
+      true,
+    ),
   ...(envoy === undefined ? {} : { Envoy: (ports: readonly number[]) => startEnvoy(envoy, ports) }),
 };
 
@@ -40,6 +49,10 @@ async function measure(fault: Fault, start: (ports: readonly number[]) => Promis
   const gateway = await start(backends.ports);
   const at = { grpc: gateway.grpc, rest: '' };
   try {
+    const warmUp = new History(at, { perSecond: warmPerSecond, via: ['gRPC'], maxPending: 2000 });
+    await waitFor(() => warmUp.ok > 10, 20_000, 'answers');
+    await new Promise((resolve) => setTimeout(resolve, warmMs));
+    await warmUp.stop();
     const load = new History(at, { perSecond, via: ['gRPC'], maxPending: 2000 });
     await waitFor(() => load.ok > 10, 20_000, 'answers');
     await new Promise((resolve) => setTimeout(resolve, calmMs));
