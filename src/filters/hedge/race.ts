@@ -94,6 +94,8 @@ export class Race implements CancelListener {
     if (this.#settled || this.#call.cancellation.reason !== undefined || silent === '') return;
     if (!mayHedge()) {
       observer.hedged(silent, 'no budget');
+      // there may be a place for it later, and none needs it more than who waits longest
+      this.#arm();
       return;
     }
     const request = this.#call.request.fork();

@@ -203,6 +203,19 @@ describe('hedgeFilter', () => {
     assert.equal(observer.count('hedged a no budget'), 940);
   });
 
+  it('asks for a place in the budget again while the first backend stays silent', () => {
+    const { handler, sent, timers } = harness(['a', 'b'], {
+      maxAttempts: 2,
+      budget: { percent: 0, minPerSecond: 1, windowMs: 1000 },
+    });
+    void handler(unaryCall());
+    void handler(unaryCall());
+    timers.advance(100);
+    assert.equal(sent.length, 3);
+    timers.advance(1200);
+    assert.equal(sent.length, 4);
+  });
+
   it('resets so many losers a second and lets the others finish unheard', async () => {
     const { handler, sent, timers } = harness(['a', 'b'], {
       maxAttempts: 2,
