@@ -148,20 +148,11 @@ export abstract class Connection implements FrameSink {
       this.#window.dealtWith(length);
       return undefined;
     }
-    const refuse = (code: number): undefined => {
+    const broken = stream.take(length, padding, end);
+    if (broken !== undefined) {
       this.#window.dealtWith(length);
-      this.streamError(stream, code);
-    };
-    if (stream.remoteClosed) return refuse(ErrorCode.STREAM_CLOSED);
-    if (!stream.headed) return refuse(ErrorCode.PROTOCOL_ERROR);
-    stream.receiveWindow -= length;
-    if (stream.receiveWindow < 0) return refuse(ErrorCode.FLOW_CONTROL_ERROR);
-    stream.received += length - padding;
-    if (
-      stream.contentLength >= 0 &&
-      (stream.received > stream.contentLength || (end && stream.received !== stream.contentLength))
-    ) {
-      return refuse(ErrorCode.PROTOCOL_ERROR);
+      this.streamError(stream, broken);
+      return undefined;
     }
     if (padding > 0) {
       stream.outstanding += padding;
@@ -236,10 +227,7 @@ export abstract class Connection implements FrameSink {
     this.floods.update(this.sender.dataFrames + this.#opened);
     if (id === 0) {
       if (increment === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
-      this.sender.window += increment;
-      if (this.sender.window > maxWindowBytes)
-        throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'the connection window overflows');
-      this.sender.pump();
+      this.sender.widen(increment);
       return;
     }
     const stream = this.streams.get(id);
@@ -341,15 +329,9 @@ export abstract class Connection implements FrameSink {
 
   credit(stream: Http2Stream, bytes: number): void {
     if (stream.removed) return; // the connection got it back when the stream went
-    const given = Math.min(bytes, stream.outstanding);
-    stream.outstanding -= given;
-    this.#window.dealtWith(given);
-    if (stream.remoteClosed) return;
-    stream.unannounced += given;
-    if (stream.unannounced < this.limits.initialWindowBytes / 4) return;
-    stream.receiveWindow += stream.unannounced;
-    this.#sendWindowUpdate(stream.id, stream.unannounced);
-    stream.unannounced = 0;
+    this.#window.dealtWith(stream.giveBack(bytes));
+    const increment = stream.announce(this.limits.initialWindowBytes / 4);
+    if (increment > 0) this.#sendWindowUpdate(stream.id, increment);
   }
 
   #sendWindowUpdate(id: number, increment: number): void {

@@ -1,7 +1,15 @@
 /** The sending half of a connection: header blocks, DATA within both windows, streams in turn. */
 import { joinInto } from '../bytes.ts';
 import type { OnWaiting } from './api.ts';
-import { Flag, FrameType, defaultFrameBytes, defaultWindowBytes } from './constants.ts';
+import {
+  ConnectionError,
+  defaultFrameBytes,
+  defaultWindowBytes,
+  ErrorCode,
+  Flag,
+  FrameType,
+  maxWindowBytes,
+} from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import type { Http2Limits } from './limits.ts';
@@ -144,6 +152,14 @@ export class Sender {
       }
     }
     return true;
+  }
+
+  /** The peer takes so many bytes more on the connection as a whole. @throws ConnectionError */
+  widen(bytes: number): void {
+    this.window += bytes;
+    if (this.window > maxWindowBytes)
+      throw new ConnectionError(ErrorCode.FLOW_CONTROL_ERROR, 'the connection window overflows');
+    this.pump();
   }
 
   /** A chunk can go at once, in one frame. */

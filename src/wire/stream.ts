@@ -50,6 +50,35 @@ export class Http2Stream implements ServerStream {
     this.receiveWindow = receiveWindow;
   }
 
+  /** DATA comes. Gives the error code of the rule that it breaks, if it breaks one. */
+  take(length: number, padding: number, end: boolean): number | undefined {
+    if (this.remoteClosed) return ErrorCode.STREAM_CLOSED;
+    if (!this.headed) return ErrorCode.PROTOCOL_ERROR;
+    this.receiveWindow -= length;
+    if (this.receiveWindow < 0) return ErrorCode.FLOW_CONTROL_ERROR;
+    this.received += length - padding;
+    if (this.contentLength === -1) return undefined;
+    const fits = end ? this.received === this.contentLength : this.received <= this.contentLength;
+    return fits ? undefined : ErrorCode.PROTOCOL_ERROR;
+  }
+
+  /** The user is done with so many bytes. Gives how many of them there were. */
+  giveBack(bytes: number): number {
+    const given = Math.min(bytes, this.outstanding);
+    this.outstanding -= given;
+    if (!this.remoteClosed) this.unannounced += given;
+    return given;
+  }
+
+  /** By how much the peer is to be told that its window is wider; 0 while it is less than `least`. */
+  announce(least: number): number {
+    const increment = this.unannounced;
+    if (this.remoteClosed || increment < least) return 0;
+    this.receiveWindow += increment;
+    this.unannounced = 0;
+    return increment;
+  }
+
   respond(headers: Headers, end = false): void {
     if (this.localClosed || this.ending !== undefined) return;
     this.#connection.sender.headers(this, headers, undefined, end);
