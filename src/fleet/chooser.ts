@@ -1,5 +1,6 @@
 /** Chooses the replica that a call goes to, and waits a moment for one where there may soon be one. */
 import {
+  after,
   type Call,
   type Clock,
   Code,
@@ -34,6 +35,9 @@ export interface ChooserDeps {
 /** How long a call waits when nobody can answer, but a connection is just being made, in ms. */
 const reconnectWaitMs = 500;
 
+/** How long a call waits for what other backends say of a model that one has, in ms. */
+const learnMoreMs = 200;
+
 /** Methods that ask for a model's state, whatever it is. */
 const stateMethods: ReadonlySet<string> = new Set(['GetModelStatus', 'ModelReady']);
 
@@ -50,7 +54,11 @@ export class Chooser {
   /** The routes of the call's model, found out first when nobody asked for it before; undefined without a model. */
   routesOf({ target, cancellation }: Call): ModelRoutes | undefined | Promise<ModelRoutes> {
     if (target === undefined) return undefined;
-    return this.#deps.table.get(target.model) ?? this.#learn(target.model, cancellation);
+    const { table, watched } = this.#deps;
+    const { model } = target;
+    const routes = table.get(model);
+    if (routes === undefined) return this.#learn(model, cancellation);
+    return watched.isLookingFor(model) ? this.#learnMore(model, cancellation) : routes;
   }
 
   /** @throws StatusError UNAVAILABLE when nobody can answer, not even in a moment */
@@ -124,6 +132,19 @@ export class Chooser {
     if (policy !== 'ring-hash') return undefined;
     const text = hashOn === 'model' ? call.target?.model : getMetadata(call.metadata, hashOn);
     return text === undefined ? undefined : hashOf(text);
+  }
+
+  /**
+   * Some backend has it, and others have not spoken: they may have another version, which most have. A backend that is
+   * silent is not waited for long.
+   */
+  async #learnMore(model: string, cancellation: Call['cancellation']): Promise<ModelRoutes> {
+    let disarm = (): void => undefined;
+    const enough = new Promise<void>((resolve) => {
+      disarm = after(learnMoreMs, resolve);
+    });
+    await Promise.race([enough, this.#learn(model, cancellation)]).finally(disarm);
+    return this.#deps.table.get(model) ?? nobody;
   }
 
   /** A model that nobody asked for before: look at it everywhere once, and keep watching if anybody has it. */

@@ -128,6 +128,21 @@ describe('a fleet', () => {
     assert.ok(predicts(b) >= 6);
   });
 
+  it('lets all who ask for a model that is new wait until more than one backend has spoken', async () => {
+    // the first to say anything has another version than the others
+    servers.push(await startDemoServer({ models: ['echo=half_plus_two'] }));
+    for (let i = 0; i < 2; i++)
+      servers.push(await startDemoServer({ models: ['echo'], faults: { latencyMs: 100, scope: 'all' } }));
+    const of = await startFleet(optionsOf(servers.map(addressOf), { models: [] }));
+    const first = echo(of);
+    await waitFor(() => of.knows('echo'));
+    const codes = await Promise.all(
+      [first, echo(of), echo(of), echo(of)].map(async (reply) => codeOf(await reply)),
+    );
+    assert.deepEqual(codes, [Code.OK, Code.OK, Code.OK, Code.OK]);
+    assert.equal(predicts(servers[0]), 0);
+  });
+
   it('replays a recorded request to a model that comes up, before it gets calls', async () => {
     const [a, b] = await start(2);
     const of = await startFleet(

@@ -38,6 +38,11 @@ export class WatchedModels {
     return [...this.#configured, ...this.#learnt];
   }
 
+  /** The first look for a model is under way: what is known of it is a part. */
+  isLookingFor(model: string): boolean {
+    return this.#looking.size > 0 && this.#looking.has(model);
+  }
+
   /** Models that are not watched any more since the last time of asking. */
   dropped(): readonly string[] {
     const dropped = this.#dropped;
