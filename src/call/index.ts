@@ -41,6 +41,7 @@ export {
   statusOf,
   trailersOf,
   wholeMessage,
+  wholeMessageNow,
   type WholeMessage,
 } from './message.ts';
 export { joinInto, uint32At } from '../bytes.ts';

@@ -1,7 +1,7 @@
 /** Whole messages in and out of flows: the 5-byte gRPC prefix, put on and taken off. */
-import { joinInto } from '../bytes.ts';
+import { joinInto, uint32At } from '../bytes.ts';
 import type { Reply } from './call.ts';
-import { Flow } from './flow.ts';
+import { Flow, type FlowReader } from './flow.ts';
 import { getMetadata, type Metadata, noMetadata } from './metadata.ts';
 import { Code, StatusError } from './status.ts';
 
@@ -63,7 +63,7 @@ export function messageIn(
   const all = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
   if (all.length === 0) return undefined;
   if (all.length < prefixBytes) throw new StatusError(Code.INTERNAL, 'message prefix is cut short');
-  const length = new DataView(all.buffer, all.byteOffset).getUint32(1);
+  const length = uint32At(all, 1);
   if (all.length !== prefixBytes + length) {
     throw wrongLength(length, all.length - prefixBytes);
   }
@@ -80,8 +80,24 @@ export async function wholeMessage(
   hold?: (bytes: number) => void,
 ): Promise<WholeMessage | undefined> {
   const { chunks, trailers } = await collect(flow, limit, hold);
+  return wholeIn(chunks, trailers);
+}
+
+/** The same of a flow that has ended, without waiting. @throws StatusError */
+export function wholeMessageNow(
+  flow: Flow,
+  limit: number,
+  hold?: (bytes: number) => void,
+): WholeMessage | undefined {
+  const collector = new Collector(flow, limit, hold);
+  flow.read(collector);
+  if (collector.error !== undefined) throw collector.error;
+  return wholeIn(collector.chunks, flow.trailers);
+}
+
+function wholeIn(chunks: readonly Uint8Array[], trailers: Metadata): WholeMessage | undefined {
   const message = messageIn(chunks);
-  return message === undefined ? undefined : { ...message, trailers };
+  return message && { bytes: message.bytes, compressed: message.compressed, trailers };
 }
 
 export interface MessagePieces {
@@ -113,38 +129,66 @@ export async function messagePieces(flow: Flow, limit: number): Promise<MessageP
   return { pieces, compressed, trailers };
 }
 
-async function collect(
+/** Takes what a flow brings, up to a limit. */
+class Collector implements FlowReader {
+  readonly chunks: Uint8Array[] = [];
+  size = 0;
+  error: StatusError | undefined;
+  readonly #flow: Flow;
+  readonly #limit: number;
+  readonly #hold: ((bytes: number) => void) | undefined;
+  /** Told once, of the end or the error. */
+  onOver: (() => void) | undefined;
+
+  constructor(flow: Flow, limit: number, hold: ((bytes: number) => void) | undefined) {
+    this.#flow = flow;
+    this.#limit = limit;
+    this.#hold = hold;
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.size += chunk.length;
+    try {
+      if (this.size > this.#limit + prefixBytes)
+        throw new StatusError(
+          Code.RESOURCE_EXHAUSTED,
+          `message is larger than the limit of ${this.#limit} bytes`,
+        );
+      this.#hold?.(chunk.length);
+    } catch (reason) {
+      const error = StatusError.from(reason);
+      this.#flow.abandon(error);
+      this.onError(error);
+      return;
+    }
+    joinInto(this.chunks, chunk);
+    this.#flow.credit(chunk.length);
+  }
+
+  onEnd(): void {
+    this.onOver?.();
+  }
+
+  onError(error: StatusError): void {
+    this.error = error;
+    this.onOver?.();
+  }
+}
+
+function collect(
   flow: Flow,
   limit: number,
   hold?: (bytes: number) => void,
 ): Promise<{ chunks: Uint8Array[]; size: number; trailers: Metadata }> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  const trailers = await new Promise<Metadata>((resolve, reject) => {
-    flow.read({
-      onData(chunk) {
-        size += chunk.length;
-        try {
-          if (size > limit + prefixBytes)
-            throw new StatusError(
-              Code.RESOURCE_EXHAUSTED,
-              `message is larger than the limit of ${limit} bytes`,
-            );
-          hold?.(chunk.length);
-        } catch (reason) {
-          const error = StatusError.from(reason);
-          flow.abandon(error);
-          reject(error);
-          return;
-        }
-        joinInto(chunks, chunk);
-        flow.credit(chunk.length);
-      },
-      onEnd: resolve,
-      onError: reject,
-    });
+  return new Promise((resolve, reject) => {
+    const collector = new Collector(flow, limit, hold);
+    collector.onOver = () => {
+      const { chunks, size, error } = collector;
+      if (error === undefined) resolve({ chunks, size, trailers: flow.trailers });
+      else reject(error);
+    };
+    flow.read(collector);
   });
-  return { chunks, size, trailers };
 }
 
 /** The gRPC status that trailers carry: UNKNOWN when missing or not a number, as gRPC clients read it. */

@@ -35,6 +35,20 @@ function readVersion(reader: Reader): bigint {
 
 /** Reads a ModelSpec into what an earlier piece of the same field said: protobuf merges repeats of a message field. */
 export function decodeModelSpec(reader: Reader, before?: ModelSpec): ModelSpec {
+  const { bytes, at: from, end: to } = reader;
+  if (before === undefined) {
+    const known = recent.find(bytes, from, to);
+    if (known !== undefined) {
+      reader.at = to;
+      return known;
+    }
+  }
+  const spec = readSpec(reader, before);
+  if (before === undefined) recent.keep(bytes, from, to, spec);
+  return spec;
+}
+
+function readSpec(reader: Reader, before: ModelSpec | undefined): ModelSpec {
   let name = before?.name ?? '';
   let version = before?.version;
   let label = before?.label;
@@ -79,14 +93,6 @@ function varintSize(bytes: Uint8Array, at: number): number {
  * @throws StatusError INVALID_ARGUMENT for what is no protobuf message
  */
 export function readModelSpec(bytes: Uint8Array, complete: boolean): FoundSpec | null | undefined {
-  const known = recent.find(bytes);
-  if (known !== undefined) return known;
-  const found = findSpec(bytes, complete);
-  if (found !== null && found !== undefined) recent.keep(bytes, found);
-  return found;
-}
-
-function findSpec(bytes: Uint8Array, complete: boolean): FoundSpec | null | undefined {
   let at = 0;
   let found: FoundSpec | undefined;
   while (at < bytes.length) {
@@ -123,9 +129,21 @@ function findSpec(bytes: Uint8Array, complete: boolean): FoundSpec | null | unde
   return complete ? null : undefined;
 }
 
-/** The bytes of the embedded message. */
+let newest: ModelSpec | undefined;
+let newestBytes: Uint8Array = new Uint8Array(0);
+
+/** The bytes of the embedded message, not to be changed: one spec follows the other, and is often the same. */
 export function encodeModelSpec(spec: ModelSpec): Uint8Array {
-  return modelSpecWriter(spec).finish();
+  if (
+    newest?.name !== spec.name ||
+    newest.version !== spec.version ||
+    newest.label !== spec.label ||
+    newest.signature !== spec.signature
+  ) {
+    newest = spec;
+    newestBytes = modelSpecWriter(spec).finish();
+  }
+  return newestBytes;
 }
 
 export function modelSpecWriter(spec: ModelSpec): Writer {

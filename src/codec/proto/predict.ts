@@ -1,7 +1,7 @@
 /** PredictRequest and PredictResponse (predict.proto). */
 import type { TensorParts } from '../parts.ts';
 import type { NamedTensors, Tensor } from '../tensor.ts';
-import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
+import { decodeModelSpec, encodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { Reader, wire } from './reader.ts';
 import { checkEntries, decodeTensor } from './tensor-decode.ts';
 import { tensorWriter } from './tensor-encode.ts';
@@ -63,7 +63,7 @@ export function encodePredictRequest(
   request: Omit<PredictRequest, 'inputs'> & { readonly inputs: ReadonlyMap<string, Tensor | TensorParts> },
 ): Uint8Array[] {
   const writer = new Writer();
-  if (request.spec !== undefined) writer.message(1, modelSpecWriter(request.spec));
+  if (request.spec !== undefined) writer.bytes(1, encodeModelSpec(request.spec));
   writeEntries(writer, 2, request.inputs);
   for (const name of request.outputFilter) writer.string(3, name);
   return writer.chunks();

@@ -1,43 +1,30 @@
-/** The model specs that came last, by their bytes: a client sends the same one with each call, and reading it costs more than comparing. */
-import type { FoundSpec } from './model-spec.ts';
+/** The model specs that came last, by their bytes: a client sends the same one with each call, and a server gives it back with each reply. */
+import type { ModelSpec } from './model-spec.ts';
 
-/** As many clients take turns with different models before each of them is read anew. */
-const maxRecent = 4;
-/** A spec up to this size, its length in one byte; in bytes. */
-const maxBytes = 127;
-
-const specTag = 0x0a;
-/** What follows the spec in nearly every message: field 2, inputs or input. */
-const nextTag = 0x12;
+/** As many models take turns before each of them is read anew. */
+const maxRecent = 8;
+/** Longer ones are read. In bytes. */
+const maxBytes = 128;
 
 export class RecentSpecs {
-  readonly #recent: { readonly bytes: Uint8Array; readonly found: FoundSpec }[] = [];
+  readonly #recent: { readonly bytes: Uint8Array; readonly spec: ModelSpec }[] = [];
   #next = 0;
 
-  /** What these first bytes of a message say, if they say what some said before and cannot say more. */
-  find(bytes: Uint8Array): FoundSpec | undefined {
-    for (const { bytes: known, found } of this.#recent) if (beginsWith(bytes, known)) return found;
+  /** What the bytes from `from` up to `to` said before, if they did. */
+  find(bytes: Uint8Array, from: number, to: number): ModelSpec | undefined {
+    for (const known of this.#recent) if (isAt(known.bytes, bytes, from, to)) return known.spec;
     return undefined;
   }
 
-  /** Remembers a spec that stands at the very front of a message and has its end in sight. */
-  keep(bytes: Uint8Array, found: FoundSpec): void {
-    const { start, end } = found;
-    if (
-      start !== 0 ||
-      bytes[0] !== specTag ||
-      bytes[end] !== nextTag ||
-      bytes[1] !== end - 2 ||
-      end - 2 > maxBytes
-    )
-      return;
-    this.#recent[this.#next] = { bytes: Uint8Array.prototype.slice.call(bytes, 0, end + 1), found };
+  keep(bytes: Uint8Array, from: number, to: number, spec: ModelSpec): void {
+    if (to - from > maxBytes) return;
+    this.#recent[this.#next] = { bytes: Uint8Array.prototype.slice.call(bytes, from, to), spec };
     this.#next = (this.#next + 1) % maxRecent;
   }
 }
 
-function beginsWith(bytes: Uint8Array, known: Uint8Array): boolean {
-  if (bytes.length < known.length) return false;
-  for (let i = known.length - 1; i >= 0; i--) if (bytes[i] !== known[i]) return false;
+function isAt(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (known.length !== to - from) return false;
+  for (let i = known.length - 1; i >= 0; i--) if (known[i] !== bytes[from + i]) return false;
   return true;
 }

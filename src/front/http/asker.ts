@@ -13,6 +13,7 @@ import {
   StatusError,
   type Target,
   wholeMessage,
+  wholeMessageNow,
 } from '../../call/index.ts';
 
 /** What is the same for all calls of one HTTP request. */
@@ -56,7 +57,12 @@ export async function ask(
     peer: asker.peer,
   };
   const reply = await deps.handler(call);
-  const whole = await wholeMessage(reply.body, deps.options.maxReplyBytes, asker.hold);
+  // a small reply is there as a whole
+  const { body } = reply;
+  const { maxReplyBytes } = deps.options;
+  const whole = body.ended
+    ? wholeMessageNow(body, maxReplyBytes, asker.hold)
+    : await wholeMessage(body, maxReplyBytes, asker.hold);
   const trailers = whole?.trailers ?? reply.body.trailers;
   if (statusOf(trailers) !== Code.OK || getMetadata(trailers, 'grpc-status') === undefined)
     throw errorOf(trailers, reply.from);

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { modelSpecWriter, readModelSpec } from '../../../src/codec/proto/model-spec.ts';
+import {
+  encodeModelSpec,
+  type ModelSpec,
+  modelSpecWriter,
+  readModelSpec,
+} from '../../../src/codec/proto/model-spec.ts';
 import { RecentSpecs } from '../../../src/codec/proto/recent-specs.ts';
 import { Writer } from '../../../src/codec/proto/writer.ts';
 
@@ -54,14 +59,43 @@ describe('remembered model specs', () => {
     );
   });
 
-  it('give the same object for the same bytes, and forget the oldest', () => {
+  it('give the same object for the same bytes, wherever they stand, and forget the oldest', () => {
     const recent = new RecentSpecs();
-    const messages = Array.from({ length: 5 }, (_, i) => message(`m${i}`, undefined, Uint8Array.of(1)));
-    for (const bytes of messages) recent.keep(bytes, readModelSpec(bytes, true) as never);
-    assert.equal(recent.find(messages[0] as Uint8Array), undefined);
-    for (const bytes of messages.slice(1)) {
-      assert.equal(recent.find(bytes)?.spec.name, readModelSpec(bytes, true)?.spec.name);
-      assert.equal(recent.find(Buffer.concat([bytes, bytes])), recent.find(bytes));
-    }
+    const specs = Array.from({ length: 9 }, (_, i) => ({ name: `m${i}`, signature: '' }));
+    const inner = specs.map(({ name }) => Buffer.from(`xx${name}yy`));
+    inner.forEach((bytes, i) => {
+      recent.keep(bytes, 2, 4, specs[i] as (typeof specs)[0]);
+    });
+    assert.equal(recent.find(Buffer.from('m0'), 0, 2), undefined);
+    for (const spec of specs.slice(1)) assert.equal(recent.find(Buffer.from(`z${spec.name}z`), 1, 3), spec);
+    assert.equal(recent.find(Buffer.from('m1z'), 0, 3), undefined);
+    recent.keep(Buffer.alloc(200), 0, 200, { name: 'long', signature: '' });
+    assert.equal(recent.find(Buffer.alloc(200), 0, 200), undefined);
+  });
+
+  it('are of no account where a field comes in two pieces', () => {
+    const [first, second] = ['a', 'b'].map((name) =>
+      new Writer().message(1, modelSpecWriter({ name, signature: 's' })).finish(),
+    ) as [Uint8Array, Uint8Array];
+    const version = new Writer()
+      .message(1, modelSpecWriter({ name: '', signature: '', version: 7n }))
+      .finish();
+    for (const bytes of [first, version, Buffer.concat([first, version]), Buffer.concat([second, version])])
+      readModelSpec(bytes, true);
+    const both = readModelSpec(Buffer.concat([second, version]), true);
+    assert.deepEqual(both?.spec, { name: 'b', signature: 's', version: 7n });
+  });
+
+  it('are written as they are read, one after the other', () => {
+    const specs: ModelSpec[] = [
+      { name: 'm', signature: '' },
+      { name: 'm', signature: '', version: 1n },
+      { name: 'm', signature: '', version: 2n },
+      { name: 'm', signature: '', label: 'stable' },
+      { name: 'm', signature: 's' },
+      { name: 'n', signature: 's' },
+    ];
+    for (const spec of [...specs, ...specs.reverse()])
+      assert.deepEqual(Buffer.from(encodeModelSpec(spec)), Buffer.from(modelSpecWriter(spec).finish()));
   });
 });
