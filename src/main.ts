@@ -1,5 +1,5 @@
 /** The process: reads the command line and hands it to the command it names. */
-import './heap.ts';
+import './engine.ts';
 import { readFileSync } from 'node:fs';
 import { run } from './cli/index.ts';
 
