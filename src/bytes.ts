@@ -20,6 +20,13 @@ export function uint32At(bytes: Uint8Array, at: number): number {
   );
 }
 
+/** Whether the bytes from `from` up to `to` are the known ones; looked at from their end, since what repeats begins alike. */
+export function isAt(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (known.length !== to - from) return false;
+  for (let i = known.length - 1; i >= 0; i--) if (known[i] !== bytes[from + i]) return false;
+  return true;
+}
+
 /** Appends a chunk to a list; a tiny one may become part of the last entry, which is replaced and never changed. */
 export function joinInto(chunks: Uint8Array[], chunk: Uint8Array): void {
   const at = chunks.length - 1;

@@ -44,7 +44,7 @@ export {
   wholeMessageNow,
   type WholeMessage,
 } from './message.ts';
-export { joinInto, uint32At } from '../bytes.ts';
+export { isAt, joinInto, uint32At } from '../bytes.ts';
 export { type Log, silentLog } from './log.ts';
 export { getMetadata, type Metadata, noMetadata, withoutMetadata } from './metadata.ts';
 export { type CallEnd, type Observer, silentObserver } from './observer.ts';

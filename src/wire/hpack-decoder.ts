@@ -1,4 +1,5 @@
 /** HPACK in: header blocks to field lists; a block that repeats gives the same list object. */
+import { isAt } from '../bytes.ts';
 import { ConnectionError, defaultTableBytes, ErrorCode } from './constants.ts';
 import { decodeHuffman } from './huffman.ts';
 import { DynamicTable, staticTable } from './hpack-tables.ts';
@@ -23,13 +24,6 @@ const broken = (what: string): ConnectionError => new ConnectionError(ErrorCode.
 interface Memo {
   readonly block: Uint8Array;
   readonly fields: Headers;
-}
-
-function isAt(memo: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
-  if (memo.length !== to - from) return false;
-  // blocks of one client begin alike and end with what differs
-  for (let i = memo.length - 1; i >= 0; i--) if (memo[i] !== bytes[from + i]) return false;
-  return true;
 }
 
 export class HpackDecoder {

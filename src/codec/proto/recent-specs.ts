@@ -1,4 +1,5 @@
 /** The model specs that came last, by their bytes: a client sends the same one with each call, and a server gives it back with each reply. */
+import { isAt } from '../../call/index.ts';
 import type { ModelSpec } from './model-spec.ts';
 
 /** As many models take turns before each of them is read anew. */
@@ -21,10 +22,4 @@ export class RecentSpecs {
     this.#recent[this.#next] = { bytes: Uint8Array.prototype.slice.call(bytes, from, to), spec };
     this.#next = (this.#next + 1) % maxRecent;
   }
-}
-
-function isAt(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
-  if (known.length !== to - from) return false;
-  for (let i = known.length - 1; i >= 0; i--) if (known[i] !== bytes[from + i]) return false;
-  return true;
 }
