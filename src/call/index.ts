@@ -45,6 +45,7 @@ export {
   type WholeMessage,
 } from './message.ts';
 export { isAt, joinInto, uint32At } from '../bytes.ts';
+export { recur, recurs, remembered } from '../recurring.ts';
 export { type Log, silentLog } from './log.ts';
 export { getMetadata, type Metadata, noMetadata, withoutMetadata } from './metadata.ts';
 export { type CallEnd, type Observer, silentObserver } from './observer.ts';

@@ -1,5 +1,6 @@
 /** Whole messages in and out of flows: the 5-byte gRPC prefix, put on and taken off. */
 import { joinInto, uint32At } from '../bytes.ts';
+import { recur } from '../recurring.ts';
 import type { Reply } from './call.ts';
 import { Flow, type FlowReader } from './flow.ts';
 import { getMetadata, type Metadata, noMetadata } from './metadata.ts';
@@ -38,7 +39,7 @@ export function flowOf(message: Uint8Array | readonly Uint8Array[], trailers: Me
   return Flow.of(pieces.length === 1 ? [begin] : [begin, ...pieces.slice(1)], trailers);
 }
 
-const okTrailers: Metadata = ['grpc-status', '0'];
+const okTrailers: Metadata = recur(['grpc-status', '0']);
 
 /** A successful reply of one message. */
 export function replyOf(message: Uint8Array | readonly Uint8Array[], from: string): Reply {

@@ -1,9 +1,11 @@
 /** Metadata: header or trailer fields as a flat list of lower-case names and values, in wire order. */
 
+import { recur } from '../recurring.ts';
+
 /** `[name, value, name, value, ...]`; names are lower case, `-bin` values stay base64. */
 export type Metadata = readonly string[];
 
-export const noMetadata: Metadata = Object.freeze([]);
+export const noMetadata: Metadata = recur(Object.freeze([]));
 
 /** The first value of a name, or undefined. */
 export function getMetadata(metadata: Metadata, name: string): string | undefined {

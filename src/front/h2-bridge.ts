@@ -106,7 +106,7 @@ export function bridge(
   end: boolean,
   peer: string,
 ): StreamEvents {
-  const request = openRequest(server, fields, peer);
+  const request = openRequest(server, [...fields, ...stream.varying], peer);
   let response: IncomingMessage | undefined;
   let over = false;
   request.on('response', (incoming) => {

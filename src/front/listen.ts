@@ -127,6 +127,8 @@ export async function listen(
     const peer = peerOf(socket);
     const connection: Http2Server = new Http2Server(socket, {
       limits: options.http2,
+      // the rest of a client's heads is the same from call to call
+      varyingName: 'grpc-timeout',
       onStream(stream, fields, end) {
         return handlers.stream?.(stream, fields, peer, true) ?? bridge(http1, stream, fields, end, peer);
       },

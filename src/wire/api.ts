@@ -43,6 +43,8 @@ export interface Stream {
 }
 
 export interface ServerStream extends Stream {
+  /** Header fields of the connection's varyingName, apart, so that the rest may be the same list again. */
+  readonly varying: Headers;
   /** The response head. `end`: there is nothing behind it. */
   respond(headers: Headers, end?: boolean): void;
   /** Ends this side now: what is queued is thrown away. Where trailers cannot pass what waits, the peer sees a reset. */
@@ -64,6 +66,8 @@ export type OnWaiting = (bytes: number) => void;
 
 export interface ConnectionOptions {
   readonly limits: Http2Limits;
+  /** A header field that differs from message to message: streams have it apart from their other fields. */
+  readonly varyingName?: string;
   /** A limit refused something: "streams", "headers", "resets", ... */
   onLimit?(name: string): void;
   /** Told of output that waits for the peer; what it is told sums up to 0 when the connection is gone. */

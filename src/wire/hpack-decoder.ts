@@ -1,5 +1,6 @@
 /** HPACK in: header blocks to field lists; a block that repeats gives the same list object. */
 import { isAt } from '../bytes.ts';
+import { recur, recurs } from '../recurring.ts';
 import { ConnectionError, defaultTableBytes, ErrorCode } from './constants.ts';
 import { decodeHuffman } from './huffman.ts';
 import { DynamicTable, staticTable } from './hpack-tables.ts';
@@ -17,6 +18,10 @@ const maxMemoBytes = 128;
 const maxMemos = 128;
 /** Of these, so many are compared byte by byte, which costs less than making a text of a block to look it up. */
 const maxNear = 4;
+/** Places for lists that came last, of which the next may be one again; a power of two. Longer lists are not kept, in bytes. */
+const lastPlaces = 32;
+const maxLastBytes = 2048;
+const none: Headers = Object.freeze([]);
 const fieldOverhead = 32;
 
 const broken = (what: string): ConnectionError => new ConnectionError(ErrorCode.COMPRESSION_ERROR, what);
@@ -26,20 +31,44 @@ interface Memo {
   readonly fields: Headers;
 }
 
+/** Compared from their ends, since lists of one client begin alike. */
+function isSame(a: Headers, b: Headers): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = a.length - 1; i >= 0; i--) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 export class HpackDecoder {
   readonly #limits: DecoderLimits;
+  readonly #varyingName: string | undefined;
   readonly #table = new DynamicTable(defaultTableBytes);
   readonly #memo = new Map<string, Headers>();
   /** Those of #memo that came last, in no order. */
   #near: Memo[] = [];
   #nextNear = 0;
   #memoGeneration = 0;
+  /** By their hash. */
+  readonly #last = new Array<Headers | undefined>(lastPlaces).fill(undefined);
+  /** Of the list that was read last. */
+  #hash = 0;
+  #listBytes = 0;
+  #varying: string[] | undefined;
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
 
-  constructor(limits: DecoderLimits) {
+  /**
+   * @param varyingName a field that is left out of the list, since it differs in each call (grpc-timeout) when the rest of
+   *   a head does not
+   */
+  constructor(limits: DecoderLimits, varyingName?: string) {
     this.#limits = limits;
+    this.#varyingName = varyingName;
+  }
+
+  /** Of the block that was decoded last: the fields that vary from call to call, which are not in its list. */
+  get varying(): Headers {
+    return this.#varying ?? none;
   }
 
   /**
@@ -47,7 +76,7 @@ export class HpackDecoder {
    * @throws ConnectionError COMPRESSION_ERROR
    */
   decode(bytes: Buffer, from = 0, to = bytes.length): Headers | undefined {
-    const memorable = to - from <= maxMemoBytes;
+    this.#varying = undefined;
     if (this.#memoGeneration !== this.#table.generation) {
       this.#memo.clear();
       this.#near = [];
@@ -55,15 +84,29 @@ export class HpackDecoder {
       this.#memoGeneration = this.#table.generation;
     }
     for (const near of this.#near) if (isAt(near.block, bytes, from, to)) return near.fields;
-    const key = memorable ? bytes.toString('latin1', from, to) : '';
-    const known = memorable ? this.#memo.get(key) : undefined;
-    const fields = known ?? this.#read(bytes, from, to);
-    // a block that changed the table means something else the next time
-    if (memorable && fields !== undefined && this.#memoGeneration === this.#table.generation) {
-      if (known === undefined && this.#memo.size < maxMemos) this.#memo.set(key, fields);
-      this.#near[this.#nextNear] = { block: Uint8Array.prototype.slice.call(bytes, from, to), fields };
-      this.#nextNear = (this.#nextNear + 1) % maxNear;
+    const short = to - from <= maxMemoBytes;
+    let key = short && this.#memo.size > 0 ? bytes.toString('latin1', from, to) : '';
+    let fields = key === '' ? undefined : this.#memo.get(key);
+    if (fields === undefined) {
+      fields = this.#again(this.#read(bytes, from, to));
+      // a block that changed the table means something else the next time, and one that varies does not come again
+      const repeats = this.#memoGeneration === this.#table.generation && this.#varying === undefined;
+      if (fields === undefined || !short || !repeats || !recurs(fields)) return fields;
+      if (key === '') key = bytes.toString('latin1', from, to);
+      if (this.#memo.size < maxMemos) this.#memo.set(key, fields);
     }
+    this.#near[this.#nextNear] = { block: Uint8Array.prototype.slice.call(bytes, from, to), fields };
+    this.#nextNear = (this.#nextNear + 1) % maxNear;
+    return fields;
+  }
+
+  /** The list that came before, if this one says the same. */
+  #again(fields: Headers | undefined): Headers | undefined {
+    if (fields === undefined || this.#listBytes > maxLastBytes) return fields;
+    const place = this.#hash & (lastPlaces - 1);
+    const last = this.#last[place];
+    if (last !== undefined && isSame(last, fields)) return recur(last);
+    this.#last[place] = fields;
     return fields;
   }
 
@@ -73,6 +116,8 @@ export class HpackDecoder {
     this.#end = to;
     const fields: string[] = [];
     let size = 0;
+    let count = 0;
+    let hash = 0;
     let fits = true;
     while (this.#at < to) {
       const byte = block[this.#at] as number;
@@ -103,10 +148,16 @@ export class HpackDecoder {
         value = this.#string();
       }
       size += name.length + value.length + fieldOverhead;
-      if (size > this.#limits.maxHeaderListBytes || fields.length / 2 >= this.#limits.maxHeaderFields)
-        fits = false;
-      if (fits) fields.push(name, value);
+      if (size > this.#limits.maxHeaderListBytes || ++count > this.#limits.maxHeaderFields) fits = false;
+      if (!fits) continue;
+      if (name === this.#varyingName) (this.#varying ??= []).push(name, value);
+      else {
+        fields.push(name, value);
+        hash = (Math.imul(hash, 31) + value.length + value.charCodeAt(value.length - 1)) | 0;
+      }
     }
+    this.#hash = hash;
+    this.#listBytes = size;
     return fits ? fields : undefined;
   }
 

@@ -1,4 +1,5 @@
 /** HPACK out: field lists to header blocks; the encoding of a list that is sent again is remembered. */
+import { recurs } from '../recurring.ts';
 import { defaultTableBytes } from './constants.ts';
 import { encodeHuffman, huffmanLength } from './huffman.ts';
 import type { Headers } from './hpack-decoder.ts';
@@ -38,9 +39,6 @@ interface Memo {
   readonly generation: number;
   readonly bytes: Buffer;
 }
-
-/** Stands for a list that was sent once. */
-const once: Memo = { generation: -1, bytes: Buffer.alloc(0) };
 
 export class HpackEncoder {
   readonly #table = new DynamicTable(defaultTableBytes);
@@ -89,10 +87,8 @@ export class HpackEncoder {
       const from = this.#at;
       const { generation } = this.#table;
       for (let i = 0; i < headers.length; i += 2) this.#field(headers[i] as string, headers[i + 1] as string);
-      // remembered from the second time on, since a list that is sent once is not worth a copy; and only when nothing
-      // was added to the table on the way, since those bytes would add it again
-      if (memo === undefined) this.#memo.set(headers, once);
-      else if (generation === this.#table.generation) {
+      // remembered only when nothing was added to the table on the way, since those bytes would add it again
+      if (generation === this.#table.generation && recurs(headers)) {
         this.#memo.set(headers, { generation, bytes: Buffer.from(this.#out.subarray(from, this.#at)) });
       }
     }

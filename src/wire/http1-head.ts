@@ -2,6 +2,7 @@
  * Request heads of HTTP/1.1 that are plain: one way to frame the body, nothing obsolete, no other protocol (RFC 9112).
  * Whatever is not is left to a general server; being strict is what keeps two readers of one connection from disagreeing.
  */
+import { recur } from '../recurring.ts';
 import type { Headers } from './hpack-decoder.ts';
 
 export interface Http1Head {
@@ -29,7 +30,8 @@ const fieldLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)$/;
 /** They ask for more than an answer (another protocol, trailers) and need a general server. */
 const unusual: ReadonlySet<string> = new Set(['upgrade', 'trailer', 'http2-settings', 'proxy-connection']);
 
-const known = new Map<string, Http1Head>();
+/** Undefined: it came once. A head that says the length of its body, or names its request, may never come again. */
+const known = new Map<string, Http1Head | undefined>();
 
 /** @param text a head without the blank line at its end; undefined when it is not plain */
 export function readHttp1Head(text: string): Http1Head | undefined {
@@ -37,8 +39,10 @@ export function readHttp1Head(text: string): Http1Head | undefined {
   if (memo !== undefined) return memo;
   const head = read(text);
   if (head !== undefined && text.length <= maxMemoBytes) {
-    if (known.size >= maxMemos) known.clear();
-    known.set(text, head);
+    const again = known.has(text);
+    if (known.size >= maxMemos && !again) known.clear();
+    known.set(text, again ? head : undefined);
+    if (again) recur(head.fields);
   }
   return head;
 }

@@ -6,8 +6,11 @@ import { http1Fields } from './http1-fields.ts';
 import type { Http1Server } from './http1-server.ts';
 import type { ReadMemory } from './read-memory.ts';
 
+const none: Headers = Object.freeze([]);
+
 export class Http1ServerStream implements ServerStream {
   readonly id = 1;
+  readonly varying: Headers = none;
   events: StreamEvents | undefined;
   readonly #connection: Http1Server;
   #outstanding = 0;

@@ -181,6 +181,7 @@ export class Http2Server extends Connection {
     }
     const stream = this.addStream(id);
     stream.headed = true;
+    stream.varying = this.decoder.varying;
     stream.openedMs = this.floods.nowMs;
     stream.contentLength = checked.contentLength;
     stream.events = this.#onStream(stream, fields, end);

@@ -12,6 +12,7 @@ export class Http2Stream implements ServerStream {
   readonly id: number;
   readonly #connection: Connection;
   events: StreamEvents | undefined;
+  varying: Headers = none;
   /** What the peer may still be sent, and what it may still send, in bytes. */
   sendWindow: number;
   receiveWindow: number;

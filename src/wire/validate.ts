@@ -1,4 +1,5 @@
 /** Which field lists are well formed (RFC 9113 §8): checked once per list object. */
+import { remembered } from '../recurring.ts';
 import type { Headers } from './hpack-decoder.ts';
 
 /** What a list says about its message. */
@@ -96,16 +97,7 @@ function trailers(fields: Headers): Checked {
   return pseudoOf(fields, noPseudo) === undefined ? malformed : { ok: true, contentLength: -1, status: 0 };
 }
 
-/** The decoder gives repeated blocks as the same list, so most lists are checked already. */
-function remembered(check: (fields: Headers) => Checked): (fields: Headers) => Checked {
-  const known = new WeakMap<Headers, Checked>();
-  return (fields) => {
-    let checked = known.get(fields);
-    if (checked === undefined) known.set(fields, (checked = check(fields)));
-    return checked;
-  };
-}
-
+// the decoder gives repeated blocks as the same list, so most lists are checked already
 export const checkRequest = remembered(request);
 export const checkResponse = remembered(response);
 export const checkTrailers = remembered(trailers);

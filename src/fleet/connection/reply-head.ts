@@ -1,5 +1,13 @@
 /** Reads a backend's response head and trailers into metadata, and says what is wrong with those that are no gRPC. */
-import { Code, getMetadata, type Metadata, StatusError } from '../../call/index.ts';
+import {
+  Code,
+  getMetadata,
+  type Metadata,
+  recur,
+  recurs,
+  remembered,
+  StatusError,
+} from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
 /** What a response head says. */
@@ -81,23 +89,24 @@ function readHead(fields: Headers, end: boolean): Head {
 /** Both halves of a content-type field. */
 const isType = (fields: Metadata, i: number): boolean => fields[i - (i % 2)] === 'content-type';
 
-const heads = new WeakMap<Headers, Head>();
-const endHeads = new WeakMap<Headers, Head>();
-const trailerLists = new WeakMap<Headers, Metadata>();
+/** A list made of one that recurs does so, too. */
+function madeOf(fields: Headers, made: Head): Head {
+  if (recurs(fields) && !('error' in made)) {
+    recur(made.metadata);
+    recur(made.trailers);
+  }
+  return made;
+}
+
+const headWithMore = remembered((fields) => madeOf(fields, readHead(fields, false)));
+const headAlone = remembered((fields) => madeOf(fields, readHead(fields, true)));
 
 /** @param end there is nothing behind it: a trailers-only answer */
 export function headOf(fields: Headers, end: boolean): Head {
-  const cache = end ? endHeads : heads;
-  let head = cache.get(fields);
-  if (head === undefined) cache.set(fields, (head = readHead(fields, end)));
-  return head;
+  return end ? headAlone(fields) : headWithMore(fields);
 }
 
-export function trailersFrom(fields: Headers): Metadata {
-  let trailers = trailerLists.get(fields);
-  if (trailers === undefined) trailerLists.set(fields, (trailers = normalTrailers(fields)));
-  return trailers;
-}
+export const trailersFrom: (fields: Headers) => Metadata = remembered(normalTrailers);
 
 /**
  * RST_STREAM codes as gRPC statuses (PROTOCOL-HTTP2.md).

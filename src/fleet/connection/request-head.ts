@@ -1,5 +1,5 @@
 /** The header lists of requests to one backend, the same object for the same metadata, so that they are encoded once. */
-import type { Metadata, Method } from '../../call/index.ts';
+import { type Metadata, type Method, recur, recurs } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
 export class RequestHeads {
@@ -17,8 +17,9 @@ export class RequestHeads {
     const known = this.#known.get(metadata);
     if (known?.method === method) return known.headers;
     const headers = this.#build(method, metadata);
+    if (!recurs(metadata)) return headers;
     this.#known.set(metadata, { method, headers });
-    return headers;
+    return recur(headers);
   }
 
   #build(method: Method, metadata: Metadata): Headers {

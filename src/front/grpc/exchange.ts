@@ -5,6 +5,7 @@ import {
   type Clock,
   Code,
   Flow,
+  getMetadata,
   type Handler,
   Held,
   type Holder,
@@ -15,6 +16,7 @@ import {
   type Metadata,
   never,
   type Observer,
+  parseTimeout,
   StatusError,
   type Target,
 } from '../../call/index.ts';
@@ -63,8 +65,9 @@ const onItsWayBytes = 16_384;
 const noError = 0;
 
 /** What a service that the gateway does not know takes is not the gateway's to say: only its clients set a deadline. */
-function timeoutOf({ method, timeoutMs }: RpcHead, options: RpcOptions): number {
-  if (timeoutMs !== undefined) return Math.min(timeoutMs, options.maxTimeoutMs);
+function timeoutOf({ method, timeout }: RpcHead, varying: Metadata, options: RpcOptions): number {
+  const asked = timeout ?? getMetadata(varying, 'grpc-timeout');
+  if (asked !== undefined) return Math.min(parseTimeout(asked), options.maxTimeoutMs);
   return method.api === 'other' ? never : Math.min(options.defaultTimeoutMs, options.maxTimeoutMs);
 }
 
@@ -76,7 +79,7 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
   readonly #peer: string;
   readonly #watch: FrameWatch;
   readonly #cancellation = new Cancellation();
-  readonly #deadline: number;
+  #deadline = never;
   /** The request as the gateway passes it on; absent until the target is known. */
   #request: Flow | undefined;
   #opening: Opening | undefined;
@@ -112,16 +115,21 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
       this.#over();
     });
     this.#watch = new FrameWatch(deps.options.maxMessageBytes);
-    const timeoutMs = timeoutOf(head, deps.options);
-    this.#deadline = timeoutMs === never ? never : deps.clock() + timeoutMs;
   }
 
   /** Begins; apart from the constructor, because a failure answers the stream at once. */
   begin(): void {
     const head = this.#head;
-    if (head.error !== undefined) this.#reply.onError(head.error);
-    else if (head.method.target !== undefined) {
-      const { options, rewriteSpec } = this.#deps;
+    const { options, clock } = this.#deps;
+    try {
+      const timeoutMs = timeoutOf(head, this.#stream.varying, options);
+      if (timeoutMs !== never) this.#deadline = clock() + timeoutMs;
+    } catch (reason) {
+      this.#reply.onError(StatusError.from(reason));
+      return;
+    }
+    if (head.method.target !== undefined) {
+      const { rewriteSpec } = this.#deps;
       this.#opening = new Opening(head.method, head.encoding, options.maxMessageBytes, (spec) =>
         rewriteSpec(spec, head),
       );

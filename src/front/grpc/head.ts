@@ -1,5 +1,5 @@
 /** What the header fields of one RPC say: read once per distinct header block, since clients send the same one again and again. */
-import { type Metadata, type Method, parseTimeout, StatusError } from '../../call/index.ts';
+import { type Metadata, type Method, recur, recurs } from '../../call/index.ts';
 import { methodOf } from '../../models/index.ts';
 
 /** How the client speaks: native gRPC, or gRPC-Web in binary or base64. */
@@ -12,10 +12,8 @@ export interface RpcHead {
   readonly replyProtocol: Protocol;
   /** "+proto", "+json", or "" when the client named none. */
   readonly subtype: string;
-  /** Undefined without grpc-timeout. */
-  readonly timeoutMs: number | undefined;
-  /** A malformed grpc-timeout; answered instead of the call. */
-  readonly error: StatusError | undefined;
+  /** grpc-timeout as it came; a stream may have it apart from the list. */
+  readonly timeout: string | undefined;
   /** The client's metadata for the backend: no pseudo-headers, nothing that belongs to one hop. */
   readonly metadata: Metadata;
   /** grpc-encoding of the request's messages; "identity" when absent. */
@@ -125,22 +123,12 @@ function read(fields: Metadata): RpcHead | undefined {
   }
   // The JavaScript parsers cannot read compressed frames, so an upstream must not choose to compress.
   if (web && !acceptsEncoding) metadata.push('grpc-accept-encoding', 'identity');
-  let timeoutMs: number | undefined;
-  let error: StatusError | undefined;
-  if (timeout !== undefined) {
-    try {
-      timeoutMs = parseTimeout(timeout);
-    } catch (reason) {
-      error = StatusError.from(reason);
-    }
-  }
   return {
     method: methodOf(path),
     protocol: content.protocol,
     replyProtocol: acceptedProtocol(accept, content.protocol),
     subtype: content.subtype,
-    timeoutMs,
-    error,
+    timeout,
     metadata,
     encoding,
     origin,
@@ -155,7 +143,9 @@ export function rpcHead(fields: Metadata): RpcHead | undefined {
   const known = cache.get(fields);
   if (known !== undefined) return known;
   const head = read(fields);
-  if (head !== undefined) cache.set(fields, head);
+  if (head === undefined || !recurs(fields)) return head;
+  cache.set(fields, head);
+  recur(head.metadata);
   return head;
 }
 

@@ -1,5 +1,5 @@
 /** What an HTTP request's fields say to the doors that answer JSON, read in one pass. */
-import type { Metadata } from '../../call/index.ts';
+import { type Metadata, recur } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
 export interface HttpHead {
@@ -25,7 +25,7 @@ const notForwarded: ReadonlySet<string> = new Set([
   'x-forwarded-port',
   'x-real-ip',
 ]);
-const plainMetadata: Metadata = ['content-type', 'application/grpc'];
+const plainMetadata: Metadata = recur(['content-type', 'application/grpc']);
 
 type Role =
   | 'method'

@@ -10,8 +10,11 @@ const tickMs = 250;
 /** How long a client may go on sending after it was answered, in ms. */
 const lingerMs = 2000;
 
+const none: Headers = Object.freeze([]);
+
 class NodeStream implements ServerStream {
   readonly id = 1;
+  readonly varying: Headers = none;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   #outstanding = 0;

@@ -1,5 +1,5 @@
 /** The head of a gRPC-Web answer: the gRPC one's fields with the client's content type, and CORS. */
-import { getMetadata, type Metadata } from '../../call/index.ts';
+import { getMetadata, type Metadata, recurs } from '../../call/index.ts';
 import { contentTypeOf, rpcContentType, type RpcHead } from '../grpc/head.ts';
 
 export type CorsHeaders = (origin: string | undefined) => readonly (readonly [string, string])[];
@@ -20,7 +20,7 @@ export function webHead(fields: Metadata, head: RpcHead, cors: CorsHeaders): Met
   const memo = known.get(fields);
   if (memo !== undefined && memo.head === head && memo.cors === cors) return memo.out;
   const out = build(fields, head, cors);
-  known.set(fields, { head, cors, out });
+  if (recurs(fields)) known.set(fields, { head, cors, out });
   // the wire remembers lists that cannot change
   return Object.freeze(out);
 }

@@ -1,5 +1,5 @@
 /** The last frame of a gRPC-Web reply: the trailers, as a block of header lines (PROTOCOL-WEB.md). */
-import { encodeGrpcMessage, type Metadata } from '../../call/index.ts';
+import { encodeGrpcMessage, type Metadata, remembered } from '../../call/index.ts';
 
 const trailerFlag = 0x80;
 
@@ -12,14 +12,8 @@ function clean(name: string, value: string): string {
   return value.replace(/[\r\n]/g, ' ');
 }
 
-const known = new WeakMap<Metadata, Uint8Array>();
-
 /** Remembered by the list's identity: a backend's trailers are the same list as long as they are the same. */
-export function trailerFrame(trailers: Metadata): Uint8Array {
-  let frame = known.get(trailers);
-  if (frame === undefined) known.set(trailers, (frame = build(trailers)));
-  return frame;
-}
+export const trailerFrame: (trailers: Metadata) => Uint8Array = remembered(build);
 
 function build(trailers: Metadata): Uint8Array {
   let text = '';

@@ -45,6 +45,10 @@ class WebStream implements ServerStream, Holder {
     return this.#http.id;
   }
 
+  get varying(): Metadata {
+    return this.#http.varying;
+  }
+
   get queuedBytes(): number {
     return this.#http.queuedBytes;
   }

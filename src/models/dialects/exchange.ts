@@ -11,6 +11,7 @@ import {
   type Metadata,
   type Method,
   type Reply,
+  remembered,
   statusOf,
   StatusError,
   withoutMetadata,
@@ -31,20 +32,11 @@ export class BackendRefusal extends StatusError {
   }
 }
 
-/** A list made from another: the same one for the same one, so that it is encoded once. */
-function remembered(make: (metadata: Metadata) => Metadata): (metadata: Metadata) => Metadata {
-  const known = new WeakMap<Metadata, Metadata>();
-  return (metadata) => {
-    let fields = known.get(metadata);
-    if (fields === undefined) known.set(metadata, (fields = make(metadata)));
-    return fields;
-  };
-}
-
 const requestCoding: ReadonlySet<string> = new Set(['grpc-encoding']);
 /** What said how the client's messages are coded, and how it wants to be answered, does not hold for ours. */
 const codingFields: ReadonlySet<string> = new Set(['grpc-encoding', 'grpc-accept-encoding', 'content-type']);
 
+// the same list for the same one, so that it is encoded once
 const withoutRequestCoding = remembered((metadata) => withoutMetadata(metadata, requestCoding));
 const plainMetadata = remembered((metadata) => [
   'content-type',
