@@ -166,7 +166,14 @@ export async function buildCore(
     // before the cache, so that what is copied is what clients ask
     routes.mirrors.size === 0
       ? undefined
-      : mirrorFilter(routes.mirrors, { send: (call) => attempt(call), hasRoom, observer, clock, random }),
+      : mirrorFilter(routes.mirrors, {
+          send: (call) => attempt(call),
+          hasRoom,
+          observer,
+          memory,
+          clock,
+          random,
+        }),
     // before the retry: an answer at hand costs no attempt
     routes.cache === undefined || store === undefined
       ? undefined

@@ -47,6 +47,15 @@ export interface Sequence {
   readonly ends: boolean;
 }
 
+/** Where it is counted what is made of a call's messages on their way; what is left at the call's end is given back there. */
+export interface CallMemory {
+  /**
+   * So many bytes more are held; negative: fewer.
+   * @throws StatusError RESOURCE_EXHAUSTED when there is no room for them, CANCELLED when the call is over
+   */
+  hold(bytes: number): void;
+}
+
 interface CallBase {
   readonly method: Method;
   readonly via: Interface;
@@ -67,6 +76,8 @@ interface CallBase {
   readonly onPicked?: ((backend: string) => void) | undefined;
   /** Set for stateful models: such a call keeps to one backend and is sent once, whatever its method allows. */
   readonly sequence?: Sequence | undefined;
+  /** Absent for the gateway's own calls, which are few and small. */
+  readonly memory?: CallMemory | undefined;
   /** For logs and the x-request-id header. */
   readonly id: string;
   /** The client's address, for logs. */
@@ -94,7 +105,8 @@ export interface Attempt {
 
 /** The call as one attempt sends it. Field by field: copied with `...`, V8 would make a dictionary of each. */
 export function attemptOf(call: Call, { request, cancellation, onPicked }: Attempt): Call {
-  const { kind, method, via, metadata, target, deadline, avoid, elsewhere, sequence, id, peer } = call;
+  const { kind, method, via, metadata, target, deadline, avoid, elsewhere, sequence, memory, id, peer } =
+    call;
   return {
     kind,
     method,
@@ -108,6 +120,7 @@ export function attemptOf(call: Call, { request, cancellation, onPicked }: Attem
     elsewhere,
     onPicked,
     sequence,
+    memory,
     id,
     peer,
   };

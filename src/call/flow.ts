@@ -50,6 +50,10 @@ export class Flow {
   #discarded = false;
   /** Its reader looks at the chunks later: they must stay, whoever asks for the memory. */
   #pinned = false;
+  /** How many hold views on its chunks: while any do, its bytes are in memory and stay in the account. */
+  #viewers = 0;
+  /** The flow whose chunks these are, for a fork. */
+  #origin: Flow | undefined;
 
   /**
    * @param maxRetainedBytes a flow that grows beyond it stops retaining
@@ -83,8 +87,8 @@ export class Flow {
       this.#reader.onData(chunk);
       return;
     }
-    // its own reader has left, and only the forks go on
-    if (!this.#retain && this.#forks !== undefined && this.started) return;
+    // its own reader has left, and only the forks go on, or the flow that this is a fork of
+    if (!this.#retain && (this.#forks ?? this.#origin) !== undefined && this.started) return;
     if (this.#chunks.length === 0) this.#chunks = [chunk];
     else joinInto(this.#chunks, chunk);
     if (this.#reader !== undefined) {
@@ -156,6 +160,7 @@ export class Flow {
   fork(): Flow | undefined {
     if (!this.#retain && (this.started || this.#chunks.length === 0)) return undefined;
     const fork = new Flow();
+    fork.#origin = this.#origin ?? this;
     for (const chunk of this.#chunks) fork.push(chunk);
     if (this.error !== undefined) fork.fail(this.error);
     else if (this.ended) fork.end(this.trailers);
@@ -167,9 +172,18 @@ export class Flow {
     return fork;
   }
 
+  /** A reader keeps views on the chunks. Gives what says that it keeps them no more. */
+  view(): () => void {
+    const origin = this.#origin ?? this;
+    origin.#viewers++;
+    return () => {
+      if (--origin.#viewers === 0 && !origin.#retain) origin.#uncopy();
+    };
+  }
+
   /** Stops retaining: delivered chunks are let go, there is no second reading. */
   release(): void {
-    if (!this.#retain || this.#pinned) return;
+    if (!this.#retain || this.#pinned || this.#viewers > 0) return;
     this.#retain = false;
     this.#chunks = this.#reader === undefined ? this.#chunks : none;
     this.#uncopy();
@@ -193,7 +207,7 @@ export class Flow {
 
   /** Bytes that are kept for another reading and for nothing else. */
   get copiedBytes(): number {
-    return this.#reader === undefined || this.#pinned ? 0 : this.#copied;
+    return this.#reader === undefined || this.#pinned || this.#viewers > 0 ? 0 : this.#copied;
   }
 
   #uncopy(): void {
@@ -219,7 +233,7 @@ export class Flow {
     const memory = this.#memory;
     if (memory !== undefined && !this.#discarded) {
       memory.add(Held.requests, -fresh);
-      if (this.#retain) {
+      if (this.#retain || this.#viewers > 0) {
         memory.add(Held.copies, fresh);
         if (this.#copied < largeBytes && this.#copied + fresh >= largeBytes) memory.offer(this);
         this.#copied += fresh;

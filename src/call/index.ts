@@ -4,6 +4,7 @@ export {
   type Api,
   attemptOf,
   type Call,
+  type CallMemory,
   type Filter,
   type Handler,
   type Interface,
@@ -17,6 +18,7 @@ export {
 export { after, afterInput } from './alarms.ts';
 export { type After, type Clock, formatTimeout, never, parseTimeout } from './deadline.ts';
 export { Flow, type FlowReader } from './flow.ts';
+export { Holding, type HoldingOwner } from './holding.ts';
 export type {
   HttpEnd,
   HttpFields,
@@ -26,7 +28,15 @@ export type {
   HttpUpstream,
   ListedModel,
 } from './http.ts';
-export { Held, heldNames, type Holder, largeBytes, MemoryAccount, type MemoryDeps } from './memory.ts';
+export {
+  type CopyHolder,
+  Held,
+  heldNames,
+  type Holder,
+  largeBytes,
+  MemoryAccount,
+  type MemoryDeps,
+} from './memory.ts';
 export {
   decodeGrpcMessage,
   encodeGrpcMessage,

@@ -24,6 +24,10 @@ export const Held = {
   tensors: 3,
   /** Of replies: they wait for their reader. */
   replies: 4,
+  /** Messages that were inflated or rebuilt in another API, and the replies of backends in that API. */
+  rebuilt: 5,
+  /** Copies of requests that a second model is asked. */
+  mirrors: 6,
 } as const;
 export type Held = (typeof Held)[keyof typeof Held];
 export const heldNames = Object.keys(Held) as readonly (keyof typeof Held)[];
@@ -43,6 +47,8 @@ export interface Holder {
 /** A request whose sent part is kept. */
 export interface CopyHolder {
   readonly copiedBytes: number;
+  /** No call would miss it: it goes before all others. */
+  readonly spare?: boolean;
   /** Lets go of the copy; nothing happens while somebody still needs it. */
   release(): void;
 }
@@ -171,7 +177,8 @@ export class MemoryAccount {
   /** True when that made room enough. */
   #dropCopies(): boolean {
     const goal = this.#limitBytes * target;
-    for (const copy of [...this.#copies].sort((a, b) => b.copiedBytes - a.copiedBytes)) {
+    const rank = ({ spare = false }: CopyHolder): number => (spare ? 1 : 0);
+    for (const copy of [...this.#copies].sort((a, b) => rank(b) - rank(a) || b.copiedBytes - a.copiedBytes)) {
       if (this.bytes <= goal) break;
       const before = this.bytes;
       copy.release();

@@ -109,8 +109,12 @@ export interface MessagePieces {
 }
 
 /** As wholeMessage(), without joining what came in several chunks. */
-export async function messagePieces(flow: Flow, limit: number): Promise<MessagePieces | undefined> {
-  const { chunks, trailers, size } = await collect(flow, limit);
+export async function messagePieces(
+  flow: Flow,
+  limit: number,
+  hold?: (bytes: number) => void,
+): Promise<MessagePieces | undefined> {
+  const { chunks, trailers, size } = await collect(flow, limit, hold);
   if (size === 0) return undefined;
   if (size < prefixBytes) throw new StatusError(Code.INTERNAL, 'message prefix is cut short');
   const pieces: Uint8Array[] = [];

@@ -1,28 +1,32 @@
 /** Compressed gRPC messages: the codings that the gateway can read, never further than it must. */
-import { promisify } from 'node:util';
-import { createGunzip, createInflate, gunzip, inflate } from 'node:zlib';
+import { createGunzip, createInflate } from 'node:zlib';
 import { Code, StatusError } from '../call/index.ts';
 
-interface Coding {
-  readonly whole: typeof gunzip;
-  readonly stream: () => ReturnType<typeof createGunzip>;
+const codings = { gzip: createGunzip, deflate: createInflate } as const;
+
+export interface InflateLimits {
+  /** The most that a message may become, in bytes. */
+  readonly maxMessageBytes: number;
+  /** Bytes that each byte of a message may become, above the first MiB: tensors become 2 to 20, empty images 1000. */
+  readonly maxInflateRatio: number;
 }
 
-const codings: Readonly<Record<string, Coding>> = {
-  gzip: { whole: gunzip, stream: createGunzip },
-  deflate: { whole: inflate, stream: createInflate },
-};
+/** Told of bytes as they come out; negative: they are let go. What it throws ends the work. */
+export type HoldBytes = (bytes: number) => void;
 
-/** Bytes that each byte of a message may become, above the first MiB: tensors become 2 to 20, empty images 1000. */
-const maxInflateRatio = 100;
 const freeInflatedBytes = 2 ** 20;
 /** How much is inflated before the first look, in bytes. */
 const firstLookBytes = 4096;
+/** What comes out of a message of at least so many bytes comes in larger chunks, in bytes. */
+const largeMessageBytes = 65_536;
+const largeChunkBytes = 65_536;
 
 /** @throws StatusError UNIMPLEMENTED for an unknown coding */
-function codingOf(encoding: string): Coding {
-  const coding = Object.hasOwn(codings, encoding) ? codings[encoding] : undefined;
-  if (coding !== undefined) return coding;
+function inflaterOf(encoding: string, bytes: number): ReturnType<typeof createGunzip> {
+  if (Object.hasOwn(codings, encoding)) {
+    const create = codings[encoding as keyof typeof codings];
+    return bytes < largeMessageBytes ? create() : create({ chunkSize: largeChunkBytes });
+  }
   throw encoding === 'identity'
     ? new StatusError(Code.INTERNAL, 'the message is marked as compressed, but grpc-encoding names no coding')
     : new StatusError(
@@ -35,13 +39,13 @@ const invalid = (encoding: string, cause: unknown): StatusError =>
   new StatusError(Code.INTERNAL, `the message is no valid ${encoding} data`, { cause });
 
 /** What a message of so many compressed bytes may become. */
-function maxInflatedBytes(compressedBytes: number, maxMessageBytes: number): number {
-  return Math.min(maxMessageBytes, Math.max(freeInflatedBytes, compressedBytes * maxInflateRatio));
+function maxInflatedBytes(bytes: number, { maxMessageBytes, maxInflateRatio }: InflateLimits): number {
+  return Math.min(maxMessageBytes, Math.max(freeInflatedBytes, bytes * maxInflateRatio));
 }
 
-function tooLarge(compressedBytes: number, maxMessageBytes: number): StatusError {
-  const bytes = maxInflatedBytes(compressedBytes, maxMessageBytes);
-  const text = bytes === maxMessageBytes ? '' : ` for one that takes ${compressedBytes} bytes`;
+function tooLarge(compressedBytes: number, limits: InflateLimits): StatusError {
+  const bytes = maxInflatedBytes(compressedBytes, limits);
+  const text = bytes === limits.maxMessageBytes ? '' : ` for one that takes ${compressedBytes} bytes`;
   return new StatusError(
     Code.RESOURCE_EXHAUSTED,
     `decompressed message is larger than the limit of ${bytes} bytes${text}`,
@@ -49,50 +53,75 @@ function tooLarge(compressedBytes: number, maxMessageBytes: number): StatusError
 }
 
 /**
- * A compressed message, inflated.
+ * A compressed message, inflated; what it becomes stays held when this is done.
  * @param encoding the grpc-encoding that came with it
  * @throws StatusError UNIMPLEMENTED for an unknown coding, RESOURCE_EXHAUSTED beyond a limit, INTERNAL for broken data
  */
 export async function inflateMessage(
   message: Uint8Array,
   encoding: string,
-  maxMessageBytes: number,
+  limits: InflateLimits,
+  hold?: HoldBytes,
 ): Promise<Uint8Array> {
-  const { whole } = codingOf(encoding);
-  const options = { maxOutputLength: maxInflatedBytes(message.length, maxMessageBytes) };
-  return promisify<Uint8Array, object, Buffer>(whole)(message, options).catch((cause: unknown) => {
-    throw (cause as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE'
-      ? tooLarge(message.length, maxMessageBytes)
-      : invalid(encoding, cause);
-  });
+  const all = await inflate(message, encoding, limits, hold, (chunks, complete) =>
+    complete ? chunks() : undefined,
+  );
+  return all as Uint8Array;
 }
 
 /**
- * Inflates a message from its beginning until somebody has read there what is looked for.
+ * Inflates a message from its beginning until somebody has read there what is looked for; nothing of it is held afterwards.
  * @param read gets what is inflated so far, and whether that is all; undefined when it needs more
  * @throws StatusError as inflateMessage()
  */
 export async function inflateUntil<T>(
   message: Uint8Array,
   encoding: string,
-  maxMessageBytes: number,
+  limits: InflateLimits,
   read: (beginning: Uint8Array, complete: boolean) => T | undefined,
+  hold?: HoldBytes,
 ): Promise<T | undefined> {
-  const { stream } = codingOf(encoding);
-  const limit = maxInflatedBytes(message.length, maxMessageBytes);
-  const inflater = stream();
-  const chunks: Buffer[] = [];
-  let bytes = 0;
+  let held = 0;
   let next = firstLookBytes;
+  const holdHere = (bytes: number): void => {
+    held += bytes;
+    hold?.(bytes);
+  };
+  try {
+    return await inflate(message, encoding, limits, holdHere, (soFar, complete) => {
+      if (!complete && held < next) return undefined;
+      next = 2 * held;
+      return read(soFar(), complete);
+    });
+  } finally {
+    hold?.(-held);
+  }
+}
+
+/** @param look asked after each chunk; gets what joins all so far, and whether that is all. It ends with the first answer */
+async function inflate<T>(
+  message: Uint8Array,
+  encoding: string,
+  limits: InflateLimits,
+  hold: HoldBytes | undefined,
+  look: (soFar: () => Uint8Array, complete: boolean) => T | undefined,
+): Promise<T | undefined> {
+  const inflater = inflaterOf(encoding, message.length);
+  const most = maxInflatedBytes(message.length, limits);
+  let chunks: Uint8Array[] = [];
+  let bytes = 0;
+  const soFar = (): Uint8Array => {
+    if (chunks.length !== 1) chunks = [Buffer.concat(chunks)];
+    return chunks[0] as Uint8Array;
+  };
   inflater.end(message);
   try {
     for await (const chunk of inflater as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes > limit) throw tooLarge(message.length, maxMessageBytes);
-      if (bytes < next) continue;
-      next = 2 * bytes;
-      const found = read(Buffer.concat(chunks), false);
+      if (bytes > most) throw tooLarge(message.length, limits);
+      hold?.(chunk.length);
+      const found = look(soFar, false);
       if (found !== undefined) return found;
     }
   } catch (reason) {
@@ -100,5 +129,5 @@ export async function inflateUntil<T>(
   } finally {
     inflater.destroy();
   }
-  return read(Buffer.concat(chunks), true);
+  return look(soFar, true);
 }

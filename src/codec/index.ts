@@ -26,7 +26,7 @@ export {
   tensorOf,
   type TensorPieces,
 } from './pieces.ts';
-export { inflateMessage, inflateUntil } from './compression.ts';
+export { type InflateLimits, inflateMessage, inflateUntil } from './compression.ts';
 export {
   BodyTooLarge,
   type DecodedExamples,

@@ -1,16 +1,21 @@
 /** Copies calls to another model or version, whose answers are thrown away: the original neither waits nor fails for it. */
-import type { StatusError } from '../call/index.ts';
 import {
   type Call,
   Cancellation,
   type Clock,
+  Code,
+  type CopyHolder,
   Flow,
   type Handler,
   type Filter,
+  Held,
+  Holding,
+  type MemoryAccount,
   messageIn,
   messagePrefix,
   type Method,
   type Observer,
+  StatusError,
   statusOf,
   type Target,
 } from '../call/index.ts';
@@ -34,6 +39,7 @@ export interface MirrorDeps {
   /** Whether a backend takes a copy without anybody having to wait for it. */
   readonly hasRoom: (call: Call) => boolean;
   readonly observer: Pick<Observer, 'mirrored'>;
+  readonly memory: MemoryAccount;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -47,8 +53,46 @@ function retargeted(method: Method, message: Uint8Array, spec: ModelSpec): Uint8
   return method.target === 'tasks' ? replaceTaskSpecs(message, spec) : replaceModelSpec(message, spec);
 }
 
+/** What one copy holds: the first to go when the gateway holds too much. */
+class CopyMemory implements CopyHolder {
+  readonly spare = true;
+  readonly held: Holding;
+  readonly cancellation = new Cancellation();
+  readonly #account: MemoryAccount;
+
+  constructor(account: MemoryAccount) {
+    this.#account = account;
+    this.held = new Holding(account, Held.mirrors, {
+      stalledMs: () => 0,
+      letGo: () => {
+        this.release();
+      },
+    });
+    account.offer(this);
+  }
+
+  get copiedBytes(): number {
+    return this.held.bytes;
+  }
+
+  release(): void {
+    this.held.end();
+    this.cancellation.cancel(new StatusError(Code.RESOURCE_EXHAUSTED, 'there is no room for the copy'));
+    this.#account.forget(this);
+  }
+
+  end(): void {
+    this.held.end();
+    this.#account.forget(this);
+  }
+}
+
 /** The whole request, read beside the original's reader and without giving the client any credit. */
-function collect(request: Flow, maxBytes: number): Promise<Uint8Array | undefined> {
+function collect(
+  request: Flow,
+  maxBytes: number,
+  { held, cancellation }: CopyMemory,
+): Promise<Uint8Array | undefined> {
   const fork = request.fork();
   if (fork === undefined) return Promise.resolve(undefined);
   return new Promise((resolve) => {
@@ -58,12 +102,17 @@ function collect(request: Flow, maxBytes: number): Promise<Uint8Array | undefine
       fork.abandon();
       resolve(undefined);
     };
+    const stopListening = cancellation.onCancel(giveUp);
     fork.read({
       onData(chunk) {
+        if (cancellation.reason !== undefined) return;
         chunks.push(chunk);
+        held.add(chunk.length);
         if (fork.bytes > maxBytes) giveUp();
       },
       onEnd() {
+        stopListening();
+        if (cancellation.reason !== undefined) return;
         const message = messageIn(chunks);
         // what is compressed would have to be inflated first, to name another model
         resolve(message === undefined || message.compressed ? undefined : message.bytes);
@@ -74,16 +123,21 @@ function collect(request: Flow, maxBytes: number): Promise<Uint8Array | undefine
 }
 
 export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: MirrorDeps): Filter {
-  const { send, hasRoom, observer, clock, random } = deps;
+  const { send, hasRoom, observer, memory, clock, random } = deps;
   const inFlight = new Map<string, number>();
 
   /** Runs to the copy's end; whatever goes wrong is its outcome. */
-  async function copy(call: Call, target: Target, rule: MirrorRule): Promise<'skipped' | 'ok' | 'failed'> {
-    const message = await collect(call.request, rule.maxBytes);
+  async function copy(
+    call: Call,
+    target: Target,
+    rule: MirrorRule,
+    mine: CopyMemory,
+  ): Promise<'skipped' | 'ok' | 'failed'> {
+    const message = await collect(call.request, rule.maxBytes, mine);
     if (message === undefined) return 'skipped';
     const body = retargeted(call.method, message, specOf(target));
     const length = body.reduce((sum, part) => sum + part.length, 0);
-    const cancellation = new Cancellation();
+    const { cancellation, held } = mine;
     const copied: Call = {
       kind: 'unary',
       method: call.method,
@@ -93,6 +147,7 @@ export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: Mirro
       request: Flow.of([messagePrefix(length), ...body]),
       deadline: clock() + timeoutMs,
       cancellation,
+      memory: held,
       id: call.id,
       peer: call.peer,
     };
@@ -123,7 +178,8 @@ export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: Mirro
 
   function mirror(call: Call, { model, signature }: Target, rule: MirrorRule): void {
     const under = inFlight.get(model) ?? 0;
-    if (under >= rule.maxInFlight) {
+    // a copy costs no call that waits for room
+    if (under >= rule.maxInFlight || memory.bytes > memory.limitBytes) {
       observer.mirrored(model, 'skipped');
       return;
     }
@@ -133,9 +189,11 @@ export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: Mirro
       signature,
       ...(rule.version === undefined ? {} : { version: rule.version }),
     };
-    void copy(call, target, rule)
+    const mine = new CopyMemory(memory);
+    void copy(call, target, rule, mine)
       .catch(() => 'failed' as const)
       .then((outcome) => {
+        mine.end();
         inFlight.set(model, (inFlight.get(model) ?? 1) - 1);
         observer.mirrored(model, outcome);
       });

@@ -254,8 +254,8 @@ export class Fleet implements ModelView {
   }
 
   #keyOf({ name, api, tls }: BackendAddress): string {
-    const { connection, encoding, maxMessageBytes } = this.#options;
-    return JSON.stringify([name, api, tls, connection, encoding, maxMessageBytes]);
+    const { connection, encoding, maxMessageBytes, maxInflateRatio } = this.#options;
+    return JSON.stringify([name, api, tls, connection, encoding, maxMessageBytes, maxInflateRatio]);
   }
 
   #policy(): ReturnType<typeof policyOf> {

@@ -126,6 +126,8 @@ export interface FleetOptions {
   readonly maxControlBytes: number;
   /** Longest message of a call that has to be read because its backend speaks another API, in bytes. */
   readonly maxMessageBytes: number;
+  /** Bytes that each byte of such a message may become when it is compressed, above the first MiB. */
+  readonly maxInflateRatio: number;
   /** What the JSON of a REST backend's replies may hold. */
   readonly json: JsonLimits;
   /** Whether tensors for TensorFlow Serving's API are written as OpenVINO Model Server wants them; "auto" for those that are one. */

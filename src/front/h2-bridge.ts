@@ -1,6 +1,7 @@
 /** Serves what is no RPC on an HTTP/2 stream: the HTTP/1.1 server behind an in-process pipe answers it. */
 import { type ClientRequest, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
 import { Duplex } from 'node:stream';
+import { Held, Holding, type MemoryAccount, StatusError } from '../call/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 
 /** One end of a pipe within the process, with the backpressure of streams. */
@@ -64,6 +65,8 @@ const hopFields = new Set([
   'te',
 ]);
 
+/** RST_STREAM error codes (RFC 9113 §7). */
+const noError = 0;
 const internalError = 2;
 
 function openRequest(server: Server, fields: Headers, peer: string): ClientRequest {
@@ -100,13 +103,15 @@ function headOf(response: IncomingMessage): string[] {
 
 /** @param end the request has no body */
 export function bridge(
-  server: Server,
+  { server, memory }: { readonly server: Server; readonly memory: MemoryAccount },
   stream: ServerStream,
   fields: Headers,
   end: boolean,
   peer: string,
 ): StreamEvents {
   const request = openRequest(server, [...fields, ...stream.varying], peer);
+  /** Of the body: what the server has not read. */
+  const held = new Holding(memory, Held.requests, { stalledMs: () => 0, letGo: refuse });
   let response: IncomingMessage | undefined;
   let over = false;
   request.on('response', (incoming) => {
@@ -116,36 +121,67 @@ export function bridge(
       if (!stream.write(chunk)) incoming.pause();
     });
     incoming.on('end', () => {
-      over = true;
+      isOver();
       stream.end();
     });
     incoming.on('error', fail);
   });
   request.on('error', fail);
-  let uncredited = 0;
   request.on('drain', () => {
-    const bytes = uncredited;
-    uncredited = 0;
+    const { bytes } = held;
+    held.add(-bytes);
     stream.credit(bytes);
   });
   if (end) request.end();
 
+  function isOver(): void {
+    over = true;
+    held.end();
+  }
+
   function fail(): void {
     if (over) return;
-    over = true;
+    isOver();
     stream.reset(internalError);
+  }
+
+  /** There is no room for its body. */
+  function refuse({ message, retryAfterMs = 1000 }: StatusError): void {
+    if (over) return;
+    if (response !== undefined) {
+      request.destroy();
+      fail();
+      return;
+    }
+    isOver();
+    const text = Buffer.from(`${message}\n`);
+    const retryAfter = String(Math.ceil(retryAfterMs / 1000));
+    const type = 'text/plain; charset=utf-8';
+    stream.respond([':status', '429', 'retry-after', retryAfter, 'content-type', type]);
+    stream.write(text);
+    stream.end();
+    stream.reset(noError);
+    request.destroy();
+  }
+
+  function hold(bytes: number): void {
+    try {
+      held.hold(bytes);
+    } catch (reason) {
+      refuse(StatusError.from(reason));
+    }
   }
 
   return {
     onData(chunk) {
       if (over || request.write(chunk)) stream.credit(chunk.length);
-      else uncredited += chunk.length;
+      else hold(chunk.length);
     },
     onEnd() {
       request.end();
     },
     onReset() {
-      over = true;
+      isOver();
       request.destroy(new Error('the client reset the stream'));
     },
     onDrain() {

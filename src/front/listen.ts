@@ -130,7 +130,10 @@ export async function listen(
       // the rest of a client's heads is the same from call to call
       varyingName: 'grpc-timeout',
       onStream(stream, fields, end) {
-        return handlers.stream?.(stream, fields, peer, true) ?? bridge(http1, stream, fields, end, peer);
+        return (
+          handlers.stream?.(stream, fields, peer, true) ??
+          bridge({ server: http1, memory }, stream, fields, end, peer)
+        );
       },
       onClose() {
         http2.delete(connection);

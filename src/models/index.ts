@@ -10,6 +10,7 @@ export {
   kserveDoor,
   kserveRestServer,
   kserveServer,
+  Rebuilt,
   reencode,
   type RestAnswer,
   type RestAsk,

@@ -51,6 +51,7 @@ export function fleetsOf({ config, files }: Snapshot, workers: number): FleetOpt
     connection: { ...fleet.connection, http2: defaultClientLimits },
     maxControlBytes,
     maxMessageBytes: config.grpc.maxMessageBytes,
+    maxInflateRatio: config.grpc.maxInflateRatio,
     json: jsonLimitsOf(config),
     encoding: fleet.encoding,
   }));

@@ -30,6 +30,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     names: namesOf(config),
     rpc: {
       maxMessageBytes: grpc.maxMessageBytes,
+      maxInflateRatio: grpc.maxInflateRatio,
       defaultTimeoutMs: deadlines.defaultMs,
       maxTimeoutMs: deadlines.maxMs,
       maxRetainedBytes: retry.maxBufferedBytes,

@@ -19,7 +19,7 @@ export interface StreamEvents {
    * @param notProcessed the peer surely did nothing with it (REFUSED_STREAM, above GOAWAY's last id, never sent)
    */
   onReset(code: number, notProcessed: boolean): void;
-  /** Queued output has drained after write() returned false. */
+  /** Queued output has drained, to a quarter of what write() says stop at or below; the last time when nothing is queued. */
   onDrain(): void;
   /** Every so often (server ends only) while the stream is open: for those who watch the peer's pace. */
   onTick?(): void;

@@ -114,9 +114,9 @@ export class Sender {
       } else if (!this.#send(stream, Number.POSITIVE_INFINITY)) this.#pending.add(stream);
       this.#count(stream);
     }
-    if (stream.queuedBytes < this.#limits.highWaterBytes) return true;
+    if (stream.queuedBytes === 0) return true;
     stream.needsDrain = true;
-    return false;
+    return stream.queuedBytes < this.#limits.highWaterBytes;
   }
 
   end(stream: Http2Stream): void {
@@ -186,7 +186,8 @@ export class Sender {
         this.#count(stream);
         progress ||= stream.queuedBytes < before && stream.queuedBytes > 0;
         if (stream.needsDrain && stream.queuedBytes <= this.#limits.highWaterBytes / 4) {
-          stream.needsDrain = false;
+          // for those who count what waits: until nothing does
+          stream.needsDrain = stream.queuedBytes > 0;
           if (!stream.muted) stream.events?.onDrain();
         }
       }

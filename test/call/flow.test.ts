@@ -78,4 +78,17 @@ describe('Flow', () => {
     ended.abandon();
     assert.deepEqual(reasons, ['left']);
   });
+
+  it('gives nothing more to a fork whose reader has left', () => {
+    const flow = new Flow(true);
+    flow.push(bytes(1));
+    const fork = flow.fork() as Flow;
+    fork.read(recorder());
+    fork.detach();
+    flow.push(bytes(2));
+    assert.deepEqual(fork.peek(), []);
+    fork.abandon();
+    flow.push(bytes(3));
+    assert.deepEqual(fork.peek(), []);
+  });
 });

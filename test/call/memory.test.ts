@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StatusError } from '../../src/call/index.ts';
-import { Code, Flow, Held, type Holder, MemoryAccount } from '../../src/call/index.ts';
+import { Code, Flow, Held, type Holder, Holding, MemoryAccount } from '../../src/call/index.ts';
 import { manualTimers } from '../support/index.ts';
 
 const ignore = { onData() {}, onEnd() {}, onError() {} };
@@ -43,7 +43,68 @@ function holder(memory: MemoryAccount, bytes: number, stalledMs: number): Holder
   return made;
 }
 
+describe('what is held for one call', () => {
+  it('grows and shrinks, goes as a whole, and counts no more then', () => {
+    const { memory } = account(1e9);
+    const reasons: StatusError[] = [];
+    const held = new Holding(memory, Held.rebuilt, { stalledMs: () => 0, letGo: (why) => reasons.push(why) });
+    held.hold(100);
+    held.hold(-40);
+    assert.equal(memory.held(Held.rebuilt), 60);
+    held.end();
+    held.hold(-60);
+    held.add(5);
+    assert.equal(memory.bytes, 0);
+    assert.throws(() => held.hold(1), { code: Code.CANCELLED });
+    assert.deepEqual(reasons, []);
+  });
+
+  it('is refused when it is large and there is no room, and told to go when it holds most', () => {
+    const { memory, timers } = account(100_000);
+    const gone: string[] = [];
+    const made = (name: string): Holding => {
+      const held: Holding = new Holding(memory, Held.rebuilt, {
+        stalledMs: () => 0,
+        letGo() {
+          gone.push(name);
+          held.end();
+        },
+      });
+      return held;
+    };
+    const large = made('large');
+    large.hold(90_000);
+    const small = made('small');
+    small.hold(20_000);
+    assert.throws(() => large.hold(20_000), { code: Code.RESOURCE_EXHAUSTED });
+    timers.advance(1000);
+    assert.deepEqual(gone, ['large'], 'it is a quarter beyond the limit');
+    small.end();
+    assert.equal(memory.bytes, 0);
+  });
+});
+
 describe('a request in the account', () => {
+  it('stays there while somebody has views on it, whether it can be read again or not', () => {
+    const { memory } = account(1e9);
+    for (const most of [Number.POSITIVE_INFINITY, 10]) {
+      const flow = new Flow(true, most, memory);
+      flow.push(new Uint8Array(100));
+      const done = flow.view();
+      flow.read(ignore);
+      flow.credit(100);
+      flow.release();
+      assert.equal(memory.held(Held.copies), 100);
+      const hedge = flow.fork()?.view();
+      done();
+      assert.equal(memory.held(Held.copies), hedge === undefined ? 0 : 100);
+      hedge?.();
+      flow.release();
+      assert.equal(memory.bytes, 0);
+      flow.discard();
+    }
+  });
+
   it('is a request until its reader has dealt with it, then a copy, and nothing when it is let go', () => {
     const { memory } = account(1e9);
     const flow = new Flow(true, Number.POSITIVE_INFINITY, memory);

@@ -1,7 +1,16 @@
 /** Mirroring over stub handlers: what is copied, and that the original never notices. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Call, Flow, type Handler, messageIn, type Reply, replyOf } from '../../src/call/index.ts';
+import {
+  type Call,
+  Flow,
+  type Handler,
+  Held,
+  MemoryAccount,
+  messageIn,
+  type Reply,
+  replyOf,
+} from '../../src/call/index.ts';
 import { decodePredictRequest, encodePredictRequest } from '../../src/codec/index.ts';
 import { mirrorFilter, type MirrorRule } from '../../src/filters/index.ts';
 import {
@@ -28,10 +37,11 @@ const call = (size?: number): Call =>
 
 function harness(
   changes: Partial<MirrorRule> = {},
-  { room = true, random = 0.5, send = undefined as Handler | undefined } = {},
+  { room = true, random = 0.5, limitBytes = 1e9, send = undefined as Handler | undefined } = {},
 ) {
   const copies: Call[] = [];
   const observer = recordingObserver();
+  const memory = new MemoryAccount(limitBytes);
   const filter = mirrorFilter(new Map([['half_plus_two', { ...rule, ...changes }]]), {
     send: async (copy) => {
       copies.push(copy);
@@ -39,6 +49,7 @@ function harness(
     },
     hasRoom: () => room,
     observer,
+    memory,
     clock: manualClock().clock,
     random: () => random,
   });
@@ -47,7 +58,7 @@ function harness(
     seen.push(each);
     return Promise.resolve(replyOf(Buffer.from('original'), 'a'));
   });
-  return { handler, copies, seen, observer };
+  return { handler, copies, seen, observer, memory };
 }
 
 describe('mirrorFilter', () => {
@@ -121,5 +132,38 @@ describe('mirrorFilter', () => {
     await settle();
     assert.equal(credited, 0);
     assert.equal(copies.length, 1);
+  });
+
+  it('holds its copy in the account until the copy has ended, and lets it go when the room is needed', async () => {
+    let answer: (reply: Reply) => void = () => undefined;
+    const send: Handler = () => new Promise((resolve) => (answer = resolve));
+    const { handler, memory, observer } = harness({}, { send });
+    await handler(call(500));
+    await settle();
+    assert.ok(memory.held(Held.mirrors) >= 500);
+    answer(replyOf(Buffer.from('unheard'), 'b'));
+    await settle();
+    assert.equal(memory.bytes, 0);
+    await handler(call(500));
+    await settle();
+    memory.limitBytes = 100;
+    assert.equal(memory.full(), false, 'the copy has gone');
+    assert.equal(memory.bytes, 0);
+    await handler(call(500));
+    assert.equal(observer.count('mirrored half_plus_two skipped'), 0);
+    memory.add(Held.replies, 200);
+    await handler(call(500));
+    assert.equal(observer.count('mirrored half_plus_two skipped'), 1, 'none begins where there is too much');
+    memory.add(Held.replies, -200);
+  });
+
+  it('keeps nothing of a request that turns out to be too large', async () => {
+    const { handler, memory, observer } = harness({ maxBytes: 1000 });
+    const request = new Flow(true);
+    await handler(unaryCall(undefined, { method: { ...predictMethod, target: 'spec' }, request }));
+    request.push(Buffer.alloc(2000));
+    await settle();
+    assert.equal(observer.count('mirrored half_plus_two skipped'), 1);
+    assert.equal(memory.bytes, 0);
   });
 });

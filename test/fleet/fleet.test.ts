@@ -73,6 +73,7 @@ function optionsOf(backends: readonly BackendAddress[], fields: Partial<FleetOpt
     },
     maxControlBytes: 100_000,
     maxMessageBytes: 100_000,
+    maxInflateRatio: 100,
     encoding: 'untouched',
     json: {
       maxBodyBytes: 1_000_000,

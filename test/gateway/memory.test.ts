@@ -15,9 +15,9 @@ import {
   rst,
   startTestGateway,
   type TestGateway,
-  waitFor,
   windowUpdate,
 } from '../support/index.ts';
+import { emptied, heldBytes } from '../support/held.ts';
 import { seededBelow } from '../support/random.ts';
 
 const seed = Number(process.env.TENSORGATE_SEED ?? 20_250_911);
@@ -39,15 +39,6 @@ describe('the memory account of a gateway', () => {
     await gateway.stop();
     await fleet.stop();
   });
-
-  const held = async (): Promise<Record<string, number>> => {
-    const text = await (await fetch(`http://${gateway.admin}/metrics`)).text();
-    const found: Record<string, number> = {};
-    for (const [, kind, value] of text.matchAll(/memory_held_bytes\{kind="([^"]+)"\} (-?\d+)/g))
-      found[kind as string] = Number(value);
-    assert.equal(Object.keys(found).length, 5, text.slice(0, 200));
-    return found;
-  };
 
   /** A gRPC or gRPC-Web call over HTTP/2 that goes as far as chance will have it. */
   async function rpc(client: RawClient, id: number, random: (below: number) => number): Promise<void> {
@@ -114,21 +105,11 @@ describe('the memory account of a gateway', () => {
         return own(4) === 0 ? http1(own) : connection(own);
       });
       await Promise.all(clients);
-      const now = await held();
+      const now = await heldBytes(gateway.admin);
       for (const [kind, bytes] of Object.entries(now)) assert.ok(bytes >= 0, `${kind}: ${bytes}`);
       most = Math.max(most, ...Object.values(now));
     }
     assert.ok(most > 0, 'nothing was ever held');
-    let last = {};
-    await waitFor(
-      async () => {
-        last = await held();
-        return Object.values(last).every((bytes) => bytes === 0);
-      },
-      30_000,
-      'an empty account',
-    ).catch((cause: unknown) => {
-      throw new Error(`still held: ${JSON.stringify(last)}`, { cause });
-    });
+    await emptied(gateway.admin);
   });
 });

@@ -52,6 +52,7 @@ export {
   predictReply,
   rawAnswer,
   type RawBackend,
+  type RawBackendOptions,
   type RawCall,
   startRawBackend,
 } from './raw-backend.ts';

@@ -42,6 +42,10 @@ export const rest = section(
 export const grpc = section(
   {
     maxMessageBytes: bytes(gibi, 'Largest message: ovmsclient’s own limit.'),
+    maxInflateRatio: count(
+      100,
+      'Bytes that each byte of a compressed message may become where the gateway has to read it, above the first MiB and up to maxMessageBytes; tensors become 2 to 20, empty images 1000.',
+    ),
     passthrough: flag(false, 'Services that the gateway does not know go to the default fleet as they are.'),
     allowAdmin: flag(false, 'Methods that change a model server (config reload) are passed on.'),
     health: flag(true, 'grpc.health.v1, with model names as service names.'),

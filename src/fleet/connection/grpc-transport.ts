@@ -67,6 +67,7 @@ export function createGrpcTransport(
       timeoutMs: options.health.timeoutMs,
       maxControlBytes: options.maxControlBytes,
       maxMessageBytes: options.maxMessageBytes,
+      maxInflateRatio: options.maxInflateRatio,
       encoding: options.encoding,
     },
     { send: direct, name: address.name, clock },

@@ -1,4 +1,5 @@
 /** A backend over REST: HTTP requests on kept-alive connections, and a bridge for every call. */
+import { Readable } from 'node:stream';
 import {
   type Api,
   type Call,
@@ -8,7 +9,7 @@ import {
   noMetadata,
   StatusError,
 } from '../../call/index.ts';
-import { piecesLength, type TensorOptions } from '../../codec/index.ts';
+import { type Pieces, piecesLength, type TensorOptions } from '../../codec/index.ts';
 import {
   abilitiesOf,
   createBridge,
@@ -17,6 +18,7 @@ import {
   kserveRestServer,
   KnownSignatures,
   type ModelServer,
+  Rebuilt,
   type RestAnswer,
   type RestAsk,
   type RestQuestion,
@@ -73,6 +75,7 @@ export function createRestTransport(
     own: Readonly<Record<string, string>>,
     cancellation: Cancellation,
     maxBytes: number,
+    rebuilt: Rebuilt,
   ): Promise<RestAnswer> {
     const abort = new AbortController();
     const stop = cancellation.onCancel((reason) => {
@@ -80,6 +83,7 @@ export function createRestTransport(
     });
     inFlight++;
     try {
+      rebuilt.made(body ?? []);
       const reply = await client.send({
         method: body === undefined ? 'GET' : 'POST',
         target: path,
@@ -90,13 +94,13 @@ export function createRestTransport(
           'accept-encoding': 'identity',
           ...(body === undefined ? {} : { 'content-length': String(piecesLength(body)) }),
         },
-        body: body === undefined ? undefined : Buffer.concat(body),
+        body: body === undefined ? undefined : bodyOf(body),
         signal: abort.signal,
         // the call's own deadline ends it
         headersTimeoutMs: 0,
         idleTimeoutMs: 0,
       });
-      return await wholeAnswer(reply, maxBytes, name);
+      return await wholeAnswer(reply, maxBytes, name, rebuilt);
     } catch (reason) {
       const error = cancellation.reason ?? StatusError.from(reason, name);
       if (error.notStarted) {
@@ -117,13 +121,13 @@ export function createRestTransport(
   }
 
   const asking =
-    (call: Call): RestAsk =>
+    (call: Call, rebuilt: Rebuilt): RestAsk =>
     (question) =>
-      exchange(question, headersOf(call), call.cancellation, maxMessageBytes);
+      exchange(question, headersOf(call), call.cancellation, maxMessageBytes, rebuilt);
 
   /** Asked by the first call that needs it, for all. */
   function known(): Promise<V2Abilities> {
-    abilities ??= exchange({ path: '/v2' }, {}, new Cancellation(), maxControlBytes)
+    abilities ??= exchange({ path: '/v2' }, {}, new Cancellation(), maxControlBytes, new Rebuilt(undefined))
       .then((answer) => (answer.status === 200 ? abilitiesOf(jsonOf(answer, name)) : abilitiesOf({})))
       .catch((reason: unknown) => {
         abilities = undefined;
@@ -132,13 +136,13 @@ export function createRestTransport(
     return abilities;
   }
 
-  const server = (call: Call): ModelServer =>
+  const server = (call: Call, rebuilt: Rebuilt): ModelServer =>
     api === 'tfs+http'
-      ? tfsRestServer(asking(call), { where: name, limits: json, signatures })
-      : kserveRestServer(asking(call), { where: name, names: versions, tensors, abilities: known });
+      ? tfsRestServer(asking(call, rebuilt), { where: name, limits: json, signatures })
+      : kserveRestServer(asking(call, rebuilt), { where: name, names: versions, tensors, abilities: known });
   const bridges = {
-    tfs: createBridge({ door: tfsDoor, spoken: names[api], server, from: name, maxMessageBytes }),
-    kserve: createBridge({ door: kserveDoor, spoken: names[api], server, from: name, maxMessageBytes }),
+    tfs: createBridge({ door: tfsDoor, spoken: names[api], server, from: name, limits: options }),
+    kserve: createBridge({ door: kserveDoor, spoken: names[api], server, from: name, limits: options }),
   };
 
   return {
@@ -173,7 +177,7 @@ export function createRestTransport(
         cancellation.cancel(new StatusError(Code.DEADLINE_EXCEEDED, text));
       }, options.health.timeoutMs);
       try {
-        await exchange({ path: knock[api] }, {}, cancellation, maxControlBytes);
+        await exchange({ path: knock[api] }, {}, cancellation, maxControlBytes, new Rebuilt(undefined));
       } finally {
         clearTimeout(timer);
       }
@@ -186,8 +190,22 @@ export function createRestTransport(
   };
 }
 
-/** @throws StatusError RESOURCE_EXHAUSTED beyond the limit, UNAVAILABLE when it breaks off, INTERNAL when it is compressed */
-async function wholeAnswer(reply: HttpReply, maxBytes: number, where: string): Promise<RestAnswer> {
+/** Up to so many bytes are sent in one write; more of them as they are, since to join them would hold them twice. */
+const joinedBytes = 65_536;
+
+function bodyOf(pieces: Pieces): Uint8Array | Readable {
+  return piecesLength(pieces) <= joinedBytes
+    ? Buffer.concat(pieces)
+    : Readable.from(pieces, { objectMode: false });
+}
+
+/** @throws StatusError RESOURCE_EXHAUSTED beyond a limit, UNAVAILABLE when it breaks off, INTERNAL when it is compressed */
+async function wholeAnswer(
+  reply: HttpReply,
+  maxBytes: number,
+  where: string,
+  rebuilt: Rebuilt,
+): Promise<RestAnswer> {
   const { statusCode, headers, body } = reply;
   // one that is given up ends with an error that nobody else listens to
   body.on('error', () => undefined);
@@ -203,6 +221,7 @@ async function wholeAnswer(reply: HttpReply, maxBytes: number, where: string): P
   try {
     for await (const chunk of body as AsyncIterable<Uint8Array>) {
       size += chunk.length;
+      rebuilt.hold(chunk.length);
       if (size > maxBytes) {
         throw new StatusError(
           Code.RESOURCE_EXHAUSTED,
@@ -219,9 +238,11 @@ async function wholeAnswer(reply: HttpReply, maxBytes: number, where: string): P
       cause: reason,
     });
   }
-  return {
-    status: statusCode,
-    headers,
-    body: chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks),
-  };
+  const joins = chunks.length > 1;
+  // both are there for a moment
+  if (joins) rebuilt.hold(size);
+  const all = joins ? Buffer.concat(chunks) : (chunks[0] ?? new Uint8Array(0));
+  if (joins) rebuilt.hold(-size);
+  rebuilt.counts([all]);
+  return { status: statusCode, headers, body: all };
 }

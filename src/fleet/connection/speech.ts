@@ -34,7 +34,10 @@ export interface SpeechDeps {
   readonly clock: Clock;
 }
 
-export type SpeechOptions = Pick<FleetOptions, 'maxControlBytes' | 'maxMessageBytes' | 'encoding'> & {
+export type SpeechOptions = Pick<
+  FleetOptions,
+  'maxControlBytes' | 'maxMessageBytes' | 'maxInflateRatio' | 'encoding'
+> & {
   readonly api: 'detect' | 'tfs' | 'kserve';
   readonly timeoutMs: number;
 };
@@ -68,25 +71,26 @@ export class Speech {
     const { api, maxMessageBytes, encoding } = options;
     const { send, name: from } = deps;
     this.#spoken = api === 'detect' ? undefined : { apis: new Set([api]), ovms: encoding === 'ovms' };
-    this.#toOvms = reencode(maxMessageBytes)(send);
+    this.#toOvms = reencode(options)(send);
     this.#toTfs = createBridge({
       door: kserveDoor,
       spoken: "TensorFlow Serving's API",
       // re-encoding passes everything on that it need not change
-      server: (call) =>
+      server: (call, rebuilt) =>
         tfsServer(
-          asker(call, this.#spoken?.ovms === true ? this.#toOvms : send, maxMessageBytes),
+          asker(call, this.#spoken?.ovms === true ? this.#toOvms : send, options, rebuilt),
           maxMessageBytes,
         ),
       from,
-      maxMessageBytes,
+      limits: options,
     });
     this.#toKserve = createBridge({
       door: tfsDoor,
       spoken: 'the KServe V2 API',
-      server: (call) => kserveServer(asker(call, send, maxMessageBytes), this.#names, maxMessageBytes),
+      server: (call, rebuilt) =>
+        kserveServer(asker(call, send, options, rebuilt), this.#names, maxMessageBytes),
       from,
-      maxMessageBytes,
+      limits: options,
     });
   }
 

@@ -91,7 +91,8 @@ class Upstream implements StreamEvents, CancelListener {
     };
     const request: FlowReader = {
       onData: (chunk) => {
-        if (stream.write(chunk)) call.request.credit(chunk.length);
+        stream.write(chunk);
+        if (stream.queuedBytes === 0) call.request.credit(chunk.length);
         else this.#uncredited += chunk.length;
       },
       onEnd: () => {
@@ -155,8 +156,10 @@ class Upstream implements StreamEvents, CancelListener {
   }
 
   onDrain(): void {
-    const bytes = this.#uncredited;
-    this.#uncredited = 0;
+    // what waits for the backend is held, and the client's to wait for
+    const waiting = this.#stream?.queuedBytes ?? 0;
+    const bytes = this.#uncredited - waiting;
+    this.#uncredited = waiting;
     this.#call.request.credit(bytes);
   }
 

@@ -1,6 +1,7 @@
 /** One gRPC call at a door: the client's bytes become a Call, the Reply's bytes go back; both untouched. */
 import {
   type Call,
+  type CallMemory,
   Cancellation,
   type Clock,
   Code,
@@ -8,7 +9,8 @@ import {
   getMetadata,
   type Handler,
   Held,
-  type Holder,
+  Holding,
+  type HoldingOwner,
   type Interface,
   joinInto,
   largeBytes,
@@ -20,7 +22,7 @@ import {
   StatusError,
   type Target,
 } from '../../call/index.ts';
-import type { ModelSpec } from '../../codec/index.ts';
+import type { InflateLimits, ModelSpec } from '../../codec/index.ts';
 import { targetOf } from '../../models/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
@@ -30,9 +32,8 @@ import { atTurnsEnd, type Latecomer } from './late.ts';
 import { type Opened, Opening } from './opening.ts';
 import { ReplyWriter } from './reply-writer.ts';
 
-export interface RpcOptions {
-  /** Largest message in bytes, either way, by its length prefix. */
-  readonly maxMessageBytes: number;
+/** `maxMessageBytes` holds either way, and by the message's prefix. */
+export interface RpcOptions extends InflateLimits {
   /** For calls of known services without grpc-timeout, in ms; Infinity for none. */
   readonly defaultTimeoutMs: number;
   /** Requests up to this size are kept for another attempt, in bytes. */
@@ -71,7 +72,7 @@ function timeoutOf({ method, timeout }: RpcHead, varying: Metadata, options: Rpc
   return method.api === 'other' ? never : Math.min(options.defaultTimeoutMs, options.maxTimeoutMs);
 }
 
-export class Exchange implements StreamEvents, Holder, Latecomer {
+export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecomer {
   readonly #stream: ServerStream;
   readonly #head: RpcHead;
   readonly #deps: RpcDeps;
@@ -90,9 +91,9 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
   #requestEnded = false;
   #received = 0;
   #credited = 0;
-  /** Bytes in the account for what came before the call began. */
-  #held = 0;
-  #unregister: (() => void) | undefined;
+  /** What came before the call began; and what was made of its messages on their way. Each is there once it holds something. */
+  #early: Holding | undefined;
+  #rebuilt: Holding | undefined;
   /** Of a call whose model is not known yet. */
   #timer: NodeJS.Timeout | undefined;
   /** Made when somebody looks. */
@@ -130,7 +131,8 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
     }
     if (head.method.target !== undefined) {
       const { rewriteSpec } = this.#deps;
-      this.#opening = new Opening(head.method, head.encoding, options.maxMessageBytes, (spec) =>
+      const { method, encoding } = head;
+      this.#opening = new Opening({ method, encoding, memory: this }, options, (spec) =>
         rewriteSpec(spec, head),
       );
       if (this.#deadline !== never) atTurnsEnd(this);
@@ -282,7 +284,7 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
     const request = new Flow(unary, this.#deps.options.maxRetainedBytes, this.#deps.memory);
     this.#request = request;
     clearTimeout(this.#timer);
-    this.#unhold();
+    this.#early?.end();
     request.onCredit = (bytes) => {
       const prepaid = Math.min(bytes, this.#prepaid);
       this.#prepaid -= prepaid;
@@ -302,6 +304,7 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
       request,
       deadline: this.#deadline,
       cancellation: this.#cancellation,
+      memory: this,
       id: head.requestId ?? this.#deps.nextId(),
       peer: this.#peer,
     };
@@ -340,11 +343,7 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
 
   /** Bytes of the request that nobody has taken. */
   get #waitingBytes(): number {
-    return this.#held + (this.#request?.waitingBytes ?? 0);
-  }
-
-  get bytes(): number {
-    return this.#waitingBytes;
+    return (this.#early?.bytes ?? 0) + (this.#request?.waitingBytes ?? 0);
   }
 
   /** A client that sends is no stalled reader. */
@@ -357,17 +356,12 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
   }
 
   #hold(bytes: number): void {
-    const before = this.#held;
-    this.#held += bytes;
-    this.#deps.memory.add(Held.requests, bytes);
-    if (before < largeBytes && this.#held >= largeBytes) this.#unregister = this.#deps.memory.register(this);
+    (this.#early ??= new Holding(this.#deps.memory, Held.requests, this)).add(bytes);
   }
 
-  #unhold(): void {
-    if (this.#held === 0) return;
-    this.#deps.memory.add(Held.requests, -this.#held);
-    this.#held = 0;
-    this.#unregister?.();
+  hold(bytes: number): void {
+    if (!this.#reply.over) (this.#rebuilt ??= new Holding(this.#deps.memory, Held.rebuilt, this)).hold(bytes);
+    else if (bytes > 0) throw new StatusError(Code.CANCELLED, 'the call is over');
   }
 
   /** A request that cannot go on: the client is told, and whoever works on it is called off. */
@@ -390,7 +384,8 @@ export class Exchange implements StreamEvents, Holder, Latecomer {
     this.#waiting = undefined;
     this.#opening = undefined;
     clearTimeout(this.#timer);
-    this.#unhold();
+    this.#early?.end();
+    this.#rebuilt?.end();
     this.#request?.discard();
   }
 }

@@ -1,5 +1,6 @@
 /** Finds out which model a request is for, from the first bytes of its message and while the rest still arrives. */
 import {
+  type CallMemory,
   Code,
   joinInto,
   messagePrefix,
@@ -12,6 +13,7 @@ import {
   encodeModelSpec,
   encodeV2Spec,
   type FoundSpec,
+  type InflateLimits,
   inflateMessage,
   inflateUntil,
   type ModelSpec,
@@ -89,7 +91,8 @@ export class Opening {
   readonly #method: Method;
   readonly #rewrite: RewriteSpec;
   readonly #encoding: string;
-  readonly #maxMessageBytes: number;
+  readonly #limits: InflateLimits;
+  readonly #memory: CallMemory;
   /** The spec is in the tasks of the message and not in the message itself. */
   readonly #inTasks: boolean;
   readonly #naming: Naming;
@@ -98,12 +101,19 @@ export class Opening {
   /** Bytes that must be there before another look is worth its while: doubles, so that a drip costs linear time. */
   #next = prefixBytes + 1;
 
-  constructor(method: Method, encoding: string, maxMessageBytes: number, rewrite: RewriteSpec) {
+  /** @param call its method, the coding of its messages, and where it is counted what is inflated */
+  constructor(
+    call: { readonly method: Method; readonly encoding: string; readonly memory: CallMemory },
+    limits: InflateLimits,
+    rewrite: RewriteSpec,
+  ) {
+    const { method, encoding, memory } = call;
     this.#method = method;
     this.#inTasks = method.target === 'tasks';
     this.#naming = method.target === 'name' ? byName : bySpec;
     this.#encoding = encoding;
-    this.#maxMessageBytes = maxMessageBytes;
+    this.#limits = limits;
+    this.#memory = memory;
     this.#rewrite = rewrite;
   }
 
@@ -160,16 +170,25 @@ export class Opening {
   /** Looks into a compressed message; its bytes go on as they came unless the spec must be another one. */
   async #inflated(all: Uint8Array): Promise<Opened> {
     const message = all.subarray(prefixBytes);
-    const inflated = (): Promise<Uint8Array> =>
-      inflateMessage(message, this.#encoding, this.#maxMessageBytes);
-    if (this.#inTasks) return this.#tasks(await inflated(), [all]);
-    const found = await inflateUntil(message, this.#encoding, this.#maxMessageBytes, (beginning, complete) =>
-      this.#naming.read(beginning, complete),
-    );
-    if (found === null || found === undefined) throw this.#naming.missing;
-    const replaced = this.#rewritten(found.spec);
-    if (replaced === undefined) return { spec: found.spec, chunks: [all] };
-    return { spec: replaced, chunks: framed(this.#naming.replace(await inflated(), replaced)) };
+    let held = 0;
+    const hold = (bytes: number): void => {
+      held += bytes;
+      this.#memory.hold(bytes);
+    };
+    const inflated = (): Promise<Uint8Array> => inflateMessage(message, this.#encoding, this.#limits, hold);
+    try {
+      if (this.#inTasks) return this.#tasks(await inflated(), [all]);
+      const read = (beginning: Uint8Array, complete: boolean): FoundSpec | null | undefined =>
+        this.#naming.read(beginning, complete);
+      const found = await inflateUntil(message, this.#encoding, this.#limits, read, hold);
+      if (found === null || found === undefined) throw this.#naming.missing;
+      const replaced = this.#rewritten(found.spec);
+      if (replaced === undefined) return { spec: found.spec, chunks: [all] };
+      return { spec: replaced, chunks: framed(this.#naming.replace(await inflated(), replaced)) };
+    } finally {
+      // what goes on is the request's from here on
+      this.#memory.hold(-held);
+    }
   }
 
   /** The messages of a stream must agree on their model, and only the first is seen here. */

@@ -1,6 +1,7 @@
 /** Who asks: what of an HTTP request goes along with the calls that are made for it, and how such a call is made. */
 import {
   type Call,
+  type CallMemory,
   type Cancellation,
   Code,
   errorOf,
@@ -17,15 +18,13 @@ import {
 } from '../../call/index.ts';
 
 /** What is the same for all calls of one HTTP request. */
-export interface Asker {
+export interface Asker extends CallMemory {
   readonly metadata: Metadata;
   readonly cancellation: Cancellation;
   /** Of the whole answer, in ms of the clock. */
   readonly deadline: number;
   readonly id: string;
   readonly peer: string;
-  /** Told of bytes of replies as they come. @throws StatusError when there is no room for them */
-  readonly hold: (bytes: number) => void;
 }
 
 export interface AskDeps {
@@ -53,6 +52,7 @@ export async function ask(
     metadata: asker.metadata,
     cancellation: asker.cancellation,
     deadline: asker.deadline,
+    memory: asker,
     id: asker.id,
     peer: asker.peer,
   };
@@ -60,9 +60,12 @@ export async function ask(
   // a small reply is there as a whole
   const { body } = reply;
   const { maxReplyBytes } = deps.options;
+  const hold = (bytes: number): void => {
+    asker.hold(bytes);
+  };
   const whole = body.ended
-    ? wholeMessageNow(body, maxReplyBytes, asker.hold)
-    : await wholeMessage(body, maxReplyBytes, asker.hold);
+    ? wholeMessageNow(body, maxReplyBytes, hold)
+    : await wholeMessage(body, maxReplyBytes, hold);
   const trailers = whole?.trailers ?? reply.body.trailers;
   if (statusOf(trailers) !== Code.OK || getMetadata(trailers, 'grpc-status') === undefined)
     throw errorOf(trailers, reply.from);

@@ -105,10 +105,11 @@ class BodyReading<T> implements BodyReader {
     this.#received += length;
     if (this.#over) this.#exchange.credit(length);
     else if (this.#gunzip === undefined) this.#take(chunk, memory);
-    else
+    else if (this.#hold(length))
       this.#gunzip.write(chunk, (failed) => {
         // a thread may still read what was given up
         if (!failed) memory?.giveBack(length);
+        this.#exchange.hold(-length);
         this.#exchange.credit(length);
       });
   }
@@ -162,7 +163,19 @@ class BodyReading<T> implements BodyReader {
     return gunzip;
   }
 
+  /** False when there is no room: the body is over. */
+  #hold(bytes: number): boolean {
+    try {
+      this.#exchange.hold(bytes);
+      return true;
+    } catch (reason) {
+      this.#fail(reason);
+      return false;
+    }
+  }
+
   #take(chunk: Buffer, memory: ReadMemory | undefined): void {
+    if (!this.#hold(chunk.length)) return;
     if (this.#queue.length === 0 && !turnIsSpent()) this.#decode(chunk, memory);
     else if (this.#queue.push({ chunk, memory }) === 1) whenTurnComes(this.#goOn);
   }
@@ -183,7 +196,6 @@ class BodyReading<T> implements BodyReader {
   #decode(chunk: Buffer, memory: ReadMemory | undefined): void {
     const { length } = chunk;
     try {
-      this.#exchange.hold(length);
       this.#decoder.push(chunk);
     } catch (reason) {
       this.#fail(reason instanceof BodyTooLarge ? tooLarge(this.#limits.maxBytes) : reason);

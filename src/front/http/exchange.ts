@@ -1,12 +1,13 @@
 /** One HTTP request and its answer, whatever stream it came on: HTTP/2, our HTTP/1.1 end, or node:http. */
 import { Buffer } from 'node:buffer';
 import {
+  type CallMemory,
   Cancellation,
   Code,
   getMetadata,
   Held,
-  type Holder,
-  largeBytes,
+  Holding,
+  type HoldingOwner,
   type MemoryAccount,
   StatusError,
 } from '../../call/index.ts';
@@ -40,7 +41,7 @@ export interface Piece {
 /** Names and values in turn. */
 export type HeaderList = readonly string[];
 
-export class HttpExchange implements StreamEvents, Holder {
+export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   readonly fields: Headers;
   readonly head: HttpHead;
   /** "192.0.2.1:50000" */
@@ -53,10 +54,8 @@ export class HttpExchange implements StreamEvents, Holder {
   #early: Piece[] | undefined;
   #ended = false;
   #drained: (() => void) | undefined;
-  readonly #memory: MemoryAccount;
-  /** Bytes in the account: what the body was decoded to, and the answer that is being written. */
-  bytes = 0;
-  #unregister: (() => void) | undefined;
+  /** What the body was decoded to, and the answer that is being written. */
+  readonly #held: Holding;
   readonly #unread = new Standstill();
   #written = 0;
   /** An answer has begun. */
@@ -65,7 +64,7 @@ export class HttpExchange implements StreamEvents, Holder {
   over = false;
 
   constructor(stream: ServerStream, fields: Headers, peer: string, memory: MemoryAccount) {
-    this.#memory = memory;
+    this.#held = new Holding(memory, Held.tensors, this);
     this.#stream = stream;
     this.fields = fields;
     this.head = httpHead(fields);
@@ -88,7 +87,10 @@ export class HttpExchange implements StreamEvents, Holder {
     this.#reader = reader;
     const early = this.#early;
     this.#early = undefined;
-    if (early !== undefined) for (const { chunk, memory } of early) reader.onData(chunk, memory);
+    for (const { chunk, memory } of early ?? []) {
+      this.#held.add(-chunk.length);
+      reader.onData(chunk, memory);
+    }
     if (this.#ended) reader.onEnd();
   }
 
@@ -99,7 +101,17 @@ export class HttpExchange implements StreamEvents, Holder {
   onData(chunk: Buffer, memory?: ReadMemory): void {
     if (this.over) this.credit(chunk.length);
     else if (this.#reader !== undefined) this.#reader.onData(chunk, memory);
-    else (this.#early ??= []).push({ chunk, memory });
+    else this.#waits({ chunk, memory });
+  }
+
+  #waits(piece: Piece): void {
+    if (this.cancellation.reason !== undefined) return;
+    try {
+      this.hold(piece.chunk.length);
+      (this.#early ??= []).push(piece);
+    } catch (reason) {
+      this.letGo(StatusError.from(reason));
+    }
   }
 
   onEnd(): void {
@@ -173,26 +185,14 @@ export class HttpExchange implements StreamEvents, Holder {
   #isOver(): void {
     this.over = true;
     this.#early = undefined;
-    this.#memory.add(Held.tensors, -this.bytes);
-    this.bytes = 0;
-    this.#unregister?.();
+    this.#held.end();
   }
 
   // --- memory ---
 
-  /**
-   * So many bytes more are held until the answer is out.
-   * @throws StatusError RESOURCE_EXHAUSTED when the gateway as a whole holds too much for that
-   */
+  /** Until the answer is out. */
   hold(bytes: number): void {
-    if (this.over) return;
-    const memory = this.#memory;
-    const before = this.bytes;
-    this.bytes += bytes;
-    memory.add(Held.tensors, bytes);
-    if (before < largeBytes && this.bytes >= largeBytes) this.#unregister = memory.register(this);
-    if (memory.bytes > memory.limitBytes && (memory.exhausted || (this.bytes >= largeBytes && memory.full())))
-      throw memory.refusal();
+    this.#held.hold(bytes);
   }
 
   stalledMs(nowMs: number): number {
@@ -200,6 +200,8 @@ export class HttpExchange implements StreamEvents, Holder {
   }
 
   letGo(reason: StatusError): void {
+    for (const { chunk } of this.#early ?? []) this.#held.add(-chunk.length);
+    this.#early = undefined;
     if (this.begun) this.abort();
     else if (!this.#ended) this.#reader?.onLost(reason);
     this.cancellation.cancel(reason);

@@ -10,27 +10,29 @@ import {
   StatusError,
   trailersOf,
 } from '../../call/index.ts';
+import type { InflateLimits } from '../../codec/index.ts';
 import type { ModelServer } from '../inference.ts';
 import type { Door } from './door.ts';
 import { BackendRefusal, requestOf } from './exchange.ts';
+import { Rebuilt } from './rebuilt.ts';
 
 export interface BridgeOptions {
   readonly door: Door;
   /** The server's API, as errors say it. */
   readonly spoken: string;
-  /** The server, asked on behalf of this call. */
-  readonly server: (call: Call) => ModelServer;
+  /** The server, asked on behalf of this call. @param rebuilt where it is counted what that takes */
+  readonly server: (call: Call, rebuilt: Rebuilt) => ModelServer;
   /** Its name, for replies and logs. */
   readonly from: string;
-  /** Longest message either way, and the most that one tensor may take, in bytes. */
-  readonly maxMessageBytes: number;
+  /** Longest message either way, which is the most that one tensor may take, too. */
+  readonly limits: InflateLimits;
 }
 
 /**
  * Reads the whole request, asks the server in its own API, and writes the answer in the client's. A backend's own error
  * status is passed on as it came. @throws StatusError UNIMPLEMENTED for a method that the other API has no word for
  */
-export function createBridge({ door, spoken, server, from, maxMessageBytes }: BridgeOptions): Handler {
+export function createBridge({ door, spoken, server, from, limits }: BridgeOptions): Handler {
   return async (call): Promise<Reply> => {
     const answer = door.calls.get(call.method.name);
     if (answer === undefined) {
@@ -40,14 +42,20 @@ export function createBridge({ door, spoken, server, from, maxMessageBytes }: Br
         { where: from },
       );
     }
+    const rebuilt = new Rebuilt(call.memory);
+    const viewed = call.request.view();
     try {
-      const message = await requestOf(call, maxMessageBytes);
-      return replyOf(await answer(message, server(call), { maxBytes: maxMessageBytes }), from);
+      const message = await requestOf(call, limits, rebuilt);
+      const context = { maxBytes: limits.maxMessageBytes };
+      return replyOf(await answer(message, server(call, rebuilt), context), from);
     } catch (reason) {
       if (reason instanceof BackendRefusal) return reason.reply;
       if (reason instanceof StatusError && reason.fromBackend)
         return { metadata: noMetadata, body: Flow.of([], trailersOf(reason)), from };
       throw reason;
+    } finally {
+      viewed();
+      rebuilt.end();
     }
   };
 }

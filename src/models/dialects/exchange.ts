@@ -16,7 +16,8 @@ import {
   StatusError,
   withoutMetadata,
 } from '../../call/index.ts';
-import { inflateMessage, joined, type Pieces } from '../../codec/index.ts';
+import { type InflateLimits, inflateMessage, joined, type Pieces } from '../../codec/index.ts';
+import type { Rebuilt } from './rebuilt.ts';
 
 /** Asks a backend; gives the message of its answer. @throws BackendRefusal, StatusError */
 export type Ask = (method: Method, message: Uint8Array | Pieces) => Promise<Pieces>;
@@ -47,20 +48,27 @@ const plainMetadata = remembered((metadata) => [
 async function uncompressed(
   { pieces, compressed }: { pieces: Pieces; compressed: boolean },
   metadata: Metadata,
-  maxBytes: number,
+  limits: InflateLimits,
+  rebuilt: Rebuilt,
 ): Promise<Pieces> {
   if (!compressed) return pieces;
-  return [
-    await inflateMessage(joined(pieces), getMetadata(metadata, 'grpc-encoding') ?? 'identity', maxBytes),
-  ];
+  const message = joined(pieces);
+  const copied = pieces.length === 1 ? 0 : message.length;
+  rebuilt.hold(copied);
+  const encoding = getMetadata(metadata, 'grpc-encoding') ?? 'identity';
+  const inflated = [await inflateMessage(message, encoding, limits, rebuilt.hold)];
+  rebuilt.hold(-copied);
+  rebuilt.counts(inflated);
+  return inflated;
 }
 
 /** The one message of a call's request, as views on what arrived. @throws StatusError INVALID_ARGUMENT when there is none */
-export async function requestOf(call: Call, maxBytes: number): Promise<Pieces> {
-  const message = await messagePieces(call.request, maxBytes);
+export async function requestOf(call: Call, limits: InflateLimits, rebuilt: Rebuilt): Promise<Pieces> {
+  const message = await messagePieces(call.request, limits.maxMessageBytes);
   if (message === undefined)
     throw new StatusError(Code.INVALID_ARGUMENT, `${call.method.name} takes one request message, none came`);
-  return uncompressed(message, call.metadata, maxBytes);
+  rebuilt.counts(message.pieces);
+  return uncompressed(message, call.metadata, limits, rebuilt);
 }
 
 /** The same call with another request, which is not compressed; the reply may be. */
@@ -69,15 +77,17 @@ export function uncompressedCall(call: Call, request: Flow): Call {
 }
 
 /** Asks on behalf of a call: with its metadata, deadline, cancellation and id. */
-export function asker(call: Call, backend: Handler, maxBytes: number): Ask {
+export function asker(call: Call, backend: Handler, limits: InflateLimits, rebuilt: Rebuilt): Ask {
   const metadata = plainMetadata(call.metadata);
   return async (method, message) => {
+    rebuilt.made(message instanceof Uint8Array ? [message] : message);
     const reply = await backend({ ...call, kind: 'unary', method, metadata, request: flowOf(message) });
-    const answer = await messagePieces(reply.body, maxBytes);
+    const answer = await messagePieces(reply.body, limits.maxMessageBytes, rebuilt.hold);
     const trailers = answer?.trailers ?? reply.body.trailers;
     if (statusOf(trailers) !== Code.OK) throw new BackendRefusal(reply);
     if (answer === undefined)
       throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
-    return uncompressed(answer, reply.metadata, maxBytes);
+    rebuilt.counts(answer.pieces);
+    return uncompressed(answer, reply.metadata, limits, rebuilt);
   };
 }

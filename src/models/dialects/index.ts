@@ -6,6 +6,7 @@ export type { RestAnswer, RestAsk, RestQuestion } from './http.ts';
 export { jsonOf } from './http.ts';
 export { abilitiesOf, kserveRestServer, type V2Abilities } from './kserve-rest.ts';
 export { kserveDoor, kserveServer } from './kserve.ts';
+export { Rebuilt } from './rebuilt.ts';
 export { reencode } from './reencode.ts';
 export { KnownSignatures, tfsRestServer } from './tfs-rest.ts';
 export { tfsDoor, tfsServer } from './tfs.ts';
