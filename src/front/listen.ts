@@ -108,6 +108,10 @@ export async function listen(
     memory.add(Held.replies, bytes);
   }
 
+  function onKept(bytes: number): void {
+    memory.add(Held.requests, bytes);
+  }
+
   /** Clients for whom output waits. */
   function* waiting(): Iterable<Holder> {
     for (const connection of [...http2, ...http1Ends]) {
@@ -172,6 +176,7 @@ export async function listen(
         observer.limited(name);
       },
       onWaiting,
+      onKept,
     });
     http1Ends.add(connection);
     connection.begin(initialBytes);

@@ -131,6 +131,8 @@ export class Http2Client extends Connection {
     this.#cancelTimer = undefined;
   }
 
+  protected override readonly waitsForReaders = false;
+
   protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
     const stream = this.streams.get(id);
     if (stream === undefined) {

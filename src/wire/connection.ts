@@ -101,6 +101,8 @@ export abstract class Connection implements FrameSink {
 
   // --- what the two ends do differently ---
 
+  /** Whoever is on the other side may take its time to read what was written last; somebody else watches it. */
+  protected abstract readonly waitsForReaders: boolean;
   protected abstract onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void;
   protected abstract onStreamRemoved(): void;
   protected abstract onPeerGoaway(lastId: number, code: number): void;
@@ -376,7 +378,10 @@ export abstract class Connection implements FrameSink {
     this.output.flush();
     this.#end(error);
     this.socket.end();
-    setTimeout(() => this.socket.destroy(), lingerMs).unref();
+    const linger = (): void => void setTimeout(() => this.socket.destroy(), lingerMs).unref();
+    // a client that left in order reads the end of its last answer at its own pace
+    if (error === undefined && this.waitsForReaders) this.socket.once('finish', linger);
+    else linger();
   }
 
   #end(error: Error | undefined): void {

@@ -24,6 +24,8 @@ export interface Http1ServerOptions {
   onLimit(name: string): void;
   /** As in ConnectionOptions. */
   readonly onWaiting?: OnWaiting | undefined;
+  /** Told in the same way of bytes that came and are not read yet: of a head, or of requests behind the one under way. */
+  readonly onKept?: OnWaiting | undefined;
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   /** Request bytes that may be handed on before they are credited. */
@@ -44,6 +46,8 @@ export class Http1Server {
   readonly #options: Http1ServerOptions;
   /** Bytes that wait: of an incomplete head, or of requests behind the one under way. */
   #rest: Buffer = empty;
+  /** Of #rest: what the account has. */
+  #kept = 0;
   #stream: Http1ServerStream | undefined;
   #body: BodyReader | undefined;
   /** Of the read whose body data are being delivered. */
@@ -53,6 +57,8 @@ export class Http1Server {
   readonly #stopReading: () => void;
   readonly #unread = new Standstill();
   #headBegan = false;
+  /** The next request waits until the answers before it have left. */
+  #holdsBack = false;
   #draining = false;
   #over = false;
 
@@ -60,7 +66,8 @@ export class Http1Server {
     this.socket = socket;
     this.#options = options;
     this.output = new Output(socket, options.onWaiting, () => {
-      this.#stream?.drained();
+      if (this.#stream !== undefined) this.#stream.drained();
+      else if (this.#holdsBack) this.#goOn();
     });
     this.#patience = new Patience(() => {
       this.#outOfPatience();
@@ -90,11 +97,12 @@ export class Http1Server {
   /** As Http2Server's. */
   waiting(): WaitingOutput[] {
     const { output } = this;
-    if (this.#over || !output.blocked) return [];
-    const stalledMs = (nowMs: number): number => this.#unread.ms(output.waiting, nowMs);
+    if (this.#over || (!output.blocked && this.#kept === 0)) return [];
+    const stalledMs = (nowMs: number): number =>
+      output.blocked ? this.#unread.ms(output.waiting, nowMs) : 0;
     return [
       {
-        bytes: output.waiting,
+        bytes: output.waiting + this.#kept,
         stalledMs,
         cut: () => {
           this.destroy();
@@ -118,16 +126,27 @@ export class Http1Server {
   // --- input ---
 
   readonly #onData = (chunk: Buffer, memory?: ReadMemory): void => {
-    if (this.#stream === undefined) {
+    // what comes behind the last request is nobody's
+    if (this.#stream === undefined && this.#draining) return;
+    if (this.#stream === undefined && !this.output.blocked) {
       const first = this.#rest.length === 0;
       this.#rest = first ? chunk : Buffer.concat([this.#rest, chunk]);
       this.#head(first ? memory : undefined);
     } else if (this.#body === undefined) {
       // a client that pipelines waits; what it sends on the way stays in the kernel
-      this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+      this.#keep(this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]));
       this.socket.pause();
+      this.#holdsBack = this.#stream === undefined;
     } else this.#readBody(chunk, memory);
   };
+
+  #keep(rest: Buffer): void {
+    this.#rest = rest;
+    const change = rest.length - this.#kept;
+    if (change === 0) return;
+    this.#kept = rest.length;
+    this.#options.onKept?.(change);
+  }
 
   /**
    * Begins the next request if its head is there.
@@ -140,6 +159,7 @@ export class Http1Server {
       // from the first byte of a head on, however the others come
       if (!this.#headBegan) this.#patience.expectWithin(this.#options.headersTimeoutMs);
       this.#headBegan = true;
+      this.#keep(rest);
       return;
     }
     this.#headBegan = false;
@@ -161,7 +181,7 @@ export class Http1Server {
       this.#handOver();
       return;
     }
-    this.#rest = empty;
+    this.#keep(empty);
     // in a turn of its own: whom the body would be no use for has answered by then
     if (head.waits)
       setImmediate(() => {
@@ -188,7 +208,7 @@ export class Http1Server {
     if (!body.done || this.#body === undefined) return;
     this.#body = undefined;
     // what was delivered whole may be its receiver's already
-    this.#rest = at < length ? bytes.subarray(at) : empty;
+    if (at < length) this.#keep(bytes.subarray(at));
     this.#stream?.requestEnded();
   }
 
@@ -207,7 +227,9 @@ export class Http1Server {
     this.output.detach();
     this.#stopReading();
     socket.off('close', this.#onClose);
-    this.#options.onOther(this.#rest);
+    const rest = this.#rest;
+    this.#keep(empty);
+    this.#options.onOther(rest);
   }
 
   // --- the end of a request, and of the connection ---
@@ -239,8 +261,19 @@ export class Http1Server {
     // in a turn of its own, so that a long pipeline does not hold up the others
     if (this.#rest.length > 0)
       setImmediate(() => {
-        if (!this.#over && this.#stream === undefined) this.#head();
+        if (!this.#over && this.#stream === undefined) this.#goOn();
       });
+  }
+
+  /** What came behind a request is looked at, unless the client has not read what it was answered so far. */
+  #goOn(): void {
+    this.#holdsBack = this.output.blocked;
+    if (this.#holdsBack) {
+      this.socket.pause();
+      return;
+    }
+    this.socket.resume();
+    if (this.#rest.length > 0) this.#head();
   }
 
   /** The rest of a request that was answered early has come. */
@@ -260,7 +293,15 @@ export class Http1Server {
 
   #outOfPatience(): void {
     if (!this.#headBegan) {
-      this.socket.destroy();
+      if (this.output.waiting === 0) this.socket.destroy();
+      // the client is still reading; one that takes nothing is cut off as a slow reader
+      else
+        this.output.whenTaken(() => {
+          const stream = this.#stream;
+          if (this.#over || stream?.over === false) return;
+          const lingers = stream !== undefined || this.socket.writableEnded;
+          this.#patience.expectWithin(lingers ? lingerMs : this.#options.keepAliveTimeoutMs);
+        });
       return;
     }
     this.#headBegan = false;
@@ -276,6 +317,7 @@ export class Http1Server {
     const stream = this.#stream;
     this.#stream = undefined;
     stream?.lost();
+    this.#keep(empty);
     this.output.forget();
     this.#options.onClose();
   };

@@ -12,6 +12,7 @@ import { giveSlabBack, slabBytes, takeSlab } from './slabs.ts';
 const copyBytes = defaultFrameBytes;
 /** Bytes that may wait in the socket before streams have to pause. */
 const socketHighWater = 262_144;
+const nothing = Buffer.alloc(0);
 /** Collected bytes that do not wait for the end of the turn. */
 const flushBytes = 262_144;
 
@@ -90,6 +91,13 @@ export class Output {
     this.flush();
     this.forget();
     this.#socket.off('drain', this.#drained);
+  }
+
+  /** Calls back when the kernel has taken all that was written; not at once, and also when the socket is gone. */
+  whenTaken(callback: () => void): void {
+    const socket = this.#socket;
+    if (socket.writableEnded) socket.once('finish', callback);
+    else socket.write(nothing, callback);
   }
 
   /** The socket takes no more for now: DATA waits, control frames pass. */

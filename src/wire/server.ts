@@ -140,6 +140,8 @@ export class Http2Server extends Connection {
     if (chunk.length > length) super.read(chunk.subarray(length));
   }
 
+  protected override readonly waitsForReaders = true;
+
   protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
     const open = this.streams.get(id);
     if (open !== undefined) {
