@@ -105,7 +105,10 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
 
   return (stream, fields, peer) => {
     const exchange = new HttpExchange(stream, fields, peer, deps.memory);
-    void serve(exchange);
+    // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
+    queueMicrotask(() => {
+      if (exchange.cancellation.reason === undefined) void serve(exchange);
+    });
     return exchange;
   };
 }
