@@ -49,6 +49,23 @@ export class Cancellation {
     }
   }
 
+  /** Waiting ends with what is awaited, or with the call. @throws StatusError */
+  until<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const stop = this.onCancel(reject);
+      promise.then(
+        (value) => {
+          stop();
+          resolve(value);
+        },
+        (reason: unknown) => {
+          stop();
+          reject(StatusError.from(reason));
+        },
+      );
+    });
+  }
+
   /** Listens with a function; gives what stops listening. */
   onCancel(onCancelled: (reason: StatusError) => void): () => void {
     const listener = { onCancelled };

@@ -45,7 +45,7 @@ export function createGrpcTransport(
       return sendCall(call, { client, headers, where: address.name, clock, onOver });
     };
     if (!(acquired instanceof Promise)) return open(acquired);
-    return untilCancelled(call, acquired).then(open, (reason: unknown) => neverBegan(reason, onOver));
+    return call.cancellation.until(acquired).then(open, (reason: unknown) => neverBegan(reason, onOver));
   }
 
   async function bridged(bridge: Handler, call: Call, onOver: OnOver): Promise<Reply> {
@@ -110,21 +110,4 @@ function neverBegan(reason: unknown, onOver: OnOver): never {
   const error = StatusError.from(reason);
   onOver(error, noMetadata);
   throw error;
-}
-
-/** Waiting for a connection ends with the call. */
-function untilCancelled<T>(call: Call, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = call.cancellation.onCancel(reject);
-    promise.then(
-      (value) => {
-        stop();
-        resolve(value);
-      },
-      (reason: unknown) => {
-        stop();
-        reject(StatusError.from(reason));
-      },
-    );
-  });
 }

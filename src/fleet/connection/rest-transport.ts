@@ -36,6 +36,12 @@ type RestApi = 'tfs+http' | 'kserve+http';
 /** What a client's metadata may tell an HTTP backend: who it is, its tenant, its trace. */
 const forwarded = /^(authorization|traceparent|tracestate|baggage|x-.*)$/;
 
+interface SharedAsk {
+  readonly own?: Readonly<Record<string, string>>;
+  readonly timeoutMs?: number;
+  readonly maxBytes?: number;
+}
+
 function headersOf({ metadata }: Pick<Call, 'metadata'>): Record<string, string> {
   const headers: Record<string, string> = {};
   for (let i = 0; i < metadata.length; i += 2) {
@@ -54,6 +60,8 @@ const knock: Readonly<Record<RestApi, string>> = {
   'tfs+http': '/v1/models/-',
   'kserve+http': '/v2/health/live',
 };
+/** What is asked for all calls may take so long, in ms: a server that is busy answers late, and calls with less time give up sooner. */
+const sharedTimeoutMs = 10_000;
 const ignore: OnOver = () => undefined;
 
 export function createRestTransport(
@@ -125,9 +133,26 @@ export function createRestTransport(
     (question) =>
       exchange(question, headersOf(call), call.cancellation, maxMessageBytes, rebuilt);
 
+  /** What no call's end may end. @throws StatusError DEADLINE_EXCEEDED when there is no answer in that time */
+  async function askForAll(
+    question: RestQuestion,
+    { own = {}, timeoutMs = sharedTimeoutMs, maxBytes = maxControlBytes }: SharedAsk = {},
+  ): Promise<RestAnswer> {
+    const cancellation = new Cancellation();
+    const timer = setTimeout(() => {
+      const text = `backend ${name}: no answer within ${timeoutMs} ms`;
+      cancellation.cancel(new StatusError(Code.DEADLINE_EXCEEDED, text));
+    }, timeoutMs);
+    try {
+      return await exchange(question, own, cancellation, maxBytes, new Rebuilt(undefined));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Asked by the first call that needs it, for all. */
   function known(): Promise<V2Abilities> {
-    abilities ??= exchange({ path: '/v2' }, {}, new Cancellation(), maxControlBytes, new Rebuilt(undefined))
+    abilities ??= askForAll({ path: '/v2' })
       .then((answer) => (answer.status === 200 ? abilitiesOf(jsonOf(answer, name)) : abilitiesOf({})))
       .catch((reason: unknown) => {
         abilities = undefined;
@@ -136,10 +161,19 @@ export function createRestTransport(
     return abilities;
   }
 
-  const server = (call: Call, rebuilt: Rebuilt): ModelServer =>
-    api === 'tfs+http'
-      ? tfsRestServer(asking(call, rebuilt), { where: name, limits: json, signatures })
-      : kserveRestServer(asking(call, rebuilt), { where: name, names: versions, tensors, abilities: known });
+  function server(call: Call, rebuilt: Rebuilt): ModelServer {
+    const ask = asking(call, rebuilt);
+    const { cancellation } = call;
+    if (api === 'tfs+http') {
+      const wait = <T>(promise: Promise<T>): Promise<T> => cancellation.until(promise);
+      // with the first one's credentials, as its own question would have
+      const askShared: RestAsk = (question) =>
+        askForAll(question, { own: headersOf(call), maxBytes: maxMessageBytes });
+      return tfsRestServer(ask, { where: name, limits: json, signatures, askForAll: askShared, wait });
+    }
+    const abilitiesNow = (): Promise<V2Abilities> => cancellation.until(known());
+    return kserveRestServer(ask, { where: name, names: versions, tensors, abilities: abilitiesNow });
+  }
   const bridges = {
     tfs: createBridge({ door: tfsDoor, spoken: names[api], server, from: name, limits: options }),
     kserve: createBridge({ door: kserveDoor, spoken: names[api], server, from: name, limits: options }),
@@ -171,16 +205,7 @@ export function createRestTransport(
       }
     },
     async connect() {
-      const cancellation = new Cancellation();
-      const timer = setTimeout(() => {
-        const text = `backend ${name}: no answer within ${options.health.timeoutMs} ms`;
-        cancellation.cancel(new StatusError(Code.DEADLINE_EXCEEDED, text));
-      }, options.health.timeoutMs);
-      try {
-        await exchange({ path: knock[api] }, {}, cancellation, maxControlBytes, new Rebuilt(undefined));
-      } finally {
-        clearTimeout(timer);
-      }
+      await askForAll({ path: knock[api] }, { timeoutMs: options.health.timeoutMs });
     },
     forget,
     watch: () => undefined,

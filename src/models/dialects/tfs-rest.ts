@@ -113,17 +113,24 @@ export interface TfsRestOptions {
   readonly where: string;
   readonly limits: JsonLimits;
   readonly signatures: KnownSignatures;
+  /** For what is asked on behalf of all calls: it does not end with one of them. */
+  readonly askForAll: RestAsk;
+  /** A call's wait for that, which ends with the call. */
+  readonly wait: <T>(promise: Promise<T>) => Promise<T>;
 }
 
 /** A server that speaks it. */
-export function tfsRestServer(ask: RestAsk, { where, limits, signatures }: TfsRestOptions): ModelServer {
-  const get = async (path: string): Promise<Json> => jsonOf(successful(await ask({ path }), where), where);
-  const status = async (target: Target): Promise<VersionState[]> => statesOf(await get(tfsPath(target)));
+export function tfsRestServer(ask: RestAsk, options: TfsRestOptions): ModelServer {
+  const { where, limits, signatures, askForAll, wait } = options;
+  const get = async (path: string, asker = ask): Promise<Json> =>
+    jsonOf(successful(await asker({ path }), where), where);
+  const status = async (target: Target, asker = ask): Promise<VersionState[]> =>
+    statesOf(await get(tfsPath(target), asker));
 
-  async function describe(target: Target): Promise<ModelDescription> {
-    const json = await get(`${tfsPath(target)}/metadata`);
+  async function describe(target: Target, asker = ask): Promise<ModelDescription> {
+    const json = await get(`${tfsPath(target)}/metadata`, asker);
     const spec = objectIn(either(json, 'model_spec', 'modelSpec'));
-    const states = await status({ model: target.model, signature: '' });
+    const states = await status({ model: target.model, signature: '' }, asker);
     const versions = states.filter(({ state }) => state === 'AVAILABLE').map((each) => each.version);
     return {
       version: bigintIn(spec.version),
@@ -134,10 +141,10 @@ export function tfsRestServer(ask: RestAsk, { where, limits, signatures }: TfsRe
   }
 
   return {
-    status,
-    describe,
+    status: (target) => status(target),
+    describe: (target) => describe(target),
     async infer({ target, inputs }) {
-      const description = await signatures.get(target, describe);
+      const description = await wait(signatures.get(target, (asked) => describe(asked, askForAll)));
       const name = target.signature === '' ? defaultSignature : target.signature;
       const signature = description.signatures.get(name);
       if (signature === undefined)
