@@ -160,6 +160,11 @@ export class MemoryAccount {
     return this.bytes > this.#limitBytes * lastFactor;
   }
 
+  /** True when there is no room for a request whose head is large. */
+  lacksRoomFor({ headBytes = 0 }: { readonly headBytes?: number }): boolean {
+    return this.bytes > this.#limitBytes && (this.exhausted || (headBytes > 0 && this.full()));
+  }
+
   /** The error of a body that there is no room for. */
   refusal(): StatusError {
     this.#events?.limited('memory');

@@ -172,6 +172,7 @@ export function bridge(
     }
   }
 
+  if (memory.lacksRoomFor(stream)) refuse(memory.refusal());
   return {
     onData(chunk) {
       if (over || request.write(chunk)) stream.credit(chunk.length);

@@ -146,6 +146,7 @@ export async function listen(
         observer.limited(name);
       },
       onWaiting,
+      onKept,
     });
     http2.add(connection);
     connection.begin(initialBytes);

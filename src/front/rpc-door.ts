@@ -80,7 +80,8 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
     const web = head.protocol !== 'grpc';
     const begin = (inner: ServerStream): StreamEvents => {
       const exchange = new Exchange(inner, head, deps, web ? 'gRPC-Web' : 'gRPC', peer);
-      exchange.begin();
+      if (deps.memory.lacksRoomFor(stream)) exchange.letGo(deps.memory.refusal());
+      else exchange.begin();
       return exchange;
     };
     return web ? serveWeb(stream, head, cors.headers, { open: begin, memory: deps.memory }) : begin(stream);

@@ -43,6 +43,8 @@ export interface Stream {
 }
 
 export interface ServerStream extends Stream {
+  /** Of a large request head: its bytes on the wire, which are in the account as long as the stream is open. */
+  readonly headBytes?: number;
   /** Header fields of the connection's varyingName, apart, so that the rest may be the same list again. */
   readonly varying: Headers;
   /** The response head. `end`: there is nothing behind it. */
@@ -72,6 +74,8 @@ export interface ConnectionOptions {
   onLimit?(name: string): void;
   /** Told of output that waits for the peer; what it is told sums up to 0 when the connection is gone. */
   readonly onWaiting?: OnWaiting | undefined;
+  /** Told in the same way of the heads of requests (server ends only), as far as they are large. */
+  readonly onKept?: OnWaiting | undefined;
   /** Monotonic milliseconds; for the flood limits. */
   readonly clock?: () => number;
 }

@@ -1,11 +1,19 @@
 /** The server end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
-import type { ConnectionOptions, ServerStream, StreamEvents, TimeLimits, WaitingOutput } from './api.ts';
+import type {
+  ConnectionOptions,
+  OnWaiting,
+  ServerStream,
+  StreamEvents,
+  TimeLimits,
+  WaitingOutput,
+} from './api.ts';
 import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import type { ReadMemory } from './read-memory.ts';
 import { Standstill } from './standstill.ts';
+import type { Http2Stream } from './stream.ts';
 import { checkRequest, checkTrailers } from './validate.ts';
 
 export interface Http2ServerOptions extends ConnectionOptions {
@@ -19,10 +27,17 @@ const shutdownPingMs = 1000;
 /** Less is not worth a stream, in bytes. */
 const minWaitingBytes = 16_384;
 const tooLarge: Headers = [':status', '431'];
+/** Heads above this are counted, in bytes: what is below is a part of what each call costs. */
+const largeHeadBytes = 4096;
 
 export class Http2Server extends Connection {
   readonly #onStream: Http2ServerOptions['onStream'];
   readonly #onClose: (() => void) | undefined;
+  readonly #onKept: OnWaiting | undefined;
+  /** Of the header block that is being read. */
+  #blockBytes = 0;
+  /** Of large heads of open streams: what the account has. */
+  #headBytes = 0;
   #prefaceLeft: Buffer = preface;
   #shuttingDown = false;
   readonly #input = new Standstill();
@@ -35,6 +50,7 @@ export class Http2Server extends Connection {
     super(socket, options, false);
     this.#onStream = options.onStream;
     this.#onClose = options.onClose;
+    this.#onKept = options.onKept;
     const { limits } = options;
     this.sendSettings([
       [Setting.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
@@ -142,6 +158,30 @@ export class Http2Server extends Connection {
 
   protected override readonly waitsForReaders = true;
 
+  override onHeadersFrame(
+    id: number,
+    bytes: Buffer,
+    from: number,
+    to: number,
+    end: boolean,
+    selfDependent: boolean,
+  ): void {
+    // not what the list is said to take: names and values of the table are there once, however often they are named
+    this.#blockBytes = to - from;
+    super.onHeadersFrame(id, bytes, from, to, end, selfDependent);
+  }
+
+  #countHead(stream: Http2Stream, bytes: number): void {
+    this.#onKept?.(bytes - stream.headBytes);
+    this.#headBytes += bytes - stream.headBytes;
+    stream.headBytes = bytes;
+  }
+
+  protected override remove(stream: Http2Stream): void {
+    if (stream.headBytes > 0 && !this.closed) this.#countHead(stream, 0);
+    super.remove(stream);
+  }
+
   protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
     const open = this.streams.get(id);
     if (open !== undefined) {
@@ -186,6 +226,7 @@ export class Http2Server extends Connection {
     stream.varying = this.decoder.varying;
     stream.openedMs = this.floods.nowMs;
     stream.contentLength = checked.contentLength;
+    if (this.#blockBytes > largeHeadBytes) this.#countHead(stream, this.#blockBytes);
     stream.events = this.#onStream(stream, fields, end);
     if (end && !stream.removed) this.remoteEnd(stream, []);
   }
@@ -206,6 +247,8 @@ export class Http2Server extends Connection {
   protected override onPeerSettings(): void {}
 
   protected override onLost(): void {
+    if (this.#headBytes > 0) this.#onKept?.(-this.#headBytes);
+    this.#headBytes = 0;
     this.#onClose?.();
   }
 

@@ -23,6 +23,8 @@ export class Http2Stream implements ServerStream {
   /** DATA bytes that came, against content-length (-1 without one). */
   received = 0;
   contentLength = -1;
+  /** As ServerStream has it. */
+  headBytes = 0;
   /** Empty, it is the same for all streams: a list of its own comes with the first chunk that has to wait. */
   queue: Uint8Array[] = emptyQueue;
   queuedBytes = 0;

@@ -73,7 +73,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     exchange.send(status, [...headers, ...jsonType, ...retry], errorBody(error.message));
   }
 
-  async function serve(exchange: HttpExchange): Promise<void> {
+  async function serve(exchange: HttpExchange, stream: ServerStream): Promise<void> {
     const { head, peer, cancellation } = exchange;
     const id = head.requestId ?? nextId();
     const headers = ['x-request-id', id];
@@ -93,6 +93,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
           exchange.hold(bytes);
         },
       };
+      if (deps.memory.lacksRoomFor(stream)) throw deps.memory.refusal();
       const answer = await apiFor(head.url)(exchange, asker);
       const { status, body } = answer;
       const fields = [...headers, ...answer.headers];
@@ -107,7 +108,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     const exchange = new HttpExchange(stream, fields, peer, deps.memory);
     // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
     queueMicrotask(() => {
-      if (exchange.cancellation.reason === undefined) void serve(exchange);
+      if (exchange.cancellation.reason === undefined) void serve(exchange, stream);
     });
     return exchange;
   };
