@@ -10,6 +10,7 @@ import {
   type Filter,
   Held,
   Holding,
+  joinInto,
   type MemoryAccount,
   messageIn,
   messagePrefix,
@@ -106,7 +107,7 @@ function collect(
     fork.read({
       onData(chunk) {
         if (cancellation.reason !== undefined) return;
-        chunks.push(chunk);
+        joinInto(chunks, chunk);
         held.add(chunk.length);
         if (fork.bytes > maxBytes) giveUp();
       },

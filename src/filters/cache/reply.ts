@@ -1,5 +1,5 @@
 /** Keeps a copy of a reply while it passes to the client. */
-import { Code, Flow, messageIn, prefixBytes, type Reply, statusOf } from '../../call/index.ts';
+import { Code, Flow, joinInto, messageIn, prefixBytes, type Reply, statusOf } from '../../call/index.ts';
 
 /**
  * The same reply; `onMessage` gets its one message once it has ended well. It is not called for an error status, a
@@ -19,7 +19,7 @@ export function copyReply(reply: Reply, maxBytes: number, onMessage: (message: U
     onData(chunk) {
       size += chunk.length;
       if (size > maxBytes + prefixBytes) chunks = undefined;
-      chunks?.push(chunk);
+      if (chunks !== undefined) joinInto(chunks, chunk);
       out.push(chunk);
     },
     onEnd(trailers) {

@@ -6,6 +6,7 @@ import {
   Cancellation,
   Code,
   type HttpReply,
+  joinInto,
   noMetadata,
   StatusError,
 } from '../../call/index.ts';
@@ -254,7 +255,7 @@ async function wholeAnswer(
           { where },
         );
       }
-      chunks.push(chunk);
+      joinInto(chunks, chunk);
     }
   } catch (reason) {
     if (reason instanceof StatusError) throw reason;

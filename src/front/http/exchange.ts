@@ -8,6 +8,7 @@ import {
   Held,
   Holding,
   type HoldingOwner,
+  joinInto,
   type MemoryAccount,
   StatusError,
 } from '../../call/index.ts';
@@ -38,6 +39,9 @@ export interface Piece {
   readonly memory: ReadMemory | undefined;
 }
 
+/** So many pieces wait as they came: their reader can give their memory back. */
+const fewPieces = 16;
+
 /** Names and values in turn. */
 export type HeaderList = readonly string[];
 
@@ -52,6 +56,8 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   #reader: BodyReader | undefined;
   /** Chunks that came before somebody reads: no more than the stream's window. */
   #early: Piece[] | undefined;
+  /** What of them came later than the first few, of which many tiny ones are joined. */
+  #later: Uint8Array[] | undefined;
   #ended = false;
   #drained: (() => void) | undefined;
   /** What the body was decoded to, and the answer that is being written. */
@@ -85,12 +91,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
       return;
     }
     this.#reader = reader;
-    const early = this.#early;
-    this.#early = undefined;
-    for (const { chunk, memory } of early ?? []) {
-      this.#held.add(-chunk.length);
-      reader.onData(chunk, memory);
-    }
+    for (const { chunk, memory } of this.#takeEarly()) reader.onData(chunk, memory);
     if (this.#ended) reader.onEnd();
   }
 
@@ -104,11 +105,23 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
     else this.#waits({ chunk, memory });
   }
 
+  /** What came before somebody reads; from here on it is the reader's to hold. */
+  #takeEarly(): readonly Piece[] {
+    const later = this.#later?.map((chunk) => ({ chunk: chunk as Buffer, memory: undefined }));
+    const pieces: readonly Piece[] =
+      later === undefined ? (this.#early ?? []) : [...(this.#early ?? []), ...later];
+    this.#early = this.#later = undefined;
+    for (const { chunk } of pieces) this.#held.add(-chunk.length);
+    return pieces;
+  }
+
   #waits(piece: Piece): void {
     if (this.cancellation.reason !== undefined) return;
     try {
       this.hold(piece.chunk.length);
-      (this.#early ??= []).push(piece);
+      const early = (this.#early ??= []);
+      if (early.length < fewPieces) early.push(piece);
+      else joinInto((this.#later ??= []), piece.chunk);
     } catch (reason) {
       this.letGo(StatusError.from(reason));
     }
@@ -184,7 +197,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
 
   #isOver(): void {
     this.over = true;
-    this.#early = undefined;
+    this.#early = this.#later = undefined;
     this.#held.end();
   }
 
@@ -200,8 +213,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   }
 
   letGo(reason: StatusError): void {
-    for (const { chunk } of this.#early ?? []) this.#held.add(-chunk.length);
-    this.#early = undefined;
+    this.#takeEarly();
     if (this.begun) this.abort();
     else if (!this.#ended) this.#reader?.onLost(reason);
     this.cancellation.cancel(reason);

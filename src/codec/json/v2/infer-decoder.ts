@@ -1,4 +1,5 @@
 /** The bodies of V2 infer requests and replies: JSON, and behind it the bytes of the tensors that are not in it. */
+import { joinInto } from '../../../call/index.ts';
 import {
   noParameters,
   type V2InferRequest,
@@ -27,7 +28,7 @@ export class V2Body {
   push(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#maxBytes) throw new BodyTooLarge(this.#maxBytes);
-    this.#chunks.push(chunk);
+    joinInto(this.#chunks, chunk);
   }
 
   finish(): Uint8Array {
