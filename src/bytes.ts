@@ -55,3 +55,10 @@ export function joinInto(chunks: Uint8Array[], chunk: Uint8Array): void {
   taken.set(piece.buffer, joined);
   chunks[at] = piece.subarray(0, joined);
 }
+
+/** A copy in memory that nobody else has a part of. */
+export function ownCopy(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
+}

@@ -7,12 +7,15 @@
  */
 import { joinInto } from '../bytes.ts';
 import { Held, largeBytes, type MemoryAccount } from './memory.ts';
+import { type Lender, Lenders } from './lenders.ts';
 import { type Metadata, noMetadata } from './metadata.ts';
 import { Code, StatusError } from './status.ts';
 
 /** Who consumes a flow. Calls arrive in order: any number of onData, then exactly one of onEnd and onError. */
 export interface FlowReader {
   onData(chunk: Uint8Array): void;
+  /** It may still look at chunks that it was given. A reader that does not say so always may. */
+  readonly holds?: boolean;
   onEnd(trailers: Metadata): void;
   onError(error: StatusError): void;
 }
@@ -48,6 +51,11 @@ export class Flow {
   /** Bytes that stand in the account because they are kept for another reading. */
   #copied = 0;
   #discarded = false;
+  /** Whose memory the chunks are in, and how much of it; undefined when somebody may look at it of whom it is not known how long. */
+  #lenders: Lenders | undefined;
+  /** The chunks were shown to others than the first reader. */
+  #shown = false;
+  #firstReader: FlowReader | undefined;
   /** Its reader looks at the chunks later: they must stay, whoever asks for the memory. */
   #pinned = false;
   /** How many hold views on its chunks: while any do, its bytes are in memory and stay in the account. */
@@ -77,14 +85,24 @@ export class Flow {
     return this.ended || this.error !== undefined;
   }
 
-  push(chunk: Uint8Array): void {
-    if (this.done) return;
+  /** @param lender gets the chunk's bytes back when it is certain that nobody looks at them any more */
+  push(chunk: Uint8Array, lender?: Lender): void {
+    if (this.done) {
+      lender?.giveBack(chunk.length);
+      return;
+    }
     this.bytes += chunk.length;
     this.#memory?.add(Held.requests, chunk.length);
     if (this.#retain && this.bytes > this.#maxRetainedBytes) this.release();
+    // not before: what was released has been given back
+    if (lender !== undefined && !this.#shown) {
+      if (this.#lenders === undefined) this.#lenders = new Lenders(lender, chunk.length);
+      else this.#lenders.add(lender, chunk.length);
+    }
     if (this.#forks !== undefined) for (const fork of this.#forks) fork.push(chunk);
     if (this.#reader !== undefined && !this.#retain) {
       this.#reader.onData(chunk);
+      if (this.#lenders !== undefined) this.#repay();
       return;
     }
     // its own reader has left, and only the forks go on, or the flow that this is a fork of
@@ -115,6 +133,8 @@ export class Flow {
   /** Reads from the first retained byte on; replaces the reader before it. */
   read(reader: FlowReader): void {
     this.started = true;
+    if (this.#firstReader === undefined) this.#firstReader = reader;
+    else this.#show();
     this.#reader = reader;
     this.#delivered = 0;
     this.#read = 0;
@@ -128,8 +148,15 @@ export class Flow {
       }
     } else {
       const waiting = this.#chunks;
+      const lenders = this.#lenders;
       this.#chunks = none;
+      // until all are delivered
+      this.#lenders = undefined;
       for (const chunk of waiting) if (this.#reader === reader) reader.onData(chunk);
+      if (lenders !== undefined && !this.#shown) {
+        this.#lenders ??= lenders;
+        this.#repay();
+      }
     }
     if (this.#reader !== reader) return;
     if (this.error !== undefined) reader.onError(this.error);
@@ -150,7 +177,13 @@ export class Flow {
 
   /** Chunks that are held: all of them while retaining, else those not delivered. Do not change them. */
   peek(): readonly Uint8Array[] {
+    this.#show();
     return this.#chunks;
+  }
+
+  /** The first of these, to look at and let go. */
+  get begins(): Uint8Array | undefined {
+    return this.#chunks[0];
   }
 
   /**
@@ -159,6 +192,7 @@ export class Flow {
    */
   fork(): Flow | undefined {
     if (!this.#retain && (this.started || this.#chunks.length === 0)) return undefined;
+    this.#show();
     const fork = new Flow();
     fork.#origin = this.#origin ?? this;
     for (const chunk of this.#chunks) fork.push(chunk);
@@ -176,6 +210,7 @@ export class Flow {
   view(): () => void {
     const origin = this.#origin ?? this;
     origin.#viewers++;
+    origin.#show();
     return () => {
       if (--origin.#viewers === 0 && !origin.#retain) origin.#uncopy();
     };
@@ -186,6 +221,7 @@ export class Flow {
     if (!this.#retain || this.#pinned || this.#viewers > 0) return;
     this.#retain = false;
     this.#chunks = this.#reader === undefined ? this.#chunks : none;
+    if (this.#chunks === none) this.#repay();
     this.#uncopy();
   }
 
@@ -195,6 +231,8 @@ export class Flow {
     this.#discarded = true;
     this.#retain = false;
     this.#chunks = none;
+    this.#repay();
+    this.#lenders = undefined;
     this.#uncopy();
     this.#memory?.add(Held.requests, this.#credited - this.bytes);
     if (!this.done) this.fail(gone());
@@ -208,6 +246,17 @@ export class Flow {
   /** Bytes that are kept for another reading and for nothing else. */
   get copiedBytes(): number {
     return this.#reader === undefined || this.#pinned || this.#viewers > 0 ? 0 : this.#copied;
+  }
+
+  /** From here on the collector alone knows when nobody looks at the chunks any more. */
+  #show(): void {
+    this.#shown = true;
+    this.#lenders = undefined;
+  }
+
+  /** The flow has let go of its chunks: gives their memory back, unless its reader has not. */
+  #repay(): void {
+    if (this.#firstReader === undefined || this.#firstReader.holds === false) this.#lenders?.repay();
   }
 
   #uncopy(): void {

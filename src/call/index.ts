@@ -19,6 +19,7 @@ export { after, afterInput } from './alarms.ts';
 export { type After, type Clock, formatTimeout, never, parseTimeout } from './deadline.ts';
 export { Flow, type FlowReader } from './flow.ts';
 export { Holding, type HoldingOwner } from './holding.ts';
+export type { Lender } from './lenders.ts';
 export type {
   HttpEnd,
   HttpFields,

@@ -42,6 +42,11 @@ export interface Stream {
   credit(bytes: number): void;
 }
 
+export interface ClientStream extends Stream {
+  /** It may still look at chunks that were written to it. */
+  readonly holds: boolean;
+}
+
 export interface ServerStream extends Stream {
   /** Of a large request head: its bytes on the wire, which are in the account as long as the stream is open. */
   readonly headBytes?: number;

@@ -1,6 +1,6 @@
 /** The client end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
-import { type ConnectionOptions, connectionLost, type Stream, type StreamEvents } from './api.ts';
+import { type ConnectionOptions, connectionLost, type ClientStream, type StreamEvents } from './api.ts';
 import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
@@ -76,7 +76,7 @@ export class Http2Client extends Connection {
    * @param varying fields that differ from call to call, sent behind them
    * @param end there is no body
    */
-  request(headers: Headers, varying: Headers, end: boolean, events: StreamEvents): Stream {
+  request(headers: Headers, varying: Headers, end: boolean, events: StreamEvents): ClientStream {
     const stream = this.addStream(this.#nextId);
     stream.events = events;
     if (this.draining) {

@@ -70,9 +70,14 @@ export abstract class Connection implements FrameSink {
       if (!this.closed) this.#sendWindowUpdate(0, bytes);
     });
     this.reader = new FrameReader(this, limits);
-    takeReads(socket, (chunk, memory) => {
-      this.read(chunk, memory);
-    });
+    takeReads(
+      socket,
+      (chunk, memory) => {
+        this.read(chunk, memory);
+      },
+      // backends send little, and what takes their replies gives nothing back
+      !shared,
+    );
     socket.on('end', () => {
       this.lost(undefined);
     });
@@ -164,6 +169,7 @@ export abstract class Connection implements FrameSink {
   }
 
   onDataChunk(stream: Http2Stream | undefined, chunk: Buffer, memory: ReadMemory | undefined): void {
+    if (stream === undefined || stream.removed || stream.muted) memory?.giveBack(chunk.length);
     if (stream === undefined) return;
     if (stream.removed) {
       this.#window.dealtWith(chunk.length);

@@ -1,4 +1,5 @@
 /** Cuts a connection's bytes into frames and checks their shape; DATA is passed on as it arrives, never waited for. */
+import { ownCopy } from '../bytes.ts';
 import {
   ConnectionError,
   defaultFrameBytes,
@@ -88,6 +89,7 @@ export class FrameReader {
       bytes = Buffer.concat(this.#rest, this.#restBytes);
       this.#rest = [];
       this.#restBytes = 0;
+      lender?.isCut();
       lender = undefined;
     }
     let at = 0;
@@ -98,7 +100,7 @@ export class FrameReader {
       }
       const left = bytes.length - at;
       if (left < frameHeaderBytes) {
-        this.#keep(bytes.subarray(at), frameHeaderBytes);
+        this.#keep(bytes.subarray(at), frameHeaderBytes, lender);
         return;
       }
       const length = bytes.readUIntBE(at, 3);
@@ -115,7 +117,7 @@ export class FrameReader {
       const padded = type === FrameType.DATA && (flags & Flag.PADDED) !== 0;
       const needed = frameHeaderBytes + (type === FrameType.DATA ? (padded && length > 0 ? 1 : 0) : length);
       if (left < needed) {
-        this.#keep(bytes.subarray(at), needed);
+        this.#keep(bytes.subarray(at), needed, lender);
         return;
       }
       if (type === FrameType.DATA)
@@ -129,10 +131,12 @@ export class FrameReader {
     if (this.#blockId === 0) lender?.isCut();
   }
 
-  #keep(rest: Buffer, need: number): void {
-    this.#rest = [rest];
+  /** @param memory whose a part of the rest may not stay: it is copied then, as the rest of a frame is little */
+  #keep(rest: Buffer, need: number, memory: ReadMemory | undefined): void {
+    this.#rest = [memory === undefined ? rest : ownCopy(rest)];
     this.#restBytes = rest.length;
     this.#need = need;
+    if (this.#blockId === 0) memory?.isCut();
   }
 
   #beginData(id: number, length: number, padding: number | undefined, flags: number): void {

@@ -72,7 +72,7 @@ export class Http1Server {
     this.#patience = new Patience(() => {
       this.#outOfPatience();
     });
-    this.#stopReading = takeReads(socket, this.#onData);
+    this.#stopReading = takeReads(socket, this.#onData, true);
     socket.on('close', this.#onClose);
     this.#patience.expectWithin(options.headersTimeoutMs);
   }
@@ -216,8 +216,12 @@ export class Http1Server {
     const stream = this.#stream as Http1ServerStream;
     const memory = this.#memory;
     memory?.lend(data.length);
-    if (!stream.over) stream.deliver(data, memory);
-    else if ((this.#discarded += data.length) > maxDiscardedBytes && !this.#draining) this.destroy();
+    if (!stream.over) {
+      stream.deliver(data, memory);
+      return;
+    }
+    memory?.giveBack(data.length);
+    if ((this.#discarded += data.length) > maxDiscardedBytes && !this.#draining) this.destroy();
   };
 
   #handOver(): void {

@@ -1,5 +1,12 @@
 /** HTTP/2 over sockets: a server end and a client end; knows no gRPC and no model. */
-export { connectionLost, type ServerStream, type Stream, type StreamEvents, type TimeLimits } from './api.ts';
+export {
+  type ClientStream,
+  connectionLost,
+  type ServerStream,
+  type Stream,
+  type StreamEvents,
+  type TimeLimits,
+} from './api.ts';
 export { Http2Client, type Http2ClientOptions } from './client.ts';
 export { ErrorCode } from './constants.ts';
 export type { Headers } from './hpack-decoder.ts';

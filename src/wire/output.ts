@@ -9,7 +9,7 @@ import { giveSlabBack, slabBytes, takeSlab } from './slabs.ts';
  * Payloads above this are not copied, unless they are lent: a frame of the common size is, since bytes that were just read cost less
  * to copy than two more pieces to write.
  */
-const copyBytes = defaultFrameBytes;
+export const copyBytes = defaultFrameBytes;
 /** Bytes that may wait in the socket before streams have to pause. */
 const socketHighWater = 262_144;
 const nothing = Buffer.alloc(0);

@@ -12,22 +12,29 @@ interface Transferable extends ArrayBuffer {
  * wait in their hundreds for a collection of the young generation. A piece whose receiver never gives it back is no
  * mistake: then the whole read is left to the collector.
  */
-export class ReadMemory {
-  readonly #buffer: Transferable;
+export abstract class ReadMemory {
   /** Bytes that are lent, and one more while the read is being cut into pieces. */
   #lent = 1;
-
-  private constructor(buffer: Transferable) {
-    this.#buffer = buffer;
-  }
 
   /** @param chunk what a socket has just read. Undefined when it is not worth it, or may be a part of other memory */
   static of(chunk: Buffer): ReadMemory | undefined {
     const { length, buffer } = chunk;
     return length >= minBytes && length === buffer.byteLength
-      ? new ReadMemory(buffer as Transferable)
+      ? new OwnRead(buffer as Transferable)
       : undefined;
   }
+
+  /** Nothing is lent. */
+  get isBack(): boolean {
+    return this.lendsOnly(0);
+  }
+
+  protected lendsOnly(bytes: number): boolean {
+    return this.#lent === bytes;
+  }
+
+  /** Nobody looks at it any more. */
+  protected abstract free(): void;
 
   /** A piece of so many bytes is handed out. */
   lend(bytes: number): void {
@@ -37,12 +44,26 @@ export class ReadMemory {
   /** Whoever was handed so many bytes does not look at them any more. */
   giveBack(bytes: number): void {
     this.#lent -= bytes;
-    // Node 20 cannot do that
-    if (this.#lent === 0) this.#buffer.transfer?.(0);
+    if (this.#lent === 0) this.free();
   }
 
   /** The read is cut up, and who cut it has kept nothing. */
   isCut(): void {
     this.giveBack(1);
+  }
+}
+
+/** A read in memory of its own. */
+class OwnRead extends ReadMemory {
+  readonly #buffer: Transferable;
+
+  constructor(buffer: Transferable) {
+    super();
+    this.#buffer = buffer;
+  }
+
+  protected free(): void {
+    // Node 20 cannot do that
+    this.#buffer.transfer?.(0);
   }
 }

@@ -13,7 +13,7 @@ import {
 import type { Headers } from './hpack-decoder.ts';
 import { HpackEncoder } from './hpack-encoder.ts';
 import type { Http2Limits } from './limits.ts';
-import type { Output } from './output.ts';
+import { copyBytes, type Output } from './output.ts';
 import { emptyQueue, type Http2Stream } from './stream.ts';
 
 export class Sender {
@@ -171,6 +171,7 @@ export class Sender {
     stream.sendWindow -= chunk.length;
     this.window -= chunk.length;
     this.dataFrames++;
+    if (chunk.length > copyBytes) stream.byReference = true;
     this.#output.frame(FrameType.DATA, flags, stream.id, chunk);
   }
 

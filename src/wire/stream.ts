@@ -1,5 +1,5 @@
 /** One stream of a connection: its windows, its queued output, and how far each side has come. */
-import type { ServerStream, StreamEvents } from './api.ts';
+import type { ClientStream, ServerStream, StreamEvents } from './api.ts';
 import type { Connection } from './connection.ts';
 import { ErrorCode } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
@@ -8,7 +8,7 @@ import type { Standstill } from './standstill.ts';
 /** What every stream begins with. */
 export const emptyQueue: Uint8Array[] = [];
 
-export class Http2Stream implements ServerStream {
+export class Http2Stream implements ServerStream, ClientStream {
   readonly id: number;
   readonly #connection: Connection;
   events: StreamEvents | undefined;
@@ -30,6 +30,8 @@ export class Http2Stream implements ServerStream {
   queuedBytes = 0;
   /** Of queuedBytes: what the account has. */
   countedBytes = 0;
+  /** A frame was sent that may have gone to the socket without being copied. */
+  byReference = false;
   /** When it was opened (server ends), in ms of the connection's clock. */
   openedMs = 0;
   /** end() was called; undefined before, [] without trailers. */
@@ -91,6 +93,10 @@ export class Http2Stream implements ServerStream {
     if (this.localClosed || this.ending !== undefined) return true;
     // it may have to wait for the peer's window
     return this.#connection.sender.data(this, lent ? Uint8Array.prototype.slice.call(chunk) : chunk);
+  }
+
+  get holds(): boolean {
+    return this.queuedBytes > 0 || this.byReference;
   }
 
   end(trailers: Headers = none): void {

@@ -92,3 +92,112 @@ describe('Flow', () => {
     assert.deepEqual(fork.peek(), []);
   });
 });
+
+describe('memory that a flow borrows', () => {
+  /** Counts what comes back. */
+  const lender = (): { back: number; giveBack(bytes: number): void } => ({
+    back: 0,
+    giveBack(bytes) {
+      this.back += bytes;
+    },
+  });
+  const writer = (): FlowReader & { holds: boolean } => ({ ...recorder(), holds: false });
+
+  it('goes back when the call is over, all of it and once', () => {
+    const [first, second] = [lender(), lender()];
+    const flow = new Flow(true);
+    flow.push(bytes(1, 2), first);
+    flow.read(writer());
+    flow.push(bytes(3), second);
+    flow.push(bytes(4), first);
+    flow.push(bytes(5), first);
+    flow.end();
+    assert.deepEqual([first.back, second.back], [0, 0]);
+    flow.discard();
+    flow.discard();
+    assert.deepEqual([first.back, second.back], [4, 1]);
+  });
+
+  it('goes back when nobody has read it, and at once when it comes too late', () => {
+    const memory = lender();
+    const flow = new Flow(true);
+    flow.push(bytes(1), memory);
+    flow.discard();
+    flow.push(bytes(2, 3), memory);
+    assert.equal(memory.back, 3);
+  });
+
+  const shown: readonly (readonly [string, (flow: Flow) => unknown])[] = [
+    [
+      'a reader that does not say what it holds',
+      (flow) => {
+        flow.read(recorder());
+      },
+    ],
+    [
+      'a second reading',
+      (flow) => {
+        flow.read(writer());
+        flow.detach();
+        flow.read(writer());
+      },
+    ],
+    ['a fork', (flow) => flow.fork()],
+    ['a look at the chunks', (flow) => flow.peek()],
+    [
+      'a reading to look at the chunks',
+      (flow) => {
+        flow.readToPeek(recorder());
+      },
+    ],
+    [
+      'a reader that still holds some',
+      (flow) => {
+        flow.read({ ...writer(), holds: true });
+      },
+    ],
+  ];
+  for (const [what, use] of shown) {
+    it(`never goes back after ${what}`, () => {
+      const memory = lender();
+      const flow = new Flow(true);
+      flow.push(bytes(1), memory);
+      use(flow);
+      flow.push(bytes(2), memory);
+      flow.end();
+      flow.discard();
+      assert.equal(memory.back, 0);
+    });
+  }
+
+  it('goes back as it is read where nothing is kept, but not while the reader holds some', () => {
+    const memory = lender();
+    const flow = new Flow();
+    flow.push(bytes(1), memory);
+    const reader = writer();
+    reader.onData = () => {
+      assert.equal(memory.back, 0, 'before it was read');
+    };
+    flow.read(reader);
+    assert.equal(memory.back, 1);
+    reader.onData = () => undefined;
+    reader.holds = true;
+    flow.push(bytes(2), { giveBack: () => assert.fail('it is held') });
+    const other = lender();
+    reader.holds = false;
+    const whole = new Flow();
+    whole.read(reader);
+    whole.push(bytes(3, 4), other);
+    assert.equal(other.back, 2);
+  });
+
+  it('of a chunk that is too much to keep goes back after its reading', () => {
+    const memory = lender();
+    const flow = new Flow(true, 2);
+    const seen: number[] = [];
+    flow.read({ ...writer(), onData: () => seen.push(memory.back) });
+    flow.push(bytes(1, 2), memory);
+    flow.push(bytes(3), memory);
+    assert.deepEqual({ seen, back: memory.back }, { seen: [0, 2], back: 3 });
+  });
+});

@@ -1,5 +1,6 @@
 /** Both ends of src/wire for tests: a backend that does what a test says, and a client that tells everything it got. */
 import { once } from 'node:events';
+import type { TLSSocket } from 'node:tls';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import {
   defaultClientLimits,
@@ -112,13 +113,14 @@ export interface WireCall {
   received(): Buffer;
 }
 
-/** Connects the client end to a port of this machine. */
+/** Connects the client end to a port of this machine. @param secure the socket to do so by, when it is TLS */
 export async function connectWire(
   port: number,
   limits: Partial<Http2Limits> = {},
+  secure?: TLSSocket,
 ): Promise<Http2Client & { call(headers: Headers, body?: Buffer): WireCall }> {
-  const socket = net.connect(port, '127.0.0.1');
-  await once(socket, 'connect');
+  const socket = secure ?? net.connect(port, '127.0.0.1');
+  await once(socket, secure === undefined ? 'connect' : 'secureConnect');
   const client = await new Promise<Http2Client>((resolve, reject) => {
     const made: Http2Client = new Http2Client(socket, {
       limits: { ...defaultClientLimits, ...limits },

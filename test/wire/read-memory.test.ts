@@ -11,6 +11,7 @@ import {
   type ServerStream,
   type StreamEvents,
 } from '../../src/wire/index.ts';
+import { ReadBlock } from '../../src/wire/read-blocks.ts';
 import { ReadMemory } from '../../src/wire/read-memory.ts';
 import { frame, h2 } from '../support/h2-frames.ts';
 import { type RandomBelow, seededBelow } from '../support/random.ts';
@@ -49,6 +50,42 @@ describe('the memory of a read', () => {
     assert.equal(ReadMemory.of(large.subarray(0, 65_535)), undefined);
     assert.equal(ReadMemory.of(Buffer.allocUnsafe(5000)), undefined, "Node's pool");
     assert.equal(ReadMemory.of(Buffer.allocUnsafeSlow(1000)), undefined);
+  });
+});
+
+describe('a block of reads', () => {
+  it('is used again when it is closed and all its reads are back, by another owner', () => {
+    const block = new ReadBlock();
+    const { buffer } = block.room;
+    const first = block.take(100_000);
+    block.lend(100_000);
+    block.isCut();
+    assert.equal(first.length, 100_000);
+    assert.ok(block.isFull);
+    block.close();
+    assert.notEqual(new ReadBlock().room.buffer, buffer, 'a piece is out');
+    block.giveBack(100_000);
+    const next = new ReadBlock();
+    assert.equal(next.room.buffer, buffer);
+    // too often: what it was given is not its own any more
+    block.giveBack(1);
+    assert.notEqual(new ReadBlock().room.buffer, buffer);
+  });
+
+  it('has reads behind one another, and begins anew when none is out', () => {
+    const block = new ReadBlock();
+    const at = (): number => block.room.byteOffset;
+    const begin = at();
+    block.take(40_000);
+    assert.equal(at(), begin + 40_000, 'it is being cut');
+    block.isCut();
+    assert.equal(at(), begin);
+    block.take(40_000);
+    block.lend(5);
+    block.isCut();
+    assert.equal(at(), begin + 40_000);
+    block.giveBack(5);
+    assert.equal(at(), begin);
   });
 });
 
@@ -133,7 +170,8 @@ class Reader {
     for (const piece of this.#held) this.#check(piece);
     assert.deepEqual(this.#wrong, []);
     let left = 0;
-    for (const { chunk } of this.#gone) left += chunk.length;
+    for (const { chunk, memory, length } of this.#gone)
+      if (memory?.isBack !== true) left += Math.min(chunk.length, length);
     return left;
   }
 }

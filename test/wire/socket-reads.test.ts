@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
+import type { ReadMemory } from '../../src/wire/read-memory.ts';
 import { takeReads } from '../../src/wire/socket-reads.ts';
 import { type SocketPairs, startSocketPairs } from '../support/socket-pairs.ts';
 
@@ -118,4 +119,80 @@ describe('reads taken from a socket', () => {
     stop();
     assert.equal(near.listenerCount('data'), 0);
   });
+
+  it(
+    'come into blocks when they are large, in order and through pauses, and stay until they are given back',
+    { timeout },
+    async () => {
+      const { near, far } = await pair();
+      const held: { bytes: Buffer; memory: ReadMemory | undefined }[] = [];
+      const seen: Buffer[] = [];
+      let own = 0;
+      const collector = new Collector();
+      takeReads(
+        near,
+        (chunk, memory) => {
+          seen.push(Buffer.from(chunk));
+          if (memory === undefined || chunk.length === chunk.buffer.byteLength) own += chunk.length;
+          memory?.lend(chunk.length);
+          memory?.isCut();
+          held.push({ bytes: chunk, memory });
+          if (held.length % 3 === 0) {
+            near.pause();
+            setImmediate(() => near.resume());
+          }
+          // half of them, the newest first
+          if (held.length > 20)
+            for (const { bytes, memory } of held.splice(10)) memory?.giveBack(bytes.length);
+          // what was given back is another read's soon: look at what was copied
+          collector.take(seen.at(-1) as Buffer);
+        },
+        true,
+      );
+      near.resume();
+      for (let i = 0; i < 10; i++) {
+        far.write(numbered(i * 500_000, 500_000));
+        await collector.until((i + 1) * 2_000_000);
+        const kept = held.map(({ bytes }) => bytes);
+        const copies = seen.slice(0, 10);
+        assert.deepEqual(kept.slice(0, 10), copies, 'what is held does not change');
+      }
+      assert.deepEqual(collector.bytes, numbered(0, 5_000_000));
+      assert.ok(own < 5_000_000, `${own} bytes in memory of their own`);
+      near.destroy();
+    },
+  );
+
+  it(
+    'come as from any socket where they are small, and pass on once they are stopped',
+    { timeout },
+    async () => {
+      const { near, far } = await pair();
+      const memories: unknown[] = [];
+      const first = new Collector();
+      const second = new Collector();
+      const stop = takeReads(
+        near,
+        (chunk, memory) => {
+          memories.push(memory);
+          first.take(chunk);
+        },
+        true,
+      );
+      near.resume();
+      for (let i = 0; i < 50; i++) {
+        far.write(numbered(i * 100, 100));
+        await first.until((i + 1) * 400);
+      }
+      assert.deepEqual(new Set(memories), new Set([undefined]));
+      far.write(numbered(5000, 500_000));
+      await first.until(2_020_000);
+      stop();
+      near.on('data', second.take);
+      far.write(numbered(505_000, 500_000));
+      assert.deepEqual(await second.until(2_000_000), numbered(505_000, 500_000));
+      assert.deepEqual(first.bytes, numbered(0, 505_000));
+      far.destroy();
+    },
+  );
 });

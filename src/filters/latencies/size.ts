@@ -3,7 +3,7 @@ import { type Call, prefixBytes, uint32At } from '../../call/index.ts';
 
 /** Its length as the prefix says, in bytes; what has arrived of it as long as that is unknown. */
 export function messageBytes({ request }: Call): number {
-  const first = request.peek()[0];
+  const first = request.begins;
   if (first === undefined || first.length < prefixBytes) return request.bytes;
   return uint32At(first, 1);
 }

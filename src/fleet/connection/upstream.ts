@@ -5,7 +5,6 @@ import {
   type Clock,
   Code,
   Flow,
-  type FlowReader,
   formatTimeout,
   never,
   noMetadata,
@@ -17,10 +16,11 @@ import {
   ErrorCode,
   type Headers,
   type Http2Client,
-  type Stream,
+  type ClientStream,
   type StreamEvents,
 } from '../../wire/index.ts';
 import { headOf, resetError, trailersFrom } from './reply-head.ts';
+import { RequestWriter } from './request-writer.ts';
 
 export interface UpstreamDeps {
   readonly client: Http2Client;
@@ -60,8 +60,8 @@ class Upstream implements StreamEvents, CancelListener {
   readonly #reject: (error: StatusError) => void;
   readonly #body = new Flow();
   #metadata: readonly string[] = noMetadata;
-  #stream: Stream | undefined;
-  #uncredited = 0;
+  #stream: ClientStream | undefined;
+  #writer: RequestWriter | undefined;
   #over = false;
 
   constructor(
@@ -89,20 +89,10 @@ class Upstream implements StreamEvents, CancelListener {
     this.#body.onAbandon = (reason) => {
       this.#cut(reason);
     };
-    const request: FlowReader = {
-      onData: (chunk) => {
-        stream.write(chunk);
-        if (stream.queuedBytes === 0) call.request.credit(chunk.length);
-        else this.#uncredited += chunk.length;
-      },
-      onEnd: () => {
-        stream.end();
-      },
-      onError: (error) => {
-        this.#cut(error);
-      },
-    };
-    call.request.read(request);
+    this.#writer = new RequestWriter(stream, call.request, (error) => {
+      this.#cut(error);
+    });
+    call.request.read(this.#writer);
     // it is told at once of a call that was cancelled already
     if (!this.#over) call.cancellation.listen(this);
   }
@@ -156,11 +146,7 @@ class Upstream implements StreamEvents, CancelListener {
   }
 
   onDrain(): void {
-    // what waits for the backend is held, and the client's to wait for
-    const waiting = this.#stream?.queuedBytes ?? 0;
-    const bytes = this.#uncredited - waiting;
-    this.#uncredited = waiting;
-    this.#call.request.credit(bytes);
+    this.#writer?.drained();
   }
 
   /** A unary call's reply is given late, so that everything before can still be tried again. */

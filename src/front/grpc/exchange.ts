@@ -14,6 +14,7 @@ import {
   type Interface,
   joinInto,
   largeBytes,
+  type Lender,
   type MemoryAccount,
   type Metadata,
   never,
@@ -139,17 +140,18 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     } else this.#dispatch(undefined, []);
   }
 
-  onData(chunk: Buffer): void {
+  onData(chunk: Buffer, memory?: Lender): void {
     this.#received += chunk.length;
     if (this.#reply.over) {
+      memory?.giveBack(chunk.length);
       this.#stream.credit(chunk.length);
       return;
     }
     try {
       this.#watch.feed(chunk);
       if (this.#deps.memory.bytes > this.#deps.memory.limitBytes) this.#claimRoom(chunk);
-      if (this.#opening !== undefined || this.#waiting !== undefined) this.#open(chunk, false);
-      else this.#pass(chunk);
+      if (this.#opening !== undefined || this.#waiting !== undefined) this.#open(chunk, false, memory);
+      else this.#pass(chunk, memory);
     } catch (reason) {
       this.#refuse(reason);
     }
@@ -213,7 +215,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
 
   // --- request ---
 
-  #open(chunk: Uint8Array | undefined, complete: boolean): void {
+  #open(chunk: Uint8Array | undefined, complete: boolean, memory?: Lender): void {
     if (chunk !== undefined) {
       // the client must be able to go on sending until the target is known
       this.#credit(chunk.length);
@@ -238,7 +240,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     if (opened === undefined) return;
     this.#opening = undefined;
     if (!(opened instanceof Promise)) {
-      this.#started(opened, []);
+      this.#started(opened, [], chunk, memory);
       return;
     }
     const waiting: Uint8Array[] = [];
@@ -254,10 +256,17 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     );
   }
 
-  #started(opened: Opened, more: readonly Uint8Array[]): void {
+  /** @param memory of the newest chunk, which counts when it is all that goes on */
+  #started(
+    { spec, chunks }: Opened,
+    more: readonly Uint8Array[],
+    newest?: Uint8Array,
+    memory?: Lender,
+  ): void {
     try {
       this.#checkSingle();
-      this.#dispatch(targetOf(opened.spec), [...opened.chunks, ...more]);
+      const all = more.length === 0 ? chunks : [...chunks, ...more];
+      this.#dispatch(targetOf(spec), all, all.length === 1 && all[0] === newest ? memory : undefined);
     } catch (reason) {
       this.#refuse(reason);
     }
@@ -272,14 +281,14 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     );
   }
 
-  #pass(chunk: Uint8Array): void {
+  #pass(chunk: Uint8Array, memory: Lender | undefined): void {
     const request = this.#request;
     if (request === undefined) return;
     if (request.retains && this.#watch.messages > 1) this.#checkSingle();
-    request.push(chunk);
+    request.push(chunk, memory);
   }
 
-  #dispatch(target: Target | undefined, chunks: readonly Uint8Array[]): void {
+  #dispatch(target: Target | undefined, chunks: readonly Uint8Array[], memory?: Lender): void {
     const unary = target !== undefined && !this.#head.method.streaming;
     const request = new Flow(unary, this.#deps.options.maxRetainedBytes, this.#deps.memory);
     this.#request = request;
@@ -292,7 +301,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       // of a request that is here only the connection's window is left to give back: the end does it, unless it is much
       if (rest > 0 && (!this.#requestEnded || rest > onItsWayBytes)) this.#credit(rest);
     };
-    for (const chunk of chunks) request.push(chunk);
+    for (const chunk of chunks) request.push(chunk, memory);
     if (this.#requestEnded) request.end();
     const head = this.#head;
     const call: Call = {

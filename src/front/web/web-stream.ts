@@ -161,13 +161,14 @@ export function serveWeb(
   };
   const decoder = head.protocol === 'grpc-web-text' ? new Base64Decoder() : undefined;
   const events: StreamEvents = {
-    onData(chunk) {
+    onData(chunk, memory) {
       if (decoder === undefined) {
-        exchange.onData(chunk);
+        exchange.onData(chunk, memory);
         return;
       }
       try {
         const bytes = decoder.push(chunk);
+        memory?.giveBack(chunk.length);
         // the window counts base64 characters, the exchange decoded bytes
         http.credit(chunk.length - bytes.length);
         if (bytes.length > 0) exchange.onData(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));

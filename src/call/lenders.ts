@@ -1,0 +1,38 @@
+/** Whose memory the chunks of a flow are in: of a small call that is one read, and of an image a few. */
+
+export interface Lender {
+  /** Who was handed so many bytes does not look at them any more. */
+  giveBack(bytes: number): void;
+}
+
+export class Lenders {
+  #newest: Lender | undefined;
+  /** Of the newest. */
+  #bytes: number;
+  #others: { readonly lender: Lender; readonly bytes: number }[] | undefined;
+
+  constructor(lender: Lender, bytes: number) {
+    this.#newest = lender;
+    this.#bytes = bytes;
+  }
+
+  add(lender: Lender, bytes: number): void {
+    if (lender === this.#newest) {
+      this.#bytes += bytes;
+      return;
+    }
+    if (this.#newest !== undefined) (this.#others ??= []).push({ lender: this.#newest, bytes: this.#bytes });
+    this.#newest = lender;
+    this.#bytes = bytes;
+  }
+
+  /** Gives all of it back. */
+  repay(): void {
+    const newest = this.#newest;
+    const others = this.#others;
+    this.#newest = undefined;
+    this.#others = undefined;
+    newest?.giveBack(this.#bytes);
+    if (others !== undefined) for (const { lender, bytes } of others) lender.giveBack(bytes);
+  }
+}

@@ -1,0 +1,43 @@
+/** Writes a call's request to its stream at a backend, and credits what the stream takes. */
+import type { Flow, FlowReader, StatusError } from '../../call/index.ts';
+import type { ClientStream } from '../../wire/index.ts';
+
+export class RequestWriter implements FlowReader {
+  readonly #stream: ClientStream;
+  readonly #request: Flow;
+  readonly #onError: (error: StatusError) => void;
+  /** Bytes that were written but wait for the backend to read on. */
+  #uncredited = 0;
+
+  constructor(stream: ClientStream, request: Flow, onError: (error: StatusError) => void) {
+    this.#stream = stream;
+    this.#request = request;
+    this.#onError = onError;
+  }
+
+  onData(chunk: Uint8Array): void {
+    this.#stream.write(chunk);
+    if (this.#stream.queuedBytes === 0) this.#request.credit(chunk.length);
+    else this.#uncredited += chunk.length;
+  }
+
+  get holds(): boolean {
+    return this.#stream.holds;
+  }
+
+  onEnd(): void {
+    this.#stream.end();
+  }
+
+  onError(error: StatusError): void {
+    this.#onError(error);
+  }
+
+  drained(): void {
+    // what waits for the backend is held, and the client's to wait for
+    const waiting = this.#stream.queuedBytes;
+    const bytes = this.#uncredited - waiting;
+    this.#uncredited = waiting;
+    this.#request.credit(bytes);
+  }
+}
