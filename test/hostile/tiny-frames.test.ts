@@ -1,6 +1,8 @@
 /** A megabyte that comes in one-byte frames and is kept takes about a megabyte, whoever keeps it. */
 import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { startDemoFleet } from '../../src/demo/index.ts';
 import { holding, emptied } from '../support/held.ts';
 import {
   frame,
@@ -11,6 +13,7 @@ import {
   predictMessage,
   type RawBackend,
   RawClient,
+  sleep,
   startRawBackend,
   startVictim,
   type Victim,
@@ -65,4 +68,43 @@ describe('one-byte frames', () => {
       await emptied(victim.admin);
     });
   }
+});
+
+it('one-byte frames of JSON that waits for its turn behind large bodies do not end the process', async (t) => {
+  const fleet = await startDemoFleet({ replicas: 1, models: ['half_plus_two'] });
+  const victim = await startVictim(fleet.backends.map(({ url }) => url));
+  const sockets: Socket[] = [];
+  const clients: RawClient[] = [];
+  t.after(async () => {
+    for (const each of [...sockets, ...clients]) each.destroy();
+    await victim.stop();
+    await fleet.stop();
+  });
+  const url = `http://${victim.rest}/v1/models/half_plus_two:predict`;
+  // the model is known from here on
+  await fetch(url, { method: 'POST', body: '{"instances":[1]}' });
+  const large = Buffer.from(`{"instances":[${'1.25,'.repeat(6_000_000)}1]}`);
+  const head = `POST /v1/models/half_plus_two:predict HTTP/1.1\r\nHost: x\r\nContent-Length: ${large.length}\r\n\r\n`;
+  const [host, port] = victim.rest.split(':') as [string, string];
+  for (let i = 0; i < 4; i++) {
+    const socket = connect({ host, port: Number(port) });
+    sockets.push(socket.on('error', () => undefined).resume());
+    socket.write(head);
+    socket.write(large);
+  }
+  const fields = predictFields([], '/v1/models/half_plus_two:predict').map((text) =>
+    text === 'application/grpc' ? 'application/json' : text,
+  );
+  const blanks = Buffer.concat(Array.from({ length: 60_000 }, () => frame(h2.DATA, 0, 1, Buffer.from(' '))));
+  for (let i = 0; i < 10; i++) {
+    const client = await RawClient.open(victim.grpc);
+    clients.push(client);
+    client.send(headers(1, fields), frame(h2.DATA, 0, 1, Buffer.from('{"instances":[')));
+  }
+  for (let round = 0; round < 5; round++) {
+    for (const client of clients) assert.ok(client.send(blanks), 'the connection is open');
+    await sleep(300);
+    victim.alive();
+  }
+  assert.equal((await fetch(url, { method: 'POST', body: '{"instances":[1]}' })).status, 200);
 });

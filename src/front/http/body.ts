@@ -4,7 +4,8 @@ import { type Clock, Code, type Observer, StatusError } from '../../call/index.t
 import { BodyTooLarge, type JsonBody } from '../../codec/index.ts';
 import { ReadMemory } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
-import type { BodyReader, HttpExchange, Piece } from './exchange.ts';
+import { PieceQueue } from './pieces.ts';
+import type { BodyReader, HttpExchange } from './exchange.ts';
 import { spend, turnIsSpent, whenTurnComes } from './turn.ts';
 
 /**
@@ -75,7 +76,7 @@ class BodyReading<T> implements BodyReader {
   readonly #pace: Pace;
   readonly #gunzip: Gunzip | undefined;
   /** Text that waits for its turn. */
-  readonly #queue: Piece[] = [];
+  readonly #queue = new PieceQueue();
   /** Bytes as they came. */
   #received = 0;
   /** Bytes of text. */
@@ -177,17 +178,20 @@ class BodyReading<T> implements BodyReader {
   #take(chunk: Buffer, memory: ReadMemory | undefined): void {
     if (!this.#hold(chunk.length)) return;
     if (this.#queue.length === 0 && !turnIsSpent()) this.#decode(chunk, memory);
-    else if (this.#queue.push({ chunk, memory }) === 1) whenTurnComes(this.#goOn);
+    else {
+      if (this.#queue.length === 0) whenTurnComes(this.#goOn);
+      this.#queue.push({ chunk, memory });
+    }
   }
 
   readonly #goOn = (): void => {
     const queue = this.#queue;
-    let next = 0;
-    while (next < queue.length && !this.#over && !turnIsSpent()) {
-      const { chunk, memory } = queue[next++] as Piece;
-      this.#decode(chunk, memory);
+    while (!this.#over && !turnIsSpent()) {
+      const piece = queue.shift();
+      if (piece === undefined) break;
+      this.#decode(piece.chunk, piece.memory);
     }
-    queue.splice(0, this.#over ? queue.length : next);
+    if (this.#over) queue.clear();
     if (queue.length > 0) whenTurnComes(this.#goOn);
     else if (this.#ended) this.#finish();
     else this.#gunzip?.resume();
@@ -225,7 +229,7 @@ class BodyReading<T> implements BodyReader {
   #fail(reason: unknown): void {
     if (this.#over) return;
     this.#over = true;
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#gunzip?.destroy();
     this.#outcome.reject(reason instanceof Error ? reason : new Error(String(reason)));
   }

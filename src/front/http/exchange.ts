@@ -8,7 +8,6 @@ import {
   Held,
   Holding,
   type HoldingOwner,
-  joinInto,
   type MemoryAccount,
   StatusError,
 } from '../../call/index.ts';
@@ -22,6 +21,7 @@ import {
 } from '../../wire/index.ts';
 import { httpDate } from './date.ts';
 import { type HttpHead, httpHead } from './head.ts';
+import { type Piece, PieceQueue } from './pieces.ts';
 
 /** Who takes a request's body: any number of onData, then exactly one of onEnd and onLost. */
 export interface BodyReader {
@@ -32,15 +32,6 @@ export interface BodyReader {
   /** Every so often while the body has not ended. */
   onTick(): void;
 }
-
-/** Of a body, as it came. */
-export interface Piece {
-  readonly chunk: Buffer;
-  readonly memory: ReadMemory | undefined;
-}
-
-/** So many pieces wait as they came: their reader can give their memory back. */
-const fewPieces = 16;
 
 /** Names and values in turn. */
 export type HeaderList = readonly string[];
@@ -55,9 +46,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   readonly #stream: ServerStream;
   #reader: BodyReader | undefined;
   /** Chunks that came before somebody reads: no more than the stream's window. */
-  #early: Piece[] | undefined;
-  /** What of them came later than the first few, of which many tiny ones are joined. */
-  #later: Uint8Array[] | undefined;
+  #early: PieceQueue | undefined;
   #ended = false;
   #drained: (() => void) | undefined;
   /** What the body was decoded to, and the answer that is being written. */
@@ -91,7 +80,12 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
       return;
     }
     this.#reader = reader;
-    for (const { chunk, memory } of this.#takeEarly()) reader.onData(chunk, memory);
+    const early = this.#early;
+    this.#early = undefined;
+    for (let piece = early?.shift(); piece !== undefined; piece = early?.shift()) {
+      this.#held.add(-piece.chunk.length);
+      reader.onData(piece.chunk, piece.memory);
+    }
     if (this.#ended) reader.onEnd();
   }
 
@@ -105,23 +99,11 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
     else this.#waits({ chunk, memory });
   }
 
-  /** What came before somebody reads; from here on it is the reader's to hold. */
-  #takeEarly(): readonly Piece[] {
-    const later = this.#later?.map((chunk) => ({ chunk: chunk as Buffer, memory: undefined }));
-    const pieces: readonly Piece[] =
-      later === undefined ? (this.#early ?? []) : [...(this.#early ?? []), ...later];
-    this.#early = this.#later = undefined;
-    for (const { chunk } of pieces) this.#held.add(-chunk.length);
-    return pieces;
-  }
-
   #waits(piece: Piece): void {
     if (this.cancellation.reason !== undefined) return;
     try {
       this.hold(piece.chunk.length);
-      const early = (this.#early ??= []);
-      if (early.length < fewPieces) early.push(piece);
-      else joinInto((this.#later ??= []), piece.chunk);
+      (this.#early ??= new PieceQueue()).push(piece);
     } catch (reason) {
       this.letGo(StatusError.from(reason));
     }
@@ -197,7 +179,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
 
   #isOver(): void {
     this.over = true;
-    this.#early = this.#later = undefined;
+    this.#early = undefined;
     this.#held.end();
   }
 
@@ -213,7 +195,8 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   }
 
   letGo(reason: StatusError): void {
-    this.#takeEarly();
+    for (let piece = this.#early?.shift(); piece !== undefined; piece = this.#early?.shift())
+      this.#held.add(-piece.chunk.length);
     if (this.begun) this.abort();
     else if (!this.#ended) this.#reader?.onLost(reason);
     this.cancellation.cancel(reason);
