@@ -83,6 +83,8 @@ export class Http2Client extends Connection {
       // the caller was faster than the news; the peer would not look at it
       this.streams.delete(stream.id);
       stream.removed = true;
+      // its body has no stream to go to: DATA without one would cost the calls that are still open
+      stream.localClosed = true;
       process.nextTick(() => {
         if (!stream.muted) events.onReset(connectionLost, true);
       });

@@ -23,6 +23,8 @@ interface SetUp {
   readonly peer: { send(...frames: readonly Buffer[]): void };
   /** Ids of the streams that the peer has seen begin. */
   readonly begun: () => number[];
+  /** Ids of the streams that the peer was sent DATA on. */
+  readonly data: () => number[];
   readonly told: { goaways: number; closes: number };
 }
 
@@ -54,20 +56,28 @@ async function setUp(firstId?: number): Promise<SetUp> {
     client,
     peer,
     begun: () => frames.filter(({ type }) => type === h2.HEADERS).map(({ id }) => id),
+    data: () => frames.filter(({ type }) => type === h2.DATA).map(({ id }) => id),
     told,
   };
 }
 
-/** Opens a stream; what becomes of it. */
-function open(client: Http2Client): { ended: boolean; resets: [code: number, notProcessed: boolean][] } {
+/** Opens a stream; what becomes of it. @param body what is sent on it, if anything */
+function open(
+  client: Http2Client,
+  body?: Buffer,
+): { ended: boolean; resets: [code: number, notProcessed: boolean][] } {
   const seen = { ended: false, resets: [] as [number, boolean][] };
-  client.request(grpcFields('/a.B/C'), [], true, {
+  const stream = client.request(grpcFields('/a.B/C'), [], body === undefined, {
     onHeaders: (_, end) => (seen.ended = end),
     onData() {},
     onEnd: () => (seen.ended = true),
     onReset: (code, notProcessed) => void seen.resets.push([code, notProcessed]),
     onDrain() {},
   });
+  if (body !== undefined) {
+    stream.write(body);
+    stream.end();
+  }
   return seen;
 }
 
@@ -76,19 +86,20 @@ const answer = (id: number): Buffer => frame(h2.HEADERS, h2.END_HEADERS | h2.END
 
 describe('the client end', () => {
   it('opens no stream that a peer which said GOAWAY would not look at', async () => {
-    const { client, peer, begun, told } = await setUp();
+    const { client, peer, begun, data, told } = await setUp();
     const first = open(client);
     await waitFor(() => begun().length === 1);
     peer.send(goaway(1));
     await waitFor(() => told.goaways === 1);
     // whoever was given this connection a moment before comes too late
-    const late = open(client);
+    const late = open(client, Buffer.alloc(1000));
     await waitFor(() => late.resets.length === 1);
     assert.equal(late.resets[0]?.[1], true, 'surely not processed');
     peer.send(answer(1));
     await waitFor(() => told.closes === 1);
     assert.equal(first.ended, true);
     assert.deepEqual(begun(), [1]);
+    assert.deepEqual(data(), []);
   });
 
   it('goes by itself when its stream ids are used up, and finishes the last calls', async () => {
