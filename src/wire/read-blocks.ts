@@ -8,6 +8,10 @@ const minReadBytes = 65_536;
 /** Blocks that wait to be used again: as much as some thirty calls with an image have under way. */
 const maxIdle = 160;
 
+/** What nobody may look at any more is overwritten at once, so that whoever does is seen: for tests. */
+export const poisonsReads = process.env['TENSORGATE_POISON_READS'] === '1';
+const poison = 0xee;
+
 const idle: Buffer[] = [];
 
 /** A new one for each use: who gives back late or twice does not touch what others have in the same memory by then. */
@@ -16,6 +20,18 @@ export class ReadBlock extends ReadMemory {
   readonly #buffer = idle.pop() ?? Buffer.allocUnsafeSlow(blockBytes + 1);
   #at = 0;
   #open = true;
+
+  override giveBack(bytes: number): void {
+    if (poisonsReads) this.#poison(bytes);
+    super.giveBack(bytes);
+  }
+
+  /** What is to be given back is looked at before it is. */
+  #poison(bytes: number): void {
+    const left = bytes + (this.#open ? 1 : 0);
+    if (this.lendsOnly(left)) this.#buffer.fill(poison, 0, this.#at);
+    else if (this.lendsLess(left)) throw new Error('more of a read is given back than was lent');
+  }
 
   protected free(): void {
     if (idle.length < maxIdle) idle.push(this.#buffer);

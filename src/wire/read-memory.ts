@@ -33,6 +33,10 @@ export abstract class ReadMemory {
     return this.#lent === bytes;
   }
 
+  protected lendsLess(bytes: number): boolean {
+    return this.#lent < bytes;
+  }
+
   /** Nobody looks at it any more. */
   protected abstract free(): void;
 

@@ -11,7 +11,7 @@ import {
   type ServerStream,
   type StreamEvents,
 } from '../../src/wire/index.ts';
-import { ReadBlock } from '../../src/wire/read-blocks.ts';
+import { poisonsReads, ReadBlock } from '../../src/wire/read-blocks.ts';
 import { ReadMemory } from '../../src/wire/read-memory.ts';
 import { frame, h2 } from '../support/h2-frames.ts';
 import { type RandomBelow, seededBelow } from '../support/random.ts';
@@ -68,8 +68,25 @@ describe('a block of reads', () => {
     const next = new ReadBlock();
     assert.equal(next.room.buffer, buffer);
     // too often: what it was given is not its own any more
-    block.giveBack(1);
+    if (poisonsReads)
+      assert.throws(() => {
+        block.giveBack(1);
+      }, /more of a read/);
+    else block.giveBack(1);
     assert.notEqual(new ReadBlock().room.buffer, buffer);
+  });
+
+  it('is overwritten as soon as all is back, where reads are poisoned', { skip: !poisonsReads }, () => {
+    const block = new ReadBlock();
+    const room = block.room;
+    const read = block.take(1000);
+    read.fill(1);
+    block.lend(1000);
+    block.isCut();
+    assert.equal(read[0], 1);
+    block.giveBack(1000);
+    assert.equal(read[0], 0xee);
+    assert.equal(room[999], 0xee);
   });
 
   it('has reads behind one another, and begins anew when none is out', () => {
