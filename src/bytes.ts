@@ -27,12 +27,12 @@ export function isAt(known: Uint8Array, bytes: Uint8Array, from: number, to: num
   return true;
 }
 
-/** Appends a chunk to a list; a tiny one may become part of the last entry, which is replaced and never changed. */
-export function joinInto(chunks: Uint8Array[], chunk: Uint8Array): void {
+/** Appends a chunk to a list; a tiny one may become part of the last entry, which is replaced and never changed. False when it was copied. */
+export function joinInto(chunks: Uint8Array[], chunk: Uint8Array): boolean {
   const at = chunks.length - 1;
   if (at < fewChunks || chunk.length > tinyBytes) {
     chunks.push(chunk);
-    return;
+    return true;
   }
   const last = chunks[at] as Uint8Array;
   const { buffer, length } = last;
@@ -40,20 +40,21 @@ export function joinInto(chunks: Uint8Array[], chunk: Uint8Array): void {
   const inPiece = taken.get(buffer);
   if (joined > maxPieceBytes || (inPiece === undefined && length > tinyBytes)) {
     chunks.push(chunk);
-    return;
+    return true;
   }
   // another list may have gone on from here
   if (inPiece === length && joined <= buffer.byteLength) {
     new Uint8Array(buffer).set(chunk, length);
     taken.set(buffer, joined);
     chunks[at] = Buffer.from(buffer as ArrayBuffer, 0, joined);
-    return;
+    return false;
   }
   const piece = Buffer.allocUnsafeSlow(Math.min(maxPieceBytes, Math.max(firstPieceBytes, joined * 2)));
   piece.set(last);
   piece.set(chunk, length);
   taken.set(piece.buffer, joined);
   chunks[at] = piece.subarray(0, joined);
+  return false;
 }
 
 /** A copy in memory that nobody else has a part of. */

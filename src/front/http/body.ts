@@ -57,7 +57,7 @@ function isGzip(coding: string | undefined): boolean {
 
 /** A decoder that takes text as it comes. */
 interface Decoder<T> extends Pick<JsonBody<T>, 'push' | 'finish'> {
-  /** What push() was given is its own from then on. */
+  /** What push() was given last is its own from then on. */
   readonly keepsChunks?: boolean;
 }
 

@@ -15,7 +15,7 @@ import { readList, readObject, readParameters, readText, readWhole } from './val
 
 /** Collects a body. */
 export class V2Body {
-  readonly keepsChunks = true;
+  keepsChunks = true;
   readonly #maxBytes: number;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
@@ -28,7 +28,7 @@ export class V2Body {
   push(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#maxBytes) throw new BodyTooLarge(this.#maxBytes);
-    joinInto(this.#chunks, chunk);
+    this.keepsChunks = joinInto(this.#chunks, chunk);
   }
 
   finish(): Uint8Array {
