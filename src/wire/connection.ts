@@ -12,7 +12,8 @@ import { flood, Floods } from './floods.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { goawayPayload, settingsPayload, uint32Payload } from './payloads.ts';
 import { type ConnectionOptions, connectionLost } from './api.ts';
-import { HpackDecoder, type Headers } from './hpack-decoder.ts';
+import { HpackDecoder, type Headers, noHeaders } from './hpack-decoder.ts';
+import { leave } from './leave.ts';
 import { type Http2Limits, maxWaitingBytes } from './limits.ts';
 import { Output } from './output.ts';
 import { PeerSettings } from './peer-settings.ts';
@@ -24,9 +25,6 @@ import { Sender } from './sender.ts';
 import { takeReads } from './socket-reads.ts';
 import { Http2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
-
-/** How long a connection that failed may take to deliver its GOAWAY, in ms. */
-const lingerMs = 1000;
 
 export abstract class Connection implements FrameSink {
   protected readonly socket: Duplex;
@@ -181,7 +179,7 @@ export abstract class Connection implements FrameSink {
   }
 
   onDataEnd(stream: Http2Stream | undefined): void {
-    if (stream !== undefined && !stream.removed) this.remoteEnd(stream, none);
+    if (stream !== undefined && !stream.removed) this.remoteEnd(stream, noHeaders);
   }
 
   onReset(id: number, code: number): void {
@@ -383,11 +381,7 @@ export abstract class Connection implements FrameSink {
   #leave(error: Error | undefined): void {
     this.output.flush();
     this.#end(error);
-    this.socket.end();
-    const linger = (): void => void setTimeout(() => this.socket.destroy(), lingerMs).unref();
-    // a client that left in order reads the end of its last answer at its own pace
-    if (error === undefined && this.waitsForReaders) this.socket.once('finish', linger);
-    else linger();
+    leave(this.socket, error === undefined && this.waitsForReaders);
   }
 
   #end(error: Error | undefined): void {
@@ -404,5 +398,3 @@ export abstract class Connection implements FrameSink {
     this.onLost(error);
   }
 }
-
-const none: Headers = Object.freeze([]);

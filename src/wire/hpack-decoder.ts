@@ -8,6 +8,8 @@ import { DynamicTable, staticTable } from './hpack-tables.ts';
 /** A flat name/value list, pseudo-headers first. Treated as immutable. */
 export type Headers = readonly string[];
 
+export const noHeaders: Headers = Object.freeze([]);
+
 export interface DecoderLimits {
   readonly maxHeaderListBytes: number;
   readonly maxHeaderFields: number;
@@ -21,7 +23,6 @@ const maxNear = 4;
 /** Places for lists that came last, of which the next may be one again; a power of two. Longer lists are not kept, in bytes. */
 const lastPlaces = 32;
 const maxLastBytes = 2048;
-const none: Headers = Object.freeze([]);
 const fieldOverhead = 32;
 
 const broken = (what: string): ConnectionError => new ConnectionError(ErrorCode.COMPRESSION_ERROR, what);
@@ -68,7 +69,7 @@ export class HpackDecoder {
 
   /** Of the block that was decoded last: the fields that vary from call to call, which are not in its list. */
   get varying(): Headers {
-    return this.#varying ?? none;
+    return this.#varying ?? noHeaders;
   }
 
   /**

@@ -1,16 +1,14 @@
 /** One request of an HTTP/1.1 connection and its answer, in the shape of an HTTP/2 stream. */
 import { connectionLost, type ServerStream, type StreamEvents } from './api.ts';
 import { ErrorCode } from './constants.ts';
-import type { Headers } from './hpack-decoder.ts';
+import { type Headers, noHeaders } from './hpack-decoder.ts';
 import { http1Fields } from './http1-fields.ts';
 import type { Http1Server } from './http1-server.ts';
 import type { ReadMemory } from './read-memory.ts';
 
-const none: Headers = Object.freeze([]);
-
 export class Http1ServerStream implements ServerStream {
   readonly id = 1;
-  readonly varying: Headers = none;
+  readonly varying: Headers = noHeaders;
   events: StreamEvents | undefined;
   readonly #connection: Http1Server;
   #outstanding = 0;

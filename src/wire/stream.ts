@@ -2,7 +2,7 @@
 import type { ClientStream, ServerStream, StreamEvents } from './api.ts';
 import type { Connection } from './connection.ts';
 import { ErrorCode } from './constants.ts';
-import type { Headers } from './hpack-decoder.ts';
+import { type Headers, noHeaders } from './hpack-decoder.ts';
 import type { Standstill } from './standstill.ts';
 
 /** What every stream begins with. */
@@ -12,7 +12,7 @@ export class Http2Stream implements ServerStream, ClientStream {
   readonly id: number;
   readonly #connection: Connection;
   events: StreamEvents | undefined;
-  varying: Headers = none;
+  varying: Headers = noHeaders;
   /** What the peer may still be sent, and what it may still send, in bytes. */
   sendWindow: number;
   receiveWindow: number;
@@ -99,7 +99,7 @@ export class Http2Stream implements ServerStream, ClientStream {
     return this.queuedBytes > 0 || this.byReference;
   }
 
-  end(trailers: Headers = none): void {
+  end(trailers: Headers = noHeaders): void {
     if (this.localClosed || this.ending !== undefined) return;
     this.ending = trailers;
     this.#connection.sender.end(this);
@@ -125,5 +125,3 @@ export class Http2Stream implements ServerStream, ClientStream {
     if (bytes > 0) this.#connection.credit(this, bytes);
   }
 }
-
-const none: Headers = Object.freeze([]);

@@ -1,0 +1,16 @@
+/** How a socket ends on which something was written last. */
+import type { Duplex } from 'node:stream';
+
+/** How long the peer of a connection that failed may take to read why (its GOAWAY), in ms. */
+const lingerMs = 1000;
+
+/**
+ * Ends a socket after what was written, and destroys it when its peer does not end its own side soon.
+ * @param patient the peer reads the end of its last answer at its own pace, and somebody else watches it: only then the time begins
+ */
+export function leave(socket: Duplex, patient: boolean): void {
+  socket.end();
+  const linger = (): void => void setTimeout(() => socket.destroy(), lingerMs).unref();
+  if (patient) socket.once('finish', linger);
+  else linger();
+}
