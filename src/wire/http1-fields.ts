@@ -1,5 +1,6 @@
 /** The heads of HTTP/1.1 answers: status line and fields, without what the connection adds. */
 import { STATUS_CODES } from 'node:http';
+import { remembered } from '../recurring.ts';
 import type { Headers } from './hpack-decoder.ts';
 
 export interface Http1Fields {
@@ -11,15 +12,9 @@ export interface Http1Fields {
 
 /** What would end a field, or would when only the low byte of a character is written. */
 const unwritable = /[^\t -~\x80-\xff]/g;
-const known = new WeakMap<Headers, Http1Fields>();
 
-/** @param fields `:status` first. Frozen lists are remembered, as those who answer alike again and again give the same one. */
-export function http1Fields(fields: Headers): Http1Fields {
-  if (!Object.isFrozen(fields)) return writeFields(fields);
-  let head = known.get(fields);
-  if (head === undefined) known.set(fields, (head = writeFields(fields)));
-  return head;
-}
+/** Of a list with `:status` first; those who answer alike again and again give the same one. */
+export const http1Fields: (fields: Headers) => Http1Fields = remembered(writeFields);
 
 function writeFields(fields: Headers): Http1Fields {
   const status = fields[1] as string;

@@ -1,5 +1,6 @@
 /** A request at node:http in the shape of a stream, so that what our own HTTP/1.1 end leaves to it is served the same way. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { noMetadata } from '../../call/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
 
 /** Request bytes that may be handed on before they are credited; the HTTP/2 stream window's usual size. */
@@ -10,11 +11,9 @@ const tickMs = 250;
 /** How long a client may go on sending after it was answered, in ms. */
 const lingerMs = 2000;
 
-const none: Headers = Object.freeze([]);
-
 class NodeStream implements ServerStream {
   readonly id = 1;
-  readonly varying: Headers = none;
+  readonly varying: Headers = noMetadata;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   #outstanding = 0;

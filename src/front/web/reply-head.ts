@@ -1,5 +1,5 @@
 /** The head of a gRPC-Web answer: the gRPC one's fields with the client's content type, and CORS. */
-import { getMetadata, type Metadata, recurs } from '../../call/index.ts';
+import { getMetadata, type Metadata, recur, recurs } from '../../call/index.ts';
 import { contentTypeOf, rpcContentType, type RpcHead } from '../grpc/head.ts';
 
 export type CorsHeaders = (origin: string | undefined) => readonly (readonly [string, string])[];
@@ -20,9 +20,9 @@ export function webHead(fields: Metadata, head: RpcHead, cors: CorsHeaders): Met
   const memo = known.get(fields);
   if (memo !== undefined && memo.head === head && memo.cors === cors) return memo.out;
   const out = build(fields, head, cors);
-  if (recurs(fields)) known.set(fields, { head, cors, out });
-  // the wire remembers lists that cannot change
-  return Object.freeze(out);
+  if (!recurs(fields)) return out;
+  known.set(fields, { head, cors, out });
+  return recur(out);
 }
 
 function build(fields: Metadata, head: RpcHead, cors: CorsHeaders): Metadata {
@@ -41,6 +41,5 @@ function build(fields: Metadata, head: RpcHead, cors: CorsHeaders): Metadata {
     const exposes = name === 'access-control-expose-headers';
     out.push(name, exposes ? [...new Set([...value.split(', '), ...custom])].join(', ') : value);
   }
-  // the wire remembers lists that cannot change
-  return Object.freeze(out);
+  return out;
 }
