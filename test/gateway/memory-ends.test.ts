@@ -5,8 +5,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { encodeModelInferRequest } from '../../src/codec/index.ts';
 import { emptied, heldBytes, sumOf } from '../support/held.ts';
+import { inferMessage } from '../support/model-answers.ts';
 import {
   dataFrames,
   frame,
@@ -29,19 +29,6 @@ import { type RandomBelow, seededBelow } from '../support/random.ts';
 
 const seed = Number(process.env.TENSORGATE_SEED ?? 20_261_128);
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-const inferMessage = (model: string, floats: number): Buffer =>
-  Buffer.concat(
-    encodeModelInferRequest({
-      model,
-      version: '',
-      id: '',
-      parameters: new Map(),
-      inputs: new Map([['x', { dtype: 'float', shape: [floats], pieces: [new Uint8Array(floats * 4)] }]]),
-      inputParameters: new Map(),
-      outputs: [],
-    }),
-  );
 
 /** A model server over gRPC that answers, fails, breaks off, stalls or dies. */
 function behave(call: RawCall, random: RandomBelow): void {

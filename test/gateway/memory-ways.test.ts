@@ -7,6 +7,7 @@ import { after, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { encodeModelInferRequest } from '../../src/codec/index.ts';
 import { emptied, heldBytes, holding, sumOf } from '../support/held.ts';
+import { inferMessage, modelAnswers } from '../support/model-answers.ts';
 import {
   type Answer,
   dataFrames,
@@ -35,18 +36,7 @@ const calls = 10;
 const floats = 200_000;
 const inferPath = '/inference.GRPCInferenceService/ModelInfer';
 
-/** ModelInfer of "half_plus_two", without its prefix. */
-const inferMessage = Buffer.concat(
-  encodeModelInferRequest({
-    model: 'half_plus_two',
-    version: '',
-    id: '',
-    parameters: new Map(),
-    inputs: new Map([['x', { dtype: 'float', shape: [floats], pieces: [new Uint8Array(floats * 4)] }]]),
-    inputParameters: new Map(),
-    outputs: [],
-  }),
-);
+const infer = inferMessage('half_plus_two', floats);
 
 /** A whole call, in frames of 16 KiB. */
 function call(id: number, fields: readonly string[], body: Buffer): Buffer {
@@ -90,20 +80,6 @@ describe('the account of what a gateway holds', () => {
   /** A backend over HTTP that answers what is asked about its model and keeps the rest waiting. */
   async function httpBackend(reads = true): Promise<{ name: string; waiting: ServerResponse[] }> {
     const waiting: ServerResponse[] = [];
-    const info = { dtype: 'DT_FLOAT', tensor_shape: { dim: [{ size: '-1' }] } };
-    const signature = { inputs: { x: info }, outputs: { y: info } };
-    const v2 = { name: 'x', datatype: 'FP32', shape: [-1] };
-    const answers: Readonly<Record<string, unknown>> = {
-      '/v1/models/half_plus_two': {
-        model_version_status: [{ version: '1', state: 'AVAILABLE', status: { error_code: 'OK' } }],
-      },
-      '/v1/models/half_plus_two/metadata': {
-        model_spec: { name: 'half_plus_two', version: '1' },
-        metadata: { signature_def: { signature_def: { serving_default: signature } } },
-      },
-      '/v2': { name: 'test', extensions: ['binary_tensor_data'] },
-      '/v2/models/half_plus_two': { name: 'half_plus_two', versions: ['1'], inputs: [v2], outputs: [v2] },
-    };
     const server: Server = createServer((request, response) => {
       if (request.method === 'POST') {
         waiting.push(response);
@@ -111,7 +87,7 @@ describe('the account of what a gateway holds', () => {
         return;
       }
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify(answers[request.url ?? ''] ?? {}));
+      response.end(JSON.stringify(modelAnswers[request.url ?? ''] ?? {}));
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     closing.push(() => {
@@ -143,26 +119,26 @@ describe('the account of what a gateway holds', () => {
   it('has the requests that a bridge over gRPC has rebuilt', async () => {
     const backend = await rawBackend();
     const gateway = await gatewayOf(backend.url);
-    const client = await send(gateway, predictFields([], inferPath), framed(inferMessage));
+    const client = await send(gateway, predictFields([], inferPath), framed(infer));
     await waitFor(() => backend.came.length === calls, 10_000, 'the calls at the backend');
-    await holdsFor(gateway, client, inferMessage.length);
+    await holdsFor(gateway, client, infer.length);
   });
 
   it('has them once when they are kept for another attempt, too', async () => {
     const backend = await rawBackend();
     const gateway = await gatewayOf(backend.url, { retry: {} });
-    const client = await send(gateway, predictFields([], inferPath), framed(inferMessage));
+    const client = await send(gateway, predictFields([], inferPath), framed(infer));
     await waitFor(() => backend.came.length === calls, 10_000, 'the calls at the backend');
-    await holdsFor(gateway, client, inferMessage.length);
+    await holdsFor(gateway, client, infer.length);
   });
 
   it('has what a bridge has inflated', async () => {
     const backend = await rawBackend();
     const gateway = await gatewayOf(backend.url);
-    const body = framed(gzipSync(inferMessage), 1);
+    const body = framed(gzipSync(infer), 1);
     const client = await send(gateway, predictFields(['grpc-encoding', 'gzip'], inferPath), body);
     await waitFor(() => backend.came.length === calls, 10_000, 'the calls at the backend');
-    await holdsFor(gateway, client, inferMessage.length);
+    await holdsFor(gateway, client, infer.length);
   });
 
   it('has the replies that a bridge is waiting for', async () => {
@@ -287,12 +263,12 @@ describe('the account of what a gateway holds', () => {
     'a bridge over gRPC': async () => ({
       gateway: await gatewayOf((await rawBackend()).url, small),
       fields: predictFields([], inferPath),
-      body: framed(inferMessage),
+      body: framed(infer),
     }),
     'compressed messages and a bridge over gRPC': async () => ({
       gateway: await gatewayOf((await rawBackend()).url, small),
       fields: predictFields(['grpc-encoding', 'gzip'], inferPath),
-      body: framed(gzipSync(inferMessage), 1),
+      body: framed(gzipSync(infer), 1),
     }),
     'a TensorFlow Serving REST backend': async () => ({
       gateway: await gatewayOf(`tfs+http://${(await httpBackend()).name}`, small),

@@ -5,6 +5,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { it } from 'node:test';
 import { emptied } from '../support/held.ts';
+import { modelAnswers } from '../support/model-answers.ts';
 import {
   fieldOf,
   frame,
@@ -19,20 +20,10 @@ import {
   waitFor,
 } from '../support/index.ts';
 
-const info = { dtype: 'DT_FLOAT', tensor_shape: { dim: [{ size: '-1' }] } };
-const signature = { inputs: { x: info }, outputs: { y: info } };
-const v2 = { name: 'x', datatype: 'FP32', shape: [-1] };
 const answers: Readonly<Record<string, unknown>> = {
-  '/v1/models/half_plus_two': {
-    model_version_status: [{ version: '1', state: 'AVAILABLE', status: { error_code: 'OK' } }],
-  },
-  '/v1/models/half_plus_two/metadata': {
-    model_spec: { name: 'half_plus_two', version: '1' },
-    metadata: { signature_def: { signature_def: { serving_default: signature } } },
-  },
+  ...modelAnswers,
   '/v1/models/half_plus_two:predict': { outputs: [2.5] },
   '/v2': { name: 'test', extensions: [] },
-  '/v2/models/half_plus_two': { name: 'half_plus_two', versions: ['1'], inputs: [v2], outputs: [v2] },
   '/v2/models/half_plus_two/infer': { model_name: 'half_plus_two', model_version: '1', outputs: [] },
 };
 
