@@ -52,7 +52,7 @@ export interface ServerStream extends Stream {
   readonly headBytes?: number;
   /** Header fields of the connection's varyingName, apart, so that the rest may be the same list again. */
   readonly varying: Headers;
-  /** The response head. `end`: there is nothing behind it. */
+  /** The response head; a second one is ignored. `end`: there is nothing behind it. */
   respond(headers: Headers, end?: boolean): void;
   /** Ends this side now: what is queued is thrown away. Where trailers cannot pass what waits, the peer sees a reset. */
   cut(trailers: Headers): void;

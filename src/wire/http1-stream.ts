@@ -74,7 +74,7 @@ export class Http1ServerStream implements ServerStream {
   }
 
   respond(fields: Headers, end = false): void {
-    if (this.over) return;
+    if (this.over || this.#headed) return;
     this.#headed = true;
     if (!this.requestComplete) this.#connection.answeredEarly(this.#waits);
     const { text, sized } = http1Fields(fields);

@@ -40,6 +40,8 @@ export class Http2Stream implements ServerStream, ClientStream {
   remoteClosed = false;
   /** The message's head came: DATA may follow. */
   headed = false;
+  /** respond() was called (server ends). */
+  answered = false;
   /** The user wants no more events; what still comes is thrown away. */
   muted = false;
   resetAfterEnd = false;
@@ -85,7 +87,8 @@ export class Http2Stream implements ServerStream, ClientStream {
   }
 
   respond(headers: Headers, end = false): void {
-    if (this.localClosed || this.ending !== undefined) return;
+    if (this.localClosed || this.ending !== undefined || this.answered) return;
+    this.answered = true;
     this.#connection.sender.headers(this, headers, undefined, end);
   }
 

@@ -17,6 +17,7 @@ class NodeStream implements ServerStream {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   #outstanding = 0;
+  #headed = false;
   #over = false;
 
   constructor(request: IncomingMessage, response: ServerResponse) {
@@ -57,6 +58,8 @@ class NodeStream implements ServerStream {
   }
 
   respond(headers: Headers, end = false): void {
+    if (this.#headed || this.#over) return;
+    this.#headed = true;
     this.#response.writeHead(Number(headers[1]), headers.slice(2));
     if (end) this.end();
     // a streaming client must see that the call is on before the first message; with a message at hand it costs nothing
@@ -71,6 +74,7 @@ class NodeStream implements ServerStream {
   }
 
   end(): void {
+    if (this.#over) return;
     this.#over = true;
     this.#response.end();
   }

@@ -29,6 +29,8 @@ class WebStream implements ServerStream, Holder {
   #held = 0;
   #unregister: (() => void) | undefined;
   #writable = true;
+  /** The answer is out, or nobody waits for it: what still comes of the request is thrown away. */
+  over = false;
 
   constructor(http: ServerStream, head: RpcHead, cors: CorsHeaders, memory: MemoryAccount) {
     this.#http = http;
@@ -82,6 +84,7 @@ class WebStream implements ServerStream, Holder {
   }
 
   reset(code: number): void {
+    this.over = true;
     this.drop();
     this.#http.reset(code);
   }
@@ -128,6 +131,8 @@ class WebStream implements ServerStream, Holder {
   }
 
   #end(trailers: Metadata): void {
+    if (this.over) return;
+    this.over = true;
     if (this.#held > 0) this.drop();
     this.#send([trailerFrame(trailers[0] === 'content-type' ? trailers.slice(2) : trailers)]);
     this.#http.end();
@@ -162,6 +167,11 @@ export function serveWeb(
   const decoder = head.protocol === 'grpc-web-text' ? new Base64Decoder() : undefined;
   const events: StreamEvents = {
     onData(chunk, memory) {
+      if (stream.over) {
+        memory?.giveBack(chunk.length);
+        http.credit(chunk.length);
+        return;
+      }
       if (decoder === undefined) {
         exchange.onData(chunk, memory);
         return;
@@ -178,13 +188,14 @@ export function serveWeb(
     },
     onEnd() {
       try {
-        decoder?.finish();
+        if (!stream.over) decoder?.finish();
         exchange.onEnd([]);
       } catch (reason) {
         refuse(reason);
       }
     },
     onReset(code, notProcessed) {
+      stream.over = true;
       stream.drop();
       exchange.onReset(code, notProcessed);
     },
