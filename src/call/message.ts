@@ -205,16 +205,21 @@ export function statusOf(trailers: Metadata): Code {
   return code <= 16 ? (code as Code) : Code.UNKNOWN;
 }
 
-/** Percent-encodes a grpc-message: every byte outside 0x20-0x7E, and the percent sign. */
+/**
+ * Percent-encodes a grpc-message: every byte outside 0x20-0x7E, the percent sign, and spaces at the ends, where HTTP/2 allows
+ * none (RFC 9113 §8.2.1).
+ */
 export function encodeGrpcMessage(text: string): string {
-  if (/^[ -$&-~]*$/.test(text)) return text;
+  if (/^[ -$&-~]*$/.test(text) && !text.startsWith(' ') && !text.endsWith(' ')) return text;
+  const bytes = Buffer.from(text, 'utf8');
   let out = '';
-  for (const byte of Buffer.from(text, 'utf8')) {
+  bytes.forEach((byte, i) => {
+    const plain = byte > 0x20 && byte <= 0x7e && byte !== 0x25;
     out +=
-      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+      plain || (byte === 0x20 && i > 0 && i < bytes.length - 1)
         ? String.fromCharCode(byte)
         : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }
+  });
   return out;
 }
 

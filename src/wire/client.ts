@@ -154,8 +154,8 @@ export class Http2Client extends Connection {
     else this.#head(stream, fields, end);
   }
 
-  #head(stream: Http2Stream, fields: Headers, end: boolean): void {
-    const { ok, status } = checkResponse(fields);
+  #head(stream: Http2Stream, list: Headers, end: boolean): void {
+    const { ok, fields, status } = checkResponse(list);
     if (!ok) {
       this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
       return;
@@ -175,8 +175,9 @@ export class Http2Client extends Connection {
     if (stream.localClosed) this.remove(stream);
   }
 
-  #trailers(stream: Http2Stream, fields: Headers, end: boolean): void {
-    if (!end || !checkTrailers(fields).ok) this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+  #trailers(stream: Http2Stream, list: Headers, end: boolean): void {
+    const { ok, fields } = checkTrailers(list);
+    if (!end || !ok) this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
     else this.remoteEnd(stream, fields);
   }
 

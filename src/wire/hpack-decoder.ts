@@ -1,6 +1,7 @@
 /** HPACK in: header blocks to field lists; a block that repeats gives the same list object. */
 import { isAt } from '../bytes.ts';
 import { recur, recurs } from '../recurring.ts';
+import { withoutBlanks } from './blanks.ts';
 import { ConnectionError, defaultTableBytes, ErrorCode } from './constants.ts';
 import { decodeHuffman } from './huffman.ts';
 import { DynamicTable, staticTable } from './hpack-tables.ts';
@@ -151,7 +152,8 @@ export class HpackDecoder {
       size += name.length + value.length + fieldOverhead;
       if (size > this.#limits.maxHeaderListBytes || ++count > this.#limits.maxHeaderFields) fits = false;
       if (!fits) continue;
-      if (name === this.#varyingName) (this.#varying ??= []).push(name, value);
+      // what is not in the list is not stripped with it
+      if (name === this.#varyingName) (this.#varying ??= []).push(name, withoutBlanks(value));
       else {
         fields.push(name, value);
         hash = (Math.imul(hash, 31) + value.length + value.charCodeAt(value.length - 1)) | 0;

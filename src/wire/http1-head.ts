@@ -3,6 +3,7 @@
  * Whatever is not is left to a general server; being strict is what keeps two readers of one connection from disagreeing.
  */
 import { recur } from '../recurring.ts';
+import { withoutBlanks } from './blanks.ts';
 import type { Headers } from './hpack-decoder.ts';
 
 export interface Http1Head {
@@ -25,7 +26,7 @@ const maxMemoBytes = 2048;
 
 /** HEAD is not among them: its answers end where those of no other method do. */
 const requestLine = /^(GET|POST|PUT|PATCH|DELETE|OPTIONS) (\/[!-~]*) HTTP\/1\.1$/;
-/** The value with the white space around it: an expression that also trims would take quadratic time over blanks. */
+/** The value with the white space around it. */
 const fieldLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)$/;
 /** They ask for more than an answer (another protocol, trailers) and need a general server. */
 const unusual: ReadonlySet<string> = new Set(['upgrade', 'trailer', 'http2-settings', 'proxy-connection']);
@@ -45,16 +46,6 @@ export function readHttp1Head(text: string): Http1Head | undefined {
     if (again) recur(head.fields);
   }
   return head;
-}
-
-/** Without spaces and tabs around it, and nothing else: other white space is part of a value. */
-function withoutBlanks(value: string): string {
-  const blank = (at: number): boolean => value[at] === ' ' || value[at] === '\t';
-  let from = 0;
-  let to = value.length;
-  while (from < to && blank(from)) from++;
-  while (to > from && blank(to - 1)) to--;
-  return value.slice(from, to);
 }
 
 function read(text: string): Http1Head | undefined {

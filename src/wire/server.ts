@@ -185,10 +185,10 @@ export class Http2Server extends Connection {
   protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
     const open = this.streams.get(id);
     if (open !== undefined) {
+      const trailers = fields === undefined ? undefined : checkTrailers(fields);
       if (open.remoteClosed) this.streamError(open, ErrorCode.STREAM_CLOSED);
-      else if (!end || fields === undefined || !checkTrailers(fields).ok)
-        this.streamError(open, ErrorCode.PROTOCOL_ERROR);
-      else this.remoteEnd(open, fields);
+      else if (!end || trailers?.ok !== true) this.streamError(open, ErrorCode.PROTOCOL_ERROR);
+      else this.remoteEnd(open, trailers.fields);
       return;
     }
     if (id % 2 === 0)
@@ -227,7 +227,7 @@ export class Http2Server extends Connection {
     stream.openedMs = this.floods.nowMs;
     stream.contentLength = checked.contentLength;
     if (this.#blockBytes > largeHeadBytes) this.#countHead(stream, this.#blockBytes);
-    stream.events = this.#onStream(stream, fields, end);
+    stream.events = this.#onStream(stream, checked.fields, end);
     if (end && !stream.removed) this.remoteEnd(stream, []);
   }
 
