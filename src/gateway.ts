@@ -54,6 +54,7 @@ import {
 } from './models/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 import type { Peers } from './workers/index.ts';
+import { guarded } from './faults.ts';
 
 /** What a reload builds anew. */
 export interface Core {
@@ -139,7 +140,7 @@ export async function buildCore(
   const ownName = (model: string): string =>
     route({ model, signature: '' }, { metadata: noMetadata, purpose: 'status' }).model;
   const every = (listener: () => void): (() => void) => {
-    const timer = setInterval(listener, watchEveryMs).unref();
+    const timer = setInterval(guarded('timer', listener), watchEveryMs).unref();
     return () => {
       clearInterval(timer);
     };

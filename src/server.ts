@@ -13,6 +13,7 @@ import {
 } from './front/index.ts';
 import { buildCore } from './gateway.ts';
 import { FleetSet } from './fleets.ts';
+import { onFault } from './faults.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
 import { type Peers, SharedTraffic, shareSights } from './workers/index.ts';
@@ -68,6 +69,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     },
   });
   const telemetry = createTelemetry(options.telemetry, {
+    clock,
     random,
     memory: () => ({
       limitBytes: memory.limitBytes,
@@ -75,6 +77,9 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     }),
   });
   const { observer, log } = telemetry;
+  const forgetFaults = onFault((where, reason) => {
+    observer.faulted(where, reason);
+  });
   let state: 'starting' | 'serving' | 'draining' = 'starting';
   let roomMade = (): void => undefined;
   const fleetSet = new FleetSet({
@@ -205,6 +210,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     await core.close(false);
     await admin.close();
     telemetry.flush();
+    forgetFaults();
   };
 
   try {

@@ -12,7 +12,7 @@ const { metrics } = createTelemetry(
     log: { level: 'silent', destination: 1 },
     access: { mode: 'off', sample: 0 },
   },
-  { random: () => 0 },
+  { clock: () => 0, random: () => 0 },
 );
 
 const rows = metrics.map(

@@ -3,6 +3,7 @@
  * timers of Node's cost as much as reading and writing the call's frames. Here an alarm is one entry of a list (a hashed timing wheel, Varghese and Lauck
  * 1987), and one timer of the process serves all.
  */
+import { guard, guarded } from '../faults.ts';
 import type { After, Clock } from './deadline.ts';
 import { monotonic } from './turn-clock.ts';
 
@@ -114,7 +115,9 @@ export class Alarms {
       if (alarm.next === alarm) continue;
       alarm.off();
       this.#count--;
-      alarm.callback?.();
+      const { callback } = alarm;
+      // the others are due all the same
+      if (callback !== undefined) guard('timer', callback);
     }
     this.#goOn();
   };
@@ -143,9 +146,11 @@ export const { after } = new Alarms({ clock: monotonic, setTimer: setTimeout });
 export const afterInput: After = (ms, callback) => {
   let off = false;
   const disarm = after(ms, () => {
-    setImmediate(() => {
-      if (!off) callback();
-    });
+    setImmediate(
+      guarded('timer', () => {
+        if (!off) callback();
+      }),
+    );
   });
   return () => {
     off = true;

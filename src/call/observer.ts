@@ -1,4 +1,5 @@
 /** What the rooms tell telemetry: an interface, so that none of them knows Prometheus or a logger. */
+import type { FaultPlace } from '../faults.ts';
 import type { Call } from './call.ts';
 import type { HttpEnd } from './http.ts';
 import type { Code } from './status.ts';
@@ -52,6 +53,8 @@ export interface Observer {
   sharedLimit(limit: string, by: 'redis' | 'memory' | 'down' | 'late' | 'error' | 'busy'): void;
   /** A limit refused something: "body", "streams", "headers", ... */
   limited(limit: string): void;
+  /** What a guard has caught: a fault of the gateway's own. */
+  faulted(where: FaultPlace, reason: unknown): void;
 }
 
 export const silentObserver: Observer = {
@@ -71,4 +74,5 @@ export const silentObserver: Observer = {
   queued() {},
   sharedLimit() {},
   limited() {},
+  faulted() {},
 };

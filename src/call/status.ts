@@ -1,4 +1,5 @@
 /** How a call ends: the gRPC status codes and the one error type that every room throws. */
+import { fault, isFault } from '../faults.ts';
 
 /** The gRPC status codes (grpc/grpc doc/statuscodes.md). */
 export const Code = {
@@ -74,9 +75,10 @@ export class StatusError extends Error {
     this.outpaced = details.outpaced ?? false;
   }
 
-  /** The one funnel: anything thrown becomes a StatusError. Unknown causes become INTERNAL and do not leak. */
+  /** The one funnel: anything thrown becomes a StatusError. Unknown causes become INTERNAL and do not leak; those that are faults are told. */
   static from(reason: unknown, where?: string): StatusError {
     if (reason instanceof StatusError) return reason;
+    if (isFault(reason)) fault('call', reason);
     return new StatusError(Code.INTERNAL, 'internal error of the gateway', {
       cause: reason,
       ...(where === undefined ? {} : { where }),

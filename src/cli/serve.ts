@@ -6,8 +6,16 @@ import { type Gateway, startGateway } from '../server.ts';
 import { gatewayOptions } from '../options/index.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
+import { uncaughtException } from './last-resort.ts';
 import { CliError, exit } from './usage.ts';
-import { followDrains, processPeers, runWorkers, tellDrained, workerCount } from '../workers/index.ts';
+import {
+  followDrains,
+  processPeers,
+  runWorkers,
+  tellDrained,
+  tellLeaving,
+  workerCount,
+} from '../workers/index.ts';
 
 export interface RunOptions {
   readonly version: string;
@@ -86,12 +94,17 @@ export async function runGateway(options: RunOptions): Promise<number> {
   options.onReady?.(gateway);
   watch(snapshot);
   process.on('SIGHUP', reloadOrSay);
-  await stopSignal();
+  const code = await Promise.race([
+    stopSignal().then(() => exit.ok),
+    uncaughtException().then(() => exit.software),
+  ]);
+  // another worker takes this one's place before it closes its doors
+  if (code !== exit.ok) tellLeaving();
   unwatch();
   // a second signal ends it at once
   const second = stopSignal().then(() => gateway.stop());
   await Promise.race([gateway.drain(), second]);
-  return exit.ok;
+  return code;
 }
 
 function stopSignal(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What a person typed wrong, and the exit codes that say so. */
 
-/** sysexits.h: EX_USAGE, EX_CONFIG, EX_UNAVAILABLE. */
-export const exit = { ok: 0, failed: 1, usage: 64, unavailable: 69, config: 78 } as const;
+/** sysexits.h: EX_USAGE, EX_UNAVAILABLE, EX_SOFTWARE, EX_CONFIG. */
+export const exit = { ok: 0, failed: 1, usage: 64, unavailable: 69, software: 70, config: 78 } as const;
 
 /** Ends the command with one line and a code. */
 export class CliError extends Error {

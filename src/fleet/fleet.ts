@@ -18,6 +18,7 @@ import { SequenceRouter } from './sequence-router.ts';
 import { Sequences } from './sequences.ts';
 import { type BackendState, backendStates, modelStates } from './states.ts';
 import { Upkeep } from './upkeep.ts';
+import { detach, guarded } from '../faults.ts';
 
 export interface FleetDeps {
   readonly observer: Observer;
@@ -109,7 +110,10 @@ export class Fleet implements ModelView {
     this.#sources = new Sources(deps, {
       onBackends: (addresses) => {
         this.#addresses = addresses;
-        void this.#members.update(addresses).then(() => this.#onFirst?.());
+        detach(
+          'backend',
+          this.#members.update(addresses).then(() => this.#onFirst?.()),
+        );
       },
       onProblem: (message) => {
         deps.log.warn({ fleet: this.name }, message);
@@ -119,9 +123,12 @@ export class Fleet implements ModelView {
 
   /** Begins to look for backends and at them; resolves when all have been seen once, or after a second or two. */
   async start(): Promise<void> {
-    this.#tickTimer = setInterval(() => {
-      this.#tick();
-    }, tickMs).unref();
+    this.#tickTimer = setInterval(
+      guarded('backend', () => {
+        this.#tick();
+      }),
+      tickMs,
+    ).unref();
     const first = new Promise<void>((resolve) => {
       this.#onFirst = resolve;
     });
@@ -170,7 +177,7 @@ export class Fleet implements ModelView {
         return reply;
       }
       // what was known of it is out of date: the others are asked in its place
-      void replica.host.prober.look(replica.model);
+      detach('backend', replica.host.prober.look(replica.model));
       tried = { ...tried, avoid: [...(tried.avoid ?? []), replica.name] };
     }
   };

@@ -5,6 +5,7 @@ import type { Outcome, Outliers } from './balance/outliers.ts';
 import type { WarmUps } from './health/warm-up.ts';
 import type { Incarnations } from './incarnations.ts';
 import type { FleetOptions } from './options.ts';
+import { detach, guarded } from '../faults.ts';
 
 export interface UpkeepDeps {
   readonly observer: Observer;
@@ -50,7 +51,7 @@ export class Upkeep {
     incarnations.loaded(backend.name, model, version);
     if (!this.#settled) return;
     backend.replica(model).startSlowly(clock());
-    void this.#warm(backend, model);
+    detach('backend', this.#warm(backend, model));
   }
 
   onOutcome(backend: Backend, model: string, outcome: Outcome): void {
@@ -72,7 +73,7 @@ export class Upkeep {
         if (changed === undefined || replica.model === changed) replica.startSlowly(this.#deps.clock());
       this.#deps.onChange(changed);
     };
-    setTimeout(comeBack, ejected.forMs + 1).unref();
+    setTimeout(guarded('backend', comeBack), ejected.forMs + 1).unref();
   }
 
   async #warm(backend: Backend, model: string): Promise<void> {
@@ -80,8 +81,7 @@ export class Upkeep {
     if (!warmUps.has(model)) return;
     const key = `${backend.name}\0${model}`;
     this.#warming.add(key);
-    const well = await warmUps.warm(model, backend.attempt);
-    this.#warming.delete(key);
+    const well = await warmUps.warm(model, backend.attempt).finally(() => this.#warming.delete(key));
     const { requests } = options().warmUp;
     log.info({ fleet: options().name, backend: backend.name, model, requests, well }, 'model is warm');
     this.#deps.onChange(model);

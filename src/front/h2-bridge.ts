@@ -2,6 +2,7 @@
 import { type ClientRequest, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
 import { Duplex } from 'node:stream';
 import { Held, Holding, type MemoryAccount, StatusError } from '../call/index.ts';
+import { guarded } from '../faults.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 
 /** One end of a pipe within the process, with the backpressure of streams. */
@@ -101,6 +102,29 @@ function headOf(response: IncomingMessage): string[] {
   return fields;
 }
 
+/** What an answer's stream needs to know when its request is thrown away. */
+function refuseRequest(stream: ServerStream, error: Error): StreamEvents {
+  const text = Buffer.from(`Malformed request: ${error.message}\n`);
+  stream.respond([
+    ':status',
+    '400',
+    'content-type',
+    'text/plain; charset=utf-8',
+    'content-length',
+    String(text.length),
+  ]);
+  stream.write(text);
+  stream.end();
+  return {
+    onData(chunk) {
+      stream.credit(chunk.length);
+    },
+    onEnd() {},
+    onReset() {},
+    onDrain() {},
+  };
+}
+
 /** @param end the request has no body */
 export function bridge(
   { server, memory }: { readonly server: Server; readonly memory: MemoryAccount },
@@ -109,29 +133,49 @@ export function bridge(
   end: boolean,
   peer: string,
 ): StreamEvents {
-  const request = openRequest(server, [...fields, ...stream.varying], peer);
+  let request: ClientRequest;
+  try {
+    request = openRequest(server, [...fields, ...stream.varying], peer);
+  } catch (error) {
+    // HTTP/1.1 has no way to say it: a control character in a value, or trailers announced without a body
+    return refuseRequest(stream, error as Error);
+  }
   /** Of the body: what the server has not read. */
   const held = new Holding(memory, Held.requests, { stalledMs: () => 0, letGo: refuse });
   let response: IncomingMessage | undefined;
   let over = false;
-  request.on('response', (incoming) => {
-    response = incoming;
-    stream.respond(headOf(incoming));
-    incoming.on('data', (chunk: Buffer) => {
-      if (!stream.write(chunk)) incoming.pause();
-    });
-    incoming.on('end', () => {
-      isOver();
-      stream.end();
-    });
-    incoming.on('error', fail);
-  });
+  const alone = <A extends unknown[]>(listener: (...args: A) => void): ((...args: A) => void) =>
+    guarded('stream', listener, fail);
+  request.on(
+    'response',
+    alone((incoming: IncomingMessage) => {
+      response = incoming;
+      incoming.on('error', fail);
+      stream.respond(headOf(incoming));
+      incoming.on(
+        'data',
+        alone((chunk: Buffer) => {
+          if (!stream.write(chunk)) incoming.pause();
+        }),
+      );
+      incoming.on(
+        'end',
+        alone(() => {
+          isOver();
+          stream.end();
+        }),
+      );
+    }),
+  );
   request.on('error', fail);
-  request.on('drain', () => {
-    const { bytes } = held;
-    held.add(-bytes);
-    stream.credit(bytes);
-  });
+  request.on(
+    'drain',
+    alone(() => {
+      const { bytes } = held;
+      held.add(-bytes);
+      stream.credit(bytes);
+    }),
+  );
   if (end) request.end();
 
   function isOver(): void {

@@ -3,6 +3,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import { Held, type Holder, type MemoryAccount, type Observer } from '../call/index.ts';
+import { fault, guard, guarded } from '../faults.ts';
 import {
   Http1Server,
   type Http2Limits,
@@ -97,8 +98,13 @@ export async function listen(
       noDelay: true,
     },
     (request, response) => {
-      if (draining) response.setHeader('connection', 'close');
-      handlers.request(request, response);
+      try {
+        if (draining) response.setHeader('connection', 'close');
+        handlers.request(request, response);
+      } catch (reason) {
+        fault('http', reason);
+        endFaulty(response);
+      }
     },
   );
   // it never listens itself: this starts its watch over header and keep-alive time-outs
@@ -205,10 +211,22 @@ export async function listen(
     });
   }
 
+  const acceptGuarded = (socket: Socket): void => {
+    guard(
+      'connection',
+      () => {
+        accept(socket);
+      },
+      () => socket.destroy(),
+    );
+  };
   const server =
     options.tls === undefined
-      ? createTcpServer(accept)
-      : createTlsServer({ ...tlsOptions(options.tls), handshakeTimeout: options.headersTimeoutMs }, accept);
+      ? createTcpServer(acceptGuarded)
+      : createTlsServer(
+          { ...tlsOptions(options.tls), handshakeTimeout: options.headersTimeoutMs },
+          acceptGuarded,
+        );
   server.maxConnections = options.maxConnections;
   server.on('drop', () => {
     observer.limited('connections');
@@ -219,15 +237,25 @@ export async function listen(
     raw.add(socket);
     socket.once('close', () => raw.delete(socket));
   });
-  const ticking = setInterval(tick, everyMs).unref();
+  const ticking = setInterval(guarded('timer', tick), everyMs).unref();
   const removeDoor = memory.addDoor(waiting);
   server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   await listening(server, options);
+  // one that cannot be accepted (no file descriptor is left, say) is one connection's trouble
+  server.on('error', () => {
+    observer.limited('connections');
+  });
 
   function tick(): void {
     const nowMs = performance.now();
-    for (const connection of http2) connection.tick(nowMs, timeLimits);
-    for (const connection of http1Ends) connection.tick();
+    for (const connection of http2)
+      guard('connection', () => {
+        connection.tick(nowMs, timeLimits);
+      });
+    for (const connection of http1Ends)
+      guard('connection', () => {
+        connection.tick();
+      });
     for (const [socket, output] of sockets) {
       const { bytesWritten, writableLength } = socket;
       const stillMs = output.ms(writableLength === 0 ? -nowMs : bytesWritten - writableLength, nowMs);
@@ -270,6 +298,14 @@ export async function listen(
       await closed;
     },
   };
+}
+
+/** A request whose handler has thrown: an answer where there is none yet, and the end of its connection. */
+function endFaulty(response: ServerResponse): void {
+  guard('http', () => {
+    if (response.headersSent) response.destroy();
+    else response.writeHead(500, { connection: 'close', 'content-length': 0 }).end();
+  });
 }
 
 const peerOf = (socket: Socket): string => `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;

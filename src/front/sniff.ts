@@ -1,6 +1,7 @@
 /** Which protocol a new connection speaks: HTTP/2 by its preface or by ALPN, HTTP/1.1 otherwise. */
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { guarded } from '../faults.ts';
 
 /** RFC 9113 §3.4: what every HTTP/2 client sends first. */
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
@@ -40,7 +41,7 @@ export function sniff(socket: Socket | TLSSocket, timeoutMs: number, to: Sniffed
   }
   let seen: Buffer = Buffer.alloc(0);
   const timer = setTimeout(() => socket.destroy(), timeoutMs).unref();
-  const onData = (chunk: Buffer): void => {
+  const onFirst = (chunk: Buffer): void => {
     seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
     const http2 = looksLikeHttp2(seen);
     if (http2 === undefined) return;
@@ -49,6 +50,7 @@ export function sniff(socket: Socket | TLSSocket, timeoutMs: number, to: Sniffed
     else if (!mayBeHttp1(seen)) socket.destroy();
     else to.http1(socket, seen);
   };
+  const onData = guarded('connection', onFirst, () => socket.destroy());
   const stop = (): void => {
     clearTimeout(timer);
     socket.off('data', onData);

@@ -1,4 +1,5 @@
 /** What is counted beside calls: backends, retries, ejections, the cache, limits. */
+import { faultPlaces } from '../faults.ts';
 import { NumberFamily } from './family.ts';
 
 type CacheEvent = 'hit' | 'miss' | 'store' | 'error' | 'skip';
@@ -21,6 +22,7 @@ export class GatewayMetrics {
   readonly waiting: NumberFamily;
   readonly sharedLimits: NumberFamily;
   readonly limits: NumberFamily;
+  readonly faults: NumberFamily;
   readonly #held: NumberFamily;
   readonly #heldLimit: NumberFamily;
   readonly families: readonly NumberFamily[];
@@ -72,6 +74,13 @@ export class GatewayMetrics {
       ['limit', 'by'],
     );
     this.limits = family('counter', 'limited_total', 'Refusals, by the limit that was met.', ['limit']);
+    this.faults = family(
+      'counter',
+      'faults_total',
+      'Faults of the gateway itself that were caught, by where they were: each is a bug, and its stack is in the log.',
+      ['where'],
+    );
+    for (const place of faultPlaces) this.faults.cell(place).value = 0;
     this.#held = family(
       'gauge',
       'memory_held_bytes',
@@ -91,6 +100,7 @@ export class GatewayMetrics {
       this.waiting,
       this.sharedLimits,
       this.limits,
+      this.faults,
       this.#held,
       this.#heldLimit,
     ];

@@ -1,11 +1,12 @@
 /** Telemetry: an Observer that counts and logs, and the page that Prometheus scrapes. */
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { Log, Observer } from '../call/index.ts';
+import type { Clock, Log, Observer } from '../call/index.ts';
 import { accessLog, type AccessLogOptions } from './access-log.ts';
 import { CallMetrics } from './call-metrics.ts';
 import { NumberFamily } from './family.ts';
 import { GatewayMetrics, type HeldMemory } from './gateway-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
+import { faultLog } from './fault-log.ts';
 import { createLogger, type LoggerOptions } from './logger.ts';
 import { Traffic } from './traffic.ts';
 
@@ -54,6 +55,7 @@ export interface Telemetry {
 const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 
 export interface TelemetryDeps {
+  readonly clock: Clock;
   readonly random: () => number;
   /** What is held for clients now, by what it is held for, in bytes. */
   readonly memory?: () => HeldMemory;
@@ -82,6 +84,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
   if (options.processMetrics) collectDefaultMetrics({ register: processFigures });
   const logger = createLogger(options.log);
   const logged = accessLog(options.access, logger.log, deps.random);
+  const logFault = faultLog(logger.log, deps.clock);
 
   const observer: Observer = {
     callStarted(call) {
@@ -124,6 +127,10 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     mirrored: (model, outcome) => void gateway.mirrored.cell(model, outcome).value++,
     queued: (model, waiting) => void (gateway.waiting.cell(model).value = waiting),
     sharedLimit: (limit, by) => void gateway.sharedLimits.cell(limit, by).value++,
+    faulted(where, reason) {
+      gateway.faults.cell(where).value++;
+      logFault(where, reason);
+    },
     limited(limit) {
       gateway.limits.cell(limit).value++;
       traffic.limited(limit);

@@ -96,3 +96,5 @@ export interface WaitingOutput {
 
 /** onReset's code when the connection was lost: no code of the peer's. */
 export const connectionLost = -1;
+/** onReset's code when the stream's own user has thrown at an event before: the peer has done nothing wrong. */
+export const ownFault = -2;

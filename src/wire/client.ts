@@ -1,5 +1,6 @@
 /** The client end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
+import { guarded } from '../faults.ts';
 import { type ConnectionOptions, connectionLost, type ClientStream, type StreamEvents } from './api.ts';
 import { Connection } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
@@ -86,7 +87,7 @@ export class Http2Client extends Connection {
       // its body has no stream to go to: DATA without one would cost the calls that are still open
       stream.localClosed = true;
       process.nextTick(() => {
-        if (!stream.muted) events.onReset(connectionLost, true);
+        if (!stream.muted) this.tellReset(stream, connectionLost, true);
       });
       return stream;
     }
@@ -116,9 +117,12 @@ export class Http2Client extends Connection {
     this.limited('cancels');
     this.sender.drop(stream);
     this.#cancelled.set(stream, code);
-    this.#cancelTimer ??= setInterval(() => {
-      this.#cancelSome();
-    }, cancelEveryMs).unref();
+    this.#cancelTimer ??= setInterval(
+      guarded('connection', () => {
+        this.#cancelSome();
+      }),
+      cancelEveryMs,
+    ).unref();
   }
 
   #cancelSome(): void {
@@ -166,13 +170,15 @@ export class Http2Client extends Connection {
       return;
     }
     stream.headed = true;
-    if (!end) {
-      if (!stream.muted) stream.events?.onHeaders?.(fields, false);
-      return;
+    if (end) stream.remoteClosed = true;
+    if (!stream.muted) {
+      try {
+        stream.events?.onHeaders?.(fields, end);
+      } catch (reason) {
+        this.broke(stream, reason);
+      }
     }
-    stream.remoteClosed = true;
-    if (!stream.muted) stream.events?.onHeaders?.(fields, true);
-    if (stream.localClosed) this.remove(stream);
+    if (end && stream.localClosed) this.remove(stream);
   }
 
   #trailers(stream: Http2Stream, list: Headers, end: boolean): void {
@@ -184,9 +190,11 @@ export class Http2Client extends Connection {
   protected override onStreamRemoved(): void {
     if (this.closed) return;
     if (this.#draining && this.streams.size === 0) {
-      process.nextTick(() => {
-        if (this.streams.size === 0) this.finish();
-      });
+      process.nextTick(
+        guarded('connection', () => {
+          if (this.streams.size === 0) this.finish();
+        }),
+      );
     } else this.#options.onCapacity?.();
   }
 
@@ -198,7 +206,7 @@ export class Http2Client extends Connection {
       if (stream.id <= lastId) continue;
       const told = !stream.muted;
       this.remove(stream);
-      if (told) stream.events?.onReset(ErrorCode.REFUSED_STREAM, true);
+      if (told) this.tellReset(stream, ErrorCode.REFUSED_STREAM, true);
     }
     if (this.streams.size === 0) this.onStreamRemoved();
   }

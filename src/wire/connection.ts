@@ -1,5 +1,6 @@
 /** What both ends of an HTTP/2 connection share: streams, flow control, settings, and the orderly and the sudden end. */
 import type { Duplex } from 'node:stream';
+import { fault, guard } from '../faults.ts';
 import {
   ConnectionError,
   defaultWindowBytes,
@@ -11,7 +12,7 @@ import {
 import { flood, Floods } from './floods.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { goawayPayload, settingsPayload, uint32Payload } from './payloads.ts';
-import { type ConnectionOptions, connectionLost } from './api.ts';
+import { type ConnectionOptions, connectionLost, ownFault } from './api.ts';
 import { HpackDecoder, type Headers, noHeaders } from './hpack-decoder.ts';
 import { leave } from './leave.ts';
 import { type Http2Limits, maxWaitingBytes } from './limits.ts';
@@ -58,12 +59,20 @@ export abstract class Connection implements FrameSink {
     this.output = new Output(socket, options.onWaiting, () => {
       this.sender.pump();
     });
-    this.sender = new Sender(this.output, limits, options.onWaiting, (stream) => {
-      if (stream.remoteClosed) {
-        if (stream.headed) this.floods.served();
-        this.remove(stream);
-      } else if (stream.resetAfterEnd) this.sendReset(stream, ErrorCode.NO_ERROR);
-    });
+    this.sender = new Sender(
+      this.output,
+      limits,
+      options.onWaiting,
+      (stream) => {
+        if (stream.remoteClosed) {
+          if (stream.headed) this.floods.served();
+          this.remove(stream);
+        } else if (stream.resetAfterEnd) this.sendReset(stream, ErrorCode.NO_ERROR);
+      },
+      (stream, reason) => {
+        this.broke(stream, reason);
+      },
+    );
     this.#window = new ReceiveWindow(limits.connectionWindowBytes, shared, (bytes) => {
       if (!this.closed) this.#sendWindowUpdate(0, bytes);
     });
@@ -175,7 +184,13 @@ export abstract class Connection implements FrameSink {
     }
     stream.outstanding += chunk.length;
     if (stream.muted) this.credit(stream, chunk.length);
-    else stream.events?.onData(chunk, memory);
+    else {
+      try {
+        stream.events?.onData(chunk, memory);
+      } catch (reason) {
+        this.broke(stream, reason);
+      }
+    }
   }
 
   onDataEnd(stream: Http2Stream | undefined): void {
@@ -193,7 +208,7 @@ export abstract class Connection implements FrameSink {
     this.floods.cancelled(stream.openedMs);
     const told = !stream.muted;
     this.remove(stream);
-    if (told) stream.events?.onReset(code, code === ErrorCode.REFUSED_STREAM);
+    if (told) this.tellReset(stream, code, code === ErrorCode.REFUSED_STREAM);
   }
 
   onPriority(id: number, selfDependent: boolean): void {
@@ -272,7 +287,13 @@ export abstract class Connection implements FrameSink {
       return;
     }
     stream.remoteClosed = true;
-    if (!stream.muted) stream.events?.onEnd(trailers);
+    if (!stream.muted) {
+      try {
+        stream.events?.onEnd(trailers);
+      } catch (reason) {
+        this.broke(stream, reason);
+      }
+    }
     if (stream.localClosed) this.remove(stream);
   }
 
@@ -287,7 +308,21 @@ export abstract class Connection implements FrameSink {
     const told = !stream.muted;
     stream.muted = true;
     this.sendReset(stream, code);
-    if (told) stream.events?.onReset(code, false);
+    if (told) this.tellReset(stream, code, false);
+  }
+
+  /** The stream's user has thrown at an event: the stream ends, and its connection goes on with all others. */
+  protected broke(stream: Http2Stream, reason: unknown): void {
+    fault('stream', reason);
+    const told = !stream.muted;
+    stream.muted = true;
+    this.sendReset(stream, ErrorCode.INTERNAL_ERROR);
+    if (told) this.tellReset(stream, ownFault, false);
+  }
+
+  /** The last event, in a guard of its own: whoever it is told to lets go of what the stream held. */
+  protected tellReset(stream: Http2Stream, code: number, notProcessed: boolean): void {
+    guard('stream', () => stream.events?.onReset(code, notProcessed));
   }
 
   protected resetId(id: number, code: number): void {
@@ -360,6 +395,7 @@ export abstract class Connection implements FrameSink {
   protected fail(reason: unknown): void {
     if (this.closed) return;
     const known = reason instanceof ConnectionError;
+    if (!known) fault('connection', reason);
     const error = known ? reason : new ConnectionError(ErrorCode.INTERNAL_ERROR, 'internal error');
     if (error.limit !== undefined) this.limited(error.limit);
     this.sendGoaway(this.lastPeerId, error.code, error.message);
@@ -393,8 +429,10 @@ export abstract class Connection implements FrameSink {
     for (const stream of streams) {
       stream.removed = true;
       stream.localClosed = true;
-      if (!stream.muted) stream.events?.onReset(connectionLost, false);
+      if (!stream.muted) this.tellReset(stream, connectionLost, false);
     }
-    this.onLost(error);
+    guard('connection', () => {
+      this.onLost(error);
+    });
   }
 }

@@ -3,6 +3,7 @@
  * requests that its user wants; at the first request that is not both, the connection goes to another server for good.
  */
 import type { Socket } from 'node:net';
+import { fault, guard, guarded } from '../faults.ts';
 import type { OnWaiting, ServerStream, StreamEvents, WaitingOutput } from './api.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { type BodyReader, ChunkedBody, SizedBody } from './http1-body.ts';
@@ -69,17 +70,19 @@ export class Http1Server {
       if (this.#stream !== undefined) this.#stream.drained();
       else if (this.#holdsBack) this.#goOn();
     });
-    this.#patience = new Patience(() => {
-      this.#outOfPatience();
-    });
-    this.#stopReading = takeReads(socket, this.#onData, true);
+    this.#patience = new Patience(
+      this.#guarded(() => {
+        this.#outOfPatience();
+      }),
+    );
+    this.#stopReading = takeReads(socket, this.#onRead, true);
     socket.on('close', this.#onClose);
     this.#patience.expectWithin(options.headersTimeoutMs);
   }
 
   /** @param initial what was read from the socket already */
   begin(initial: Buffer): void {
-    if (initial.length > 0) this.#onData(initial);
+    if (initial.length > 0) this.#onRead(initial);
   }
 
   /** No request follows the one under way. */
@@ -91,7 +94,33 @@ export class Http1Server {
   /** Called every so often, for those who watch the pace of a request. */
   tick(): void {
     const stream = this.#stream;
-    if (stream !== undefined && !stream.requestComplete && !stream.over) stream.events?.onTick?.();
+    if (stream === undefined || stream.requestComplete || stream.over) return;
+    try {
+      stream.events?.onTick?.();
+    } catch (reason) {
+      this.#broke(reason);
+    }
+  }
+
+  // --- faults: a connection has one request at a time, and ends with it ---
+
+  #broke(reason: unknown): void {
+    fault('stream', reason);
+    guard('connection', () => {
+      const stream = this.#stream;
+      if (stream === undefined) this.socket.destroy();
+      else stream.broke();
+    });
+  }
+
+  #guarded(listener: () => void): () => void {
+    return () => {
+      try {
+        listener();
+      } catch (reason) {
+        this.#broke(reason);
+      }
+    };
   }
 
   /** As Http2Server's. */
@@ -125,7 +154,15 @@ export class Http1Server {
 
   // --- input ---
 
-  readonly #onData = (chunk: Buffer, memory?: ReadMemory): void => {
+  readonly #onRead = (chunk: Buffer, memory?: ReadMemory): void => {
+    try {
+      this.#take(chunk, memory);
+    } catch (reason) {
+      this.#broke(reason);
+    }
+  };
+
+  #take(chunk: Buffer, memory: ReadMemory | undefined): void {
     // what comes behind the last request is nobody's
     if (this.#stream === undefined && this.#draining) return;
     if (this.#stream === undefined && !this.output.blocked) {
@@ -138,7 +175,7 @@ export class Http1Server {
       this.socket.pause();
       this.#holdsBack = this.#stream === undefined;
     } else this.#readBody(chunk, memory);
-  };
+  }
 
   #keep(rest: Buffer): void {
     this.#rest = rest;
@@ -184,9 +221,11 @@ export class Http1Server {
     this.#keep(empty);
     // in a turn of its own: whom the body would be no use for has answered by then
     if (head.waits)
-      setImmediate(() => {
-        stream.goOn();
-      });
+      setImmediate(
+        this.#guarded(() => {
+          stream.goOn();
+        }),
+      );
     this.#readBody(rest.subarray(end + 4), memory);
   }
 
@@ -264,9 +303,11 @@ export class Http1Server {
     this.socket.resume();
     // in a turn of its own, so that a long pipeline does not hold up the others
     if (this.#rest.length > 0)
-      setImmediate(() => {
-        if (!this.#over && this.#stream === undefined) this.#goOn();
-      });
+      setImmediate(
+        this.#guarded(() => {
+          if (!this.#over && this.#stream === undefined) this.#goOn();
+        }),
+      );
   }
 
   /** What came behind a request is looked at, unless the client has not read what it was answered so far. */
@@ -300,12 +341,14 @@ export class Http1Server {
       if (this.output.waiting === 0) this.socket.destroy();
       // the client is still reading; one that takes nothing is cut off as a slow reader
       else
-        this.output.whenTaken(() => {
-          const stream = this.#stream;
-          if (this.#over || stream?.over === false) return;
-          const lingers = stream !== undefined || this.socket.writableEnded;
-          this.#patience.expectWithin(lingers ? lingerMs : this.#options.keepAliveTimeoutMs);
-        });
+        this.output.whenTaken(
+          this.#guarded(() => {
+            const stream = this.#stream;
+            if (this.#over || stream?.over === false) return;
+            const lingers = stream !== undefined || this.socket.writableEnded;
+            this.#patience.expectWithin(lingers ? lingerMs : this.#options.keepAliveTimeoutMs);
+          }),
+        );
       return;
     }
     this.#headBegan = false;
@@ -315,7 +358,7 @@ export class Http1Server {
     this.#finish();
   }
 
-  readonly #onClose = (): void => {
+  readonly #onClose = guarded('connection', () => {
     this.#over = true;
     this.#patience.end();
     const stream = this.#stream;
@@ -324,7 +367,7 @@ export class Http1Server {
     this.#keep(empty);
     this.output.forget();
     this.#options.onClose();
-  };
+  });
 }
 
 const requestTimeout = 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';

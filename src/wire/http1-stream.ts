@@ -1,5 +1,6 @@
 /** One request of an HTTP/1.1 connection and its answer, in the shape of an HTTP/2 stream. */
-import { connectionLost, type ServerStream, type StreamEvents } from './api.ts';
+import { guard } from '../faults.ts';
+import { connectionLost, ownFault, type ServerStream, type StreamEvents } from './api.ts';
 import { ErrorCode } from './constants.ts';
 import { type Headers, noHeaders } from './hpack-decoder.ts';
 import { http1Fields } from './http1-fields.ts';
@@ -58,7 +59,7 @@ export class Http1ServerStream implements ServerStream {
     const told = this.over;
     if (!this.#headed) this.#connection.output.text(badRequest);
     this.over = true;
-    if (!told) this.events?.onReset(ErrorCode.PROTOCOL_ERROR, false);
+    if (!told) guard('stream', () => this.events?.onReset(ErrorCode.PROTOCOL_ERROR, false));
   }
 
   drained(): void {
@@ -68,9 +69,26 @@ export class Http1ServerStream implements ServerStream {
   }
 
   lost(): void {
+    this.#tellReset(connectionLost);
+  }
+
+  /** Its user has thrown: a client that has no answer yet gets one, and the connection ends. */
+  broke(): void {
+    const { output, socket } = this.#connection;
+    if (this.#headed || this.over) socket.destroy();
+    else {
+      this.#headed = true;
+      output.text(internalServerError);
+      output.flush();
+      socket.destroySoon();
+    }
+    this.#tellReset(ownFault);
+  }
+
+  #tellReset(code: number): void {
     if (this.over) return;
     this.over = true;
-    this.events?.onReset(connectionLost, false);
+    guard('stream', () => this.events?.onReset(code, false));
   }
 
   respond(fields: Headers, end = false): void {
@@ -128,4 +146,6 @@ export class Http1ServerStream implements ServerStream {
 }
 
 const continueHead = 'HTTP/1.1 100 Continue\r\n\r\n';
+const internalServerError =
+  'HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
 const badRequest = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';

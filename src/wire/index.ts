@@ -2,6 +2,7 @@
 export {
   type ClientStream,
   connectionLost,
+  ownFault,
   type ServerStream,
   type Stream,
   type StreamEvents,

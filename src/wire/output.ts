@@ -1,5 +1,6 @@
 /** What leaves a connection: frames are collected and go to the socket in one write when the turn of the event loop ends. */
 import { Socket } from 'node:net';
+import { guard } from '../faults.ts';
 import type { Duplex } from 'node:stream';
 import type { OnWaiting } from './api.ts';
 import { defaultFrameBytes, Flag, frameHeaderBytes, FrameType } from './constants.ts';
@@ -22,7 +23,7 @@ let dirty: Output[] = [];
 function flushAll(): void {
   const outputs = dirty;
   dirty = [];
-  for (const output of outputs) output.flush();
+  for (const output of outputs) output.flushAlone();
 }
 
 /** Replaces the pieces that are parts of a slab by copies of their own. */
@@ -67,11 +68,27 @@ export class Output {
 
   readonly #drained = (): void => {
     this.#blocked = false;
-    this.#count();
-    for (const slab of this.#lent) giveSlabBack(slab);
-    this.#lent = [];
-    this.#onDrain();
+    this.#alone(() => {
+      this.#count();
+      for (const slab of this.#lent) giveSlabBack(slab);
+      this.#lent = [];
+      this.#onDrain();
+    });
   };
+
+  /** A connection that cannot write ends, and no other one. */
+  #alone(run: () => void): void {
+    guard('connection', run, () => {
+      this.#socket.destroy();
+    });
+  }
+
+  /** Among others that must be flushed, too. */
+  flushAlone(): void {
+    this.#alone(() => {
+      this.flush();
+    });
+  }
 
   /** What still waits is nobody's business any more. */
   forget(): void {

@@ -21,6 +21,7 @@ export class Sender {
   readonly #output: Output;
   readonly #limits: Http2Limits;
   readonly #onLocalEnd: (stream: Http2Stream) => void;
+  readonly #onBroken: (stream: Http2Stream, reason: unknown) => void;
   readonly #onWaiting: OnWaiting | undefined;
   /** Of all streams; what waits only for the end of the turn is not counted. */
   #waitingBytes = 0;
@@ -36,17 +37,20 @@ export class Sender {
   /**
    * @param onWaiting told of what cannot be sent at once
    * @param onLocalEnd END_STREAM has been sent
+   * @param onBroken the stream's user has thrown
    */
   constructor(
     output: Output,
     limits: Http2Limits,
     onWaiting: OnWaiting | undefined,
     onLocalEnd: (stream: Http2Stream) => void,
+    onBroken: (stream: Http2Stream, reason: unknown) => void,
   ) {
     this.#output = output;
     this.#onWaiting = onWaiting;
     this.#limits = limits;
     this.#onLocalEnd = onLocalEnd;
+    this.#onBroken = onBroken;
   }
 
   /** Bytes that wait for a window, the socket or their turn. */
@@ -189,7 +193,12 @@ export class Sender {
         if (stream.needsDrain && stream.queuedBytes <= this.#limits.highWaterBytes / 4) {
           // for those who count what waits: until nothing does
           stream.needsDrain = stream.queuedBytes > 0;
-          if (!stream.muted) stream.events?.onDrain();
+          if (stream.muted) continue;
+          try {
+            stream.events?.onDrain();
+          } catch (reason) {
+            this.#onBroken(stream, reason);
+          }
         }
       }
     }

@@ -1,5 +1,6 @@
 /** The server end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
+import { guarded } from '../faults.ts';
 import type {
   ConnectionOptions,
   OnWaiting,
@@ -70,9 +71,10 @@ export class Http2Server extends Connection {
     this.#shuttingDown = true;
     // first a warning, so that requests which are on their way are still served (RFC 9113 §6.8)
     this.sendGoaway(maxStreamId, ErrorCode.NO_ERROR);
-    const timer = setTimeout(() => {
+    const lastCall = guarded('connection', () => {
       this.#lastCall();
-    }, shutdownPingMs).unref();
+    });
+    const timer = setTimeout(lastCall, shutdownPingMs).unref();
     this.ping(() => {
       clearTimeout(timer);
       this.#lastCall();
@@ -110,7 +112,12 @@ export class Http2Server extends Connection {
           continue;
         }
       }
-      if (!stream.muted) stream.events?.onTick?.();
+      if (stream.muted) continue;
+      try {
+        stream.events?.onTick?.();
+      } catch (reason) {
+        this.broke(stream, reason);
+      }
     }
   }
 
@@ -227,16 +234,23 @@ export class Http2Server extends Connection {
     stream.openedMs = this.floods.nowMs;
     stream.contentLength = checked.contentLength;
     if (this.#blockBytes > largeHeadBytes) this.#countHead(stream, this.#blockBytes);
-    stream.events = this.#onStream(stream, checked.fields, end);
+    try {
+      stream.events = this.#onStream(stream, checked.fields, end);
+    } catch (reason) {
+      this.broke(stream, reason);
+      return;
+    }
     if (end && !stream.removed) this.remoteEnd(stream, []);
   }
 
   protected override onStreamRemoved(): void {
     if (this.streams.size === 0 && this.#lastServed !== maxStreamId) {
       // what the stream wrote last must leave first
-      process.nextTick(() => {
-        if (this.streams.size === 0) this.finish();
-      });
+      process.nextTick(
+        guarded('connection', () => {
+          if (this.streams.size === 0) this.finish();
+        }),
+      );
     }
   }
 

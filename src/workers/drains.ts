@@ -1,10 +1,18 @@
 /** Draining with several workers: the admin door of one is asked, and all of them have to know, those that start later too. */
 import cluster, { type Worker } from 'node:cluster';
+import { guarded } from '../faults.ts';
 import type { DrainChange, Gateway } from '../server.ts';
 
 /** What workers and the first process tell each other. */
 type Message =
   { readonly type: 'drained'; readonly change: DrainChange } | { readonly type: 'what-is-drained' };
+
+/** For a channel that has just broken: without a callback it would be an 'error' event of the process. */
+const ignore = (): void => undefined;
+
+function tellPrimary(message: Message): void {
+  if (process.connected) process.send?.(message, undefined, {}, ignore);
+}
 
 function isMessage(value: unknown): value is Message {
   const type = (value as { type?: unknown } | null)?.type;
@@ -14,10 +22,11 @@ function isMessage(value: unknown): value is Message {
 /** In the first process: passes a change on to the other workers, and remembers it for the next one. */
 export function relayDrains(): void {
   const drained = new Map<string, DrainChange>();
-  cluster.on('message', (from: Worker, message: unknown) => {
+  const onMessage = (from: Worker, message: unknown): void => {
     if (!isMessage(message)) return;
     if (message.type === 'what-is-drained') {
-      for (const change of drained.values()) from.send({ type: 'drained', change } satisfies Message);
+      for (const change of drained.values())
+        if (from.isConnected()) from.send({ type: 'drained', change } satisfies Message, ignore);
       return;
     }
     const { change } = message;
@@ -25,20 +34,26 @@ export function relayDrains(): void {
     if (change.drained) drained.set(key, change);
     else drained.delete(key);
     for (const worker of Object.values(cluster.workers ?? {}))
-      if (worker !== undefined && worker !== from && worker.isConnected()) worker.send(message);
-  });
+      if (worker !== undefined && worker !== from && worker.isConnected()) worker.send(message, ignore);
+  };
+  cluster.on('message', guarded('worker', onMessage));
 }
 
 /** In a worker: tells the others of a change; undefined where there are no others. */
 export const tellDrained: ((change: DrainChange) => void) | undefined = cluster.isWorker
-  ? (change) => void process.send?.({ type: 'drained', change } satisfies Message)
+  ? (change) => {
+      tellPrimary({ type: 'drained', change });
+    }
   : undefined;
 
 /** In a worker: does as the others did. */
 export function followDrains(gateway: Gateway): void {
   if (!cluster.isWorker) return;
-  process.on('message', (message: unknown) => {
-    if (isMessage(message) && message.type === 'drained') gateway.setDrained(message.change);
-  });
-  process.send?.({ type: 'what-is-drained' } satisfies Message);
+  process.on(
+    'message',
+    guarded('worker', (message: unknown) => {
+      if (isMessage(message) && message.type === 'drained') gateway.setDrained(message.change);
+    }),
+  );
+  tellPrimary({ type: 'what-is-drained' });
 }

@@ -1,6 +1,6 @@
 /** What several processes of one gateway share. */
 export { followDrains, tellDrained } from './drains.ts';
-export { processPeers, workerCount } from './process.ts';
+export { processPeers, tellLeaving, workerCount } from './process.ts';
 export type { Peers } from './peers.ts';
 export { runWorkers } from './primary.ts';
 export { shareSights, type ShareSight } from './sights.ts';

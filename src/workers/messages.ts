@@ -52,3 +52,10 @@ export function opened<T>(message: unknown): T | undefined {
     ? (message as Envelope<T>).tensorgate
     : undefined;
 }
+
+/** A worker says that it will end, although nobody has told it to. */
+export const leaving = { tensorgateLeaving: true } as const;
+
+export function saysLeaving(message: unknown): boolean {
+  return (message as Partial<typeof leaving> | null)?.tensorgateLeaving === true;
+}

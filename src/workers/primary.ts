@@ -2,7 +2,8 @@
 import cluster, { type Worker } from 'node:cluster';
 import { relayDrains } from './drains.ts';
 import { createHub, type HubWorker } from './hub.ts';
-import { countVariable, type FromWorker, opened } from './messages.ts';
+import { guarded } from '../faults.ts';
+import { countVariable, type FromWorker, opened, saysLeaving } from './messages.ts';
 
 /** A worker that ends by itself is started again after this, doubled with each early end, in ms. */
 const firstRestartMs = 200;
@@ -27,10 +28,13 @@ function connectWorkers(): void {
   cluster.on('exit', (worker: Worker) => {
     serving.delete(worker.id);
   });
-  cluster.on('message', (worker: Worker, message: unknown) => {
-    const inner = opened<FromWorker>(message);
-    if (inner !== undefined) hub(serving.get(worker.id) ?? hubWorker(worker), inner);
-  });
+  cluster.on(
+    'message',
+    guarded('worker', (worker: Worker, message: unknown) => {
+      const inner = opened<FromWorker>(message);
+      if (inner !== undefined) hub(serving.get(worker.id) ?? hubWorker(worker), inner);
+    }),
+  );
 }
 
 /** Resolves when all workers have ended after a signal. */
@@ -59,9 +63,22 @@ export function runWorkers(count: number): Promise<number> {
     process.on('SIGHUP', () => {
       forward('SIGHUP');
     });
-    cluster.on('exit', (worker: Worker, code: number) => {
+    const replace = (worker: Worker): void => {
       const ranMs = performance.now() - (started.get(worker.id) ?? 0);
       started.delete(worker.id);
+      restartMs = ranMs > goodStartMs ? firstRestartMs : Math.min(maxRestartMs, restartMs * 2);
+      setTimeout(() => {
+        if (!stopping) fork();
+      }, restartMs);
+    };
+    cluster.on('message', (worker: Worker, message: unknown) => {
+      if (!saysLeaving(message) || stopping || !started.has(worker.id)) return;
+      process.stderr.write(
+        `tensorgate: worker ${worker.process.pid ?? ''} has met an exception and will end; starting another\n`,
+      );
+      replace(worker);
+    });
+    cluster.on('exit', (worker: Worker, code: number) => {
       const left = Object.keys(cluster.workers ?? {}).length;
       if (stopping) {
         if (left === 0) resolve(0);
@@ -75,13 +92,16 @@ export function runWorkers(count: number): Promise<number> {
         process.exitCode = code;
         return;
       }
+      // one that has said so has been replaced already
+      if (!started.has(worker.id)) return;
       process.stderr.write(
         `tensorgate: worker ${worker.process.pid ?? ''} ended (${code}); starting another\n`,
       );
-      restartMs = ranMs > goodStartMs ? firstRestartMs : Math.min(maxRestartMs, restartMs * 2);
-      setTimeout(() => {
-        if (!stopping) fork();
-      }, restartMs);
+      replace(worker);
+    });
+    // it holds no call, and the workers are its own: what breaks here is said, and ends nothing
+    process.on('uncaughtException', (error) => {
+      process.stderr.write(`tensorgate: a fault of the first process: ${error.stack ?? error.message}\n`);
     });
     for (let i = 0; i < count; i++) fork();
   });

@@ -35,6 +35,7 @@ export function recordingObserver(): RecordingObserver {
     mirrored: (model, outcome) => void events.push(`mirrored ${model} ${outcome}`),
     queued: (model, waiting) => void events.push(`queued ${model} ${waiting}`),
     sharedLimit: (limit, by) => void events.push(`shared ${limit} ${by}`),
+    faulted: (where) => void events.push(`faulted ${where}`),
     limited: (limit) => void events.push(`limited ${limit}`),
   };
 }

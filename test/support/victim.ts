@@ -69,6 +69,10 @@ export interface Victim {
   settled(beforeMiB: number, timeoutMs?: number): Promise<void>;
   /** Throws when the process has died. */
   alive(): void;
+  /** Its workers, where it has some. */
+  workers(): number[];
+  /** When it ends by itself. */
+  readonly exited: Promise<number | null>;
   output(): string;
   stop(): Promise<void>;
 }
@@ -98,7 +102,7 @@ export async function startVictim(
       ...ports,
       ...backends.flatMap((url) => ['--backend', url]),
     ],
-    { ready: 'is serving' },
+    { ready: 'is serving', readyTimeoutMs: 60_000 },
   );
   const address = (port: number): string => `127.0.0.1:${port}`;
   const rss = (): number =>
@@ -134,6 +138,12 @@ export async function startVictim(
       if (process_.child.exitCode !== null || process_.child.signalCode !== null)
         throw new Error(`the gateway has died:\n${process_.output()}`);
     },
+    workers: () =>
+      readFileSync(`/proc/${process_.pid}/task/${process_.pid}/children`, 'utf8')
+        .split(' ')
+        .filter((pid) => pid !== '')
+        .map(Number),
+    exited: process_.exited,
     output: () => process_.output(),
     async stop() {
       await process_.stop();
@@ -142,7 +152,7 @@ export async function startVictim(
   };
   await waitFor(
     async () => (await fetch(`http://${victim.admin}/readyz`)).status === 200,
-    10_000,
+    30_000,
     'a gateway that is ready',
   ).catch(async (error: unknown) => {
     await victim.stop();

@@ -36,7 +36,7 @@ function telemetry(
       access: { mode: 'off', sample: 0 },
       ...fields,
     },
-    { random },
+    { clock: () => performance.now(), random },
   );
   return {
     telemetry: made,

@@ -7,6 +7,7 @@
  */
 import { Redis } from 'ioredis';
 import type { Log } from '../../call/index.ts';
+import { GuardedConnector } from './connector.ts';
 
 export interface RedisLinkOptions {
   /** redis://[user:password@]host:port/db, or rediss:// for TLS. */
@@ -128,6 +129,7 @@ export class RedisLink {
       ...(password === undefined ? {} : { password }),
       ...(ca === undefined ? {} : { tls: { ca } }),
       lazyConnect: true,
+      Connector: GuardedConnector as never,
       connectTimeout: connectTimeoutMs,
       disconnectTimeout: closeTimeoutMs,
       enableOfflineQueue: false,

@@ -2,6 +2,7 @@
 import { connect as tcpConnect, isIP, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import { Code, StatusError } from '../../call/index.ts';
+import { guarded } from '../../faults.ts';
 import { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress, ConnectionOptions } from '../options.ts';
 
@@ -48,13 +49,13 @@ function reasonOf(error: Error & { code?: string }): string {
 }
 
 export function dial(address: BackendAddress, options: ConnectionOptions, events: DialEvents): void {
-  const socket = open(address);
   let settled = false;
+  let socket: Socket | undefined;
   const fail = (reason: string, cause?: unknown): void => {
     if (settled) return;
     settled = true;
     clearTimeout(timer);
-    socket.destroy();
+    socket?.destroy();
     events.onFailed(
       new StatusError(Code.UNAVAILABLE, `backend ${address.name}: ${reason}`, {
         where: address.name,
@@ -69,17 +70,16 @@ export function dial(address: BackendAddress, options: ConnectionOptions, events
   const onError = (error: Error): void => {
     fail(reasonOf(error), error);
   };
-  socket.once('error', onError);
-  socket.once(address.tls === undefined ? 'connect' : 'secureConnect', () => {
-    socket.setNoDelay(true);
-    socket.off('error', onError);
-    const client: Http2Client = new Http2Client(socket, {
+  const onConnected = (connected: Socket): void => {
+    connected.setNoDelay(true);
+    connected.off('error', onError);
+    const client: Http2Client = new Http2Client(connected, {
       limits: options.http2,
       onReady() {
         if (settled) return;
         settled = true;
         clearTimeout(timer);
-        events.onReady(client, socket);
+        events.onReady(client, connected);
       },
       onClose(error) {
         if (!settled) fail(error === undefined ? 'closed the connection at once' : reasonOf(error), error);
@@ -92,5 +92,26 @@ export function dial(address: BackendAddress, options: ConnectionOptions, events
       onCapacity: events.onCapacity,
       onLimit: events.onLimit,
     });
-  });
+  };
+  try {
+    socket = open(address);
+  } catch (error) {
+    // a key or a certificate that TLS does not take
+    onError(error as Error);
+    return;
+  }
+  const connecting = socket;
+  connecting.on('error', onError);
+  connecting.once(
+    address.tls === undefined ? 'connect' : 'secureConnect',
+    guarded(
+      'backend',
+      () => {
+        onConnected(connecting);
+      },
+      () => {
+        fail('internal error of the gateway');
+      },
+    ),
+  );
 }

@@ -1,5 +1,6 @@
 /** How soon a connection may be tried again: at once after one that was of use, later and later after those that did not. */
 import type { Clock } from '../../call/index.ts';
+import { guarded } from '../../faults.ts';
 
 /** The first wait, doubled with every failure in a row up to the longest, in ms; each spread by a fifth either way. */
 const firstMs = 25;
@@ -21,7 +22,7 @@ export class Redials {
   next(dial: () => void): void {
     const waitMs = this.#notBeforeMs - this.#clock();
     if (waitMs <= 0) dial();
-    else this.#timer = setTimeout(dial, waitMs).unref();
+    else this.#timer = setTimeout(guarded('backend', dial), waitMs).unref();
   }
 
   /** A connection is gone. @param used calls went over it; one that only came and went counts as a failure */

@@ -8,7 +8,7 @@ import {
   remembered,
   StatusError,
 } from '../../call/index.ts';
-import type { Headers } from '../../wire/index.ts';
+import { connectionLost, type Headers, ownFault } from '../../wire/index.ts';
 
 /** What a response head says. */
 export type Head =
@@ -120,7 +120,9 @@ export function resetError(
 ): StatusError {
   const details = { where, notStarted: notProcessed };
   switch (code) {
-    case -1:
+    case ownFault:
+      return new StatusError(Code.INTERNAL, 'internal error of the gateway', details);
+    case connectionLost:
       return new StatusError(Code.UNAVAILABLE, `backend ${where}: the connection was lost`, {
         ...details,
         lostWith: connection,

@@ -3,6 +3,7 @@ import { ADDRCONFIG } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
 import type { BackendAddress, BackendTraits } from '../options.ts';
 import { changesOnly, nameOf, type Source, type SourceDeps, type SourceEvents } from './source.ts';
+import { detach } from '../../faults.ts';
 
 export interface DnsOptions {
   readonly kind: 'dns';
@@ -51,7 +52,10 @@ export function dnsSource(options: DnsOptions, { random }: Pick<SourceDeps, 'ran
 
   const schedule = (ms: number): void => {
     clearTimeout(timer);
-    if (events !== undefined) timer = setTimeout(() => void ask(), ms).unref();
+    if (events !== undefined)
+      timer = setTimeout(() => {
+        detach('backend', ask());
+      }, ms).unref();
   };
 
   async function ask(): Promise<void> {
@@ -78,7 +82,7 @@ export function dnsSource(options: DnsOptions, { random }: Pick<SourceDeps, 'ran
   return {
     start(listener) {
       events = changesOnly(listener);
-      void ask();
+      detach('backend', ask());
     },
     stop() {
       events = undefined;

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { parse } from 'yaml';
 import type { BackendAddress } from '../options.ts';
 import { changesOnly, type Source, type SourceEvents } from './source.ts';
+import { detach } from '../../faults.ts';
 
 export interface FileOptions {
   readonly kind: 'file';
@@ -37,14 +38,16 @@ export function fileSource(options: FileOptions): Source {
   const onStat = (now: Stats, before: Stats): void => {
     if (now.mtimeMs === before.mtimeMs && now.size === before.size && now.ino === before.ino) return;
     clearTimeout(timer);
-    timer = setTimeout(() => void read(), settleMs).unref();
+    timer = setTimeout(() => {
+      detach('file', read());
+    }, settleMs).unref();
   };
 
   return {
     start(listener) {
       events = changesOnly(listener);
       watchFile(path, { interval: intervalMs, persistent: false }, onStat);
-      void read();
+      detach('file', read());
     },
     stop() {
       events = undefined;

@@ -58,7 +58,8 @@ export function createApi(server: ApiServer): Api {
         ...(ca === undefined ? {} : { ca }),
       });
       request.setTimeout(idleMs, () => request.destroy(new Error(`silent for ${idleMs} ms`)));
-      request.once('error', reject);
+      // more than one may come: whoever waited was told of the first
+      request.on('error', reject);
       request.once('response', (response) => {
         response.setEncoding('utf8');
         resolve(response);

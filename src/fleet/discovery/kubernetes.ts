@@ -4,6 +4,7 @@ import type { BackendTraits } from '../options.ts';
 import { ApiError, type ApiServer, createApi } from './kubernetes-api.ts';
 import { backendsIn, type EndpointSlice, isEndpointSlice } from './endpoint-slices.ts';
 import { changesOnly, type Source, type SourceDeps, type SourceEvents } from './source.ts';
+import { detach } from '../../faults.ts';
 
 export interface KubernetesOptions {
   readonly kind: 'kubernetes';
@@ -116,7 +117,7 @@ export function kubernetesSource(options: KubernetesOptions, { random }: Pick<So
   return {
     start(listener) {
       events = changesOnly(listener);
-      void run();
+      detach('backend', run());
     },
     stop() {
       events = undefined;

@@ -51,7 +51,7 @@ export function httpHealthCheck(
       if (statusCode >= 100 && statusCode < 400) resolve();
       else reject(notServing(`its health check answered HTTP status ${statusCode}`));
     });
-    request.once('error', (error) => {
+    request.on('error', (error) => {
       clearTimeout(timer);
       reject(error instanceof StatusError ? error : notServing(`health check: ${error.message}`));
     });

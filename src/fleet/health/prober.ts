@@ -3,6 +3,7 @@ import { Code, StatusError } from '../../call/index.ts';
 import type { HealthOptions } from '../options.ts';
 import type { ModelHealth } from './model-health.ts';
 import type { Sight } from './probe.ts';
+import { detach } from '../../faults.ts';
 
 export interface ProberDeps {
   readonly health: ModelHealth;
@@ -167,6 +168,9 @@ export class Prober {
     );
     const latestMs = now + (health.up ? options().intervalMs : options().fastIntervalMs);
     const atMs = health.up ? Math.min(dueMs, latestMs) : Math.min(this.#hostDueMs, latestMs);
-    this.#timer = setTimeout(() => void this.#look(), Math.max(1, atMs - now)).unref();
+    const look = (): void => {
+      detach('backend', this.#look());
+    };
+    this.#timer = setTimeout(look, Math.max(1, atMs - now)).unref();
   }
 }

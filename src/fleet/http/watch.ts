@@ -3,6 +3,7 @@ import { type ListedModel, StatusError, Code } from '../../call/index.ts';
 import type { HttpFleetOptions } from '../options.ts';
 import type { HttpClient } from './client.ts';
 import { listedModels } from './models.ts';
+import { detach } from '../../faults.ts';
 
 /** A list of models is small; what is longer is no such list. In bytes. */
 const maxListBytes = 2 ** 20;
@@ -44,7 +45,9 @@ export class HttpWatch {
         const { intervalMs, fastIntervalMs } = this.#options;
         const spread = 0.8 + 0.4 * this.#deps.random();
         const waitMs = (this.up ? intervalMs : fastIntervalMs) * spread;
-        this.#timer = setTimeout(() => void this.start(), waitMs).unref();
+        this.#timer = setTimeout(() => {
+          detach('backend', this.start());
+        }, waitMs).unref();
       }
     }
   }
@@ -57,7 +60,7 @@ export class HttpWatch {
   /** A request found no connection: no need to wait for the next look. */
   lost(reason: string): void {
     this.#set(false, reason);
-    void this.start();
+    detach('backend', this.start());
   }
 
   async #look(): Promise<void> {

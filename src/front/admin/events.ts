@@ -1,5 +1,6 @@
 /** The dashboard's server-sent events (HTML standard §9.2): the whole state every second, to a bounded number of pages. */
 import type { ServerResponse } from 'node:http';
+import { guarded } from '../../faults.ts';
 
 /** Pages at once; a state is some kilobytes a second to each. */
 const maxPages = 32;
@@ -39,10 +40,13 @@ export function createEvents({ tick, hello, state }: EventsDeps): Events {
       else page.write(event);
     }
   };
-  const timer = setInterval(() => {
-    tick(Date.now());
-    push();
-  }, everyMs).unref();
+  const timer = setInterval(
+    guarded('timer', () => {
+      tick(Date.now());
+      push();
+    }),
+    everyMs,
+  ).unref();
 
   return {
     open(response, host) {

@@ -20,10 +20,12 @@ import {
   never,
   type Observer,
   parseTimeout,
+  type Reply,
   StatusError,
   type Target,
 } from '../../call/index.ts';
 import type { InflateLimits, ModelSpec } from '../../codec/index.ts';
+import { detach, fault, guarded } from '../../faults.ts';
 import { targetOf } from '../../models/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
@@ -65,6 +67,7 @@ const onItsWayBytes = 16_384;
 
 /** RST_STREAM error codes (RFC 9113 §7). */
 const noError = 0;
+const internalError = 2;
 
 /** What a service that the gateway does not know takes is not the gateway's to say: only its clients set a deadline. */
 function timeoutOf({ method, timeout }: RpcHead, varying: Metadata, options: RpcOptions): number {
@@ -204,9 +207,12 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
 
   stillWaits(): void {
     if (this.#reply.over || this.#request !== undefined) return;
-    this.#timer = setTimeout(() => {
-      this.#refuse(this.#exceeded('it is not known yet which model is asked'));
-    }, this.#deadline - this.#deps.clock());
+    this.#timer = setTimeout(
+      guarded('stream', () => {
+        this.#refuse(this.#exceeded('it is not known yet which model is asked'));
+      }),
+      this.#deadline - this.#deps.clock(),
+    );
   }
 
   #exceeded(why: string): StatusError {
@@ -245,13 +251,19 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     }
     const waiting: Uint8Array[] = [];
     this.#waiting = waiting;
-    opened.then(
-      (result) => {
-        this.#waiting = undefined;
-        if (!this.#reply.over) this.#started(result, waiting);
-      },
-      (reason: unknown) => {
-        this.#refuse(reason);
+    detach(
+      'stream',
+      opened.then(
+        (result) => {
+          this.#waiting = undefined;
+          if (!this.#reply.over) this.#started(result, waiting);
+        },
+        (reason: unknown) => {
+          this.#refuse(reason);
+        },
+      ),
+      () => {
+        this.#giveUp();
       },
     );
   }
@@ -325,14 +337,47 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
 
   #send(call: Call): void {
     if (this.#cancellation.reason !== undefined) return;
-    this.#deps.handler(call).then(
-      (reply) => {
-        this.#reply.answer(reply);
-      },
-      (reason: unknown) => {
-        this.#reply.cut(StatusError.from(reason));
-      },
-    );
+    try {
+      this.#deps.handler(call).then(
+        (reply) => {
+          this.#answer(reply);
+        },
+        (reason: unknown) => {
+          this.#fail(reason);
+        },
+      );
+    } catch (reason) {
+      this.#broke(reason);
+    }
+  }
+
+  #answer(reply: Reply): void {
+    try {
+      this.#reply.answer(reply);
+    } catch (reason) {
+      this.#broke(reason);
+    }
+  }
+
+  #fail(reason: unknown): void {
+    try {
+      this.#reply.cut(StatusError.from(reason));
+    } catch (second) {
+      this.#broke(second);
+    }
+  }
+
+  #broke(reason: unknown): void {
+    fault('stream', reason);
+    this.#giveUp();
+  }
+
+  /** Nothing can be said any more: the stream ends, and whoever works for it is called off. */
+  #giveUp(): void {
+    this.#reply.abort();
+    this.#stream.reset(internalError);
+    this.#cancellation.cancel();
+    this.#letGo();
   }
 
   #credit(bytes: number): void {

@@ -1,4 +1,5 @@
 /** Requests whose model is not known at the end of the turn in which they came: only these few get a timer of their own. */
+import { guard } from '../../faults.ts';
 
 export interface Latecomer {
   /** Nothing came that says what is asked: it must be watched, or it is over already. */
@@ -10,7 +11,10 @@ let fresh: Latecomer[] = [];
 function look(): void {
   const latecomers = fresh;
   fresh = [];
-  for (const each of latecomers) each.stillWaits();
+  for (const each of latecomers)
+    guard('stream', () => {
+      each.stillWaits();
+    });
 }
 
 /** Calls back when what came in this turn has been read. */

@@ -2,6 +2,7 @@
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import type { HeaderList, HttpExchange } from './exchange.ts';
+import { detach, guarded } from '../../faults.ts';
 
 const compress = promisify(gzip);
 /** Inference answers are numbers: more effort gains little. */
@@ -74,17 +75,37 @@ class GzipWriter implements Writer {
   constructor(exchange: HttpExchange) {
     this.#exchange = exchange;
     const zip = this.#gzip;
-    zip.on('data', (chunk: Buffer) => {
-      if (exchange.write(chunk)) return;
-      zip.pause();
-      void exchange.drained().then(() => zip.resume());
-    });
-    zip.on('end', () => {
-      exchange.end();
-    });
-    zip.on('drain', () => {
+    const abort = (): void => {
+      exchange.abort();
       this.#go();
-    });
+    };
+    const alone = <A extends unknown[]>(listener: (...args: A) => void): ((...args: A) => void) =>
+      guarded('stream', listener, abort);
+    zip.on('error', abort);
+    zip.on(
+      'data',
+      alone((chunk: Buffer) => {
+        if (exchange.write(chunk)) return;
+        zip.pause();
+        detach(
+          'stream',
+          exchange.drained().then(() => zip.resume()),
+          abort,
+        );
+      }),
+    );
+    zip.on(
+      'end',
+      alone(() => {
+        exchange.end();
+      }),
+    );
+    zip.on(
+      'drain',
+      alone(() => {
+        this.#go();
+      }),
+    );
     // a client that goes away ends the compression too
     exchange.cancellation.onCancel(() => {
       zip.destroy();

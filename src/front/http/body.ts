@@ -2,6 +2,7 @@
 import { createGunzip, type Gunzip } from 'node:zlib';
 import { type Clock, Code, type Observer, StatusError } from '../../call/index.ts';
 import { BodyTooLarge, type JsonBody } from '../../codec/index.ts';
+import { guarded } from '../../faults.ts';
 import { ReadMemory } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
 import { PieceQueue } from './pieces.ts';
@@ -139,7 +140,7 @@ class BodyReading<T> implements BodyReader {
     const { maxInflateRatio } = this.#limits;
     const { contentLength = Number.POSITIVE_INFINITY } = this.#exchange.head;
     const gunzip = createGunzip(contentLength < smallGzipBytes ? {} : { chunkSize: inflatedChunkBytes });
-    gunzip.on('data', (chunk: Buffer) => {
+    const inflated = (chunk: Buffer): void => {
       if (this.#over) return;
       this.#inflated += chunk.length;
       if (this.#inflated > Math.max(freeInflatedBytes, gunzip.bytesWritten * maxInflateRatio)) {
@@ -154,10 +155,21 @@ class BodyReading<T> implements BodyReader {
       memory?.isCut();
       this.#take(chunk, memory);
       if (this.#queue.length > 0) gunzip.pause();
-    });
-    gunzip.on('end', () => {
-      this.#textEnds();
-    });
+    };
+    const failed = (reason: unknown): void => {
+      this.#fail(reason);
+    };
+    gunzip.on('data', guarded('stream', inflated, failed));
+    gunzip.on(
+      'end',
+      guarded(
+        'stream',
+        () => {
+          this.#textEnds();
+        },
+        failed,
+      ),
+    );
     gunzip.on('error', (cause) => {
       this.#fail(new BodyError(400, 'request body is no valid gzip', cause));
     });

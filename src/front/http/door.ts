@@ -1,6 +1,7 @@
 /** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
 import type { Clock, MemoryAccount, Observer } from '../../call/index.ts';
 import { StatusError } from '../../call/index.ts';
+import { detach } from '../../faults.ts';
 import { errorBody } from '../../codec/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
 import type { Cors } from '../cors.ts';
@@ -108,7 +109,10 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     const exchange = new HttpExchange(stream, fields, peer, deps.memory);
     // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
     queueMicrotask(() => {
-      if (exchange.cancellation.reason === undefined) void serve(exchange, stream);
+      if (exchange.cancellation.reason === undefined)
+        detach('stream', serve(exchange, stream), () => {
+          exchange.abort();
+        });
     });
     return exchange;
   };

@@ -1,7 +1,8 @@
 /** A request at node:http in the shape of a stream, so that what our own HTTP/1.1 end leaves to it is served the same way. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { noMetadata } from '../../call/index.ts';
-import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
+import { guard, guarded } from '../../faults.ts';
+import { type Headers, ownFault, type ServerStream, type StreamEvents } from '../../wire/index.ts';
 
 /** Request bytes that may be handed on before they are credited; the HTTP/2 stream window's usual size. */
 const windowBytes = 256 * 1024;
@@ -33,26 +34,48 @@ class NodeStream implements ServerStream {
   attach(events: StreamEvents): void {
     const request = this.#request;
     const response = this.#response;
-    request.on('data', (chunk: Buffer) => {
-      this.#outstanding += chunk.length;
-      if (this.#outstanding > windowBytes) request.pause();
-      events.onData(chunk);
-    });
-    const ticking = setInterval(() => events.onTick?.(), tickMs).unref();
-    request.on('end', () => {
-      clearInterval(ticking);
-      events.onEnd([]);
-    });
+    const tellReset = (code: number): void => {
+      if (this.#over) return;
+      this.#over = true;
+      guard('stream', () => {
+        events.onReset(code, false);
+      });
+    };
+    /** What the stream's user throws ends the stream. */
+    const alone = <A extends unknown[]>(listener: (...args: A) => void): ((...args: A) => void) =>
+      guarded('stream', listener, () => {
+        this.#fail();
+        tellReset(ownFault);
+      });
+    request.on(
+      'data',
+      alone((chunk: Buffer) => {
+        this.#outstanding += chunk.length;
+        if (this.#outstanding > windowBytes) request.pause();
+        events.onData(chunk);
+      }),
+    );
+    const ticking = setInterval(
+      alone(() => events.onTick?.()),
+      tickMs,
+    ).unref();
+    request.on(
+      'end',
+      alone(() => {
+        clearInterval(ticking);
+        events.onEnd([]);
+      }),
+    );
     request.on('error', () => undefined);
-    response.on('drain', () => {
-      events.onDrain();
-    });
+    response.on(
+      'drain',
+      alone(() => {
+        events.onDrain();
+      }),
+    );
     response.on('close', () => {
       clearInterval(ticking);
-      if (!this.#over) {
-        this.#over = true;
-        events.onReset(cancel, false);
-      }
+      tellReset(cancel);
     });
     response.on('error', () => undefined);
   }
@@ -60,13 +83,19 @@ class NodeStream implements ServerStream {
   respond(headers: Headers, end = false): void {
     if (this.#headed || this.#over) return;
     this.#headed = true;
-    this.#response.writeHead(Number(headers[1]), headers.slice(2));
+    this.#response.writeHead(Number(headers[1]), writable(headers.slice(2)));
     if (end) this.end();
     // a streaming client must see that the call is on before the first message; with a message at hand it costs nothing
     else
       process.nextTick(() => {
         if (!this.#over) this.#response.flushHeaders();
       });
+  }
+
+  #fail(): void {
+    const response = this.#response;
+    if (response.headersSent) response.destroy();
+    else response.writeHead(500, { connection: 'close', 'content-length': 0 }).end();
   }
 
   write(chunk: Uint8Array, lent = false): boolean {
@@ -107,6 +136,20 @@ class NodeStream implements ServerStream {
     this.#outstanding -= bytes;
     if (this.#outstanding <= windowBytes && this.#request.isPaused()) this.#request.resume();
   }
+}
+
+/** What RFC 9110 §5.5 does not allow in a value; node:http throws for it. */
+const invalidValue = /[^\t\x20-\x7e\x80-\xff]/;
+
+/** Without fields that HTTP/1.1 has no way to say: a backend may have sent them, and HTTP/2 may have let them pass. */
+function writable(fields: string[]): string[] {
+  if (!fields.some((text) => invalidValue.test(text))) return fields;
+  const kept: string[] = [];
+  for (let i = 0; i < fields.length; i += 2) {
+    const value = fields[i + 1] as string;
+    if (!invalidValue.test(value)) kept.push(fields[i] as string, value);
+  }
+  return kept;
 }
 
 /** The header fields of an HTTP/1.1 request as an HTTP/2 field list. */

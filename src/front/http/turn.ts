@@ -1,3 +1,5 @@
+import { guard } from '../../faults.ts';
+
 /**
  * What all bodies together may cost in one turn of the event loop: half a millisecond of decoding. Who comes when it is
  * spent waits for the next turn, so that small requests beside a large body do not.
@@ -18,7 +20,7 @@ function nextTurn(): void {
   scheduled = false;
   turnBytes = 0;
   // who is not done waits again, behind the others
-  while (waiting.length > 0 && turnBytes < maxTurnBytes) (waiting.shift() as () => void)();
+  while (waiting.length > 0 && turnBytes < maxTurnBytes) guard('stream', waiting.shift() as () => void);
   if (waiting.length > 0) schedule();
 }
 

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { ProxyError } from './errors.ts';
+import { guarded } from '../../faults.ts';
 
 export interface BodyRules {
   readonly maxBodyBytes: number;
@@ -29,9 +30,12 @@ async function* chunks(request: IncomingMessage, rules: BodyRules): AsyncGenerat
   const source = request.iterator({ destroyOnReturn: false });
   let total = 0;
   for (;;) {
-    const timer = setTimeout(() => {
-      rules.onFault(new ProxyError(408, `no more of the request body within ${idleTimeoutMs} ms`));
-    }, idleTimeoutMs);
+    const timer = setTimeout(
+      guarded('http', () => {
+        rules.onFault(new ProxyError(408, `no more of the request body within ${idleTimeoutMs} ms`));
+      }),
+      idleTimeoutMs,
+    );
     let next: IteratorResult<Buffer>;
     try {
       next = (await source.next()) as IteratorResult<Buffer>;

@@ -12,6 +12,7 @@ import { replyFields, requestFields } from './fields.ts';
 import type { ProxyOptions, ProxyRoute } from './options.ts';
 import { relay } from './relay.ts';
 import { routeOf, targetOf } from './target.ts';
+import { guarded } from '../../faults.ts';
 
 export interface ProxyDeps {
   readonly options: ProxyOptions;
@@ -95,7 +96,10 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
     // what is left of the body is not read: the connection cannot be used again
     if (!reply.request.raw.complete) void reply.header('connection', 'close');
     const exchange = exchanges.get(reply.request);
-    reply.raw.once('finish', () => exchange?.end(error));
+    reply.raw.once(
+      'finish',
+      guarded('http', () => exchange?.end(error)),
+    );
     void reply.code(status).type('application/json').send(openAiError(error));
   }
 
@@ -152,9 +156,12 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
               },
             )
             .catch((reason: unknown) => {
-              // the answer could not be written: whatever it was, it ends here and not the process
+              // the answer could not be written (its backend sent a field that HTTP/1.1 has no way to say): it ends here
+              const { response } = exchange.asked;
+              if (!response.headersSent)
+                response.writeHead(502, { connection: 'close', 'content-length': 0 }).end();
               exchange.end(StatusError.from(reason));
-              exchange.asked.response.destroy();
+              if (!response.writableEnded) response.destroy();
             });
         }) as never,
       },

@@ -15,6 +15,7 @@ import {
 import { attemptBody } from './body.ts';
 import { statusOfError } from './errors.ts';
 import type { ProxyOptions, ProxyRoute } from './options.ts';
+import { guarded } from '../../faults.ts';
 
 export interface ExchangeDeps {
   readonly options: ProxyOptions;
@@ -55,15 +56,21 @@ export class Exchange {
     this.#startedMs = deps.clock();
     const { maxDurationMs } = deps.options;
     if (maxDurationMs > 0)
-      this.#timer = setTimeout(() => {
-        this.cut(new StatusError(Code.DEADLINE_EXCEEDED, `the request took more than ${maxDurationMs} ms`));
-      }, maxDurationMs);
+      this.#timer = setTimeout(
+        guarded('http', () => {
+          this.cut(new StatusError(Code.DEADLINE_EXCEEDED, `the request took more than ${maxDurationMs} ms`));
+        }),
+        maxDurationMs,
+      );
     deps.observer.httpStarted(asked.route.prefix);
-    asked.response.once('close', () => {
-      if (asked.response.writableFinished) return;
-      this.cut(new StatusError(Code.CANCELLED, 'the client closed the connection'));
-      this.end(this.#cut);
-    });
+    asked.response.once(
+      'close',
+      guarded('http', () => {
+        if (asked.response.writableFinished) return;
+        this.cut(new StatusError(Code.CANCELLED, 'the client closed the connection'));
+        this.end(this.#cut);
+      }),
+    );
   }
 
   /** Why the gateway ended it, when it did. */

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { Code, StatusError } from '../../call/index.ts';
+import { guarded } from '../../faults.ts';
 import { openAiError } from './errors.ts';
 
 export interface RelayEvents {
@@ -37,38 +38,67 @@ export function relay(
     clearTimeout(stalled);
     events.onEnd(error);
   };
-  // not flushHeaders(): node encodes the head in UTF-8 there, and in Latin-1, as it decoded it, here
-  response.write(Buffer.alloc(0));
-  body.on('data', (chunk: Buffer) => {
-    events.onBytes(chunk.length);
-    if (response.write(chunk)) return;
-    body.pause();
-    stalled = setTimeout(() => {
-      finish(new StatusError(Code.CANCELLED, `the client read nothing for ${idleTimeoutMs} ms`));
+  /** What throws here ends this answer. */
+  const alone = <A extends unknown[]>(listener: (...args: A) => void): ((...args: A) => void) =>
+    guarded('http', listener, () => {
       body.destroy();
       response.destroy();
-    }, idleTimeoutMs);
-  });
-  response.on('drain', () => {
-    clearTimeout(stalled);
-    body.resume();
-  });
-  body.once('end', () => {
-    response.end(() => {
-      finish();
     });
+  // not flushHeaders(): node encodes the head in UTF-8 there, and in Latin-1, as it decoded it, here
+  response.write(Buffer.alloc(0));
+  const onStalled = alone(() => {
+    finish(new StatusError(Code.CANCELLED, `the client read nothing for ${idleTimeoutMs} ms`));
+    body.destroy();
+    response.destroy();
   });
-  body.once('error', (cause) => {
-    const error =
-      options.reason() ??
-      new StatusError(Code.UNAVAILABLE, `${where}: broke off in the middle of its answer`, { where, cause });
-    finish(error);
-    breakOff(response, options.events ? error : undefined);
-  });
-  response.once('close', () => {
-    if (!response.writableFinished) body.destroy();
-    finish(options.reason() ?? new StatusError(Code.CANCELLED, 'the client closed the connection'));
-  });
+  body.on(
+    'data',
+    alone((chunk: Buffer) => {
+      events.onBytes(chunk.length);
+      if (response.write(chunk)) return;
+      body.pause();
+      stalled = setTimeout(onStalled, idleTimeoutMs);
+    }),
+  );
+  response.on(
+    'drain',
+    alone(() => {
+      clearTimeout(stalled);
+      body.resume();
+    }),
+  );
+  body.once(
+    'end',
+    alone(() => {
+      response.end(
+        alone(() => {
+          finish();
+        }),
+      );
+    }),
+  );
+  body.on(
+    'error',
+    alone((cause: Error) => {
+      if (over) return;
+      const error =
+        options.reason() ??
+        new StatusError(Code.UNAVAILABLE, `${where}: broke off in the middle of its answer`, {
+          where,
+          cause,
+        });
+      finish(error);
+      breakOff(response, options.events ? error : undefined);
+    }),
+  );
+  response.on('error', () => undefined);
+  response.once(
+    'close',
+    alone(() => {
+      if (!response.writableFinished) body.destroy();
+      finish(options.reason() ?? new StatusError(Code.CANCELLED, 'the client closed the connection'));
+    }),
+  );
 }
 
 /**
