@@ -1,6 +1,7 @@
 /** A worker's part of what workers say to each other: questions to the others, and answers to theirs. */
 import type { After } from '../call/index.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { detach, fault } from '../faults.ts';
 
 export interface Peers {
   /** What the other workers answer, as far as they do in time. */
@@ -62,7 +63,11 @@ export function createPeers({
 
   async function reply(asker: number, id: number, topic: string, value: unknown): Promise<void> {
     // a question that nobody here answers, or that fails, is answered too: the asker need not wait for its time-out
-    const answer: unknown = await Promise.resolve(questions.get(topic)?.(value)).catch(() => undefined);
+    const answer: unknown = await Promise.resolve()
+      .then(() => questions.get(topic)?.(value))
+      .catch((reason: unknown) => {
+        fault('worker', reason);
+      });
     send({ kind: 'reply', asker, id, value: answer });
   }
 
@@ -95,7 +100,7 @@ export function createPeers({
           break;
         }
         case 'question':
-          void reply(message.asker, message.id, message.topic, message.value);
+          detach('worker', reply(message.asker, message.id, message.topic, message.value));
           break;
         case 'news':
           news.get(message.topic)?.(message.value, message.from);

@@ -40,7 +40,7 @@ export class RespCounter {
       const to = end === -1 ? chunk.length : end;
       if (this.#line.length + to - at > maxLineBytes)
         throw new Error(`a line is longer than ${maxLineBytes} bytes`);
-      const part = chunk.toString("latin1", at, to);
+      const part = chunk.toString('latin1', at, to);
       at = to + 1;
       if (end === -1) {
         this.#line += part;
