@@ -122,10 +122,15 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   function roomMade(): void {
     for (const [model, line] of lines) {
       for (let waiter = line.first(); waiter !== undefined && hasRoom(waiter.call); waiter = line.first()) {
-        line.serve();
         const late = hopeless(waiter.call, model);
-        if (late === undefined) waiter.start();
-        else waiter.refuse(late);
+        if (late === undefined) {
+          line.serve();
+          waiter.start();
+        } else {
+          // it gives its place to the next one, so the line is no quicker for it
+          line.delete(waiter);
+          waiter.refuse(late);
+        }
       }
       leave(model, line);
     }

@@ -1,5 +1,6 @@
 /** The calls of one model that wait for a place at a backend, and how long the wait is going to be. */
 import type { Call, Clock, StatusError } from '../../call/index.ts';
+import { Pace } from './pace.ts';
 import { type Priority, WaitLine } from './wait-line.ts';
 
 /** A call that waits. */
@@ -10,15 +11,11 @@ export interface Waiter {
   refuse(error: StatusError): void;
 }
 
-/** Weight of the newest gap between two departures. */
-const newest = 0.2;
-
 export class ModelLine {
   readonly #line: WaitLine<Waiter>;
   readonly #clock: Clock;
-  #leftMs: number | undefined;
-  /** Between two departures, on average of late; undefined until two have left. */
-  #gapMs: number | undefined;
+  /** Of this line, as long as it is one: it ends when nobody waits. */
+  readonly #pace = new Pace();
 
   constructor(maxLength: number, clock: Clock) {
     this.#line = new WaitLine(maxLength);
@@ -29,9 +26,9 @@ export class ModelLine {
     return this.#line.length;
   }
 
-  /** How long a newcomer will wait at the pace of late, in ms; 0 while that is unknown. */
+  /** How long a newcomer will wait at the pace of late, in ms; 0 while too little is known of it. */
   expectedMs(priority: Priority): number {
-    return (this.#line.ahead(priority) + 1) * (this.#gapMs ?? 0);
+    return (this.#line.ahead(priority) + 1) * (this.#pace.gapMs ?? 0);
   }
 
   add(waiter: Waiter, priority: Priority): Waiter | undefined {
@@ -48,13 +45,7 @@ export class ModelLine {
 
   /** Takes out who is next, because a place is there. */
   serve(): Waiter | undefined {
-    const waiter = this.#line.shift();
-    const now = this.#clock();
-    if (this.#leftMs !== undefined) {
-      const gap = now - this.#leftMs;
-      this.#gapMs = this.#gapMs === undefined ? gap : this.#gapMs + newest * (gap - this.#gapMs);
-    }
-    this.#leftMs = now;
-    return waiter;
+    this.#pace.left(this.#clock());
+    return this.#line.shift();
   }
 }

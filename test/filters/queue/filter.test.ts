@@ -11,19 +11,24 @@ import {
   trailersOf,
 } from '../../../src/call/index.ts';
 import { createQueue, LatencyBook, type QueueOptions } from '../../../src/filters/index.ts';
+import type { Kind } from '../../../src/filters/latencies/index.ts';
 import { manualTimers, method, recordingObserver, unaryCall } from '../../support/index.ts';
 
 const options: QueueOptions = { maxLength: 3, maxWaitMs: 1000, priorityField: 'x-priority' };
 
 /** A fleet that takes so many calls at once; the test ends them. */
-function harness(places: number) {
+function harness(places: number, settings = options) {
   const timers = manualTimers();
   const observer = recordingObserver();
   const latencies = new LatencyBook(0.95, timers.clock);
+  /** What the fastest answer took, in place of what the latencies say, when it is not 0. */
+  const book = { leastMs: 0 };
   const running: { readonly call: Call; readonly end: () => void }[] = [];
-  const queue = createQueue(options, {
+  const queue = createQueue(settings, {
     hasRoom: () => running.length < places,
-    latencies,
+    latencies: {
+      find: (...kind) => (book.leastMs === 0 ? latencies.find(...kind) : (book as unknown as Kind)),
+    },
     observer,
     clock: timers.clock,
     after: timers.after,
@@ -40,7 +45,7 @@ function harness(places: number) {
       };
       running.push(entry);
     });
-  return { handler: queue.filter(next), running, observer, timers, latencies };
+  return { queue, handler: queue.filter(next), running, observer, timers, latencies, book };
 }
 
 const call = (priority?: string, fields: Parameters<typeof unaryCall>[1] = {}): Call =>
@@ -104,18 +109,97 @@ describe('the queue', () => {
     assert.match((await long).message, /no place within 1000 ms/);
   });
 
-  it('refuses at once whoever would wait too long at the pace of late', async () => {
+  it('refuses at once whoever would wait too long at the pace of late, once that is known', async () => {
     const { handler, running, timers } = harness(1);
-    void handler(call());
-    for (let i = 0; i < 3; i++) void handler(call());
-    // one leaves each 100 ms
-    for (let i = 0; i < 2; i++) {
+    const answers = Array.from({ length: 3 }, () => handler(call()));
+    // one leaves each 100 ms, and another one comes
+    for (let i = 0; i < 30; i++) {
       timers.advance(100);
       running[0]?.end();
+      answers.push(handler(call()));
     }
-    const error = await refused(handler(call(undefined, { deadline: timers.clock() + 300 })));
-    assert.match(error.message, /a place is expected in 200 ms/);
-    assert.equal(error.retryAfterMs, 200);
+    const error = await refused(handler(call(undefined, { deadline: timers.clock() + 500 })));
+    assert.match(error.message, /a place is expected in 300 ms/);
+    assert.equal(error.retryAfterMs, 300);
+    while (running.length > 0) running[0]?.end();
+    await Promise.all(answers);
+  });
+
+  /** 64 clients at once at a server that does one call at a time, six of them with it and the others in line. */
+  async function coldStart(firstMs: readonly number[], usualMs: number): Promise<void> {
+    const { handler, running, timers } = harness(6, { ...options, maxLength: 4096, maxWaitMs: 20_000 });
+    const answers: Promise<unknown>[] = [];
+    const ask = (): void =>
+      void answers.push(handler(call(undefined, { deadline: timers.clock() + 16_000 })));
+    for (let i = 0; i < 64; i++) ask();
+    for (let i = 0; i < 200; i++) {
+      timers.advance(firstMs[i] ?? usualMs);
+      running[0]?.end();
+      ask();
+    }
+    while (running.length > 0) {
+      timers.advance(usualMs);
+      running[0]?.end();
+    }
+    await Promise.all(answers);
+  }
+
+  it('refuses nobody for the first answers of a server that has just started', async () => {
+    await coldStart([500, 21, 107], 21);
+    await coldStart([2000], 21);
+    await coldStart([21, 2000, 2000], 21);
+    await coldStart([300, 250, 200, 150, 100, 90, 80, 70, 60, 50, 40, 30], 21);
+  });
+
+  it('refuses early where each call takes two seconds and thousands wait', async () => {
+    const { handler, running, timers } = harness(1, { ...options, maxLength: 4096, maxWaitMs: 20_000 });
+    const outcomes: string[] = [];
+    const ask = (): void => {
+      handler(call()).then(
+        () => outcomes.push('answered'),
+        (error: StatusError) =>
+          outcomes.push(error.message.includes('a place is expected') ? 'early' : 'late'),
+      );
+    };
+    for (let i = 0; i < 1000; i++) ask();
+    for (let i = 0; i < 20; i++) {
+      timers.advance(2000);
+      running[0]?.end();
+      for (let more = 0; more < 10; more++) ask();
+    }
+    await Promise.resolve();
+    const seen = outcomes.length;
+    for (let more = 0; more < 100; more++) ask();
+    await new Promise(setImmediate);
+    const then = outcomes.slice(seen);
+    assert.ok(then.filter((outcome) => outcome === 'early').length >= 100 - 10, then.join());
+    assert.ok(outcomes.filter((outcome) => outcome === 'answered').length >= 20);
+  });
+
+  it('does not take a call that is refused at its turn for one that got a place', async () => {
+    const { queue, handler, running, timers, book } = harness(1, {
+      ...options,
+      maxLength: 100,
+      maxWaitMs: 20_000,
+    });
+    const answers = Array.from({ length: 10 }, () => handler(call()));
+    const soon = { deadline: timers.clock() + 1e6 };
+    // each round one gets a place, and four before it are found to be too late
+    for (let i = 0; i < 40; i++) {
+      soon.deadline = timers.clock() + 4000;
+      const hopeless = Array.from({ length: 4 }, () => refused(handler(call('high', soon))));
+      answers.push(handler(call()));
+      timers.advance(100);
+      book.leastMs = 4500;
+      running[0]?.end();
+      book.leastMs = 0;
+      for (const { code } of await Promise.all(hopeless)) assert.equal(code, Code.DEADLINE_EXCEEDED);
+    }
+    const error = await refused(handler(call(undefined, { deadline: timers.clock() + 1000 })));
+    assert.match(error.message, /a place is expected in 1000 ms/);
+    while (running.length > 0) running[0]?.end();
+    await Promise.all(answers);
+    queue.roomMade();
   });
 
   it('refuses a call whose deadline is shorter than any answer of late, before a place is looked for', async () => {
