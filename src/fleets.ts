@@ -59,6 +59,8 @@ export interface FleetSetDeps {
 /** What a configuration would make of the fleets; nothing has changed before commit(). */
 export interface FleetPlan {
   readonly fleets: readonly Fleet[];
+  /** Which fleet a model belongs to; once that one has been let go, as a later configuration says. */
+  readonly pickFleet: PickFleet;
   /** Starts new fleets and gives the others their new options; resolves when new backends have been looked at. */
   commit(): Promise<void>;
   /** Lets go of fleets that are not in it; for when nothing sends calls to them any more. */
@@ -70,6 +72,8 @@ export class FleetSet {
   readonly #deps: FleetSetDeps;
   #pacer: Pacer | undefined;
   #fleets = new Map<string, Fleet>();
+  /** As the configuration of now says. */
+  #pick: PickFleet | undefined;
 
   constructor(deps: FleetSetDeps) {
     this.#deps = deps;
@@ -79,15 +83,24 @@ export class FleetSet {
     });
   }
 
-  plan({ fleets: wanted, maxLooksPerSecond }: Pick<RouteOptions, 'fleets' | 'maxLooksPerSecond'>): FleetPlan {
+  /** @throws Error when the default fleet is missing, which the configuration's check has excluded */
+  plan(routes: Pick<RouteOptions, 'fleets' | 'maxLooksPerSecond' | 'defaultFleet' | 'models'>): FleetPlan {
+    const { fleets: wanted, maxLooksPerSecond } = routes;
     const before = this.#fleets;
     const steps: (() => Promise<void>)[] = [];
     const next = new Map(wanted.map((options) => [options.name, this.#step(options, steps)]));
+    const own = fleetOf([...next.values()], routes);
     return {
       fleets: [...next.values()],
+      // calls that came before a reload may be sent, or sent again, after it
+      pickFleet: (model) => {
+        const fleet = own(model);
+        return fleet.stopped ? (this.#pick?.(model) ?? fleet) : fleet;
+      },
       commit: async () => {
         this.#pacer = new Pacer(maxLooksPerSecond, this.#deps.clock);
         this.#fleets = next;
+        this.#pick = own;
         await Promise.all(steps.map((step) => step()));
       },
       retire: () => {

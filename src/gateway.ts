@@ -14,6 +14,8 @@ import {
 } from './call/index.ts';
 import {
   admitFilter,
+  AttemptBudget,
+  type AttemptBudgetOptions,
   cacheFilter,
   createQueue,
   createRateLimits,
@@ -27,8 +29,9 @@ import {
   retryFilter,
   sequenceFilter,
   type Takes,
+  Turns,
 } from './filters/index.ts';
-import { type BackendState, type Fleet, HttpFleet } from './fleet/index.ts';
+import { type BackendState, HttpFleet } from './fleet/index.ts';
 import {
   createCors,
   createHttpDoor,
@@ -41,8 +44,9 @@ import {
   type OpenStream,
   serveNodeRequest,
 } from './front/index.ts';
-import { fleetOf, httpFleetOf, viewOf } from './fleets.ts';
+import { type FleetPlan, httpFleetOf, viewOf } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
+import type { Kept } from './kept.ts';
 import {
   Catalog,
   createRouter,
@@ -61,13 +65,12 @@ export interface Core {
   readonly fleets: readonly ShownFleet[];
   readonly handler: Handler;
   readonly shown: object;
-  /** A backend has got room: a call that waits may go. */
-  readonly roomMade: () => void;
   /** Everything but what passes through. */
   readonly stream: OpenStream;
   /** Everything. */
   request(request: IncomingMessage, response: ServerResponse): void;
-  close(graceful: boolean): Promise<void>;
+  /** Calls in flight go on. */
+  close(): Promise<void>;
 }
 
 /** What readiness and the admin door see of a fleet, whatever its backends speak. */
@@ -87,8 +90,12 @@ function newSequenceId(): bigint {
 }
 
 interface CoreDeps {
-  /** They outlive what is built here. */
-  readonly fleets: readonly Fleet[];
+  /** The fleets outlive what is built here. */
+  readonly plan: Pick<FleetPlan, 'fleets' | 'pickFleet'>;
+  /** So does what is kept. */
+  readonly kept: Pick<Kept, 'keep'>;
+  /** Who is told when a backend has got room. */
+  readonly toTell: Pick<Set<() => void>, 'add' | 'delete'>;
   readonly reload: (() => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
@@ -101,12 +108,17 @@ interface CoreDeps {
 export async function buildCore(
   options: GatewayOptions,
   ready: () => boolean,
-  { fleets, clock, random, telemetry, memory, reload, peers }: CoreDeps,
+  { plan, kept, toTell, clock, random, telemetry, memory, reload, peers }: CoreDeps,
 ): Promise<Core> {
   const { routes } = options;
+  const { fleets, pickFleet } = plan;
   const { observer, log } = telemetry;
   const hasRoom = (call: Call): boolean => pickFleet(call.target?.model).hasRoom(call);
-  const latencies = new LatencyBook(routes.usualQuantile, clock);
+  const latencies = kept.keep(
+    'latencies',
+    routes.usualQuantile,
+    () => new LatencyBook(routes.usualQuantile, clock),
+  );
   const queue =
     routes.queue === undefined
       ? undefined
@@ -116,14 +128,41 @@ export async function buildCore(
           observer,
           clock,
           after,
+          toTell,
         });
-  const httpFleets = routes.httpFleets.map((fleet) => new HttpFleet(fleet, { observer, clock, random, log }));
-  const pickFleet = fleetOf(fleets, routes);
+  const httpFleets = routes.httpFleets.map((fleet) =>
+    kept.keep(
+      `HTTP fleet ${fleet.name}`,
+      fleet,
+      () => new HttpFleet(fleet, { observer, clock, random, log }),
+      (before, graceful) => {
+        before.stop(graceful);
+      },
+    ),
+  );
   const view = viewOf(fleets, pickFleet);
-  const store = routes.cache === undefined ? undefined : new RedisStore(routes.cache.store, { clock, log });
+  const { cache, sharedLimits, sequences } = routes;
+  const store =
+    cache &&
+    kept.keep(
+      'cache',
+      cache.store,
+      () => new RedisStore(cache.store, { clock, log }),
+      (before, graceful) => {
+        before.close(graceful);
+      },
+    );
 
   const shared =
-    routes.sharedLimits === undefined ? undefined : redisRates(routes.sharedLimits, { clock, log });
+    sharedLimits &&
+    kept.keep(
+      'shared limits',
+      sharedLimits,
+      () => redisRates(sharedLimits, { clock, log }),
+      (before, graceful) => {
+        before.close(graceful);
+      },
+    );
   const rates =
     routes.rateLimits.length === 0
       ? undefined
@@ -132,6 +171,7 @@ export async function buildCore(
           clock,
           after,
           shared,
+          bucketsOf: (limit, make) => kept.keep(`rate limit ${limit.name}`, limit, make),
           tell: peers && ((takes) => peers.tellOthers('takes', takes)),
         });
   peers?.onNews('takes', (takes) => rates?.told(takes as Takes));
@@ -149,6 +189,10 @@ export async function buildCore(
     ...new Set([...methods.values()].filter(({ api }) => api !== 'other').map(({ service }) => service)),
   ];
 
+  // a reload is no reason for more attempts
+  const budgetOf = (what: string, { budget }: { readonly budget: AttemptBudgetOptions }): AttemptBudget =>
+    kept.keep(what, budget, () => new AttemptBudget(budget, clock));
+
   const stack: readonly (Filter | undefined)[] = [
     // first, so that every call is counted, whatever becomes of it
     observeFilter({ observer, clock, view }),
@@ -163,7 +207,8 @@ export async function buildCore(
     // before anything that a call costs
     rates?.filter,
     // before all that sends a call twice, or not at all
-    routes.sequences === undefined ? undefined : sequenceFilter(routes.sequences, { newId: newSequenceId }),
+    sequences &&
+      sequenceFilter(sequences, { newId: newSequenceId, turns: kept.keep('turns', '', () => new Turns()) }),
     // before the cache, so that what is copied is what clients ask
     routes.mirrors.size === 0
       ? undefined
@@ -174,19 +219,24 @@ export async function buildCore(
           memory,
           clock,
           random,
+          inFlight: kept.keep('mirrors', '', () => new Map<string, number>()),
         }),
     // before the retry: an answer at hand costs no attempt
-    routes.cache === undefined || store === undefined
-      ? undefined
-      : cacheFilter(routes.cache.filter, { store, view, observer }),
+    cache && store && cacheFilter(cache.filter, { store, view, observer }),
     // after the cache, which needs no place; around all attempts, so that a call waits once
     queue?.filter,
     // around what can fail before an answer begins
-    retryFilter(routes.retry, { observer, clock, random }),
+    retryFilter(routes.retry, { observer, clock, random, budget: budgetOf('retries', routes.retry) }),
     // inside the retry, so that a hedge is one attempt at one backend and no more
     routes.hedge === undefined
       ? undefined
-      : hedgeFilter(routes.hedge, { observer, clock, latencies, after: afterInput }),
+      : hedgeFilter(routes.hedge, {
+          observer,
+          clock,
+          latencies,
+          after: afterInput,
+          budget: budgetOf('hedges', routes.hedge),
+        }),
   ];
   const attempt: Handler = (call: Call) => pickFleet(call.target?.model).handler(call);
   const handler = stack
@@ -215,7 +265,7 @@ export async function buildCore(
   });
   const control = [
     deadlineFilter({ clock }),
-    retryFilter(routes.retry, { observer, clock, random }),
+    retryFilter(routes.retry, { observer, clock, random, budget: budgetOf('own retries', routes.retry) }),
   ].reduceRight((next, filter) => filter(next), attempt);
   const catalog = new Catalog({ handler: control, view, clock, options: routes.catalog });
   const rest = createRestApi({
@@ -255,17 +305,11 @@ export async function buildCore(
     fleets: [...fleets.filter((fleet) => fleet.isUsed), ...httpFleets],
     handler,
     shown: options.shown,
-    roomMade: queue?.roomMade ?? ((): void => undefined),
     stream,
     request(request, response) {
       if (!serveNodeRequest(request, response, (...asked) => stream(...asked, false)))
         proxy.handle(request, response);
     },
-    async close(graceful) {
-      for (const fleet of httpFleets) fleet.stop(graceful);
-      store?.close();
-      shared?.close();
-      await proxy.close();
-    },
+    close: () => proxy.close(),
   };
 }

@@ -15,6 +15,7 @@ import { buildCore } from './gateway.ts';
 import { FleetSet } from './fleets.ts';
 import { onFault } from './faults.ts';
 import type { GatewayOptions } from './gateway-options.ts';
+import { Kept } from './kept.ts';
 import { createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
 import { type Peers, SharedTraffic, shareSights } from './workers/index.ts';
 
@@ -81,7 +82,8 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     observer.faulted(where, reason);
   });
   let state: 'starting' | 'serving' | 'draining' = 'starting';
-  let roomMade = (): void => undefined;
+  /** Queues with calls that wait, whichever configuration these came under; who has waited longest first. */
+  const toTell = new Set<() => void>();
   const fleetSet = new FleetSet({
     observer,
     clock,
@@ -89,25 +91,37 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     log,
     sharedLooks: deps.peers === undefined ? undefined : shareSights(deps.peers, clock),
     onRoom: () => {
-      roomMade();
+      if (toTell.size > 0) for (const roomMade of toTell) roomMade();
     },
   });
+  let kept = new Kept();
   const build = async (next: GatewayOptions) => {
     const plan = fleetSet.plan(next.routes);
-    const { fleets } = plan;
+    const keeping = new Kept(kept);
     const built = await buildCore(next, () => ready().ok, {
-      fleets,
+      plan,
+      kept: keeping,
+      toTell,
       clock,
       random,
       telemetry,
       memory,
       reload: deps.reload,
       peers: deps.peers,
+    }).catch((reason: unknown) => {
+      keeping.undo();
+      throw reason;
     });
+    kept = keeping;
     // only now, when nothing can be wrong with the rest
-    roomMade = built.roomMade;
     await plan.commit();
-    return { built, retire: () => plan.retire() };
+    return {
+      built,
+      retire: () => {
+        plan.retire();
+        keeping.settle();
+      },
+    };
   };
   let core = (await build(options)).built;
 
@@ -143,7 +157,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     for (const [i, each] of certificates.entries()) if (each !== undefined) listeners[i]?.renew(each);
     log.info({}, 'configuration reloaded');
     retire();
-    await before.close(true);
+    await before.close();
   }
 
   function drainHere(fleet: string, backend: string, drained: boolean): boolean {
@@ -207,7 +221,8 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     state = 'draining';
     await Promise.all(listeners.map((listener) => listener.stop()));
     fleetSet.close(false);
-    await core.close(false);
+    kept.close();
+    await core.close();
     await admin.close();
     telemetry.flush();
     forgetFaults();

@@ -43,6 +43,8 @@ export interface MirrorDeps {
   readonly memory: MemoryAccount;
   readonly clock: Clock;
   readonly random: () => number;
+  /** Copies under way by model, those of before a reload among them. */
+  readonly inFlight?: Map<string, number>;
 }
 
 /** A copy may take so long, in ms; nobody waits for it. */
@@ -124,8 +126,7 @@ function collect(
 }
 
 export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: MirrorDeps): Filter {
-  const { send, hasRoom, observer, memory, clock, random } = deps;
-  const inFlight = new Map<string, number>();
+  const { send, hasRoom, observer, memory, clock, random, inFlight = new Map<string, number>() } = deps;
 
   /** Runs to the copy's end; whatever goes wrong is its outcome. */
   async function copy(

@@ -26,6 +26,8 @@ export interface RetryDeps {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly random: () => number;
+  /** That of before a reload. */
+  readonly budget?: AttemptBudget;
 }
 
 /** The request can be sent from its start. */
@@ -37,8 +39,8 @@ const retriable: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.RESOURCE_EX
 const reasonOf = ({ notStarted, error }: Failure): string =>
   notStarted ? 'not started' : error.brokenOff ? 'broken off' : 'unavailable';
 
-export function retryFilter(options: RetryOptions, { observer, clock, random }: RetryDeps): Filter {
-  const budget = new AttemptBudget(options.budget, clock);
+export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
+  const { observer, clock, random, budget = new AttemptBudget(options.budget, clock) } = deps;
   /** Lost connections whose place in the budget is taken. */
   const paid = new WeakSet();
 

@@ -42,6 +42,8 @@ const maxStale = 3;
 export class Fleet implements ModelView {
   readonly name: string;
   #options: FleetOptions;
+  /** No call is served here any more. */
+  stopped = false;
   readonly #deps: FleetDeps;
   readonly #members: Members;
   readonly #table: RoutingTable;
@@ -150,11 +152,16 @@ export class Fleet implements ModelView {
     this.#sources.update(options.sources);
     // settings of connections may have changed
     await this.#members.update(this.#addresses);
-    for (const { prober } of this.#members.list) prober.hurry();
+    for (const { prober, concurrency } of this.#members.list) {
+      prober.hurry();
+      concurrency.configure(options.concurrency);
+    }
+    this.#deps.onRoom?.();
   }
 
   /** Calls in flight go on with `graceful`; without it they are cut. */
   stop(graceful = true): void {
+    this.stopped = true;
     clearInterval(this.#tickTimer);
     this.#sources.stop();
     this.#members.close(graceful);

@@ -79,8 +79,9 @@ export class RedisStore implements ResponseStore {
     }
   }
 
-  close(): void {
-    this.#link.close();
+  /** @param graceful commands under way are answered first */
+  close(graceful = false): void {
+    this.#link.close(graceful);
   }
 }
 

@@ -26,13 +26,15 @@ export interface HedgeDeps {
   readonly latencies: LatencyBook;
   /** Must let the process read what has arrived before it calls back. */
   readonly after: After;
+  /** That of before a reload. */
+  readonly budget?: AttemptBudget;
 }
 
 /** Backends that come and go (Kubernetes) must not pile up. */
 const maxBackends = 1000;
 
-export function hedgeFilter(options: HedgeOptions, { observer, clock, after, latencies }: HedgeDeps): Filter {
-  const budget = new AttemptBudget(options.budget, clock);
+export function hedgeFilter(options: HedgeOptions, deps: HedgeDeps): Filter {
+  const { observer, clock, after, latencies, budget = new AttemptBudget(options.budget, clock) } = deps;
   const { maxAttempts, maxResetsPerSecond, factor, minDelayMs, coldDelayMs } = options;
   /** One bucket for each backend that has lost: servers cut connections on which too many calls are cancelled. */
   const resets = new Map<string, AttemptBudget>();
@@ -50,7 +52,7 @@ export function hedgeFilter(options: HedgeOptions, { observer, clock, after, lat
   }
 
   return (next) => {
-    const deps = {
+    const raceDeps = {
       next,
       clock,
       after,
@@ -65,7 +67,7 @@ export function hedgeFilter(options: HedgeOptions, { observer, clock, after, lat
       if (call.kind !== 'unary' || model === undefined || !harmlessTwice(call) || !call.request.retains)
         return next(call);
       budget.called();
-      return new Race(call, latencies.kind(model, messageBytes(call)), deps).run();
+      return new Race(call, latencies.kind(model, messageBytes(call)), raceDeps).run();
     };
   };
 }

@@ -34,6 +34,8 @@ export interface QueueDeps {
   readonly observer: Pick<Observer, 'limited' | 'queued'>;
   readonly clock: Clock;
   readonly after: After;
+  /** Who is told when a backend has got room: the queue is among them as long as calls wait in it. */
+  readonly toTell?: Pick<Set<() => void>, 'add' | 'delete'> | undefined;
 }
 
 export interface Queue {
@@ -87,7 +89,7 @@ const ignore = (): void => undefined;
 
 export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   const { maxLength, maxWaitMs, priorityField } = options;
-  const { hasRoom, latencies, observer, clock, after } = deps;
+  const { hasRoom, latencies, observer, clock, after, toTell } = deps;
   /** Only models of which calls wait, so that names cannot pile up. */
   const lines = new Map<string, ModelLine>();
   let looking = false;
@@ -117,6 +119,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   function leave(model: string, line: ModelLine): void {
     observer.queued(model, line.length);
     if (line.length === 0) lines.delete(model);
+    if (lines.size === 0) toTell?.delete(roomMade);
   }
 
   function roomMade(): void {
@@ -156,6 +159,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
       return Promise.reject(refusal(model, text, expectedMs));
     }
     lines.set(model, line);
+    toTell?.add(roomMade);
     keepLooking();
     return new Promise((resolve, reject) => {
       const waiter = new WaitingCall(call, next, { resolve, reject }, (error) => {

@@ -33,6 +33,8 @@ export interface RateLimitDeps {
   readonly shared?: SharedRates | undefined;
   /** Tells the gateway's other workers what this one took; absent where there are none. */
   readonly tell?: ((takes: Takes) => void) | undefined;
+  /** The buckets of a limit, those of before a reload where it has not changed; absent: new ones. */
+  readonly bucketsOf?: (limit: RateLimit, make: () => Buckets) => Buckets;
 }
 
 export interface RateLimits {
@@ -62,9 +64,12 @@ function keyOf(call: Call, { by }: RateLimit): string {
 
 export function createRateLimits(
   limits: readonly RateLimit[],
-  { observer, clock, after, shared, tell }: RateLimitDeps,
+  { observer, clock, after, shared, tell, bucketsOf = (_limit, make) => make() }: RateLimitDeps,
 ): RateLimits {
-  const all = limits.map((limit) => ({ limit, buckets: new Buckets(limit, maxKeys, clock) }));
+  const all = limits.map((limit) => ({
+    limit,
+    buckets: bucketsOf(limit, () => new Buckets(limit, maxKeys, clock)),
+  }));
   const took = tell === undefined ? undefined : gatherTakes(tell, after);
 
   function met(call: Call, model: string, isShared: boolean): Met[] {

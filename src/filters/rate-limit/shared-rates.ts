@@ -29,7 +29,8 @@ export type Verdict =
 
 export interface SharedRates {
   take(cells: readonly Cell[]): Promise<Verdict>;
-  close(): void;
+  /** @param graceful questions under way are answered first */
+  close(graceful?: boolean): void;
 }
 
 export interface SharedRatesOptions extends RedisLinkOptions {
@@ -140,8 +141,8 @@ export function redisRates(
         asks--;
       }
     },
-    close() {
-      link.close();
+    close(graceful = false) {
+      link.close(graceful);
     },
   };
 }

@@ -117,10 +117,22 @@ export class RedisLink {
     });
   }
 
-  close(): void {
+  /** Takes no more commands. @param graceful those under way are answered first, as long as their time-outs let them */
+  close(graceful = false): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.#discard();
+    const client = this.client;
+    if (!graceful || client === undefined) {
+      this.#discard();
+      return;
+    }
+    this.#up = false;
+    this.#timer = setTimeout(() => {
+      this.#discard();
+    }, this.#options.timeoutMs);
+    this.#timer.unref();
+    // Redis answers in order, this one last, and the connection ends
+    client.quit().catch(() => undefined);
   }
 
   #connect(): void {
@@ -172,8 +184,12 @@ export class RedisLink {
 
   /** Leaves this connection, ends what waits for it, and tries another later. */
   #down(client: Redis, reason: string, timedOut: boolean): void {
-    if (client !== this.#client || this.#closed) return;
+    if (client !== this.#client) return;
     this.#discard();
+    if (this.#closed) {
+      clearTimeout(this.#timer);
+      return;
+    }
     if (!this.#saidDown) this.#deps.log.warn({ reason }, this.#deps.says.down);
     this.#saidDown = true;
     const { breakerMs } = this.#options;

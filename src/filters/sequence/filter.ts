@@ -30,6 +30,8 @@ export interface SequenceFilterOptions {
 export interface SequenceFilterDeps {
   /** An id that no gateway has given out: at random below 2^53, which JSON can hold, and not 0. */
   readonly newId: () => bigint;
+  /** Those of before a reload: calls that came before and after it are still one at a time. */
+  readonly turns?: Turns;
 }
 
 interface Dialect {
@@ -52,9 +54,10 @@ const dialectOf = ({ api, name }: Method): Dialect | undefined =>
 /** Also the name of the reply's field that tells the id to clients whose server does not repeat it. */
 const idField = 'sequence-id';
 
-export function sequenceFilter(options: SequenceFilterOptions, { newId }: SequenceFilterDeps): Filter {
-  const turns = new Turns(options.maxWaiting);
-
+export function sequenceFilter(
+  options: SequenceFilterOptions,
+  { newId, turns = new Turns() }: SequenceFilterDeps,
+): Filter {
   return (next) => async (call) => {
     const { target } = call;
     const dialect =
@@ -78,7 +81,7 @@ export function sequenceFilter(options: SequenceFilterOptions, { newId }: Sequen
     };
     const request =
       given === undefined ? call.request : flowOfPieces(dialect.withId(message, given, control));
-    const end = await turns.take(`${target.model}\0${sequence.id}`, call.cancellation);
+    const end = await turns.take(`${target.model}\0${sequence.id}`, options.maxWaiting, call.cancellation);
     let reply: Reply;
     try {
       reply = await next({ ...call, request, sequence });

@@ -7,30 +7,26 @@ interface Line {
 }
 
 export class Turns {
-  readonly #maxWaiting: number;
   /** Sequences with a call under way. */
   readonly #lines = new Map<string, Line>();
 
-  constructor(maxWaiting: number) {
-    this.#maxWaiting = maxWaiting;
-  }
-
   /**
    * Resolves when it is this call's turn, with what ends the turn.
+   * @param maxWaiting calls of this sequence that may wait for theirs
    * @throws StatusError RESOURCE_EXHAUSTED when too many wait already, or the reason of the cancellation
    */
-  take(key: string, cancellation: Cancellation): Promise<() => void> {
+  take(key: string, maxWaiting: number, cancellation: Cancellation): Promise<() => void> {
     if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
     const line = this.#lines.get(key);
     if (line === undefined) {
       this.#lines.set(key, { waiting: [] });
       return Promise.resolve(this.#once(key));
     }
-    if (line.waiting.length >= this.#maxWaiting) {
+    if (line.waiting.length >= maxWaiting) {
       return Promise.reject(
         new StatusError(
           Code.RESOURCE_EXHAUSTED,
-          `${this.#maxWaiting} calls of this sequence wait for their turn already`,
+          `${maxWaiting} calls of this sequence wait for their turn already`,
         ),
       );
     }

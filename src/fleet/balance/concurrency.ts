@@ -1,4 +1,5 @@
 /** How many calls a backend takes at once: as configured, as its pace allows, or as its latency tells. */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../call/index.ts';
 import type { ConcurrencyOptions } from '../options.ts';
 import { QuickRoom } from './quick-room.ts';
@@ -16,16 +17,19 @@ const firstLimit = 16;
 const downWeight = 0.3;
 const upWeight = 0.05;
 
+const firstOf = ({ adaptive, maxInFlight }: ConcurrencyOptions): number =>
+  adaptive ? Math.min(firstLimit, maxInFlight) : maxInFlight;
+
 /**
  * The gradient of Netflix's concurrency-limits and Envoy's adaptive concurrency: what a call takes at an idle backend,
  * over what calls take now. Models differ, so each is compared with itself, and the lower quartile counts: a large batch
  * among small ones is slow for its own reasons, a queue makes all of them slow.
  */
 export class ConcurrencyLimit {
-  readonly #options: ConcurrencyOptions;
+  #options: ConcurrencyOptions;
   readonly #clock: Clock;
   readonly #idleMs = new Map<string, number>();
-  readonly #quick: QuickRoom;
+  #quick: QuickRoom;
   #limit: number;
   #ratios: number[] = [];
   #busiest = 0;
@@ -35,8 +39,17 @@ export class ConcurrencyLimit {
     this.#options = options;
     this.#clock = clock;
     this.#quick = new QuickRoom(options.adaptive ? 0 : options.quickMs, clock);
-    this.#limit = options.adaptive ? Math.min(firstLimit, options.maxInFlight) : options.maxInFlight;
+    this.#limit = firstOf(options);
     this.#windowEndMs = clock() + windowMs;
+  }
+
+  /** A reload changed the options: what was learnt stays within them. */
+  configure(options: ConcurrencyOptions): void {
+    if (isDeepStrictEqual(options, this.#options)) return;
+    const learnt = this.#options.adaptive && options.adaptive;
+    this.#options = options;
+    this.#quick = new QuickRoom(options.adaptive ? 0 : options.quickMs, this.#clock);
+    this.#limit = learnt ? Math.min(this.#limit, options.maxInFlight) : firstOf(options);
   }
 
   get limit(): number {

@@ -142,6 +142,39 @@ describe('a Redis that', () => {
     });
   }
 
+  for (const [name, graceful, expected] of [
+    ['answers what is under way to a store that is closed in order', true, new Uint8Array([120])],
+    ['keeps nobody waiting when the store is closed at once', false, 'failed'],
+  ] as const)
+    it(name, async (t) => {
+      const redis = await startFakeRedis((command) => {
+        if (command === 'PING') return pong;
+        // the answer to GETRANGE comes late, just before the one to QUIT
+        return command === 'QUIT' ? '$1\r\nx\r\n+OK\r\n' : undefined;
+      });
+      const store = new RedisStore(
+        {
+          url: redis.url,
+          timeoutMs: 10_000,
+          connectTimeoutMs: 1000,
+          breakerMs: 60_000,
+          maxGets: 64,
+          maxSets: 8,
+          maxSetBytes: 100_000,
+        },
+        { clock: monotonic, log: silentLog },
+      );
+      t.after(() => {
+        redis.close();
+      });
+      await waitFor(() => store.up);
+      const answer = store.get('key', 100);
+      store.close(graceful);
+      assert.equal(await store.get('key', 100), 'unavailable');
+      const got = await answer;
+      assert.deepEqual(typeof got === 'string' ? got : new Uint8Array(got), expected);
+    });
+
   it('is loading when it is connected to: it is not used until it has loaded', async (t) => {
     let loading = true;
     const redis = await startFakeRedis((command) => {

@@ -222,17 +222,17 @@ describe('the sequence filter', () => {
 
 describe('turns', () => {
   it('are not taken by a call that was cancelled while it waited', async () => {
-    const turns = new Turns(5);
-    const end = await turns.take('s', new Cancellation());
+    const turns = new Turns();
+    const end = await turns.take('s', 5, new Cancellation());
     const leaving = new Cancellation();
-    const left = turns.take('s', leaving);
-    const next = turns.take('s', new Cancellation());
+    const left = turns.take('s', 5, leaving);
+    const next = turns.take('s', 5, new Cancellation());
     leaving.cancel();
     await assert.rejects(left);
     end();
     end();
     (await next)();
     // nobody is under way: the next one need not wait
-    (await turns.take('s', new Cancellation()))();
+    (await turns.take('s', 5, new Cancellation()))();
   });
 });
