@@ -17,6 +17,7 @@ export {
 } from './call.ts';
 export { after, afterInput } from './alarms.ts';
 export { type After, type Clock, formatTimeout, never, parseTimeout } from './deadline.ts';
+export { FirstAnswers } from './first-answers.ts';
 export { Flow, type FlowReader } from './flow.ts';
 export { Holding, type HoldingOwner } from './holding.ts';
 export type { Lender } from './lenders.ts';

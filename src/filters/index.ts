@@ -30,4 +30,9 @@ export {
   type Verdict,
 } from './rate-limit/index.ts';
 export { retryFilter, type RetryDeps, type RetryOptions } from './retry.ts';
-export { sequenceFilter, type SequenceFilterDeps, type SequenceFilterOptions, Turns } from './sequence/index.ts';
+export {
+  sequenceFilter,
+  type SequenceFilterDeps,
+  type SequenceFilterOptions,
+  Turns,
+} from './sequence/index.ts';

@@ -162,6 +162,7 @@ export class Backend implements Roomy {
         code,
         transport: error !== undefined && !error.fromBackend,
         notStarted: error?.notStarted ?? false,
+        lostWith: error?.lostWith,
       };
       const verdict = verdictOn(outcome);
       if (error?.outpaced === true) replica.ended(false, tookMs, nowMs);

@@ -254,7 +254,8 @@ export class Fleet implements ModelView {
       onChange: (model) => {
         this.#rebuild(model);
       },
-      onRecovered: ({ name }) => {
+      onRecovered: ({ name, reportedLoad }) => {
+        reportedLoad.startOver();
         // it was out of the choice already, and was not let in before it was well
         this.#outliers.clear(name, '');
       },

@@ -1,8 +1,8 @@
 /** How long answers take of late, by model, size of request and backend: what hedging and admission go by. */
-import type { Clock } from '../../call/index.ts';
+import { type Clock, FirstAnswers } from '../../call/index.ts';
 import { LatencyDigest } from './digest.ts';
 
-/** A backend's distribution counts from so many samples on. */
+/** A backend's distribution counts from so many samples on, and the fastest answer from so many of all backends. */
 const minSamples = 10;
 const halfLifeMs = 10_000;
 /** Figures are believed so long, in ms. */
@@ -11,6 +11,14 @@ const refreshMs = 250;
 const maxKinds = 1000;
 /** What the fastest answer took is told of the last one to two of these, in ms. */
 const recentMs = 1000;
+/** And no longer than this after the last answer: nobody knows whether the backends' queues are still there. In ms. */
+const freshMs = 250;
+
+/** What is known of one backend. */
+interface Known {
+  readonly digest: LatencyDigest;
+  readonly answers: FirstAnswers;
+}
 
 /** Powers of four from 64 bytes to 2 GiB: a batch of 32 images is not held against one image. */
 const sizeClass = (bytes: number): number =>
@@ -20,7 +28,9 @@ const sizeClass = (bytes: number): number =>
 export class Kind {
   readonly #quantile: number;
   readonly #clock: Clock;
-  readonly #backends = new Map<string, LatencyDigest>();
+  readonly #backends = new Map<string, Known>();
+  /** Of all backends together: a second of silence, and nothing is known of their queues. */
+  readonly #answers = new FirstAnswers(recentMs);
   #usualMs: number | undefined;
   #untilMs = 0;
   /** Answers of this window and the one before: how many, and the least that one took. */
@@ -34,20 +44,24 @@ export class Kind {
 
   /** A backend took so long until its answer began. */
   answered(backend: string, ms: number): void {
-    this.#turn();
-    this.#recent.count++;
-    this.#recent.leastMs = Math.min(this.#recent.leastMs, ms);
-    this.gaveUp(backend, ms);
+    const nowMs = this.#clock();
+    if (this.#answers.answered(nowMs - ms, nowMs)) {
+      this.#turn();
+      this.#recent.count++;
+      this.#recent.leastMs = Math.min(this.#recent.leastMs, ms);
+    }
+    let known = this.#backends.get(backend);
+    if (known === undefined) {
+      known = { digest: new LatencyDigest(halfLifeMs, this.#clock), answers: new FirstAnswers(halfLifeMs) };
+      this.#backends.set(backend, known);
+    }
+    if (known.answers.answered(nowMs - ms, nowMs)) known.digest.record(ms);
   }
 
   /** A backend had taken so long when it was given up: its answer would have taken longer. */
   gaveUp(backend: string, ms: number): void {
-    let digest = this.#backends.get(backend);
-    if (digest === undefined) {
-      digest = new LatencyDigest(halfLifeMs, this.#clock);
-      this.#backends.set(backend, digest);
-    }
-    digest.record(ms);
+    const known = this.#backends.get(backend);
+    if (known?.answers.measures(this.#clock() - ms) === true) known.digest.record(ms);
   }
 
   /**
@@ -59,8 +73,12 @@ export class Kind {
     return this.#usualMs;
   }
 
-  /** The fastest answer of the last second or two, in ms; 0 while too little is known. It rises and falls with the queues of backends. */
+  /**
+   * The fastest answer of the last second or two, in ms; 0 while too little is known. It rises and falls with the queues
+   * of backends.
+   */
   get leastMs(): number {
+    if (this.#clock() - this.#answers.lastMs > freshMs) return 0;
     this.#turn();
     const { count, leastMs } = this.#before;
     return count + this.#recent.count < minSamples ? 0 : Math.min(leastMs, this.#recent.leastMs);
@@ -80,9 +98,10 @@ export class Kind {
     if (now < this.#untilMs) return;
     this.#untilMs = now + refreshMs;
     const usual: number[] = [];
-    for (const [name, digest] of this.#backends) {
+    for (const [name, { digest, answers }] of this.#backends) {
       const { weight } = digest;
-      if (weight === 0) this.#backends.delete(name);
+      // one that has answered for the first time has no weight yet
+      if (weight === 0 && now - answers.lastMs > halfLifeMs) this.#backends.delete(name);
       if (weight >= minSamples) usual.push(digest.quantile(this.#quantile) as number);
     }
     usual.sort((a, b) => a - b);

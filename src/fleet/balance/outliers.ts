@@ -10,6 +10,8 @@ export interface Outcome {
   readonly transport: boolean;
   /** The backend surely did not begin with it: no connection, a refused stream. Health sees to that. */
   readonly notStarted: boolean;
+  /** What was lost with it: all calls of one connection that broke have the same. */
+  readonly lostWith?: object | undefined;
 }
 
 /** "ok" and "failed" count; "neither" says nothing about the backend. */
@@ -101,6 +103,8 @@ export class Outliers {
   readonly #clock: Clock;
   /** By model, then by backend. */
   readonly #tallies = new Map<string, Map<string, Tally>>();
+  /** Connections that broke and have been counted, by model. */
+  readonly #lost = new WeakMap<object, Set<string>>();
 
   constructor(options: () => EjectionOptions, clock: Clock) {
     this.#options = options;
@@ -133,6 +137,7 @@ export class Outliers {
     const verdict = verdictOn(outcome);
     if (verdict === 'neither') return undefined;
     const failed = verdict === 'failed';
+    if (failed && outcome.lostWith !== undefined && !this.#isNews(outcome.lostWith, model)) return undefined;
     // a call of no model tells of the backend alone
     const forMs = model === wholeHost ? undefined : this.#count(backend, model, failed, of, outcome.code);
     // a status, whatever it is, shows that the backend as a whole is there
@@ -153,6 +158,15 @@ export class Outliers {
 
   forgetModel(model: string): void {
     this.#tallies.delete(model);
+  }
+
+  /** A connection that breaks is one event, however many calls were on it: they are no failures in a row. */
+  #isNews(lost: object, model: string): boolean {
+    let models = this.#lost.get(lost);
+    if (models === undefined) this.#lost.set(lost, (models = new Set()));
+    if (models.has(model)) return false;
+    models.add(model);
+    return true;
   }
 
   #until(backend: string, model: string): number {

@@ -78,7 +78,10 @@ describe('hedgeFilter', () => {
 
   it('waits as long as is usual for the model, and longer', () => {
     const { handler, sent, timers, latencies } = harness(['a', 'b']);
-    for (let i = 0; i < 20; i++) latencies.kind('half_plus_two', 64).answered('b', 128);
+    const kind = latencies.kind('half_plus_two', 64);
+    kind.answered('b', 1);
+    timers.advance(128);
+    for (let i = 0; i < 20; i++) kind.answered('b', 128);
     void handler(unaryCall());
     timers.advance(383);
     assert.equal(sent.length, 1);

@@ -47,11 +47,19 @@ describe('LatencyDigest', () => {
 });
 
 describe('LatencyBook', () => {
-  function fill(book: LatencyBook, backends: Readonly<Record<string, number>>, bytes = 100): void {
+  /** The answers of backends that have answered before. */
+  function fill(book: TestBook, backends: Readonly<Record<string, number>>, bytes = 100): void {
+    const kind = book.kind('m', bytes);
+    for (const backend of Object.keys(backends)) kind.answered(backend, 1);
+    book.advance(Math.max(...Object.values(backends)));
     for (const [backend, ms] of Object.entries(backends))
-      for (let i = 0; i < 20; i++) book.kind('m', bytes).answered(backend, ms);
+      for (let i = 0; i < 20; i++) kind.answered(backend, ms);
   }
-  const newBook = (): LatencyBook => new LatencyBook(0.95, manualClock().clock);
+  type TestBook = LatencyBook & { advance(ms: number): void };
+  const newBook = (): TestBook => {
+    const { clock, advance } = manualClock();
+    return Object.assign(new LatencyBook(0.95, clock), { advance });
+  };
 
   it('says nothing while little is known', () => {
     const book = newBook();
@@ -84,18 +92,76 @@ describe('LatencyBook', () => {
     const answer = (ms: number): void => {
       for (let i = 0; i < 10; i++) kind.answered('a', ms);
     };
+    kind.answered('a', 1);
+    advance(50);
     answer(50);
-    advance(1000);
+    advance(900);
+    answer(400);
+    advance(100);
     answer(400);
     kind.gaveUp('b', 3);
     assert.equal(kind.leastMs, 50);
     advance(1000);
     answer(300);
+    advance(900);
+    answer(300);
+    advance(150);
+    answer(300);
     assert.equal(kind.leastMs, 300);
-    advance(1000);
-    assert.equal(kind.leastMs, 300);
-    advance(2000);
-    assert.equal(kind.leastMs, 0);
+  });
+
+  it('says nothing of the fastest answer a quarter of a second after the last one: there may be no queue any more', () => {
+    const book = newBook();
+    fill(book, { a: 300 });
+    book.advance(250);
+    assert.equal(book.kind('m', 100).leastMs, 300);
+    book.advance(1);
+    assert.equal(book.kind('m', 100).leastMs, 0);
+  });
+
+  it('learns nothing from calls that were sent before the first answer, however many they are', () => {
+    const book = newBook();
+    const kind = book.kind('m', 100);
+    // 64 calls at once; the first takes two seconds, the others wait behind it
+    book.advance(2000);
+    for (let i = 0; i < 64; i++) {
+      kind.answered('a', 2000 + i * 21);
+      assert.equal(kind.leastMs, 0);
+      book.advance(21);
+    }
+    book.advance(250);
+    assert.equal(kind.usualMs, undefined);
+    // those that were sent since
+    for (let i = 0; i < 20; i++) {
+      kind.answered('a', 42);
+      book.advance(21);
+    }
+    assert.equal(kind.leastMs, 42);
+    book.advance(250);
+    assert.ok(Math.abs((kind.usualMs ?? 0) - 42) < 9, `${kind.usualMs}`);
+  });
+
+  it('takes the first answer after a long silence for a first one again', () => {
+    const book = newBook();
+    fill(book, { a: 20 });
+    const before = book.kind('m', 100).usualMs ?? 0;
+    assert.ok(before >= 20 && before < 24, `${before}`);
+    book.advance(13_000);
+    for (let i = 0; i < 64; i++) book.kind('m', 100).answered('a', 2000);
+    book.advance(250);
+    assert.equal(book.kind('m', 100).leastMs, 0);
+    const { usualMs } = book.kind('m', 100);
+    assert.ok(usualMs === undefined || usualMs === before, `${usualMs}`);
+  });
+
+  it('learns of a model that really takes two seconds', () => {
+    const book = newBook();
+    const kind = book.kind('m', 100);
+    for (let i = 0; i < 30; i++) {
+      book.advance(500);
+      for (const backend of ['a', 'b', 'c']) kind.answered(backend, 2000);
+    }
+    assert.ok((kind.usualMs ?? 0) >= 2000, `${kind.usualMs}`);
   });
 
   it('does not hold a large request against small ones', () => {

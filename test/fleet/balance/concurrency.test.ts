@@ -122,6 +122,27 @@ describe('ConcurrencyLimit', () => {
     assert.ok(adaptive.perSecond < fixed.perSecond, JSON.stringify({ fixed, adaptive }));
   });
 
+  it('is not spoilt by a first answer of two seconds, nor by a stall of two seconds later', () => {
+    const { clock, advance } = manualClock();
+    const limit = new ConcurrencyLimit(options, clock);
+    const least: number[] = [];
+    // all that were sent meanwhile waited behind it
+    advance(2000);
+    for (let i = 0; i < 16; i++) limit.ended('m', 2000, 16);
+    for (let second = 0; second < 10; second++) {
+      run(limit, advance, 64, 20, 1);
+      least.push(limit.limit);
+    }
+    assert.ok(Math.min(...least) >= 16, least.join());
+    assert.equal(limit.limit, 64);
+    advance(2000);
+    for (let i = 0; i < 64; i++) limit.ended('m', 2000, 64);
+    // one window is one step down, and it is made up for
+    assert.ok(limit.limit >= 44, `limit ${limit.limit}`);
+    run(limit, advance, 64, 20, 5);
+    assert.equal(limit.limit, 64);
+  });
+
   it('is not shrunk by large batches among small ones', () => {
     const { clock, advance } = manualClock();
     const limit = new ConcurrencyLimit(options, clock);

@@ -44,6 +44,14 @@ describe('outliers', () => {
     assert.equal(outliers.isEjected('a', 'other'), true);
   });
 
+  it('counts one connection that breaks once for each model, however many calls were on it', () => {
+    const { outliers, record } = start();
+    for (let connection = 0; connection < 4; connection++)
+      assert.equal(record({ ...broke, lostWith: { connection } }, 64), undefined);
+    assert.equal(outliers.isEjected('a', 'm'), false);
+    assert.deepEqual(record({ ...broke, lostWith: {} }, 64), { model: '', forMs: 10_000 });
+  });
+
   it('ejects by share what fails every second call or so', () => {
     const { record } = start();
     let ejected;

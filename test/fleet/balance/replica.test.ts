@@ -101,11 +101,32 @@ describe('load that backends report', () => {
 
   it('counts after ten seconds, for three minutes', () => {
     const load = new ReportedLoad();
-    load.said({ utilization: 0.5, qps: 100, eps: 0 }, 1000);
-    assert.equal(load.capacity(5000), undefined);
+    for (let ms = 1000; ms < 10_000; ms += 1000) load.said({ utilization: 0.5, qps: 100, eps: 0 }, ms);
+    assert.equal(load.capacity(10_500), undefined);
     load.said({ utilization: 0.5, qps: 100, eps: 0 }, 11_500);
     assert.equal(load.capacity(11_500), 200);
     assert.equal(load.capacity(200_000), undefined);
+  });
+
+  it('is no figure from fewer than five reports, or from those of the first ten seconds', () => {
+    const few = new ReportedLoad();
+    for (const ms of [0, 11_000, 12_000, 13_000]) few.said({ utilization: 0.5, qps: 100, eps: 0 }, ms);
+    assert.equal(few.capacity(13_000), undefined);
+    const silent = new ReportedLoad();
+    for (let ms = 0; ms < 9000; ms += 100) silent.said({ utilization: 0.9, qps: 1, eps: 0 }, ms);
+    assert.equal(silent.capacity(30_000), undefined);
+  });
+
+  it('is moved little by one odd report, and starts over with a server that was away', () => {
+    const load = new ReportedLoad();
+    for (let ms = 0; ms <= 20_000; ms += 1000) load.said({ utilization: 0.5, qps: 100, eps: 0 }, ms);
+    load.said({ utilization: 1e-9, qps: 1e6, eps: 0 }, 21_000);
+    const capacity = load.capacity(21_000) ?? 0;
+    assert.ok(capacity >= 200 && capacity < 251, String(capacity));
+    load.startOver();
+    assert.equal(load.capacity(21_000), undefined);
+    load.said({ utilization: 0.5, qps: 100, eps: 0 }, 22_000);
+    assert.equal(load.capacity(40_000), undefined);
   });
 
   it('ignores figures that cannot be', () => {
@@ -114,8 +135,9 @@ describe('load that backends report', () => {
     assert.equal(load.capacity(20_000), undefined);
   });
 
-  it('is compared with the mean, and with nothing when fewer than two report', () => {
-    assert.deepEqual(relativeCapacities([100, 300, undefined]), [0.5, 1.5, 1]);
+  it('is compared with the lower median within bounds, and with nothing when fewer than two report', () => {
+    assert.deepEqual(relativeCapacities([100, 300, undefined]), [1, 3, 1]);
+    assert.deepEqual(relativeCapacities([1, 100, 1e9]), [0.1, 1, 10]);
     assert.deepEqual(relativeCapacities([100, undefined]), [1, 1]);
   });
 });
