@@ -56,6 +56,16 @@ export interface CallMemory {
   hold(bytes: number): void;
 }
 
+/** How an earlier attempt of a call failed. */
+export interface FailedAttempt {
+  /** Its name. */
+  readonly backend: string;
+  /** A gRPC code. */
+  readonly code: number;
+  /** No status came: the stream broke. */
+  readonly transport: boolean;
+}
+
 interface CallBase {
   readonly method: Method;
   readonly via: Interface;
@@ -72,6 +82,8 @@ interface CallBase {
   readonly avoid?: readonly string[] | undefined;
   /** `avoid` holds even when nobody else can answer: the call fails then, surely not started. */
   readonly elsewhere?: boolean | undefined;
+  /** Earlier attempts that failed for a reason that may be the call's: if this one does well, it was the backends'. */
+  readonly failedAt?: readonly FailedAttempt[] | undefined;
   /** Told the name of the backend that the call is about to be sent to. */
   readonly onPicked?: ((backend: string) => void) | undefined;
   /** Set for stateful models: such a call keeps to one backend and is sent once, whatever its method allows. */
@@ -105,8 +117,8 @@ export interface Attempt {
 
 /** The call as one attempt sends it. Field by field: copied with `...`, V8 would make a dictionary of each. */
 export function attemptOf(call: Call, { request, cancellation, onPicked }: Attempt): Call {
-  const { kind, method, via, metadata, target, deadline, avoid, elsewhere, sequence, memory, id, peer } =
-    call;
+  const { kind, method, via, metadata, target, deadline, avoid, elsewhere, failedAt } = call;
+  const { sequence, memory, id, peer } = call;
   return {
     kind,
     method,
@@ -118,6 +130,7 @@ export function attemptOf(call: Call, { request, cancellation, onPicked }: Attem
     cancellation,
     avoid,
     elsewhere,
+    failedAt,
     onPicked,
     sequence,
     memory,

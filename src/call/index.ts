@@ -5,6 +5,7 @@ export {
   attemptOf,
   type Call,
   type CallMemory,
+  type FailedAttempt,
   type Filter,
   type Handler,
   type Interface,

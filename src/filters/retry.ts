@@ -70,7 +70,7 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
 
   return (next) => async (call) => {
     budget.called();
-    let avoid = call.avoid;
+    let { avoid, failedAt } = call;
     for (let attempt = 1; ; attempt++) {
       let reply: Reply | undefined;
       let failure: Failure | undefined;
@@ -78,7 +78,7 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
         reply = await next(
           attempt === 1
             ? call
-            : { ...call, avoid: avoid ?? [], metadata: withAttempts(call.metadata, attempt - 1) },
+            : { ...call, avoid: avoid ?? [], failedAt, metadata: withAttempts(call.metadata, attempt - 1) },
         );
         failure = failureOf(reply);
       } catch (reason) {
@@ -95,6 +95,10 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
       }
       observer.retried(failure.backend, reasonOf(failure));
       avoid = [...(avoid ?? []), failure.backend];
+      const { code, brokenOff: transport, lostWith } = failure.error;
+      // a lost connection is one event, which is known for what it is
+      if (!failure.notStarted && lostWith === undefined)
+        failedAt = [...(failedAt ?? []), { backend: failure.backend, code, transport }];
       if (ms > 0) await sleep(ms);
       if (call.cancellation.reason !== undefined) throw call.cancellation.reason;
     }

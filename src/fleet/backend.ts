@@ -3,6 +3,7 @@ import {
   type Call,
   type Clock,
   Code,
+  type FailedAttempt,
   type Observer,
   type Reply,
   type StatusError,
@@ -38,8 +39,13 @@ export interface BackendDeps {
   readonly onRecovered: (backend: Backend) => void;
   /** A connection was lost, or could not be made. */
   readonly onLost: () => void;
-  /** A call has ended here. */
-  readonly onOutcome: (backend: Backend, model: string, outcome: Outcome) => void;
+  /** A call has ended here, at others before with these failures. */
+  readonly onOutcome: (
+    backend: Backend,
+    model: string,
+    outcome: Outcome,
+    failedAt: readonly FailedAttempt[] | undefined,
+  ) => void;
   /** A call has ended here, and another may begin. */
   readonly onRoom: () => void;
 }
@@ -164,12 +170,13 @@ export class Backend implements Roomy {
         notStarted: error?.notStarted ?? false,
         lostWith: error?.lostWith,
       };
-      const verdict = verdictOn(outcome);
-      if (error?.outpaced === true) replica.ended(false, tookMs, nowMs);
-      else if (verdict !== 'neither') replica.ended(verdict === 'failed', tookMs, nowMs);
+      if (code === Code.OK || error?.outpaced === true) replica.ended(false, tookMs, nowMs);
+      // other failures may be the request's
+      else if (outcome.lostWith !== undefined && verdictOn(outcome) === 'failed')
+        replica.ended(true, tookMs, nowMs);
       const report = loadReportIn(trailers);
       if (report !== undefined) this.reportedLoad.said(report, nowMs);
-      onOutcome(this, replica.model, outcome);
+      onOutcome(this, replica.model, outcome, call.failedAt);
       onRoom();
     });
   }

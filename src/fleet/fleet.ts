@@ -3,6 +3,7 @@ import type { Call, Clock, Handler, Log, Observer } from '../call/index.ts';
 import type { ModelState, ModelView } from '../models/index.ts';
 import { Backend } from './backend.ts';
 import { relativeCapacities } from './balance/load-reports.ts';
+import { Doubts } from './balance/doubts.ts';
 import { Outliers } from './balance/outliers.ts';
 import { policyOf } from './balance/policy.ts';
 import { Chooser } from './chooser.ts';
@@ -14,6 +15,7 @@ import { Incarnations } from './incarnations.ts';
 import { Members } from './members.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
 import { RoutingTable } from './routing-table.ts';
+import { SecondOpinions } from './second-opinions.ts';
 import { SequenceRouter } from './sequence-router.ts';
 import { Sequences } from './sequences.ts';
 import { type BackendState, backendStates, modelStates } from './states.ts';
@@ -48,6 +50,8 @@ export class Fleet implements ModelView {
   readonly #members: Members;
   readonly #table: RoutingTable;
   readonly #outliers: Outliers;
+  readonly #doubts: Doubts;
+  readonly #opinions: SecondOpinions;
   readonly #watched: WatchedModels;
   readonly #incarnations: Incarnations;
   readonly #warmUps: WarmUps;
@@ -65,6 +69,7 @@ export class Fleet implements ModelView {
     this.#deps = deps;
     const { clock, random } = deps;
     this.#outliers = new Outliers(() => this.#options.ejection, clock);
+    this.#doubts = new Doubts(() => this.#options.ejection, clock);
     this.#watched = new WatchedModels(options.models, options.health.maxLearntModels, clock);
     this.#incarnations = new Incarnations(random);
     this.#warmUps = new WarmUps(() => this.#options.warmUp, clock);
@@ -76,6 +81,7 @@ export class Fleet implements ModelView {
       },
       onGone: (backend) => {
         this.#outliers.forgetBackend(backend.name);
+        this.#doubts.forgetBackend(backend.name);
         deps.observer.backendGone(backend.name);
       },
     });
@@ -88,6 +94,8 @@ export class Fleet implements ModelView {
       ...deps,
       options: () => this.#options,
       outliers: this.#outliers,
+      doubts: this.#doubts,
+      backendOf: (name) => this.#members.list.find((backend) => backend.name === name),
       incarnations: this.#incarnations,
       warmUps: this.#warmUps,
       countOf: (model) => this.#table.get(model)?.knowing.length ?? this.#members.list.length,
@@ -103,6 +111,7 @@ export class Fleet implements ModelView {
       table: this.#table,
       watched: this.#watched,
     });
+    this.#opinions = new SecondOpinions({ ...deps, doubts: this.#doubts, chooser: this.#chooser });
     this.#sequences = new SequenceRouter({
       members: this.#members,
       table: this.#table,
@@ -179,9 +188,13 @@ export class Fleet implements ModelView {
       const replica = chosen instanceof Promise ? await chosen : chosen;
       call.onPicked?.(replica.name);
       const reply = await replica.host.send(call, replica);
-      if (stale >= maxStale || !this.#chooser.isStale(call, reply, replica)) {
-        if (reply.body.bytes > 0) this.#warmUps.answered(call);
+      if (reply.body.bytes > 0) {
+        this.#warmUps.answered(call);
         return reply;
+      }
+      if (stale >= maxStale || !this.#chooser.isStale(call, reply, replica)) {
+        const wanted = this.#opinions.isWanted(call, reply, replica);
+        return wanted ? await this.#opinions.ask(tried, routes, reply, replica) : reply;
       }
       // what was known of it is out of date: the others are asked in its place
       detach('backend', replica.host.prober.look(replica.model));
@@ -262,8 +275,8 @@ export class Fleet implements ModelView {
       onLost: () => {
         this.#sources.hurry();
       },
-      onOutcome: (backend, model, outcome) => {
-        this.#upkeep.onOutcome(backend, model, outcome);
+      onOutcome: (backend, model, outcome, failedAt) => {
+        this.#upkeep.onOutcome(backend, model, outcome, failedAt);
       },
     });
   }
@@ -301,6 +314,7 @@ export class Fleet implements ModelView {
   #forget(model: string): void {
     this.#table.forget(model);
     this.#outliers.forgetModel(model);
+    this.#doubts.forgetModel(model);
     this.#warmUps.forget(model);
     for (const backend of this.#members.list) backend.forget(model);
   }

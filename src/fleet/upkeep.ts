@@ -1,7 +1,8 @@
 /** What a fleet does when something happens at a backend: a version comes or goes, calls keep failing there. */
-import type { Clock, Log, Observer } from '../call/index.ts';
+import { type Clock, type FailedAttempt, type Log, type Observer } from '../call/index.ts';
 import type { Backend } from './backend.ts';
-import type { Outcome, Outliers } from './balance/outliers.ts';
+import type { Doubts } from './balance/doubts.ts';
+import { type Outcome, type Outliers, verdictOn } from './balance/outliers.ts';
 import type { WarmUps } from './health/warm-up.ts';
 import type { Incarnations } from './incarnations.ts';
 import type { FleetOptions } from './options.ts';
@@ -13,6 +14,8 @@ export interface UpkeepDeps {
   readonly log: Log;
   readonly options: () => FleetOptions;
   readonly outliers: Outliers;
+  readonly doubts: Doubts;
+  readonly backendOf: (name: string) => Backend | undefined;
   readonly incarnations: Incarnations;
   readonly warmUps: WarmUps;
   /** Backends among which failures at one stand out. */
@@ -40,7 +43,7 @@ export class Upkeep {
   }
 
   onVersion(backend: Backend, model: string, version: bigint, available: boolean): void {
-    const { observer, log, clock, outliers, incarnations } = this.#deps;
+    const { observer, log, clock, outliers, doubts, incarnations } = this.#deps;
     observer.backendState(backend.name, model, String(version), available);
     log.info(
       { fleet: this.#deps.options().name, backend: backend.name, model, version: String(version), available },
@@ -48,16 +51,57 @@ export class Upkeep {
     );
     if (!available) return;
     outliers.clear(backend.name, model);
+    doubts.forget(backend.name, model);
     incarnations.loaded(backend.name, model, version);
     if (!this.#settled) return;
     backend.replica(model).startSlowly(clock());
     detach('backend', this.#warm(backend, model));
   }
 
-  onOutcome(backend: Backend, model: string, outcome: Outcome): void {
-    const { observer, log, outliers, countOf, options } = this.#deps;
+  /**
+   * A call has ended. A failure may be the request's own, and a client can send as many such as it likes: so it is held against
+   * a backend only when the same call then does well elsewhere, or when a connection is lost.
+   * @param failedAt how it ended at others before
+   */
+  onOutcome(
+    backend: Backend,
+    model: string,
+    outcome: Outcome,
+    failedAt: readonly FailedAttempt[] | undefined,
+  ): void {
+    const { doubts } = this.#deps;
+    switch (verdictOn(outcome)) {
+      case 'ok':
+        doubts.count(backend.name, model, false);
+        this.#record(backend, model, outcome);
+        if (failedAt !== undefined) this.#blame(failedAt, backend, model);
+        break;
+      case 'failed':
+        if (outcome.lostWith !== undefined) this.#record(backend, model, outcome);
+        else if (!outcome.transport) doubts.count(backend.name, model, true);
+        break;
+      case 'neither':
+    }
+  }
+
+  /** The call did well here: that it failed there was not its own fault. */
+  #blame(failedAt: readonly FailedAttempt[], here: Backend, model: string): void {
+    const { backendOf, doubts, clock } = this.#deps;
+    for (const { backend: name, code, transport } of failedAt) {
+      const backend = name === here.name ? undefined : backendOf(name);
+      const outcome = { code, transport, notStarted: false };
+      if (backend === undefined || verdictOn(outcome) !== 'failed') continue;
+      doubts.giveBack(name, model);
+      backend.replica(model).ended(true, 0, clock());
+      this.#record(backend, model, outcome);
+    }
+  }
+
+  #record(backend: Backend, model: string, outcome: Outcome): void {
+    const { observer, log, outliers, doubts, countOf, options } = this.#deps;
     const ejected = outliers.record(backend.name, model, outcome, countOf(model));
     if (ejected === undefined) return;
+    doubts.forget(backend.name, model);
     observer.ejected(backend.name, ejected.model);
     log.warn(
       { fleet: options().name, backend: backend.name, ...ejected },

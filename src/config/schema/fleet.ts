@@ -70,7 +70,7 @@ const ejection = section(
   {
     consecutiveErrors: count(
       5,
-      'Failures of a model at a backend in a row (UNAVAILABLE, INTERNAL, UNKNOWN, a broken connection); 0 leaves them uncounted.',
+      'Failures of a model at a backend in a row (UNAVAILABLE, INTERNAL, UNKNOWN, a broken stream, where the same call then did well elsewhere; a lost connection); 0 leaves them uncounted.',
       0,
     ),
     failurePercent: percent(

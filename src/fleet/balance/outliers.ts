@@ -1,6 +1,7 @@
 /** Leaves a model at a backend, or a whole backend, out of the choice for a while when it keeps failing. */
 import { type Clock, Code, codeName } from '../../call/index.ts';
 import type { EjectionOptions } from '../options.ts';
+import { Tally } from './tally.ts';
 
 /** How one call ended at a backend. */
 export interface Outcome {
@@ -33,53 +34,13 @@ export function verdictOn({ code, notStarted }: Outcome): Verdict {
   return !notStarted && failures.has(code) ? 'failed' : 'neither';
 }
 
-/** The window in which shares of failures are looked at, and the parts in which it is forgotten, in ms. */
-const windowMs = 10_000;
-const slots = 10;
-
-/** Failures of one thing. */
-class Tally {
-  consecutive = 0;
+/** What is held against one thing. */
+class Charges extends Tally {
   /** How often it was ejected lately. */
   times = 0;
   untilMs = 0;
   /** Why, when it is ejected. */
   reason = '';
-  readonly #calls = new Float64Array(slots);
-  readonly #failed = new Float64Array(slots);
-  readonly #tick = new Float64Array(slots).fill(-1);
-
-  count(failed: boolean, nowMs: number): void {
-    this.consecutive = failed ? this.consecutive + 1 : 0;
-    const tick = Math.floor(nowMs / (windowMs / slots));
-    const slot = tick % slots;
-    if (this.#tick[slot] !== tick) {
-      this.#tick[slot] = tick;
-      this.#calls[slot] = 0;
-      this.#failed[slot] = 0;
-    }
-    (this.#calls[slot] as number)++;
-    if (failed) (this.#failed[slot] as number)++;
-  }
-
-  exceeds(options: EjectionOptions, nowMs: number): boolean {
-    if (options.consecutiveErrors > 0 && this.consecutive >= options.consecutiveErrors) return true;
-    if (options.failurePercent === 0) return false;
-    const oldest = Math.floor(nowMs / (windowMs / slots)) - slots;
-    let calls = 0;
-    let failed = 0;
-    for (let i = 0; i < slots; i++) {
-      if ((this.#tick[i] as number) <= oldest) continue;
-      calls += this.#calls[i] as number;
-      failed += this.#failed[i] as number;
-    }
-    return calls >= options.minCalls && failed * 100 > calls * options.failurePercent;
-  }
-
-  forget(): void {
-    this.consecutive = 0;
-    this.#tick.fill(-1);
-  }
 }
 
 /** The key of a backend as a whole: no model has this name. */
@@ -102,7 +63,7 @@ export class Outliers {
   readonly #options: () => EjectionOptions;
   readonly #clock: Clock;
   /** By model, then by backend. */
-  readonly #tallies = new Map<string, Map<string, Tally>>();
+  readonly #tallies = new Map<string, Map<string, Charges>>();
   /** Connections that broke and have been counted, by model. */
   readonly #lost = new WeakMap<object, Set<string>>();
 
@@ -202,9 +163,9 @@ export class Outliers {
     return count;
   }
 
-  #add(backend: string, model: string): Tally {
-    const tally = new Tally();
-    const ofModel = this.#tallies.get(model) ?? new Map<string, Tally>();
+  #add(backend: string, model: string): Charges {
+    const tally = new Charges();
+    const ofModel = this.#tallies.get(model) ?? new Map<string, Charges>();
     this.#tallies.set(model, ofModel.set(backend, tally));
     return tally;
   }

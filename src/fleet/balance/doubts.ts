@@ -1,0 +1,80 @@
+/**
+ * Failures that a backend tells itself, before anybody knows whose they are: the request's, or its own. When they are many, it is worth
+ * while to ask another backend the same.
+ */
+import type { Clock } from '../../call/index.ts';
+import { Tally, type TallyOptions } from './tally.ts';
+
+/** Questions at once for one model at one backend, and a second: what a client with nothing but bad requests can cost. */
+const burst = 10;
+const perSecond = 2;
+
+/** One model at one backend. */
+class Doubt extends Tally {
+  left = burst;
+  atMs: number;
+
+  constructor(nowMs: number) {
+    super();
+    this.atMs = nowMs;
+  }
+}
+
+export class Doubts {
+  readonly #options: () => TallyOptions;
+  readonly #clock: Clock;
+  /** By model, then by backend. */
+  readonly #doubts = new Map<string, Map<string, Doubt>>();
+
+  /** @param options failures from which on it is worth while */
+  constructor(options: () => TallyOptions, clock: Clock) {
+    this.#options = options;
+    this.#clock = clock;
+  }
+
+  /** A call was answered, well or with a failure. */
+  count(backend: string, model: string, failed: boolean): void {
+    let doubt = this.#of(backend, model);
+    if (doubt === undefined) {
+      if (!failed) return;
+      doubt = new Doubt(this.#clock());
+      const ofModel = this.#doubts.get(model) ?? new Map<string, Doubt>();
+      this.#doubts.set(model, ofModel.set(backend, doubt));
+    }
+    doubt.count(failed, this.#clock());
+  }
+
+  /** Takes the right to one question; false when there is no reason for it, or there were too many in vain. */
+  take(backend: string, model: string): boolean {
+    const doubt = this.#of(backend, model);
+    const now = this.#clock();
+    if (doubt === undefined || !doubt.exceeds(this.#options(), now)) return false;
+    doubt.left = Math.min(burst, doubt.left + ((now - doubt.atMs) * perSecond) / 1000);
+    doubt.atMs = now;
+    if (doubt.left < 1) return false;
+    doubt.left--;
+    return true;
+  }
+
+  /** The question was worth it. */
+  giveBack(backend: string, model: string): void {
+    const doubt = this.#of(backend, model);
+    if (doubt !== undefined) doubt.left = Math.min(burst, doubt.left + 1);
+  }
+
+  forget(backend: string, model: string): void {
+    this.#doubts.get(model)?.delete(backend);
+  }
+
+  forgetBackend(backend: string): void {
+    for (const ofModel of this.#doubts.values()) ofModel.delete(backend);
+  }
+
+  forgetModel(model: string): void {
+    this.#doubts.delete(model);
+  }
+
+  #of(backend: string, model: string): Doubt | undefined {
+    return this.#doubts.size === 0 ? undefined : this.#doubts.get(model)?.get(backend);
+  }
+}
