@@ -17,8 +17,10 @@ export interface StreamEvents {
   /**
    * The stream is gone before both sides have ended; the last event, also after onEnd while this side was still sending.
    * @param notProcessed the peer surely did nothing with it (REFUSED_STREAM, above GOAWAY's last id, never sent)
+   * @param fault the rule that the peer broke, for which this end has reset the stream, to stand behind "answered with";
+   *   undefined when it did not
    */
-  onReset(code: number, notProcessed: boolean): void;
+  onReset(code: number, notProcessed: boolean, fault?: string): void;
   /** Queued output has drained, to a quarter of what write() says stop at or below; the last time when nothing is queued. */
   onDrain(): void;
   /** Every so often (server ends only) while the stream is open: for those who watch the peer's pace. */

@@ -148,25 +148,31 @@ export class Http2Client extends Connection {
       throw new ConnectionError(ErrorCode.STREAM_CLOSED, `HEADERS on closed stream ${id}`);
     }
     if (stream.remoteClosed) {
-      this.streamError(stream, ErrorCode.STREAM_CLOSED);
+      this.streamError(stream, ErrorCode.STREAM_CLOSED, 'HEADERS behind its end');
       return;
     }
     if (fields === undefined) {
       this.limited('headers');
-      this.streamError(stream, ErrorCode.ENHANCE_YOUR_CALM);
+      const { maxHeaderListBytes, maxHeaderFields } = this.limits;
+      const limit = `the limits are ${maxHeaderListBytes} bytes and ${maxHeaderFields} fields`;
+      this.streamError(
+        stream,
+        ErrorCode.ENHANCE_YOUR_CALM,
+        `header fields that are too many or too large: ${limit}`,
+      );
     } else if (stream.headed) this.#trailers(stream, fields, end);
     else this.#head(stream, fields, end);
   }
 
   #head(stream: Http2Stream, list: Headers, end: boolean): void {
-    const { ok, fields, status } = checkResponse(list);
-    if (!ok) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+    const { fault, fields, status } = checkResponse(list);
+    if (fault !== '') {
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, fault);
       return;
     }
     if (status >= 100 && status < 200) {
       this.floods.frame('1xx');
-      if (end) this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+      if (end) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, `status ${status} as its whole answer`);
       return;
     }
     stream.headed = true;
@@ -182,8 +188,9 @@ export class Http2Client extends Connection {
   }
 
   #trailers(stream: Http2Stream, list: Headers, end: boolean): void {
-    const { ok, fields } = checkTrailers(list);
-    if (!end || !ok) this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+    const { fault, fields } = checkTrailers(list);
+    if (fault !== '') this.streamError(stream, ErrorCode.PROTOCOL_ERROR, fault);
+    else if (!end) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, 'trailers that do not end the stream');
     else this.remoteEnd(stream, fields);
   }
 

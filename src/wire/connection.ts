@@ -27,6 +27,15 @@ import { takeReads } from './socket-reads.ts';
 import { Http2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
+const selfDependence = 'a stream that depends on itself';
+
+/** What a DATA frame broke, by the code that Http2Stream.take() gives. */
+const dataFaults: Readonly<Record<number, string>> = {
+  [ErrorCode.STREAM_CLOSED]: 'DATA behind its end',
+  [ErrorCode.PROTOCOL_ERROR]: 'DATA before its head, or of another length than announced',
+  [ErrorCode.FLOW_CONTROL_ERROR]: 'more DATA than its flow-control window allows',
+};
+
 export abstract class Connection implements FrameSink {
   protected readonly socket: Duplex;
   protected readonly limits: Http2Limits;
@@ -146,7 +155,7 @@ export abstract class Connection implements FrameSink {
     selfDependent: boolean,
   ): void {
     const fields = this.decoder.decode(bytes, from, to);
-    if (selfDependent) this.resetId(id, ErrorCode.PROTOCOL_ERROR);
+    if (selfDependent) this.resetId(id, ErrorCode.PROTOCOL_ERROR, selfDependence);
     else this.onHeaderBlock(id, fields, end);
   }
 
@@ -158,14 +167,14 @@ export abstract class Connection implements FrameSink {
     if (length - padding === 0 && !end) this.floods.frame('empty DATA');
     if (stream === undefined) {
       if (this.isIdle(id)) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `DATA on idle stream ${id}`);
-      if (!this.#ownResets.has(id)) this.resetId(id, ErrorCode.STREAM_CLOSED);
+      if (!this.#ownResets.has(id)) this.resetId(id, ErrorCode.STREAM_CLOSED, 'DATA behind its end');
       this.#window.dealtWith(length);
       return undefined;
     }
     const broken = stream.take(length, padding, end);
     if (broken !== undefined) {
       this.#window.dealtWith(length);
-      this.streamError(stream, broken);
+      this.streamError(stream, broken, dataFaults[broken] ?? 'DATA out of place');
       return undefined;
     }
     if (padding > 0) {
@@ -213,7 +222,7 @@ export abstract class Connection implements FrameSink {
 
   onPriority(id: number, selfDependent: boolean): void {
     this.floods.frame('PRIORITY');
-    if (selfDependent) this.resetId(id, ErrorCode.PROTOCOL_ERROR);
+    if (selfDependent) this.resetId(id, ErrorCode.PROTOCOL_ERROR, selfDependence);
   }
 
   onUnknown(): void {
@@ -258,11 +267,12 @@ export abstract class Connection implements FrameSink {
       return;
     }
     if (increment === 0) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');
       return;
     }
     stream.sendWindow += increment;
-    if (stream.sendWindow > maxWindowBytes) this.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR);
+    if (stream.sendWindow > maxWindowBytes)
+      this.streamError(stream, ErrorCode.FLOW_CONTROL_ERROR, 'a flow-control window beyond 2^31-1 bytes');
     else if (this.sender.waits(stream)) this.sender.pump();
   }
 
@@ -283,7 +293,7 @@ export abstract class Connection implements FrameSink {
 
   protected remoteEnd(stream: Http2Stream, trailers: Headers): void {
     if (stream.contentLength >= 0 && stream.received !== stream.contentLength) {
-      this.streamError(stream, ErrorCode.PROTOCOL_ERROR);
+      this.streamError(stream, ErrorCode.PROTOCOL_ERROR, 'another length than content-length says');
       return;
     }
     stream.remoteClosed = true;
@@ -297,18 +307,18 @@ export abstract class Connection implements FrameSink {
     if (stream.localClosed) this.remove(stream);
   }
 
-  /** Ends a stream that broke a rule; its user is told. */
-  protected streamError(stream: Http2Stream, code: number): void {
-    this.giveUp(stream, code);
+  /** Ends a stream that broke a rule; its user is told. @param rule as StreamEvents.onReset has its fault */
+  protected streamError(stream: Http2Stream, code: number, rule: string): void {
+    this.giveUp(stream, code, rule);
     this.floods.reset();
   }
 
   /** Ends a stream; its user is told. */
-  protected giveUp(stream: Http2Stream, code: number): void {
+  protected giveUp(stream: Http2Stream, code: number, rule?: string): void {
     const told = !stream.muted;
     stream.muted = true;
     this.sendReset(stream, code);
-    if (told) this.tellReset(stream, code, false);
+    if (told) this.tellReset(stream, code, false, rule);
   }
 
   /** The stream's user has thrown at an event: the stream ends, and its connection goes on with all others. */
@@ -321,13 +331,13 @@ export abstract class Connection implements FrameSink {
   }
 
   /** The last event, in a guard of its own: whoever it is told to lets go of what the stream held. */
-  protected tellReset(stream: Http2Stream, code: number, notProcessed: boolean): void {
-    guard('stream', () => stream.events?.onReset(code, notProcessed));
+  protected tellReset(stream: Http2Stream, code: number, notProcessed: boolean, rule?: string): void {
+    guard('stream', () => stream.events?.onReset(code, notProcessed, rule));
   }
 
-  protected resetId(id: number, code: number): void {
+  protected resetId(id: number, code: number, rule: string): void {
     const stream = this.streams.get(id);
-    if (stream !== undefined) this.streamError(stream, code);
+    if (stream !== undefined) this.streamError(stream, code, rule);
     else {
       this.#ownResets.add(id);
       this.#sendRst(id, code);

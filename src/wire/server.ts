@@ -15,7 +15,7 @@ import type { Headers } from './hpack-decoder.ts';
 import type { ReadMemory } from './read-memory.ts';
 import { Standstill } from './standstill.ts';
 import type { Http2Stream } from './stream.ts';
-import { checkRequest, checkTrailers } from './validate.ts';
+import { checkRequest, checkRequestTrailers } from './validate.ts';
 
 export interface Http2ServerOptions extends ConnectionOptions {
   /** A request has begun. `end`: it has no body; its onEnd follows all the same. */
@@ -192,9 +192,10 @@ export class Http2Server extends Connection {
   protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
     const open = this.streams.get(id);
     if (open !== undefined) {
-      const trailers = fields === undefined ? undefined : checkTrailers(fields);
-      if (open.remoteClosed) this.streamError(open, ErrorCode.STREAM_CLOSED);
-      else if (!end || trailers?.ok !== true) this.streamError(open, ErrorCode.PROTOCOL_ERROR);
+      const trailers = fields === undefined ? undefined : checkRequestTrailers(fields);
+      if (open.remoteClosed) this.streamError(open, ErrorCode.STREAM_CLOSED, 'HEADERS behind its end');
+      else if (!end || trailers?.ok !== true)
+        this.streamError(open, ErrorCode.PROTOCOL_ERROR, trailers?.fault ?? 'trailers that are too large');
       else this.remoteEnd(open, trailers.fields);
       return;
     }
@@ -206,12 +207,12 @@ export class Http2Server extends Connection {
     }
     this.lastPeerId = id;
     if (id > this.#lastServed) {
-      this.resetId(id, ErrorCode.REFUSED_STREAM);
+      this.resetId(id, ErrorCode.REFUSED_STREAM, 'a stream too many');
       return;
     }
     if (this.streams.size >= this.limits.maxConcurrentStreams) {
       this.limited('streams');
-      this.resetId(id, ErrorCode.REFUSED_STREAM);
+      this.resetId(id, ErrorCode.REFUSED_STREAM, 'a stream too many');
       return;
     }
     if (fields === undefined) {
@@ -225,7 +226,7 @@ export class Http2Server extends Connection {
     }
     const checked = checkRequest(fields);
     if (!checked.ok) {
-      this.resetId(id, ErrorCode.PROTOCOL_ERROR);
+      this.resetId(id, ErrorCode.PROTOCOL_ERROR, checked.fault);
       return;
     }
     const stream = this.addStream(id);

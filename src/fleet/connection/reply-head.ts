@@ -29,36 +29,41 @@ const byHttpStatus: Readonly<Record<number, Code>> = {
 
 /** Fields that end at this hop. */
 const hopFields: ReadonlySet<string> = new Set(['content-length', 'trailer', 'date', 'server']);
+/** A head that is not the end has no say in how the call ends. */
+const headHopFields: ReadonlySet<string> = new Set([...hopFields, 'grpc-status', 'grpc-message']);
 
-function withoutPseudo(fields: Headers): Metadata {
+function withoutPseudo(fields: Headers, hops: ReadonlySet<string>): Metadata {
   const kept: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (name.charCodeAt(0) !== 58 /* : */ && !hopFields.has(name)) kept.push(name, fields[i + 1] as string);
+    if (name.charCodeAt(0) !== 58 /* : */ && !hops.has(name)) kept.push(name, fields[i + 1] as string);
   }
   return kept;
 }
 
-/** gRPC clients take a missing or unreadable status for UNKNOWN; and a message with status 0 says nothing. */
+/**
+ * As gRPC clients read them: a missing or unreadable status is UNKNOWN, of several the last one counts ("03" is 3), and a message
+ * with status 0 says nothing. One status goes on, so that nobody behind reads another one.
+ */
 function normalTrailers(fields: Metadata): Metadata {
-  const status = getMetadata(fields, 'grpc-status');
-  if (status === undefined)
-    return [
-      ...fields,
-      'grpc-status',
-      String(Code.UNKNOWN),
-      'grpc-message',
-      'the backend ended the call without a status',
-    ];
-  if (!/^[0-9]{1,4}$/.test(status)) {
-    return fields.map((text, i) =>
-      i % 2 === 1 && fields[i - 1] === 'grpc-status' ? String(Code.UNKNOWN) : text,
-    );
-  }
-  if (status !== '0' || getMetadata(fields, 'grpc-message') === undefined) return fields;
-  const kept: string[] = [];
+  let said: string | undefined;
+  let count = 0;
   for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i] !== 'grpc-message') kept.push(fields[i] as string, fields[i + 1] as string);
+    if (fields[i] !== 'grpc-status') continue;
+    said = fields[i + 1];
+    count++;
+  }
+  const status =
+    said !== undefined && /^[0-9]{1,4}$/.test(said) ? String(Number(said)) : String(Code.UNKNOWN);
+  const silent = status === '0' && getMetadata(fields, 'grpc-message') !== undefined;
+  if (count === 1 && status === said && !silent) return fields;
+  if (said === undefined)
+    return [...fields, 'grpc-status', status, 'grpc-message', 'the backend ended the call without a status'];
+  const kept = ['grpc-status', status];
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string;
+    if (name !== 'grpc-status' && !(silent && name === 'grpc-message'))
+      kept.push(name, fields[i + 1] as string);
   }
   return kept;
 }
@@ -80,7 +85,7 @@ function readHead(fields: Headers, end: boolean): Head {
       error: { code: Code.UNKNOWN, message: `the backend answered with content-type ${type.slice(0, 100)}` },
     };
   }
-  const metadata = withoutPseudo(fields);
+  const metadata = withoutPseudo(fields, end ? hopFields : headHopFields);
   return end
     ? { metadata: [], trailers: normalTrailers(metadata.filter((_, i) => !isType(metadata, i))) }
     : { metadata, trailers: [] };
@@ -107,6 +112,14 @@ export function headOf(fields: Headers, end: boolean): Head {
 }
 
 export const trailersFrom: (fields: Headers) => Metadata = remembered(normalTrailers);
+
+/**
+ * An answer that breaks HTTP/2's rules. Another attempt would bring the same, here or elsewhere, if the request is what brings it.
+ * @param fault to stand behind "answered with"
+ */
+export function malformedAnswer(where: string, fault: string): StatusError {
+  return new StatusError(Code.INTERNAL, `backend ${where} answered with ${fault}`, { where });
+}
 
 /**
  * RST_STREAM codes as gRPC statuses (PROTOCOL-HTTP2.md).

@@ -19,7 +19,7 @@ import {
   type ClientStream,
   type StreamEvents,
 } from '../../wire/index.ts';
-import { headOf, resetError, trailersFrom } from './reply-head.ts';
+import { headOf, malformedAnswer, resetError, trailersFrom } from './reply-head.ts';
 import { RequestWriter } from './request-writer.ts';
 
 export interface UpstreamDeps {
@@ -126,13 +126,12 @@ class Upstream implements StreamEvents, CancelListener {
     if (!this.#over) this.#end(trailersFrom(trailers));
   }
 
-  onReset(code: number, notProcessed: boolean): void {
+  onReset(code: number, notProcessed: boolean, fault?: string): void {
     if (this.#over) return;
-    this.#fail(
-      code === ErrorCode.CANCEL && this.#timeIsUp()
-        ? this.#exceeded()
-        : resetError(code, this.#deps.where, notProcessed, this.#deps.client),
-    );
+    const { where, client } = this.#deps;
+    if (fault !== undefined) this.#fail(malformedAnswer(where, fault));
+    else if (code === ErrorCode.CANCEL && this.#timeIsUp()) this.#fail(this.#exceeded());
+    else this.#fail(resetError(code, where, notProcessed, client));
   }
 
   /** The backend keeps the same deadline and may be the first to act on it, by cancelling. */
