@@ -41,6 +41,7 @@ export {
   type MemoryDeps,
 } from './memory.ts';
 export {
+  cutGrpcMessage,
   decodeGrpcMessage,
   encodeGrpcMessage,
   errorOf,

@@ -223,6 +223,16 @@ export function encodeGrpcMessage(text: string): string {
   return out;
 }
 
+/** gRPC clients refuse trailers of more than 8 KiB (grpc-core, by default), and the status with them. In bytes. */
+const maxGrpcMessageBytes = 6144;
+
+/** A percent-encoded grpc-message that every client takes: one that is longer is cut, at the end of a character. */
+export function cutGrpcMessage(text: string): string {
+  if (text.length <= maxGrpcMessageBytes) return text;
+  const cut = text.slice(0, maxGrpcMessageBytes).replace(/%[0-9a-f]?$/i, '');
+  return `${cut.replace(/(%[c-f][0-9a-f])?(%[89ab][0-9a-f]){0,3}$/i, '')}...`;
+}
+
 /** Reads a percent-encoded grpc-message; a stray percent sign stays as it is. */
 export function decodeGrpcMessage(text: string): string {
   if (!text.includes('%')) return text;
@@ -245,7 +255,8 @@ export function errorOf(trailers: Metadata, where: string): StatusError {
 
 /** The trailers that say an error to a gRPC client. */
 export function trailersOf(error: StatusError): Metadata {
-  const trailers = ['grpc-status', String(error.code), 'grpc-message', encodeGrpcMessage(error.message)];
+  const trailers = ['grpc-status', String(error.code), 'grpc-message'];
+  trailers.push(cutGrpcMessage(encodeGrpcMessage(error.message)));
   if (error.retryAfterMs !== undefined)
     trailers.push('grpc-retry-pushback-ms', String(Math.ceil(error.retryAfterMs)));
   return trailers;

@@ -77,6 +77,11 @@ export interface ConnectionOptions {
   readonly limits: Http2Limits;
   /** A header field that differs from message to message: streams have it apart from their other fields. */
   readonly varyingName?: string;
+  /**
+   * Fields without which a list says nothing: of a list that is larger than the limits they are kept, as far as they are not long
+   * themselves, when the first of them is there (client ends only).
+   */
+  readonly vitalNames?: readonly string[];
   /** A limit refused something: "streams", "headers", "resets", ... */
   onLimit?(name: string): void;
   /** Told of output that waits for the peer; what it is told sums up to 0 when the connection is gone. */

@@ -49,7 +49,8 @@ export class Http2Client extends Connection {
     this.sendSettings([
       [Setting.ENABLE_PUSH, 0],
       [Setting.INITIAL_WINDOW_SIZE, options.limits.initialWindowBytes],
-      [Setting.MAX_HEADER_LIST_SIZE, options.limits.maxHeaderListBytes],
+      // servers on grpc-go reset a call whose answer would be larger
+      [Setting.MAX_HEADER_LIST_SIZE, options.limits.maxHeaderBlockBytes ?? options.limits.maxHeaderListBytes],
     ]);
   }
 
@@ -139,7 +140,7 @@ export class Http2Client extends Connection {
 
   protected override readonly waitsForReaders = false;
 
-  protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
+  protected override onHeaderBlock(id: number, list: Headers | undefined, end: boolean): void {
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (this.isIdle(id))
@@ -151,8 +152,8 @@ export class Http2Client extends Connection {
       this.streamError(stream, ErrorCode.STREAM_CLOSED, 'HEADERS behind its end');
       return;
     }
+    const fields = list ?? this.#vital(end);
     if (fields === undefined) {
-      this.limited('headers');
       const { maxHeaderListBytes, maxHeaderFields } = this.limits;
       const limit = `the limits are ${maxHeaderListBytes} bytes and ${maxHeaderFields} fields`;
       this.streamError(
@@ -162,6 +163,14 @@ export class Http2Client extends Connection {
       );
     } else if (stream.headed) this.#trailers(stream, fields, end);
     else this.#head(stream, fields, end);
+  }
+
+  /** What can be gone on with of a list that is too large: how the call ended. */
+  #vital(end: boolean): Headers | undefined {
+    this.limited('headers');
+    const [needed] = this.#options.vitalNames ?? [];
+    const { vital } = this.decoder;
+    return end && needed !== undefined && vital.includes(needed) ? vital : undefined;
   }
 
   #head(stream: Http2Stream, list: Headers, end: boolean): void {

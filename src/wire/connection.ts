@@ -64,7 +64,7 @@ export abstract class Connection implements FrameSink {
     this.limits = limits;
     this.limited = (name) => options.onLimit?.(name);
     this.floods = new Floods(limits, clock);
-    this.decoder = new HpackDecoder(limits, options.varyingName);
+    this.decoder = new HpackDecoder(limits, options.varyingName, options.vitalNames);
     this.output = new Output(socket, options.onWaiting, () => {
       this.sender.pump();
     });

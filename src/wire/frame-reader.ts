@@ -272,13 +272,12 @@ export class FrameReader {
     this.#block.push(payload);
     this.#blockBytes += payload.length;
     // even a block that says little when decoded must not be collected without end (CVE-2024-27316)
-    if (
-      ++this.#continuations > this.#limits.maxContinuations ||
-      this.#blockBytes > 2 * this.#limits.maxHeaderListBytes
-    ) {
+    const { maxContinuations, maxHeaderListBytes, maxHeaderBlockBytes } = this.#limits;
+    const maxBytes = maxHeaderBlockBytes ?? 2 * maxHeaderListBytes;
+    if (++this.#continuations > maxContinuations || this.#blockBytes > maxBytes) {
       throw new ConnectionError(
         ErrorCode.ENHANCE_YOUR_CALM,
-        `a header block of more than ${this.#limits.maxContinuations} CONTINUATION frames or ${2 * this.#limits.maxHeaderListBytes} bytes`,
+        `a header block of more than ${maxContinuations} CONTINUATION frames or ${maxBytes} bytes`,
         'continuations',
       );
     }

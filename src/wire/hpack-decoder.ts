@@ -25,6 +25,8 @@ const maxNear = 4;
 const lastPlaces = 32;
 const maxLastBytes = 2048;
 const fieldOverhead = 32;
+/** Of a field that is kept of a list that is too large. */
+const maxVitalBytes = 8192;
 
 const broken = (what: string): ConnectionError => new ConnectionError(ErrorCode.COMPRESSION_ERROR, what);
 
@@ -55,6 +57,8 @@ export class HpackDecoder {
   #hash = 0;
   #listBytes = 0;
   #varying: string[] | undefined;
+  readonly #vitalNames: readonly string[] | undefined;
+  #vital: Headers = noHeaders;
   #block: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
@@ -62,15 +66,22 @@ export class HpackDecoder {
   /**
    * @param varyingName a field that is left out of the list, since it differs in each call (grpc-timeout) when the rest of
    *   a head does not
+   * @param vitalNames fields that are kept of a list that is too large
    */
-  constructor(limits: DecoderLimits, varyingName?: string) {
+  constructor(limits: DecoderLimits, varyingName?: string, vitalNames?: readonly string[]) {
     this.#limits = limits;
+    this.#vitalNames = vitalNames;
     this.#varyingName = varyingName;
   }
 
   /** Of the block that was decoded last: the fields that vary from call to call, which are not in its list. */
   get varying(): Headers {
     return this.#varying ?? noHeaders;
+  }
+
+  /** Of the list that was too large last: its vital fields, cut. */
+  get vital(): Headers {
+    return this.#vital;
   }
 
   /**
@@ -151,7 +162,10 @@ export class HpackDecoder {
       }
       size += name.length + value.length + fieldOverhead;
       if (size > this.#limits.maxHeaderListBytes || ++count > this.#limits.maxHeaderFields) fits = false;
-      if (!fits) continue;
+      if (!fits) {
+        if (this.#vitalNames?.includes(name) === true && !fields.includes(name)) fields.push(name, value);
+        continue;
+      }
       // what is not in the list is not stripped with it
       if (name === this.#varyingName) (this.#varying ??= []).push(name, withoutBlanks(value));
       else {
@@ -161,7 +175,19 @@ export class HpackDecoder {
     }
     this.#hash = hash;
     this.#listBytes = size;
-    return fits ? fields : undefined;
+    if (fits) return fields;
+    this.#vital = this.#vitalOf(fields);
+    return undefined;
+  }
+
+  #vitalOf(fields: Headers): Headers {
+    const vital: string[] = [];
+    for (let i = 0; i < fields.length; i += 2) {
+      const name = fields[i] as string;
+      if (this.#vitalNames?.includes(name) === true)
+        vital.push(name, (fields[i + 1] as string).slice(0, maxVitalBytes));
+    }
+    return vital;
   }
 
   #name(index: number): string {

@@ -6,6 +6,8 @@ export interface Http2Limits {
   /** Sum of name and value lengths and 32 a field, in bytes (RFC 9113 §6.5.2). */
   readonly maxHeaderListBytes: number;
   readonly maxHeaderFields: number;
+  /** Bytes of one header block in several frames; twice maxHeaderListBytes when absent. */
+  readonly maxHeaderBlockBytes?: number;
   /** CONTINUATION frames of one header block. */
   readonly maxContinuations: number;
   /** What a peer may send ahead on one stream, in bytes: the memory that a stalled call can hold. */
@@ -67,6 +69,9 @@ export const defaultServerLimits: Http2Limits = {
 export const defaultClientLimits: Http2Limits = {
   ...defaultServerLimits,
   maxHeaderListBytes: 131_072,
+  // beyond it a list is read to its end for its status: a server's error may quote the request
+  maxHeaderBlockBytes: 2_097_152,
+  maxContinuations: 160,
   framesPerSecond: 2000,
   // each reset answers a call of ours, so that their number is ours to choose: an overloaded backend refuses many
   burstResets: 10_000,

@@ -6,6 +6,9 @@ import { guarded } from '../../faults.ts';
 import { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress, ConnectionOptions } from '../options.ts';
 
+/** How a call ended, also when it was told at too great a length. */
+const endNames = ['grpc-status', 'grpc-message', 'grpc-retry-pushback-ms', ':status', 'content-type'];
+
 export interface DialEvents {
   /** It can be used. Told within the turn in which it is so: a GOAWAY may be behind it in the same packet. */
   readonly onReady: (client: Http2Client, socket: Socket) => void;
@@ -75,6 +78,7 @@ export function dial(address: BackendAddress, options: ConnectionOptions, events
     connected.off('error', onError);
     const client: Http2Client = new Http2Client(connected, {
       limits: options.http2,
+      vitalNames: endNames,
       onReady() {
         if (settled) return;
         settled = true;

@@ -1,6 +1,7 @@
 /** Reads a backend's response head and trailers into metadata, and says what is wrong with those that are no gRPC. */
 import {
   Code,
+  cutGrpcMessage,
   getMetadata,
   type Metadata,
   recur,
@@ -55,15 +56,20 @@ function normalTrailers(fields: Metadata): Metadata {
   }
   const status =
     said !== undefined && /^[0-9]{1,4}$/.test(said) ? String(Number(said)) : String(Code.UNKNOWN);
-  const silent = status === '0' && getMetadata(fields, 'grpc-message') !== undefined;
-  if (count === 1 && status === said && !silent) return fields;
+  const message = getMetadata(fields, 'grpc-message');
+  const silent = status === '0' && message !== undefined;
+  const cut = message === undefined ? undefined : cutGrpcMessage(message);
+  if (count === 1 && status === said && !silent && cut === message) return fields;
   if (said === undefined)
     return [...fields, 'grpc-status', status, 'grpc-message', 'the backend ended the call without a status'];
   const kept = ['grpc-status', status];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (name !== 'grpc-status' && !(silent && name === 'grpc-message'))
-      kept.push(name, fields[i + 1] as string);
+    if (name === 'grpc-status' || (silent && name === 'grpc-message')) continue;
+    kept.push(
+      name,
+      name === 'grpc-message' ? cutGrpcMessage(fields[i + 1] as string) : (fields[i + 1] as string),
+    );
   }
   return kept;
 }

@@ -40,7 +40,8 @@ const codes: Readonly<Record<number, Code>> = {
   503: Code.UNAVAILABLE,
   504: Code.DEADLINE_EXCEEDED,
 };
-const maxErrorBytes = 4096;
+/** Of an error's body that are looked at: servers quote the request. What is told of it is cut. */
+const maxErrorBytes = 1_048_576;
 
 /** Servers of both APIs say {"error": "..."}; what FastAPI refuses before MLServer sees it has "detail". */
 function messageIn({ status, body }: RestAnswer): string {

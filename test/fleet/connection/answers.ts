@@ -57,6 +57,30 @@ export interface OddAnswer {
 
 /** Read by gRPC libraries, and so by us. */
 export const odd: readonly OddAnswer[] = [
+  ...[20_000, 200_000, 1_000_000].map((bytes) => ({
+    name: `a message of ${bytes} bytes`,
+    answer: (c: RawCall): void => {
+      const message = 'x'.repeat(bytes);
+      c.send(
+        last(c.id, [...typed, 'grpc-message', message, 'grpc-status', '3', 'x-behind', message.slice(0, 99)]),
+      );
+    },
+    status: '3',
+    message: /^x{4000,8000}\.\.\.$/,
+  })),
+  {
+    name: 'a long message that is encoded, between other fields',
+    answer: ending('x-a', '1', 'grpc-status', '3', 'grpc-message', '%E2%82%AC'.repeat(30_000), 'x-b', '1'),
+    status: '3',
+    message: /^(%E2%82%AC){400,900}\.\.\.$/,
+  },
+  {
+    name: 'a field of 200 KB beside its status',
+    answer: ending('x-a', 'v'.repeat(200_000), 'grpc-status', '3', 'grpc-message', 'no'),
+    status: '3',
+    message: 'no',
+    sees: { 'x-a': undefined },
+  },
   {
     name: 'fields of HTTP/1.1 in its head',
     answer: beginning(
@@ -345,8 +369,8 @@ export const malformed: readonly OddAnswer[] = [
     message: /a flow-control window beyond/,
   },
   {
-    name: 'a thousand fields',
-    answer: ending('grpc-status', '0', ...Array.from({ length: 1000 }, () => ['a', 'b']).flat()),
+    name: 'a thousand fields and no status',
+    answer: ending(...Array.from({ length: 1000 }, () => ['a', 'b']).flat()),
     status: '13',
     message: /header fields that are too many or too large: the limits are 131072 bytes and 256 fields/,
   },
