@@ -34,6 +34,9 @@ function copyOut(pieces: Uint8Array[], slab: Buffer): void {
   }
 }
 
+/** What no slab has room for is kept in memory of its own, whoever it was lent by. */
+const ownCopy = (bytes: Uint8Array): Uint8Array => Uint8Array.prototype.slice.call(bytes);
+
 export class Output {
   readonly #socket: Duplex;
   /** What a socket has written is the kernel's; another stream may still hold the buffer. */
@@ -133,6 +136,10 @@ export class Output {
    */
   frame(type: number, flags: number, streamId: number, payload: Uint8Array | undefined, lent = false): void {
     const length = payload?.length ?? 0;
+    if (lent && length > slabBytes - frameHeaderBytes) {
+      this.frame(type, flags, streamId, ownCopy(payload as Uint8Array));
+      return;
+    }
     const copied = lent || length <= copyBytes;
     this.#room(frameHeaderBytes + (copied ? length : 0));
     const slab = this.#slab as Buffer;
@@ -173,6 +180,10 @@ export class Output {
 
   /** Bytes as they are; by reference when they are many and not lent. */
   raw(bytes: Uint8Array, lent = false): void {
+    if (lent && bytes.length > slabBytes) {
+      this.raw(ownCopy(bytes));
+      return;
+    }
     const copied = lent || bytes.length <= copyBytes;
     this.#room(copied ? bytes.length : 0);
     this.#lastData = -1;
@@ -187,8 +198,12 @@ export class Output {
     this.#written();
   }
 
-  /** Text of single-byte characters, 64 KiB at most. */
+  /** Text of single-byte characters; of others the low byte. */
   text(text: string): void {
+    if (text.length > slabBytes) {
+      this.raw(Buffer.from(text, 'latin1'));
+      return;
+    }
     this.#room(text.length);
     this.#lastData = -1;
     this.#at += (this.#slab as Buffer).write(text, this.#at, 'latin1');

@@ -16,8 +16,12 @@ export function settingsPayload(entries: readonly (readonly [id: number, value: 
   return payload;
 }
 
-/** @param text for a person who looks at the wire */
-export function goawayPayload(lastId: number, code: number, text: string): Uint8Array {
+/** Every peer takes frames of 16 KiB, and nobody reads that much. */
+const maxGoawayText = 1024;
+
+/** @param reason for a person who looks at the wire; cut when it is long */
+export function goawayPayload(lastId: number, code: number, reason: string): Uint8Array {
+  const text = reason.slice(0, maxGoawayText);
   const payload = Buffer.alloc(8 + text.length);
   payload.writeUInt32BE(lastId);
   payload.writeUInt32BE(code, 4);

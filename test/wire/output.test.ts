@@ -4,8 +4,9 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { FrameType } from '../../src/wire/constants.ts';
+import { frameHeaderBytes, FrameType } from '../../src/wire/constants.ts';
 import { Output } from '../../src/wire/output.ts';
+import { slabBytes } from '../../src/wire/slabs.ts';
 import { type SocketPairs, startSocketPairs } from '../support/socket-pairs.ts';
 
 /** More than the system's buffers hold of one connection. */
@@ -97,4 +98,61 @@ describe('the output of a connection', () => {
       assert.equal(drains, 5);
     },
   );
+
+  /** What a peer gets of what `write` puts out, behind `filled` bytes that the slab has already. */
+  async function written(filled: number, write: (output: Output) => void): Promise<Buffer> {
+    const { near, far } = await pair();
+    const output = new Output(near, undefined, () => undefined);
+    if (filled > 0) output.raw(Buffer.alloc(filled, 'f'), true);
+    write(output);
+    output.detach();
+    near.end();
+    const chunks: Buffer[] = [];
+    for await (const chunk of far) chunks.push(chunk as Buffer);
+    return Buffer.concat(chunks).subarray(filled);
+  }
+
+  const around = [1, 2, 3].flatMap((slabs) => [-1, 0, 1].map((more) => slabs * slabBytes + more));
+  for (const length of [0, 1, slabBytes - frameHeaderBytes, slabBytes - frameHeaderBytes + 1, ...around]) {
+    it(`writes a text and lent bytes of ${length} whole, whatever the slab holds already`, async () => {
+      const text = 'a\xe9\xff'.repeat(Math.ceil(length / 3)).slice(0, length);
+      const expected = Buffer.from(text, 'latin1');
+      for (const filled of [0, 1, slabBytes - 1]) {
+        assert.ok((await written(filled, (output) => output.text(text))).equals(expected), 'text');
+        const lent = Buffer.from(expected);
+        const raw = await written(filled, (output) => {
+          output.raw(lent, true);
+          lent.fill(0);
+        });
+        assert.ok(raw.equals(expected), 'raw');
+        const payload = Buffer.from(expected);
+        const framed = await written(filled, (output) => {
+          output.frame(FrameType.HEADERS, 0, 1, payload, true);
+          payload.fill(0);
+        });
+        assert.ok(framed.subarray(frameHeaderBytes).equals(expected), 'frame');
+        assert.equal(framed.readUIntBE(0, 3), length);
+      }
+    });
+  }
+
+  it('writes low bytes of a text that is not latin1, and as many as it has characters', async () => {
+    const text = '\u20acx'.repeat(slabBytes);
+    const got = await written(0, (output) => output.text(text));
+    assert.ok(got.equals(Buffer.from(text, 'latin1')));
+    assert.equal(got.length, text.length);
+  });
+
+  it('goes on in order behind a text that is longer than a slab', async () => {
+    const long = 'x'.repeat(slabBytes + 5);
+    const got = await written(0, (output) => {
+      output.text('a');
+      output.text(long);
+      output.text('b');
+      output.frame(FrameType.DATA, 0, 1, Buffer.from('c'));
+      output.endWithLast(1);
+    });
+    const head = Buffer.from([0, 0, 1, FrameType.DATA, 1, 0, 0, 0, 1]);
+    assert.ok(got.equals(Buffer.concat([Buffer.from(`a${long}b`), head, Buffer.from('c')])));
+  });
 });

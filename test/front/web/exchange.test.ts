@@ -15,6 +15,12 @@ const sameMessages = (got: readonly Buffer[]): void => {
   assert.ok(Buffer.concat(got).equals(Buffer.concat(messages)), `${got.length} messages, not the same`);
 };
 
+/** As much as a backend may say: with what CORS adds to it, more than the output collects in one piece of memory. */
+const largeMetadata = Array.from({ length: 200 }, (_, i) => [
+  `x-${'n'.repeat(400)}-${i}`,
+  '\xfc'.repeat(200),
+]).flat();
+
 let backend: WireServer;
 let gateway: TestGateway;
 let client: Awaited<ReturnType<typeof connectWire>>;
@@ -29,6 +35,11 @@ before(async () => {
         switch (getMetadata(fields, ':path')) {
           case `${service}/Fail`:
             stream.respond([...head, 'grpc-status', '5', 'grpc-message', 'no%0Asuch'], true);
+            return;
+          case `${service}/Large`:
+            stream.respond([...head, ...largeMetadata], false);
+            stream.write(messages[0] as Buffer);
+            stream.end(['grpc-status', '0']);
             return;
           case `${service}/Cut`:
             stream.respond(head);
@@ -87,7 +98,15 @@ function overHttp1(ask: Request): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const [host, port] = gateway.rest.split(':');
     const headers = { origin, ...(ask.type === undefined ? {} : { 'content-type': ask.type }), ...ask.more };
-    const options = { host, port, method: ask.method ?? 'POST', path: ask.path, headers, agent: false };
+    const options = {
+      host,
+      port,
+      method: ask.method ?? 'POST',
+      path: ask.path,
+      headers,
+      agent: false,
+      maxHeaderSize: 2 ** 20,
+    };
     const request = http.request(options, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => {
@@ -244,6 +263,26 @@ for (const [version, ask] of [
     assert.match(answer.body.toString(), /"error"/);
   });
 }
+
+describe('metadata of a backend that is longer than a piece of output over HTTP/1.1', () => {
+  for (const [type, decode] of [
+    ['application/grpc-web', (b: Buffer) => b],
+    ['application/grpc-web-text', decodeText],
+  ] as const) {
+    it(`brings the whole head, the messages and the trailers as ${type}`, async () => {
+      const message = framed(Buffer.from('q'));
+      const body = type.endsWith('text') ? Buffer.from(message.toString('base64')) : message;
+      const answer = await overHttp1({ path: `${service}/Large`, type, body });
+      for (let i = 0; i < largeMetadata.length; i += 2)
+        assert.equal(answer.header(largeMetadata[i] as string), largeMetadata[i + 1]);
+      const exposed = answer.header('access-control-expose-headers') ?? '';
+      assert.ok(exposed.endsWith(largeMetadata.at(-2) as string), 'CORS names every field');
+      const { messages: got, trailers } = parse(decode(answer.body));
+      assert.deepEqual(got, messages.slice(0, 1));
+      assert.deepEqual(trailers, ['grpc-status: 0']);
+    });
+  }
+});
 
 describe('base64 and binary mixed', () => {
   it('answers in the form that Accept names', async () => {
