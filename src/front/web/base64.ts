@@ -53,8 +53,36 @@ function splitAtPadding(groups: string): string[] {
   return pieces;
 }
 
-/** One complete frame as base64 of its own, padded: clients decode whole groups of four as they come. */
-export function encodeBase64(parts: readonly Uint8Array[]): Uint8Array {
+/** Bytes that become one piece of text: a multiple of 3, so that no piece but the last is padded. */
+const pieceBytes = 49_152;
+
+const encode = (bytes: Buffer): Uint8Array => Buffer.from(bytes.toString('base64'), 'latin1');
+
+/**
+ * One complete frame as base64 of its own, padded: clients decode whole groups of four as they come.
+ * In pieces, since a frame may be longer than the longest string (512 MiB) is as base64.
+ */
+export function encodeBase64(parts: readonly Uint8Array[]): Iterable<Uint8Array> {
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  if (bytes > pieceBytes) return longText(parts);
   const all = parts.length === 1 ? (parts[0] as Uint8Array) : Buffer.concat(parts);
-  return Buffer.from(Buffer.from(all.buffer, all.byteOffset, all.length).toString('base64'), 'latin1');
+  return [encode(Buffer.from(all.buffer, all.byteOffset, all.length))];
+}
+
+function* longText(parts: readonly Uint8Array[]): Generator<Uint8Array, void, undefined> {
+  const piece = Buffer.allocUnsafe(pieceBytes);
+  let at = 0;
+  for (const part of parts) {
+    for (let from = 0; from < part.length;) {
+      const taken = Math.min(pieceBytes - at, part.length - from);
+      piece.set(part.subarray(from, from + taken), at);
+      from += taken;
+      at += taken;
+      if (at < pieceBytes) continue;
+      yield encode(piece);
+      at = 0;
+    }
+  }
+  if (at > 0) yield encode(piece.subarray(0, at));
 }

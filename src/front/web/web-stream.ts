@@ -139,8 +139,8 @@ class WebStream implements ServerStream, Holder {
   }
 
   #send(parts: Uint8Array[]): void {
-    if (this.#text) this.#writable = this.#http.write(encodeBase64(parts)) && this.#writable;
-    else for (const part of parts) this.#writable = this.#http.write(part) && this.#writable;
+    for (const bytes of this.#text ? encodeBase64(parts) : parts)
+      this.#writable = this.#http.write(bytes) && this.#writable;
   }
 }
 

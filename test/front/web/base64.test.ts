@@ -13,6 +13,9 @@ function decodeIn(pieces: readonly string[]): Buffer {
   return Buffer.concat(out);
 }
 
+const written = (parts: readonly Uint8Array[]): string[] =>
+  [...encodeBase64(parts)].map((text) => Buffer.from(text).toString('latin1'));
+
 describe('base64 of gRPC-Web text', () => {
   it('decodes the same bytes wherever the text is cut', () => {
     const text = Buffer.from('hello, gRPC-Web').toString('base64');
@@ -43,6 +46,28 @@ describe('base64 of gRPC-Web text', () => {
   }
 
   it('encodes each frame on its own, padded to whole groups', () => {
-    assert.equal(Buffer.from(encodeBase64([latin1('a'), latin1('b')])).toString(), 'YWI=');
+    assert.deepEqual(written([latin1('a'), latin1('b')]), ['YWI=']);
+  });
+
+  it('encodes a long frame in pieces that are one text', () => {
+    const pieceBytes = 49_152;
+    for (const length of [0, 1, 2, 3].flatMap((more) => [1, 2].map((n) => n * pieceBytes - 1 + more))) {
+      const frame = Buffer.from(Uint8Array.from({ length }, (_, i) => (i * 7) & 255));
+      for (const cuts of [[], [1], [2, pieceBytes], [pieceBytes - 1, pieceBytes + 1]]) {
+        const at = [0, ...cuts, length];
+        const parts = at.slice(1).map((to, i) => frame.subarray(at[i], to));
+        const pieces = written(parts);
+        assert.equal(pieces.join(''), frame.toString('base64'));
+        assert.ok(pieces.every((piece) => piece.length > 0 && piece.length <= 65_536));
+      }
+    }
+  });
+
+  it('encodes a frame whose base64 is longer than any string', () => {
+    // the same memory again and again: 400 MiB without taking them
+    const part = Buffer.alloc(2 ** 20, 'abc');
+    let chars = 0;
+    for (const text of encodeBase64(Array.from({ length: 400 }, () => part))) chars += text.length;
+    assert.equal(chars, Math.ceil((400 * 2 ** 20) / 3) * 4);
   });
 });

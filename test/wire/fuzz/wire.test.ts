@@ -143,7 +143,7 @@ describe('fuzz', () => {
   it('gRPC-Web base64: pieces padded on their own, cut anywhere, give the same bytes; random text is refused or read', () => {
     fc.assert(
       fc.property(fc.array(bytes(60), { maxLength: 8 }), cuts, bytes(60), (parts, at, noise) => {
-        const text = Buffer.concat(parts.map((part) => Buffer.from(encodeBase64([part]))));
+        const text = Buffer.concat(parts.flatMap((part) => [...encodeBase64([part])]));
         const decoder = new Base64Decoder();
         const out = Buffer.concat(cut(text, at).map((piece) => decoder.push(piece)));
         decoder.finish();
