@@ -197,7 +197,8 @@ export async function listen(
       sockets.delete(socket);
       silent.delete(socket);
     });
-    socket.on('error', () => undefined);
+    // most errors end a socket by themselves; TLS renegotiation does not
+    socket.on('error', () => socket.destroy());
     socket.setNoDelay(true);
     sniff(socket, options.headersTimeoutMs, {
       http2(plain, initial) {

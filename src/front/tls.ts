@@ -1,5 +1,12 @@
 /** What a TLS port shows its clients, and how it is exchanged while connections are open. */
-import { createSecureContext, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls';
+import tls, { createSecureContext, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls';
+
+/**
+ * A TLS 1.2 client may not shake hands anew on an open connection: each time costs a signature, no client needs it, and HTTP/2
+ * forbids it (RFC 9113 §9.2.1). Node has one limit for the whole process, three in ten minutes by default, and tells by an 'error'
+ * of the socket that it is exceeded; the connection is then cut by whoever hears it.
+ */
+(tls as { CLIENT_RENEG_LIMIT: number }).CLIENT_RENEG_LIMIT = 0;
 
 /** PEM texts. A client CA makes client certificates compulsory. */
 export interface Certificates {
