@@ -70,7 +70,7 @@ const hopFields = new Set([
 const noError = 0;
 const internalError = 2;
 
-function openRequest(server: Server, fields: Headers, peer: string): ClientRequest {
+function openRequest(server: Server, fields: Headers, end: boolean, peer: string): ClientRequest {
   const client = new PipeEnd(peer);
   const serverEnd = new PipeEnd(peer);
   client.peer = serverEnd;
@@ -78,15 +78,21 @@ function openRequest(server: Server, fields: Headers, peer: string): ClientReque
   server.emit('connection', serverEnd);
   let method = 'GET';
   let path = '/';
+  let sized = false;
   const headers: string[] = [];
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     const value = fields[i + 1] as string;
+    sized ||= name === 'content-length';
     if (name === ':method') method = value;
     else if (name === ':path') path = value;
     else if (name === ':authority') headers.push('host', value);
+    // the authority is what counts, and one Host is all that HTTP/1.1 allows
+    else if (name === 'host' && fields.includes(':authority')) continue;
     else if (name.charCodeAt(0) !== 58 /* : */ && !hopFields.has(name)) headers.push(name, value);
   }
+  // of DELETE, GET and their like node does not expect a body, and would write it without a frame
+  if (!end && !sized) headers.push('transfer-encoding', 'chunked');
   // node adds no host of its own to a list of headers
   if (!fields.includes(':authority') && !fields.includes('host')) headers.push('host', 'localhost');
   return httpRequest({ createConnection: () => client, method, path, headers } as never);
@@ -135,7 +141,7 @@ export function bridge(
 ): StreamEvents {
   let request: ClientRequest;
   try {
-    request = openRequest(server, [...fields, ...stream.varying], peer);
+    request = openRequest(server, [...fields, ...stream.varying], end, peer);
   } catch (error) {
     // HTTP/1.1 has no way to say it: a control character in a value, or trailers announced without a body
     return refuseRequest(stream, error as Error);

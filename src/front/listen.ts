@@ -1,5 +1,5 @@
 /** A listening port: plain or TLS, HTTP/1.1 and HTTP/2 on the same one, and its orderly end. */
-import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
 import { Held, type Holder, type MemoryAccount, type Observer } from '../call/index.ts';
@@ -15,6 +15,7 @@ import {
   type StreamEvents,
 } from '../wire/index.ts';
 import { bridge } from './h2-bridge.ts';
+import { createNodeServer } from './node-server.ts';
 import { sniff } from './sniff.ts';
 import { type Certificates, renewCertificates, tlsOptions } from './tls.ts';
 
@@ -86,18 +87,19 @@ export async function listen(
     writeMs: options.writeTimeoutMs,
     idleMs: options.idleTimeoutMs,
   };
+  // one limit, whatever the protocol
+  const headLimits = {
+    maxHeadBytes: options.http2.maxHeaderListBytes,
+    maxHeadFields: options.http2.maxHeaderFields,
+  };
   const everyMs = Math.max(10, Math.min(tickMs, ...Object.values(timeLimits).map((ms) => ms / 4)));
 
-  const http1 = createHttpServer(
-    {
-      keepAliveTimeout: options.keepAliveTimeoutMs,
-      headersTimeout: options.headersTimeoutMs,
-      // a body is timed where it is read, since a large one may take its time
-      requestTimeout: 0,
-      connectionsCheckingInterval: everyMs,
-      noDelay: true,
-    },
-    (request, response) => {
+  const http1 = createNodeServer({
+    headersTimeoutMs: options.headersTimeoutMs,
+    keepAliveTimeoutMs: options.keepAliveTimeoutMs,
+    everyMs,
+    ...headLimits,
+    request(request, response) {
       try {
         if (draining) response.setHeader('connection', 'close');
         handlers.request(request, response);
@@ -106,9 +108,10 @@ export async function listen(
         endFaulty(response);
       }
     },
-  );
-  // it never listens itself: this starts its watch over header and keep-alive time-outs
-  http1.emit('listening');
+    onLimit(name) {
+      observer.limited(name);
+    },
+  });
 
   function onWaiting(bytes: number): void {
     memory.add(Held.replies, bytes);
@@ -165,6 +168,7 @@ export async function listen(
     const connection: Http1Server = new Http1Server(socket, {
       headersTimeoutMs: options.headersTimeoutMs,
       keepAliveTimeoutMs: options.keepAliveTimeoutMs,
+      ...headLimits,
       windowBytes: options.http2.initialWindowBytes,
       highWaterBytes: options.http2.highWaterBytes,
       onStream: (stream, fields) => handlers.stream?.(stream, fields, peer, false),

@@ -19,10 +19,14 @@ function looksLikeHttp2(bytes: Buffer): boolean | undefined {
   return length === preface.length ? true : undefined;
 }
 
-/** False for a complete first line that is no HTTP/1 request's (RFC 9112 §3): its sender could not read an answer either. */
+/**
+ * False for a complete first line that is no HTTP/1 request's (RFC 9112 §3): its sender could not read an answer either.
+ * Old clients end a body with a line end too many, which is passed over (RFC 9112 §2.2).
+ */
 function mayBeHttp1(bytes: Buffer): boolean {
-  const end = bytes.indexOf('\n');
-  return end === -1 || / HTTP\/1\.[0-9]\r?$/.test(bytes.toString('latin1', 0, end));
+  const from = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;
+  const end = bytes.indexOf('\n', from);
+  return end === -1 || / HTTP\/1\.[0-9]\r?$/.test(bytes.toString('latin1', from, end));
 }
 
 /**

@@ -5,6 +5,7 @@
 import { recur } from '../recurring.ts';
 import { withoutBlanks } from './blanks.ts';
 import type { Headers } from './hpack-decoder.ts';
+import { isHostValue, readAbsoluteTarget } from './http1-target.ts';
 
 export interface Http1Head {
   /** As HTTP/2 has them: `:method` and `:path` first, names in lower case. */
@@ -17,15 +18,12 @@ export interface Http1Head {
   readonly waits: boolean;
 }
 
-/** With the blank line that ends it; node:http has the same limit. */
-export const maxHeadBytes = 16_384;
-const maxFields = 100;
 /** Heads that clients send again and again are read once; a head longer than this is read each time. */
 const maxMemos = 256;
 const maxMemoBytes = 2048;
 
 /** HEAD is not among them: its answers end where those of no other method do. */
-const requestLine = /^(GET|POST|PUT|PATCH|DELETE|OPTIONS) (\/[!-~]*) HTTP\/1\.1$/;
+const requestLine = /^(GET|POST|PUT|PATCH|DELETE|OPTIONS) ([!-~]+) HTTP\/1\.1$/;
 /** The value with the white space around it. */
 const fieldLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)$/;
 /** They ask for more than an answer (another protocol, trailers) and need a general server. */
@@ -51,8 +49,12 @@ export function readHttp1Head(text: string): Http1Head | undefined {
 function read(text: string): Http1Head | undefined {
   const lines = text.split('\r\n');
   const first = requestLine.exec(lines[0] as string);
-  if (first === null || lines.length - 1 > maxFields) return undefined;
-  const fields: string[] = [':method', first[1] as string, ':path', first[2] as string];
+  if (first === null) return undefined;
+  const [, method = '', target = ''] = first;
+  const absolute = target.startsWith('/') ? undefined : readAbsoluteTarget(target, method);
+  const path = absolute?.path ?? target;
+  if (!path.startsWith('/')) return undefined;
+  const fields: string[] = [':method', method, ':path', path];
   let host = 0;
   let length: number | undefined;
   let chunked = false;
@@ -62,11 +64,13 @@ function read(text: string): Http1Head | undefined {
     const match = fieldLine.exec(lines[i] as string);
     if (match === null) return undefined;
     const name = (match[1] as string).toLowerCase();
-    const value = withoutBlanks(match[2] as string);
+    let value = withoutBlanks(match[2] as string);
     if (unusual.has(name)) return undefined;
     switch (name) {
       case 'host':
         host++;
+        if (!isHostValue(value)) return undefined;
+        if (absolute !== undefined) value = absolute.authority;
         break;
       case 'content-length':
         if (length !== undefined || !/^[0-9]{1,15}$/.test(value)) return undefined;

@@ -7,12 +7,14 @@ import { fault, guard, guarded } from '../faults.ts';
 import type { OnWaiting, ServerStream, StreamEvents, WaitingOutput } from './api.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { type BodyReader, ChunkedBody, SizedBody } from './http1-body.ts';
-import { maxHeadBytes, readHttp1Head } from './http1-head.ts';
+import { readHttp1Head } from './http1-head.ts';
+import { refusal } from './http1-refusal.ts';
 import { Http1ServerStream } from './http1-stream.ts';
 import { Output } from './output.ts';
 import { Patience } from './patience.ts';
 import type { ReadMemory } from './read-memory.ts';
 import { takeReads } from './socket-reads.ts';
+import { Linger, lingerMs } from './linger.ts';
 import { Standstill } from './standstill.ts';
 
 export interface Http1ServerOptions {
@@ -29,14 +31,16 @@ export interface Http1ServerOptions {
   readonly onKept?: OnWaiting | undefined;
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
+  /** Bytes of a head with the blank line that ends it, and its fields; beyond: 431. */
+  readonly maxHeadBytes: number;
+  readonly maxHeadFields: number;
   /** Request bytes that may be handed on before they are credited. */
   readonly windowBytes: number;
   /** Queued output at which write() says stop. */
   readonly highWaterBytes: number;
 }
 
-/** How long a client may go on sending after it was answered; and how much, if the connection shall live. */
-const lingerMs = 2000;
+/** How much of a request may come after its answer if the connection shall live. */
 const maxDiscardedBytes = 1_048_576;
 
 const empty = Buffer.alloc(0);
@@ -62,6 +66,10 @@ export class Http1Server {
   #holdsBack = false;
   #draining = false;
   #over = false;
+  /** Set once our side has ended: what still comes is read, so that it does not become a reset that overtakes the answer. */
+  #linger: Linger | undefined;
+  /** What #rest grows in. */
+  #room: Buffer = empty;
 
   constructor(socket: Socket, options: Http1ServerOptions) {
     this.socket = socket;
@@ -163,18 +171,37 @@ export class Http1Server {
   };
 
   #take(chunk: Buffer, memory: ReadMemory | undefined): void {
-    // what comes behind the last request is nobody's
-    if (this.#stream === undefined && this.#draining) return;
+    if (this.#linger !== undefined) {
+      memory?.isCut();
+      this.#patience.expectWithin(this.#linger.nextMs());
+      return;
+    }
     if (this.#stream === undefined && !this.output.blocked) {
       const first = this.#rest.length === 0;
-      this.#rest = first ? chunk : Buffer.concat([this.#rest, chunk]);
-      this.#head(first ? memory : undefined);
+      const from = this.#rest.length;
+      this.#rest = this.#joined(chunk);
+      this.#head(first ? memory : undefined, from);
     } else if (this.#body === undefined) {
       // a client that pipelines waits; what it sends on the way stays in the kernel
-      this.#keep(this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]));
+      this.#keep(this.#joined(chunk));
       this.socket.pause();
       this.#holdsBack = this.#stream === undefined;
     } else this.#readBody(chunk, memory);
+  }
+
+  /** #rest and what came behind it, in memory that doubles: a head that comes byte by byte must not be copied for each. */
+  #joined(chunk: Buffer): Buffer {
+    const rest = this.#rest;
+    const { length } = rest;
+    if (length === 0) return chunk;
+    const whole = length + chunk.length;
+    const { buffer, byteOffset } = this.#room;
+    if (rest.buffer !== buffer || rest.byteOffset !== byteOffset || this.#room.length < whole) {
+      this.#room = Buffer.allocUnsafeSlow(whole * 2);
+      this.#room.set(rest);
+    }
+    this.#room.set(chunk, length);
+    return this.#room.subarray(0, whole);
   }
 
   #keep(rest: Buffer): void {
@@ -188,10 +215,12 @@ export class Http1Server {
   /**
    * Begins the next request if its head is there.
    * @param memory of what has come so far, as #readBody() has it
+   * @param known bytes that were looked at before, without finding an end
    */
-  #head(memory?: ReadMemory): void {
+  #head(memory?: ReadMemory, known = 0): void {
     const rest = this.#rest;
-    const end = rest.indexOf('\r\n\r\n');
+    const { maxHeadBytes, maxHeadFields } = this.#options;
+    const end = rest.indexOf('\r\n\r\n', Math.max(0, known - 3));
     if (end === -1 && rest.length < maxHeadBytes) {
       // from the first byte of a head on, however the others come
       if (!this.#headBegan) this.#patience.expectWithin(this.#options.headersTimeoutMs);
@@ -200,10 +229,17 @@ export class Http1Server {
       return;
     }
     this.#headBegan = false;
-    const head =
-      end === -1 || end > maxHeadBytes ? undefined : readHttp1Head(rest.toString('latin1', 0, end));
-    if (head === undefined || this.#draining) {
+    if (end === -1 || end + 4 > maxHeadBytes) {
+      this.#tooLarge(`the request's head is larger than the limit of ${maxHeadBytes} bytes`);
+      return;
+    }
+    const head = readHttp1Head(rest.toString('latin1', 0, end));
+    if (head === undefined) {
       this.#handOver();
+      return;
+    }
+    if (head.fields.length > 2 * maxHeadFields + 4) {
+      this.#tooLarge(`the request has more header fields than the limit of ${maxHeadFields}`);
       return;
     }
     const stream = new Http1ServerStream(this, head.waits);
@@ -219,6 +255,7 @@ export class Http1Server {
       return;
     }
     this.#keep(empty);
+    this.#room = empty;
     // in a turn of its own: whom the body would be no use for has answered by then
     if (head.waits)
       setImmediate(
@@ -260,8 +297,15 @@ export class Http1Server {
       return;
     }
     memory?.giveBack(data.length);
-    if ((this.#discarded += data.length) > maxDiscardedBytes && !this.#draining) this.destroy();
+    if ((this.#discarded += data.length) > maxDiscardedBytes) this.#finish();
   };
+
+  #tooLarge(text: string): void {
+    this.#options.onLimit('headers');
+    this.#draining = true;
+    this.output.text(refusal(431, text));
+    this.#finish();
+  }
 
   #handOver(): void {
     const { socket } = this;
@@ -331,8 +375,13 @@ export class Http1Server {
   }
 
   #finish(): void {
+    if (this.#linger !== undefined) return;
+    this.#linger = new Linger();
+    this.#draining = true;
     this.output.flush();
     this.socket.end();
+    this.socket.resume();
+    this.#keep(empty);
     this.#patience.expectWithin(lingerMs);
   }
 
@@ -353,7 +402,9 @@ export class Http1Server {
     }
     this.#headBegan = false;
     this.#options.onLimit('slow headers');
-    this.output.text(requestTimeout);
+    this.output.text(
+      refusal(408, `the request's head took longer than ${this.#options.headersTimeoutMs} ms`),
+    );
     this.#draining = true;
     this.#finish();
   }
@@ -369,5 +420,3 @@ export class Http1Server {
     this.#options.onClose();
   });
 }
-
-const requestTimeout = 'HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';

@@ -4,6 +4,7 @@ import { connectionLost, ownFault, type ServerStream, type StreamEvents } from '
 import { ErrorCode } from './constants.ts';
 import { type Headers, noHeaders } from './hpack-decoder.ts';
 import { http1Fields } from './http1-fields.ts';
+import { refusal } from './http1-refusal.ts';
 import type { Http1Server } from './http1-server.ts';
 import type { ReadMemory } from './read-memory.ts';
 
@@ -146,6 +147,5 @@ export class Http1ServerStream implements ServerStream {
 }
 
 const continueHead = 'HTTP/1.1 100 Continue\r\n\r\n';
-const internalServerError =
-  'HTTP/1.1 500 Internal Server Error\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
-const badRequest = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+const internalServerError = refusal(500, 'internal error of the gateway');
+const badRequest = refusal(400, "the framing of the request's body is broken");

@@ -36,6 +36,24 @@ describe('request heads', () => {
     assert.equal(readHttp1Head(head())?.bodyBytes, 0);
   });
 
+  it('reads an absolute target, whose host counts (RFC 9112 §3.2.2)', () => {
+    for (const [target, host, path] of [
+      ['http://x/a?b', 'x', '/a?b'],
+      ['http://x', 'x', '/'],
+      ['http://x?b', 'x', '/?b'],
+      ['HTTPS://x.y:81/a//b', 'x.y:81', '/a//b'],
+      ['http://[::1]:80/a', '[::1]:80', '/a'],
+    ] as const) {
+      const read = readHttp1Head(`GET ${target} HTTP/1.1\r\nhost: other`);
+      assert.deepEqual(read?.fields, [':method', 'GET', ':path', path, 'host', host]);
+    }
+  });
+
+  for (const host of ['', 'x', 'x:80', 'a_b.c-d', '[::1]', '[::1]:80', '10.0.0.1:8500'])
+    it(`takes ${host === '' ? 'an empty host' : host} for a host`, () => {
+      assert.ok(readHttp1Head(`GET / HTTP/1.1\r\nhost: ${host}`));
+    });
+
   // each has been read in two ways by two servers somewhere, or asks for more than an answer
   for (const [name, text] of [
     ['two lengths', head('content-length: 1', 'content-length: 1')],
@@ -58,13 +76,20 @@ describe('request heads', () => {
     ['another version', 'POST / HTTP/1.0\r\nhost: x'],
     ['a method whose answers have no body', 'HEAD / HTTP/1.1\r\nhost: x'],
     ['a method nobody knows', 'GOT / HTTP/1.1\r\nhost: x'],
-    ['an absolute target', 'POST http://x/ HTTP/1.1\r\nhost: x'],
+    ['an absolute target of another scheme', 'POST ftp://x/ HTTP/1.1\r\nhost: x'],
+    ['an absolute target without a host', 'POST http:///a HTTP/1.1\r\nhost: x'],
+    ['an absolute target with a user', 'POST http://u@x/ HTTP/1.1\r\nhost: x'],
+    ['an asterisk', 'OPTIONS * HTTP/1.1\r\nhost: x'],
+    ['an authority', 'GET x:80 HTTP/1.1\r\nhost: x'],
+    ['a host with a user', 'POST / HTTP/1.1\r\nhost: u@x'],
+    ['a host with a blank', 'POST / HTTP/1.1\r\nhost: x y'],
+    ['a host with a path', 'POST / HTTP/1.1\r\nhost: x/y'],
+    ['a list of hosts', 'POST / HTTP/1.1\r\nhost: x, y'],
     ['a space in the target', 'POST /a b HTTP/1.1\r\nhost: x'],
     ['another expectation', head('expect: 200-ok')],
     ['upgrade', head('upgrade: h2c', 'connection: upgrade')],
     ['a list of connection options', head('connection: close, x-a')],
     ['connection options twice', head('connection: close', 'connection: keep-alive')],
-    ['101 fields', head(...Array.from({ length: 100 }, (_, i) => `x-${i}: y`))],
   ] as const) {
     it(`leaves ${name} to a general server`, () => assert.equal(readHttp1Head(text), undefined));
   }
@@ -136,6 +161,8 @@ describe('a connection', () => {
     const made = new Http1Server(socket, {
       headersTimeoutMs: 300,
       keepAliveTimeoutMs: 300,
+      maxHeadBytes: 16_384,
+      maxHeadFields: 100,
       onLimit: () => undefined,
       windowBytes: 65_536,
       highWaterBytes: 65_536,
@@ -235,8 +262,27 @@ describe('a connection', () => {
     assert.equal(await talk([unclaimed]), 'other');
     assert.equal(handedOver.pop(), unclaimed);
     const long = `POST /1 HTTP/1.1\r\nhost: x\r\nx-a: ${'y'.repeat(20_000)}\r\n\r\n`;
-    assert.equal(await talk([long]), 'other');
-    assert.equal(handedOver.pop(), long);
+    assert.match(
+      await talk([long]),
+      /^HTTP\/1\.1 431 .*\r\nconnection: close\r\n.*limit of 16384 bytes"\}$/s,
+    );
+    const many = `POST /1 HTTP/1.1\r\nhost: x\r\n${'x: y\r\n'.repeat(100)}\r\n`;
+    assert.match(await talk([many]), /^HTTP\/1\.1 431 .*more header fields than the limit of 100"\}$/s);
+    assert.deepEqual(handedOver, []);
+  });
+
+  it('reads a head that comes in many pieces', async () => {
+    const slow = post('/1', 'one', `x-a: ${'y'.repeat(500)}\r\n`) + post('/2', 'two');
+    const got = await talk(slow.match(/[^]{1,40}/g) ?? [], 'two\r\n0\r\n\r\n');
+    assert.equal(got, answerTo('/1', 'one') + answerTo('/2', 'two'));
+  });
+
+  it('reads on after an early answer for as long as the client sends, and ends the connection', async () => {
+    // 8 MiB in chunks, more than the buffers of both systems hold together
+    const chunk = `10000\r\n${'z'.repeat(65_536)}\r\n`;
+    const head = 'POST /early HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n';
+    const got = await talk([head, ...Array.from({ length: 128 }, () => chunk)]);
+    assert.equal(got, 'HTTP/1.1 415 Unsupported Media Type\r\ncontent-length: 2\r\n\r\nno');
   });
 
   it('reads over the rest of a request that was answered early, and goes on', async () => {

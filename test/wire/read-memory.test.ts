@@ -207,6 +207,8 @@ describe('reads of the HTTP/1.1 end', () => {
     new Http1Server(socket, {
       headersTimeoutMs: timeout,
       keepAliveTimeoutMs: timeout,
+      maxHeadBytes: 16_384,
+      maxHeadFields: 100,
       onLimit: () => undefined,
       windowBytes: 262_144,
       highWaterBytes: 65_536,

@@ -23,6 +23,8 @@ describe('HTTP/1.1 answers that wait for their reader', () => {
     connection = new Http1Server(socket, {
       headersTimeoutMs: 5000,
       keepAliveTimeoutMs,
+      maxHeadBytes: 16_384,
+      maxHeadFields: 100,
       onLimit: () => undefined,
       windowBytes: 65_536,
       highWaterBytes: 65_536,

@@ -77,7 +77,7 @@ export const cors = section(
 export const http2 = section(
   {
     maxConcurrentStreams: count(256, 'Calls at once on one connection; more are refused.'),
-    maxHeaderListBytes: bytes(65_536, 'Headers of one call.'),
+    maxHeaderListBytes: bytes(65_536, 'Headers of one call or request, over HTTP/1.1 too.'),
     maxHeaderFields: count(256, 'Header fields of one call.'),
     initialWindowBytes: bytes(
       mebi,

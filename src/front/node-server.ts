@@ -1,0 +1,137 @@
+/** node:http as a server for connections that others have accepted: its requests judged, its refusals in words, its ends patient. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Socket } from 'node:net';
+import { Linger, refusal } from '../wire/index.ts';
+import { type Fault, faultOf, parseFault } from './http1-rules.ts';
+
+export interface NodeServerOptions {
+  readonly headersTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+  /** How often time-outs are looked at, in ms. */
+  readonly everyMs: number;
+  readonly maxHeadBytes: number;
+  readonly maxHeadFields: number;
+  request(request: IncomingMessage, response: ServerResponse): void;
+  /** A limit refused something. */
+  readonly onLimit: (name: string) => void;
+}
+
+/** On one connection. */
+interface Answers {
+  readonly newest: ServerResponse;
+  readonly before: ServerResponse | undefined;
+}
+
+/** Calls when an answer has left. */
+function after(answer: ServerResponse | undefined, then: () => void): void {
+  if (answer === undefined || answer.writableFinished) then();
+  else answer.once('finish', then);
+}
+
+/** Ends our side, and reads on what the client still sends; then nothing is answered any more. */
+function linger(socket: Duplex): void {
+  socket.end();
+  socket.resume();
+  if (!(socket instanceof Socket)) return;
+  const lingering = new Linger();
+  let bytes = socket.bytesRead;
+  const look = (): void => {
+    const ms = lingering.nextMs();
+    if (socket.bytesRead === bytes || ms === 0) socket.destroy();
+    else {
+      bytes = socket.bytesRead;
+      timer = setTimeout(look, ms).unref();
+    }
+  };
+  let timer = setTimeout(look, lingering.nextMs()).unref();
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
+}
+
+export function createNodeServer(options: NodeServerOptions): Server {
+  const { maxHeadBytes, maxHeadFields, onLimit } = options;
+  const answers = new WeakMap<Duplex, Answers>();
+  const unreadable = new WeakSet<Duplex>();
+
+  function refuse(socket: Duplex, { status, text }: Fault): void {
+    if (!socket.writable) return;
+    if (status === 431) onLimit('headers');
+    socket.write(refusal(status, text));
+    linger(socket);
+  }
+
+  /** The requests before it are answered first. */
+  function refuseInTurn(socket: Duplex, fault: Fault): void {
+    const { newest, before } = answers.get(socket) ?? {};
+    const isBody = newest?.req.complete === false;
+    if (isBody && newest.writableEnded) after(newest, () => linger(socket));
+    // an answer that has begun cannot be taken back
+    else if (isBody && newest.headersSent) socket.destroy();
+    else after(isBody ? before : newest, () => refuse(socket, fault));
+  }
+
+  const server = createServer(
+    {
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      headersTimeout: options.headersTimeoutMs,
+      // a body is timed where it is read, since a large one may take its time
+      requestTimeout: 0,
+      connectionsCheckingInterval: options.everyMs,
+      maxHeaderSize: maxHeadBytes,
+      noDelay: true,
+      // refused by the rules, as other heads are
+      requireHostHeader: false,
+    },
+    (request, response) => {
+      const { socket } = request;
+      // it came behind the last request that is answered here
+      if (socket.writableEnded) return;
+      answers.set(socket, { newest: response, before: answers.get(socket)?.newest });
+      const fault = faultOf(request, maxHeadFields);
+      if (fault === undefined) {
+        options.request(request, response);
+        return;
+      }
+      if (fault.status === 431) onLimit('headers');
+      const body = JSON.stringify({ error: fault.text });
+      response.writeHead(fault.status, {
+        'content-type': 'application/json',
+        'content-length': String(Buffer.byteLength(body)),
+        connection: 'close',
+      });
+      response.end(body);
+    },
+  );
+  // it leaves fields out beyond a number of its own, in silence
+  server.maxHeadersCount = 0;
+  server.on('connection', (socket: Socket) => {
+    if (!(socket instanceof Socket)) return;
+    const destroySoon = socket.destroySoon.bind(socket);
+    // what node:http calls behind the last answer
+    socket.destroySoon = () => {
+      const request = answers.get(socket)?.newest.req;
+      if (request === undefined || request.complete) destroySoon();
+      else {
+        // whoever read it has stopped: a reader of another kind would hold it back for ever
+        request.removeAllListeners('readable');
+        request.resume();
+        linger(socket);
+      }
+    };
+  });
+  server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
+    // more of what cannot be read, or the end of the socket
+    if (unreadable.has(socket)) return;
+    unreadable.add(socket);
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+    else refuseInTurn(socket, parseFault(error, maxHeadBytes));
+  });
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    refuseInTurn(socket, { status: 405, text: 'CONNECT is not for this server: it is no tunnel' });
+  });
+  // it never listens itself: this starts its watch over header and keep-alive time-outs
+  server.emit('listening');
+  return server;
+}
