@@ -1,5 +1,14 @@
 /** The room's front door: what every other room may use of it. */
 export { type DType, dtypeOf, dtypes, enumName, widthOf } from './dtype.ts';
+export {
+  checkCount,
+  checkedName,
+  controlLimits,
+  notTaken,
+  OutOfBounds,
+  parseControlJson,
+  readControl,
+} from './control.ts';
 export type { Example, Feature } from './example.ts';
 export {
   dtypeOfV2,

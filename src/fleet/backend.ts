@@ -9,6 +9,7 @@ import {
   type StatusError,
   statusOf,
 } from '../call/index.ts';
+import { OutOfBounds } from '../codec/index.ts';
 import { ConcurrencyLimit } from './balance/concurrency.ts';
 import { loadReportIn, ReportedLoad } from './balance/load-reports.ts';
 import { type Outcome, verdictOn } from './balance/outliers.ts';
@@ -48,6 +49,8 @@ export interface BackendDeps {
   ) => void;
   /** A call has ended here, and another may begin. */
   readonly onRoom: () => void;
+  /** What it answers about a model is not taken: told once, until it is well again. */
+  readonly onOutOfBounds: (backend: Backend, model: string, reason: string) => void;
 }
 
 /** What another process saw holds for so many intervals: they are a fifth longer at times. */
@@ -69,6 +72,8 @@ export class Backend implements Roomy {
   readonly #deps: BackendDeps;
   /** By model; the one without a name stands for calls of no model, or of one that nobody watches. */
   readonly #replicas = new Map<string, Replica<Backend>>();
+  /** Models about which it has been told. */
+  readonly #outOfBounds = new Set<string>();
 
   constructor(address: BackendAddress, deps: BackendDeps) {
     this.name = address.name;
@@ -143,6 +148,7 @@ export class Backend implements Roomy {
 
   forget(model: string): void {
     this.#replicas.delete(model);
+    this.#outOfBounds.delete(model);
     this.health.forget(model);
   }
 
@@ -205,6 +211,19 @@ export class Backend implements Roomy {
 
   /** What GetModelStatus says, whatever the backend speaks. */
   async #probe(model: string): Promise<Sight> {
+    try {
+      const sight = await this.#ask(model);
+      this.#outOfBounds.delete(model);
+      return sight;
+    } catch (reason) {
+      if (!(reason instanceof OutOfBounds)) throw reason;
+      if (!this.#outOfBounds.has(model)) this.#deps.onOutOfBounds(this, model, reason.message);
+      this.#outOfBounds.add(model);
+      return 'unknown model';
+    }
+  }
+
+  async #ask(model: string): Promise<Sight> {
     const sight = await probe(model, this.#probeDeps());
     if (sight !== 'other api') return sight;
     // it was replaced by one that speaks something else

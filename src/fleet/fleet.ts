@@ -275,6 +275,9 @@ export class Fleet implements ModelView {
       onLost: () => {
         this.#sources.hurry();
       },
+      onOutOfBounds: ({ name: backend }, model, reason) => {
+        this.#deps.log.warn({ fleet: this.name, backend, model, reason }, 'model is unknown at a backend');
+      },
       onOutcome: (backend, model, outcome, failedAt) => {
         this.#upkeep.onOutcome(backend, model, outcome, failedAt);
       },

@@ -23,17 +23,19 @@ export function mergeVersions(states: readonly VersionState[]): VersionState[] {
   return [...best.values()].sort((a, b) => (a.version < b.version ? 1 : -1));
 }
 
+/** Backends, and versions of each, that are named one by one in an error; the rest is counted. */
+const maxNamed = 5;
+
 function stateOf(backend: Backend, target: Target | undefined): string {
   if (!backend.health.up) return backend.health.reason;
   if (backend.drained) return `backend ${backend.name}: drained`;
   const versions = target === undefined ? undefined : backend.health.versions(target.model);
   if (versions === undefined) return `backend ${backend.name}: does not have the model`;
-  const states = versions.map(({ version, state }) => `version ${version} is ${state}`).join(', ');
+  const named = versions.slice(0, maxNamed).map(({ version, state }) => `version ${version} is ${state}`);
+  const more = versions.length > maxNamed ? `, and ${versions.length - maxNamed} more` : '';
+  const states = `${named.join(', ')}${more}`;
   return `backend ${backend.name}: ${states === '' ? 'no version' : states}`;
 }
-
-/** Backends that are named one by one in an error; the rest is counted. */
-const maxNamed = 5;
 
 /** Why a call cannot be answered, fit for the client. */
 export function whyNobody(fleet: string, target: Target | undefined, backends: readonly Backend[]): string {

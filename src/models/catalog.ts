@@ -16,6 +16,8 @@ import {
   decodeGetModelMetadataResponse,
   encodeGetModelMetadataRequest,
   type ModelMetadata,
+  notTaken,
+  readControl,
 } from '../codec/index.ts';
 import { methodOf } from './methods.ts';
 import { specOf } from './target.ts';
@@ -26,7 +28,7 @@ export interface CatalogOptions {
   readonly ttlMs: number;
   /** Models and versions that are remembered. */
   readonly maxEntries: number;
-  /** Longest metadata message, in bytes: signatures of large graphs take megabytes. */
+  /** Longest metadata message, in bytes. */
   readonly maxBytes: number;
 }
 
@@ -86,7 +88,7 @@ export class Catalog {
 
   /**
    * The metadata of the version that a target means right now. Askers at the same time share one call.
-   * @throws StatusError of the backend's (NOT_FOUND, ...), or the fleet's when nobody can answer; not remembered
+   * @throws OutOfBounds, StatusError of the backend's (NOT_FOUND, ...), or the fleet's when nobody can answer; not remembered
    */
   async metadata(target: Target, context: CatalogContext): Promise<ModelMetadata> {
     const { clock, options } = this.#deps;
@@ -129,7 +131,9 @@ export class Catalog {
       id: context.id,
       peer: 'gateway',
     });
-    const message = await wholeMessage(reply.body, options.maxBytes);
+    const message = await wholeMessage(reply.body, options.maxBytes).catch((reason: unknown) => {
+      throw notTaken(reason);
+    });
     if (message === undefined) throw errorOf(reply.body.trailers, reply.from);
     if (getMetadata(message.trailers, 'grpc-status') !== '0') throw errorOf(message.trailers, reply.from);
     if (message.compressed)
@@ -137,7 +141,7 @@ export class Catalog {
         Code.INTERNAL,
         `backend ${reply.from} compressed its metadata without being asked to`,
       );
-    return decodeGetModelMetadataResponse(message.bytes);
+    return readControl(decodeGetModelMetadataResponse, message.bytes);
   }
 }
 

@@ -13,12 +13,10 @@ import {
   type HttpFleetOptions,
   nameOf,
 } from '../fleet/index.ts';
+import { controlLimits } from '../codec/index.ts';
 import { servedModels } from './names.ts';
 import { defaultClientLimits } from '../wire/index.ts';
 import { jsonLimitsOf } from './json.ts';
-
-/** Control calls (status) are small; this is far above any. In bytes. */
-const maxControlBytes = 16 * 2 ** 20;
 
 type FleetConfig = Config['fleets'][string];
 type SourceOptions = FleetOptions['sources'][number];
@@ -49,7 +47,7 @@ export function fleetsOf({ config, files }: Snapshot, workers: number): FleetOpt
     sequences: config.sequences,
     concurrency: concurrencyOf(fleet.concurrency, workers),
     connection: { ...fleet.connection, http2: defaultClientLimits },
-    maxControlBytes,
+    maxControlBytes: controlLimits.bytes,
     maxMessageBytes: config.grpc.maxMessageBytes,
     maxInflateRatio: config.grpc.maxInflateRatio,
     json: jsonLimitsOf(config),

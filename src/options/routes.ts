@@ -1,4 +1,5 @@
 /** What a reload replaces: fleets, models, and how calls are treated. */
+import { controlLimits } from '../codec/index.ts';
 import type { Config, Snapshot } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf, sharedLimitsOf } from './redis.ts';
@@ -7,8 +8,6 @@ import { mirrorsOf, namesOf, ownName, rateLimitsOf, servedModels } from './names
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
 import { proxyOf } from './proxy.ts';
 
-/** Signatures of large graphs take megabytes. In bytes. */
-const maxMetadataBytes = 64 * 2 ** 20;
 /** A reload that the fleet sees ends it sooner; in ms. */
 const metadataTtlMs = 60_000;
 const budgetWindowMs = 10_000;
@@ -50,7 +49,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     },
     proxy: proxyOf(config),
     cors: config.cors,
-    catalog: { ttlMs: metadataTtlMs, maxEntries: 1000, maxBytes: maxMetadataBytes },
+    catalog: { ttlMs: metadataTtlMs, maxEntries: 1000, maxBytes: controlLimits.bytes },
     retry: {
       maxAttempts: retry.maxAttempts,
       maxUnstarted: retry.maxUnstarted,

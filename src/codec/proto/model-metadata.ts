@@ -1,4 +1,5 @@
 /** GetModelMetadata (get_model_metadata.proto) and the SignatureDefMap within it. */
+import { checkCount, checkedName } from '../control.ts';
 import { dtypeOf } from '../dtype.ts';
 import type { ModelMetadata, Signature, TensorInfo } from '../tensor.ts';
 import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
@@ -34,12 +35,18 @@ export function decodeGetModelMetadataRequest(bytes: Uint8Array): {
   return { spec, fields };
 }
 
-/** One entry of a map<string, message>. */
-function readEntry<T>(reader: Reader, into: Map<string, T>, read: (value: Reader, key: string) => T): void {
+/** One entry of a map<string, message>. @throws OutOfBounds */
+function readEntry<T>(
+  reader: Reader,
+  into: Map<string, T>,
+  limit: 'tensors' | 'signatures',
+  read: (value: Reader, key: string) => T,
+): void {
+  checkCount(into.size, limit);
   let key = '';
   let value = new Reader(new Uint8Array(0));
   while (reader.next()) {
-    if (reader.is(1, wire.bytes)) key = reader.string();
+    if (reader.is(1, wire.bytes)) key = checkedName(reader.string());
     else if (reader.is(2, wire.bytes)) value = reader.message();
     else reader.skip();
   }
@@ -52,7 +59,7 @@ function readTensorInfo(reader: Reader): TensorInfo {
   // TensorShapeProto absent reads as an unknown rank nowhere: TensorFlow takes it for a scalar
   let shape: number[] | undefined = [];
   while (reader.next()) {
-    if (reader.is(1, wire.bytes)) tensorName = reader.string();
+    if (reader.is(1, wire.bytes)) tensorName = checkedName(reader.string());
     else if (reader.is(2, wire.varint)) dtypeNumber = reader.int32();
     else if (reader.is(3, wire.bytes)) shape = decodeShape(reader.message());
     else reader.skip();
@@ -65,9 +72,9 @@ function readSignature(reader: Reader, name: string): Signature {
   const outputs = new Map<string, TensorInfo>();
   let methodName = '';
   while (reader.next()) {
-    if (reader.is(1, wire.bytes)) readEntry(reader.message(), inputs, readTensorInfo);
-    else if (reader.is(2, wire.bytes)) readEntry(reader.message(), outputs, readTensorInfo);
-    else if (reader.is(3, wire.bytes)) methodName = reader.string();
+    if (reader.is(1, wire.bytes)) readEntry(reader.message(), inputs, 'tensors', readTensorInfo);
+    else if (reader.is(2, wire.bytes)) readEntry(reader.message(), outputs, 'tensors', readTensorInfo);
+    else if (reader.is(3, wire.bytes)) methodName = checkedName(reader.string());
     else reader.skip();
   }
   return { name, methodName, inputs, outputs };
@@ -89,13 +96,13 @@ export function decodeGetModelMetadataResponse(bytes: Uint8Array): ModelMetadata
   const fields = new Map<string, Uint8Array>();
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) spec = decodeModelSpec(reader.message(), spec);
-    else if (reader.is(2, wire.bytes)) readEntry(reader.message(), fields, readAny);
+    else if (reader.is(2, wire.bytes)) readEntry(reader.message(), fields, 'signatures', readAny);
     else reader.skip();
   }
   const signatures = new Map<string, Signature>();
   const map = new Reader(fields.get(signatureDefKey) ?? new Uint8Array(0));
   while (map.next()) {
-    if (map.is(1, wire.bytes)) readEntry(map.message(), signatures, readSignature);
+    if (map.is(1, wire.bytes)) readEntry(map.message(), signatures, 'signatures', readSignature);
     else map.skip();
   }
   return { model: spec?.name ?? '', version: spec?.version ?? 0n, signatures };

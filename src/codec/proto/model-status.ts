@@ -1,4 +1,5 @@
 /** GetModelStatus (get_model_status.proto). */
+import { checkCount } from '../control.ts';
 import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { Reader, wire } from './reader.ts';
 import { Writer } from './writer.ts';
@@ -72,12 +73,15 @@ function readVersionStatus(reader: Reader): ModelVersionStatus {
   return { version, state, ...status };
 }
 
+/** @throws OutOfBounds for more versions than a model may have; StatusError INVALID_ARGUMENT for what is no such message */
 export function decodeGetModelStatusResponse(bytes: Uint8Array): ModelVersionStatus[] {
   const reader = new Reader(bytes);
   const list: ModelVersionStatus[] = [];
   while (reader.next()) {
-    if (reader.is(1, wire.bytes)) list.push(readVersionStatus(reader.message()));
-    else reader.skip();
+    if (reader.is(1, wire.bytes)) {
+      checkCount(list.length, 'versions');
+      list.push(readVersionStatus(reader.message()));
+    } else reader.skip();
   }
   return list;
 }

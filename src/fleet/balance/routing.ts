@@ -37,8 +37,17 @@ export interface Routes<B> {
 const isAvailable = ({ state }: VersionState): boolean => state === 'AVAILABLE';
 const isComing = ({ state }: VersionState): boolean => state === 'START' || state === 'LOADING';
 
-function availableVersions({ versions }: Standing<unknown>): bigint[] {
-  return (versions ?? []).filter(isAvailable).map(({ version }) => version);
+/** What a standing says, read once: a server may have hundreds of versions. */
+interface Read<B> extends Standing<B> {
+  readonly available: readonly bigint[];
+  readonly highest: bigint | undefined;
+  readonly coming: boolean;
+}
+
+function read<B>(standing: Standing<B>): Read<B> {
+  const versions = standing.versions ?? [];
+  const available = versions.filter(isAvailable).map(({ version }) => version);
+  return { ...standing, available, highest: highest(available), coming: versions.some(isComing) };
 }
 
 const highest = (versions: readonly bigint[]): bigint | undefined =>
@@ -52,20 +61,20 @@ const highest = (versions: readonly bigint[]): bigint | undefined =>
  * work meanwhile; then who is ejected. When too few are left the trouble is elsewhere, and spreading it over all is
  * better than heaping it on a few (Envoy's panic threshold). Backends without the model never come back this way.
  */
-function preferred<B>(able: readonly Standing<B>[], panicPercent: number): readonly B[] {
+function preferred<B>(able: readonly Read<B>[], panicPercent: number): readonly B[] {
   const enough = (some: readonly unknown[]): boolean =>
     some.length > 0 && some.length * 100 >= able.length * panicPercent;
   const sound = able.filter(({ ejected }) => !ejected);
-  const calm = sound.filter(({ warming, versions }) => !warming && !(versions ?? []).some(isComing));
+  const calm = sound.filter(({ warming, coming }) => !warming && !coming);
   const kept = enough(calm) ? calm : enough(sound) ? sound : able;
   return kept.map(({ backend }) => backend);
 }
 
 /** The newest version that a quorum has; without one, the version that most have, the newer of two. */
-function defaultOf(able: readonly Standing<unknown>[], quorumPercent: number): bigint | undefined {
+function defaultOf(able: readonly Read<unknown>[], quorumPercent: number): bigint | undefined {
   const counts = new Map<bigint, number>();
-  for (const standing of able)
-    for (const version of availableVersions(standing)) counts.set(version, (counts.get(version) ?? 0) + 1);
+  for (const { available } of able)
+    for (const version of available) counts.set(version, (counts.get(version) ?? 0) + 1);
   const versions = [...counts.keys()];
   const carried = versions.filter(
     (version) => (counts.get(version) ?? 0) * 100 > able.length * quorumPercent,
@@ -77,15 +86,23 @@ function defaultOf(able: readonly Standing<unknown>[], quorumPercent: number): b
 
 export function routesOf<B>(standings: readonly Standing<B>[], options: RoutingOptions): Routes<B> {
   const open = standings.filter(({ drained, up, onTrial }) => !drained && (up || onTrial));
-  const having = open.filter((standing) => availableVersions(standing).length > 0);
+  const having = open.map(read).filter(({ available }) => available.length > 0);
   const steady = having.filter(({ up }) => up);
   // nobody else is there: those on trial are better than an error
   const able = steady.length > 0 ? steady : having;
   const defaultVersion = defaultOf(able, options.quorumPercent);
-  const unversioned = able.filter((standing) => highest(availableVersions(standing)) === defaultVersion);
+  const unversioned = able.filter((standing) => standing.highest === defaultVersion);
+  const withVersion = new Map<bigint, Set<Read<B>>>();
+  for (const standing of having) {
+    for (const version of standing.available) {
+      const others = withVersion.get(version);
+      if (others === undefined) withVersion.set(version, new Set([standing]));
+      else others.add(standing);
+    }
+  }
   const versions = new Map<bigint, readonly B[]>();
-  for (const version of new Set(having.flatMap(availableVersions))) {
-    const withIt = having.filter((standing) => availableVersions(standing).includes(version));
+  for (const [version, those] of withVersion) {
+    const withIt = [...those];
     const steadyWithIt = withIt.filter(({ up }) => up);
     versions.set(version, preferred(steadyWithIt.length > 0 ? steadyWithIt : withIt, options.panicPercent));
   }

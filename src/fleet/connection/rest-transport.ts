@@ -10,7 +10,7 @@ import {
   noMetadata,
   StatusError,
 } from '../../call/index.ts';
-import { type Pieces, piecesLength, type TensorOptions } from '../../codec/index.ts';
+import { OutOfBounds, type Pieces, piecesLength, type TensorOptions } from '../../codec/index.ts';
 import {
   abilitiesOf,
   createBridge,
@@ -109,7 +109,11 @@ export function createRestTransport(
         headersTimeoutMs: 0,
         idleTimeoutMs: 0,
       });
-      return await wholeAnswer(reply, maxBytes, name, rebuilt);
+      // what has no body asks about a model, or whether anybody is there
+      const isControl = body === undefined;
+      return await wholeAnswer(reply, isControl ? Math.min(maxBytes, maxControlBytes) : maxBytes, {
+        ...{ name, isControl, rebuilt },
+      });
     } catch (reason) {
       const error = cancellation.reason ?? StatusError.from(reason, name);
       if (error.notStarted) {
@@ -225,12 +229,11 @@ function bodyOf(pieces: Pieces): Uint8Array | Readable {
     : Readable.from(pieces, { objectMode: false });
 }
 
-/** @throws StatusError RESOURCE_EXHAUSTED beyond a limit, UNAVAILABLE when it breaks off, INTERNAL when it is compressed */
+/** @throws OutOfBounds or StatusError RESOURCE_EXHAUSTED beyond a limit, UNAVAILABLE when it breaks off, INTERNAL when it is compressed */
 async function wholeAnswer(
   reply: HttpReply,
   maxBytes: number,
-  where: string,
-  rebuilt: Rebuilt,
+  { name: where, isControl, rebuilt }: { name: string; isControl: boolean; rebuilt: Rebuilt },
 ): Promise<RestAnswer> {
   const { statusCode, headers, body } = reply;
   // one that is given up ends with an error that nobody else listens to
@@ -249,6 +252,7 @@ async function wholeAnswer(
       size += chunk.length;
       rebuilt.hold(chunk.length);
       if (size > maxBytes) {
+        if (isControl) throw new OutOfBounds(`more than ${maxBytes} bytes`);
         throw new StatusError(
           Code.RESOURCE_EXHAUSTED,
           `the answer of backend ${where} is larger than the limit of ${maxBytes} bytes`,

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import { parseControlJson } from '../../codec/index.ts';
 
 export interface ApiServer {
   /** "https://10.96.0.1:443"; http only for a proxy beside the gateway (kubectl proxy). */
@@ -73,7 +74,7 @@ export function createApi(server: ApiServer): Api {
       const response = await open(path, signal, timeoutMs);
       const text = await textOf(response);
       if (response.statusCode !== 200) throw new ApiError(response.statusCode ?? 0, text);
-      return JSON.parse(text) as unknown;
+      return parseControlJson(Buffer.from(text), { bytes: 4 * maxBodyBytes });
     },
     async *lines(path, signal, idleMs) {
       const response = await open(path, signal, idleMs);

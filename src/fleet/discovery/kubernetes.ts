@@ -1,6 +1,7 @@
 /** Backends behind a Kubernetes service: its EndpointSlices, listed once and then watched. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BackendTraits } from '../options.ts';
+import { parseControlJson } from '../../codec/index.ts';
 import { ApiError, type ApiServer, createApi } from './kubernetes-api.ts';
 import { backendsIn, type EndpointSlice, isEndpointSlice } from './endpoint-slices.ts';
 import { changesOnly, type Source, type SourceDeps, type SourceEvents } from './source.ts';
@@ -16,6 +17,8 @@ export interface KubernetesOptions {
   readonly traits: BackendTraits;
 }
 
+/** Of one service: each has a hundred endpoints in a cluster as it comes. */
+const maxSlices = 2000;
 /** As the API server's own clients page. */
 const pageSize = 500;
 /** A watch ends after this by the server's own hand; the next one goes on where it ended. In s. */
@@ -60,7 +63,8 @@ export function kubernetesSource(options: KubernetesOptions, { random }: Pick<So
         `${base}?${selector}&limit=${pageSize}${more}`,
         stopping.signal,
       )) as Listing;
-      found.push(...(page.items ?? []).filter(isEndpointSlice));
+      for (const item of page.items ?? []) if (isEndpointSlice(item)) found.push(item);
+      if (found.length > maxSlices) throw new Error(`there are more than ${maxSlices} endpoint slices`);
       token = page.metadata?.continue ?? '';
       if (token !== '') continue;
       slices.clear();
@@ -75,13 +79,16 @@ export function kubernetesSource(options: KubernetesOptions, { random }: Pick<So
     let version = from;
     const path = `${base}?${selector}&watch=1&allowWatchBookmarks=true&timeoutSeconds=${watchSeconds}&resourceVersion=${encodeURIComponent(from)}`;
     for await (const line of api.lines(path, stopping.signal, watchSeconds * 1000 + graceMs)) {
-      const { type, object } = JSON.parse(line) as WatchEvent;
+      const { type, object } = parseControlJson(Buffer.from(line)) as WatchEvent;
       if (type === 'ERROR')
         throw object?.code === 410 ? new Expired() : new ApiError(object?.code ?? 0, line);
       version = object?.metadata?.resourceVersion ?? version;
       if (type === 'BOOKMARK' || !isEndpointSlice(object)) continue;
       if (type === 'DELETED') slices.delete(object.metadata.name);
-      else slices.set(object.metadata.name, object);
+      else {
+        slices.set(object.metadata.name, object);
+        if (slices.size > maxSlices) throw new Error(`there are more than ${maxSlices} endpoint slices`);
+      }
       tell();
     }
     return version;

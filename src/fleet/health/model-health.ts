@@ -2,9 +2,17 @@
 import type { ModelVersionStatus } from '../../codec/index.ts';
 import { stateName, type VersionState } from '../../models/index.ts';
 
+/** Of what a server says of a version that failed: it is kept and shown, in characters. */
+const maxMessageLength = 4096;
+
 export function toVersionState(status: ModelVersionStatus): VersionState {
   const { version, state, errorCode, errorMessage } = status;
-  return { version, state: stateName(state), errorCode, errorMessage };
+  return {
+    version,
+    state: stateName(state),
+    errorCode,
+    errorMessage: errorMessage.slice(0, maxMessageLength),
+  };
 }
 
 export interface HealthEvents {

@@ -14,7 +14,12 @@ import {
   type Target,
   wholeMessage,
 } from '../../call/index.ts';
-import { decodeGetModelStatusResponse, encodeGetModelStatusRequest } from '../../codec/index.ts';
+import {
+  decodeGetModelStatusResponse,
+  encodeGetModelStatusRequest,
+  notTaken,
+  readControl,
+} from '../../codec/index.ts';
 import { methodOf, type VersionState } from '../../models/index.ts';
 import { toVersionState } from './model-health.ts';
 
@@ -73,7 +78,9 @@ export async function ask({ method, target, message }: Question, deps: ProbeDeps
       id: 'health',
       peer: 'gateway',
     });
-    const whole = await wholeMessage(reply.body, maxBytes);
+    const whole = await wholeMessage(reply.body, maxBytes).catch((reason: unknown) => {
+      throw notTaken(reason);
+    });
     return {
       message: whole === undefined || whole.compressed ? undefined : whole.bytes,
       trailers: whole?.trailers ?? reply.body.trailers,
@@ -84,7 +91,7 @@ export async function ask({ method, target, message }: Question, deps: ProbeDeps
   }
 }
 
-/** @throws StatusError as ask() does, and the backend's own when it is neither an answer nor a "no such" */
+/** @throws OutOfBounds, StatusError as ask() does, and the backend's own when it is neither an answer nor a "no such" */
 export async function probe(model: string, deps: ProbeDeps): Promise<Sight> {
   const target: Target = { model, signature: '' };
   const question = {
@@ -94,7 +101,7 @@ export async function probe(model: string, deps: ProbeDeps): Promise<Sight> {
   };
   const { message, trailers, from } = await ask(question, deps);
   if (message !== undefined && getMetadata(trailers, 'grpc-status') === '0') {
-    return { versions: decodeGetModelStatusResponse(message).map(toVersionState) };
+    return { versions: readControl(decodeGetModelStatusResponse, message).map(toVersionState) };
   }
   const code = statusOf(trailers);
   if (code === Code.NOT_FOUND) return 'unknown model';

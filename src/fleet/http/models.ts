@@ -1,5 +1,6 @@
 /** The list of models that a generative backend gives, as OpenAI's API has it. */
 import type { ListedModel } from '../../call/index.ts';
+import { parseControlJson } from '../../codec/index.ts';
 
 /** Entries beyond this are left out: the list is shown with every other model of the gateway. */
 const maxModels = 1000;
@@ -12,10 +13,10 @@ interface Entry {
 }
 
 /** What can be made out of a reply body; a text that is no such list has no models. */
-export function listedModels(json: string): ListedModel[] {
+export function listedModels(json: Uint8Array): ListedModel[] {
   let data: unknown;
   try {
-    data = (JSON.parse(json) as { data?: unknown } | null)?.data;
+    data = (parseControlJson(json) as { data?: unknown } | null)?.data;
   } catch {
     return [];
   }

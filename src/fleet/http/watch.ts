@@ -88,7 +88,7 @@ export class HttpWatch {
     }
   }
 
-  async #get(target: string): Promise<{ status: number; text: string }> {
+  async #get(target: string): Promise<{ status: number; text: Uint8Array }> {
     const { timeoutMs } = this.#options;
     const late = new AbortController();
     const timer = setTimeout(() => {
@@ -111,7 +111,7 @@ export class HttpWatch {
         if (bytes > maxListBytes) break;
         chunks.push(chunk);
       }
-      return { status: statusCode, text: Buffer.concat(chunks).toString() };
+      return { status: statusCode, text: Buffer.concat(chunks) };
     } catch (reason) {
       if (late.signal.aborted)
         throw new StatusError(Code.DEADLINE_EXCEEDED, 'no answer in time', { cause: reason });

@@ -10,7 +10,7 @@ import {
   StatusError,
   trailersOf,
 } from '../../call/index.ts';
-import type { InflateLimits } from '../../codec/index.ts';
+import { type InflateLimits, OutOfBounds } from '../../codec/index.ts';
 import type { ModelServer } from '../inference.ts';
 import type { Door } from './door.ts';
 import { BackendRefusal, requestOf } from './exchange.ts';
@@ -50,6 +50,8 @@ export function createBridge({ door, spoken, server, from, limits }: BridgeOptio
       return replyOf(await answer(message, server(call, rebuilt), context), from);
     } catch (reason) {
       if (reason instanceof BackendRefusal) return reason.reply;
+      // not the server's words: whoever looks at its models has to know that
+      if (reason instanceof OutOfBounds) throw reason;
       if (reason instanceof StatusError && reason.fromBackend)
         return { metadata: noMetadata, body: Flow.of([], trailersOf(reason)), from };
       throw reason;

@@ -16,7 +16,14 @@ import {
   StatusError,
   withoutMetadata,
 } from '../../call/index.ts';
-import { type InflateLimits, inflateMessage, joined, type Pieces } from '../../codec/index.ts';
+import {
+  controlLimits,
+  type InflateLimits,
+  inflateMessage,
+  joined,
+  notTaken,
+  type Pieces,
+} from '../../codec/index.ts';
 import type { Rebuilt } from './rebuilt.ts';
 
 /** Asks a backend; gives the message of its answer. @throws BackendRefusal, StatusError */
@@ -76,18 +83,28 @@ export function uncompressedCall(call: Call, request: Flow): Call {
   return { ...call, request, metadata: withoutRequestCoding(call.metadata) };
 }
 
+/** Their answers are tensors; all others are about models. */
+const inferences: ReadonlySet<string> = new Set(['Predict', 'ModelInfer']);
+
 /** Asks on behalf of a call: with its metadata, deadline, cancellation and id. */
 export function asker(call: Call, backend: Handler, limits: InflateLimits, rebuilt: Rebuilt): Ask {
   const metadata = plainMetadata(call.metadata);
+  const control = { ...limits, maxMessageBytes: Math.min(limits.maxMessageBytes, controlLimits.bytes) };
   return async (method, message) => {
+    const isInference = inferences.has(method.name);
+    const bounds = isInference ? limits : control;
     rebuilt.made(message instanceof Uint8Array ? [message] : message);
     const reply = await backend({ ...call, kind: 'unary', method, metadata, request: flowOf(message) });
-    const answer = await messagePieces(reply.body, limits.maxMessageBytes, rebuilt.hold);
+    const answer = await messagePieces(reply.body, bounds.maxMessageBytes, rebuilt.hold).catch(
+      (reason: unknown) => {
+        throw isInference ? reason : notTaken(reason);
+      },
+    );
     const trailers = answer?.trailers ?? reply.body.trailers;
     if (statusOf(trailers) !== Code.OK) throw new BackendRefusal(reply);
     if (answer === undefined)
       throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
     rebuilt.counts(answer.pieces);
-    return uncompressed(answer, reply.metadata, limits, rebuilt);
+    return uncompressed(answer, reply.metadata, bounds, rebuilt);
   };
 }

@@ -1,6 +1,6 @@
 /** One question to a REST backend: a request, a whole answer, and its errors as gRPC statuses. */
 import { Code, StatusError, type Target } from '../../call/index.ts';
-import type { Pieces } from '../../codec/index.ts';
+import { OutOfBounds, parseControlJson, type Pieces } from '../../codec/index.ts';
 
 export interface RestAnswer {
   readonly status: number;
@@ -70,17 +70,16 @@ export function successful(answer: RestAnswer, where: string): RestAnswer {
   return answer;
 }
 
-/** @throws StatusError INTERNAL when it is none */
+/** Of an answer about a model. @throws OutOfBounds, also when it is none */
 export function jsonOf({ body }: RestAnswer, where: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+    const value = parseControlJson(body);
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
-  } catch {
+  } catch (reason) {
+    if (reason instanceof OutOfBounds) throw reason;
     // told below
   }
-  throw new StatusError(Code.INTERNAL, `backend ${where} answered something that is no JSON object`, {
-    where,
-  });
+  throw new OutOfBounds(`backend ${where} answered something that is no JSON object`);
 }
 
 /** A name of the client's as one segment of a path. @throws StatusError NOT_FOUND for one that would be another path */

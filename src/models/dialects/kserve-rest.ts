@@ -2,6 +2,8 @@
 import { isUtf8 } from 'node:buffer';
 import { Code, StatusError } from '../../call/index.ts';
 import {
+  checkCount,
+  checkedName,
   decodeV2ReplyJson,
   encodeV2InferJson,
   joined,
@@ -50,21 +52,33 @@ function pathOf(model: string, version: string): string {
   return version === '' ? path : `${path}/versions/${segment(version)}`;
 }
 
+const textIn = (value: unknown): string => (typeof value === 'string' ? checkedName(value) : '');
+
 function tensorsIn(value: unknown): V2TensorMetadata[] {
   if (!Array.isArray(value)) return [];
-  return (value as readonly Record<string, unknown>[]).map(({ name, datatype, shape }) => ({
-    name: typeof name === 'string' ? name : '',
-    datatype: typeof datatype === 'string' ? datatype : '',
-    shape: Array.isArray(shape) ? shape.map(Number) : [],
-  }));
+  return (value as readonly (Record<string, unknown> | null)[]).map((tensor, i) => {
+    checkCount(i, 'tensors');
+    const { name, datatype, shape } = tensor ?? {};
+    return {
+      name: textIn(name),
+      datatype: textIn(datatype),
+      shape: Array.isArray(shape) ? shape.map(Number) : [],
+    };
+  });
 }
 
+function versionIn(version: unknown, i: number): string {
+  checkCount(i, 'versions');
+  return checkedName(String(version));
+}
+
+/** @throws OutOfBounds */
 function metadataIn(json: Readonly<Record<string, unknown>>): V2ModelMetadata {
   const { name, versions, platform, inputs, outputs } = json;
   return {
-    name: typeof name === 'string' ? name : '',
-    versions: Array.isArray(versions) ? versions.map(String) : [],
-    platform: typeof platform === 'string' ? platform : '',
+    name: textIn(name),
+    versions: Array.isArray(versions) ? versions.map(versionIn) : [],
+    platform: textIn(platform),
     inputs: tensorsIn(inputs),
     outputs: tensorsIn(outputs),
   };

@@ -14,6 +14,7 @@ import {
   encodeModelVersionRequest,
   joined,
   noParameters,
+  readControl,
   specOfV2,
   type V2ModelMetadata,
 } from '../../codec/index.ts';
@@ -111,6 +112,9 @@ export interface V2Questions {
   readonly metadata: (model: string, version: string) => Promise<V2ModelMetadata>;
 }
 
+/** Versions that a server is asked about at the same time. */
+const maxParallel = 16;
+
 /** The state of each version: what metadata lists, and whether each of these is ready. */
 export async function v2Status(
   { model, version, label }: Target,
@@ -122,22 +126,29 @@ export async function v2Status(
   if (version !== undefined && !numbers.includes(version))
     throw new StatusError(Code.NOT_FOUND, `Could not find version ${version} of model ${model}`);
   const asked = version === undefined ? numbers : [version];
-  return Promise.all(
-    asked.map(async (number): Promise<VersionState> => {
-      const text = label ?? names.textOf({ model, version: number, signature: '' });
-      const state = (await ready(model, text)) ? 'AVAILABLE' : 'LOADING';
-      return { version: number, state, errorCode: 0, errorMessage: '' };
-    }),
-  );
+  const stateOf = async (number: bigint): Promise<VersionState> => {
+    const text = label ?? names.textOf({ model, version: number, signature: '' });
+    const state = (await ready(model, text)) ? 'AVAILABLE' : 'LOADING';
+    return { version: number, state, errorCode: 0, errorMessage: '' };
+  };
+  const states: VersionState[] = [];
+  // a server may list hundreds, which are not to be asked about all at once
+  for (let at = 0; at < asked.length; at += maxParallel)
+    states.push(...(await Promise.all(asked.slice(at, at + maxParallel).map(stateOf))));
+  return states;
 }
 
 /** A server that speaks it. */
 export function kserveServer(ask: Ask, names: VersionNames, maxBytes: number): ModelServer {
   const questions: V2Questions = {
     ready: async (model, version) =>
-      decodeFlagResponse(joined(await ask(methods.ready, encodeModelVersionRequest(model, version)))),
+      readControl(
+        decodeFlagResponse,
+        joined(await ask(methods.ready, encodeModelVersionRequest(model, version))),
+      ),
     metadata: async (model, version) =>
-      decodeModelMetadataResponse(
+      readControl(
+        decodeModelMetadataResponse,
         joined(await ask(methods.metadata, encodeModelVersionRequest(model, version))),
       ),
   };

@@ -1,6 +1,8 @@
 /** TensorFlow Serving's REST API: how its servers are asked. */
 import { Code, StatusError, type Target } from '../../call/index.ts';
 import {
+  checkCount,
+  checkedName,
   decodePredictReplyJson,
   defaultSignature,
   type DType,
@@ -21,6 +23,7 @@ const objectIn = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 const textIn = (value: unknown): string => (typeof value === 'string' ? value : '');
+const nameIn = (value: unknown): string => checkedName(textIn(value));
 
 function bigintIn(value: unknown): bigint {
   const text = typeof value === 'number' ? String(value) : textIn(value);
@@ -36,7 +39,8 @@ const stateNames: ReadonlySet<string> = new Set([
 ] satisfies VersionStateName[]);
 
 function statesOf(json: Json): VersionState[] {
-  return listIn(json.model_version_status).map((each) => {
+  return listIn(json.model_version_status).map((each, i) => {
+    checkCount(i, 'versions');
     const { version, state, status } = objectIn(each);
     const { error_code: code, error_message: message } = objectIn(status);
     const name = textIn(state);
@@ -64,19 +68,26 @@ function infoOf(value: unknown): TensorInfo {
     dtype,
     dtypeNumber: dtype === undefined ? 0 : dtypes[dtype].number,
     shape: unknown ? undefined : listIn(shape.dim).map((dim) => Number(objectIn(dim).size ?? 0)),
-    tensorName: textIn(info.name),
+    tensorName: nameIn(info.name),
   };
 }
 
 const infosOf = (value: unknown): Map<string, TensorInfo> =>
-  new Map(Object.entries(objectIn(value)).map(([name, info]) => [name, infoOf(info)]));
+  new Map(
+    Object.entries(objectIn(value)).map(([name, info], i) => {
+      checkCount(i, 'tensors');
+      return [checkedName(name), infoOf(info)];
+    }),
+  );
 
 function signaturesOf(json: Json): Map<string, Signature> {
   const outer = objectIn(objectIn(json.metadata).signature_def);
   return new Map(
-    Object.entries(objectIn(either(outer, 'signature_def', 'signatureDef'))).map(([name, value]) => {
+    Object.entries(objectIn(either(outer, 'signature_def', 'signatureDef'))).map(([name, value], i) => {
+      checkCount(i, 'signatures');
+      checkedName(name);
       const signature = objectIn(value);
-      const methodName = textIn(either(signature, 'method_name', 'methodName'));
+      const methodName = nameIn(either(signature, 'method_name', 'methodName'));
       return [
         name,
         { name, methodName, inputs: infosOf(signature.inputs), outputs: infosOf(signature.outputs) },

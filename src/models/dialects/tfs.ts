@@ -17,6 +17,7 @@ import {
   joined,
   type ModelSpec,
   noParameters,
+  readControl,
   type WriteTensor,
 } from '../../codec/index.ts';
 import type { ModelServer } from '../inference.ts';
@@ -107,7 +108,7 @@ export const tfsDoor: Door = {
 };
 
 export function versionStates(message: Uint8Array): VersionState[] {
-  return decodeGetModelStatusResponse(message).map(({ state, ...rest }) => ({
+  return readControl(decodeGetModelStatusResponse, message).map(({ state, ...rest }) => ({
     ...rest,
     state: stateName(state),
   }));
@@ -132,7 +133,7 @@ export function tfsServer(ask: Ask, maxBytes: number, write?: WriteTensor): Mode
     async describe(target) {
       const asked = ask(methods.metadata, encodeGetModelMetadataRequest(specOf(target)));
       const [message, states] = await Promise.all([asked, status({ model: target.model, signature: '' })]);
-      const { version, signatures } = decodeGetModelMetadataResponse(joined(message));
+      const { version, signatures } = readControl(decodeGetModelMetadataResponse, joined(message));
       const versions = states.filter(({ state }) => state === 'AVAILABLE').map((each) => each.version);
       return { version, versions: versions.reverse(), platform: 'tensorflow', signatures };
     },

@@ -1,4 +1,5 @@
 /** The V2 messages about servers and models: ready, metadata, repository index (grpc_service.proto). */
+import { checkCount, checkedName } from '../../control.ts';
 import type { V2ModelIndex, V2ModelMetadata, V2ServerMetadata, V2TensorMetadata } from '../../kserve.ts';
 import { Reader, wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
@@ -42,8 +43,8 @@ function readTensorMetadata(reader: Reader): V2TensorMetadata {
   let datatype = '';
   const shape: number[] = [];
   while (reader.next()) {
-    if (reader.is(1, wire.bytes)) name = reader.string();
-    else if (reader.is(2, wire.bytes)) datatype = reader.string();
+    if (reader.is(1, wire.bytes)) name = checkedName(reader.string());
+    else if (reader.is(2, wire.bytes)) datatype = checkedName(reader.string());
     else if (reader.is(3, wire.varint)) shape.push(Number(reader.int64()));
     else if (reader.is(3, wire.bytes)) {
       const run = reader.message();
@@ -53,6 +54,7 @@ function readTensorMetadata(reader: Reader): V2TensorMetadata {
   return { name, datatype, shape };
 }
 
+/** @throws OutOfBounds for more than may be said of a model; StatusError INVALID_ARGUMENT for what is no such message */
 export function decodeModelMetadataResponse(bytes: Uint8Array): V2ModelMetadata {
   const reader = new Reader(bytes);
   let name = '';
@@ -61,12 +63,18 @@ export function decodeModelMetadataResponse(bytes: Uint8Array): V2ModelMetadata 
   const inputs: V2TensorMetadata[] = [];
   const outputs: V2TensorMetadata[] = [];
   while (reader.next()) {
-    if (reader.is(1, wire.bytes)) name = reader.string();
-    else if (reader.is(2, wire.bytes)) versions.push(reader.string());
-    else if (reader.is(3, wire.bytes)) platform = reader.string();
-    else if (reader.is(4, wire.bytes)) inputs.push(readTensorMetadata(reader.message()));
-    else if (reader.is(5, wire.bytes)) outputs.push(readTensorMetadata(reader.message()));
-    else reader.skip();
+    if (reader.is(1, wire.bytes)) name = checkedName(reader.string());
+    else if (reader.is(2, wire.bytes)) {
+      checkCount(versions.length, 'versions');
+      versions.push(checkedName(reader.string()));
+    } else if (reader.is(3, wire.bytes)) platform = checkedName(reader.string());
+    else if (reader.is(4, wire.bytes)) {
+      checkCount(inputs.length, 'tensors');
+      inputs.push(readTensorMetadata(reader.message()));
+    } else if (reader.is(5, wire.bytes)) {
+      checkCount(outputs.length, 'tensors');
+      outputs.push(readTensorMetadata(reader.message()));
+    } else reader.skip();
   }
   return { name, versions, platform, inputs, outputs };
 }
@@ -139,8 +147,10 @@ export function decodeRepositoryIndexResponse(bytes: Uint8Array): V2ModelIndex[]
   const reader = new Reader(bytes);
   const models: V2ModelIndex[] = [];
   while (reader.next()) {
-    if (reader.is(1, wire.bytes)) models.push(readModelIndex(reader.message()));
-    else reader.skip();
+    if (reader.is(1, wire.bytes)) {
+      checkCount(models.length, 'models');
+      models.push(readModelIndex(reader.message()));
+    } else reader.skip();
   }
   return models;
 }
