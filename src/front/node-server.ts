@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
+import { guard, guarded } from '../faults.ts';
 import { Linger, refusal } from '../wire/index.ts';
 import { type Fault, faultOf, parseFault } from './http1-rules.ts';
 
@@ -26,7 +27,7 @@ interface Answers {
 /** Calls when an answer has left. */
 function after(answer: ServerResponse | undefined, then: () => void): void {
   if (answer === undefined || answer.writableFinished) then();
-  else answer.once('finish', then);
+  else answer.once('finish', guarded('http', then));
 }
 
 /** Ends our side, and reads on what the client still sends; then nothing is answered any more. */
@@ -41,10 +42,10 @@ function linger(socket: Duplex): void {
     if (socket.bytesRead === bytes || ms === 0) socket.destroy();
     else {
       bytes = socket.bytesRead;
-      timer = setTimeout(look, ms).unref();
+      timer = setTimeout(guarded('timer', look), ms).unref();
     }
   };
-  let timer = setTimeout(look, lingering.nextMs()).unref();
+  let timer = setTimeout(guarded('timer', look), lingering.nextMs()).unref();
   socket.once('close', () => {
     clearTimeout(timer);
   });
@@ -122,15 +123,24 @@ export function createNodeServer(options: NodeServerOptions): Server {
     };
   });
   server.on('clientError', (error: Error & { code?: string }, socket: Duplex) => {
-    // more of what cannot be read, or the end of the socket
-    if (unreadable.has(socket)) return;
-    unreadable.add(socket);
-    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-    else refuseInTurn(socket, parseFault(error, maxHeadBytes));
+    guard(
+      'http',
+      () => {
+        // more of what cannot be read, or the end of the socket
+        if (unreadable.has(socket)) return;
+        unreadable.add(socket);
+        if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+        else refuseInTurn(socket, parseFault(error, maxHeadBytes));
+      },
+      () => socket.destroy(),
+    );
   });
-  server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
-    refuseInTurn(socket, { status: 405, text: 'CONNECT is not for this server: it is no tunnel' });
-  });
+  server.on(
+    'connect',
+    guarded('http', (_request: IncomingMessage, socket: Duplex) => {
+      refuseInTurn(socket, { status: 405, text: 'CONNECT is not for this server: it is no tunnel' });
+    }),
+  );
   // it never listens itself: this starts its watch over header and keep-alive time-outs
   server.emit('listening');
   return server;

@@ -70,11 +70,13 @@ describe('answers before the request has ended', () => {
   /** Sends all, and only then reads until the connection ends. */
   async function sendThenRead(socket: Socket, head: string, chunked: boolean): Promise<string> {
     let failed: Error | undefined;
+    let goOn = (): void => undefined;
     socket.on('error', (error) => (failed = error));
+    for (const event of ['drain', 'close'] as const) socket.on(event, () => goOn());
     socket.pause();
     const write = async (bytes: string | Buffer): Promise<void> => {
       if (failed === undefined && !socket.write(bytes))
-        await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+        await new Promise<void>((resolve) => (goOn = resolve));
     };
     await write(head);
     await write(chunked ? `${first.length.toString(16)}\r\n${first.toString()}\r\n` : first);
