@@ -12,7 +12,7 @@ export function interpolate(
 ): unknown {
   if (typeof value === 'string') {
     return value.replace(pattern, (_, name: string, fallback: string | undefined) => {
-      const found = env[name] ?? fallback;
+      const found = (Object.hasOwn(env, name) ? env[name] : undefined) ?? fallback;
       if (found === undefined) problems.push({ path, message: `the environment has no variable ${name}` });
       return found ?? '';
     });

@@ -1,11 +1,13 @@
 /** A configuration file and the command line's flags become one Snapshot, or a list of everything that is wrong. */
-import { readFileSync } from 'node:fs';
 import { parseBackendUrl } from './backend-url.ts';
+import { certificateProblems } from './certificates.ts';
+import { corsProblems } from './cors.ts';
 import { interpolate } from './interpolate.ts';
 import { nameProblems } from './names.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
 import { rateLimitProblems } from './rate-limits.ts';
+import { maxConfigBytes, maxPemBytes, readText } from './read-text.ts';
 import type { Config } from './schema/index.ts';
 import { schemaProblems } from './validate.ts';
 import { readYaml } from './yaml.ts';
@@ -39,7 +41,7 @@ export interface Snapshot {
 function readFile(path: string): unknown {
   let source: string;
   try {
-    source = readFileSync(path, 'utf8');
+    source = readText(path, maxConfigBytes);
   } catch (error) {
     throw new ConfigError([{ path: '', message: `cannot read ${path}: ${(error as Error).message}` }]);
   }
@@ -95,7 +97,7 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
   const need = (path: string, file: string | undefined): void => {
     if (file === undefined || files.has(file)) return;
     try {
-      files.set(file, readFileSync(file, 'utf8'));
+      files.set(file, readText(file, maxPemBytes));
     } catch (error) {
       add(path, `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
     }
@@ -141,8 +143,35 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     if (cache?.enabled === true && config.cache.redisUrl === undefined)
       add(`models.${name}.cache`, 'needs cache.redisUrl');
   }
-  problems.push(...nameProblems(config), ...proxyProblems(config), ...rateLimitProblems(config));
+  problems.push(
+    ...nameProblems(config),
+    ...proxyProblems(config),
+    ...rateLimitProblems(config),
+    ...corsProblems(config),
+    ...certificateProblems(config, files),
+  );
   if (deadlines.defaultMs > deadlines.maxMs) add('deadlines.defaultMs', 'is longer than deadlines.maxMs');
+}
+
+/** A copy that has the names which somebody gave, and none of what every object has: "constructor" is no fleet. */
+function ownNames<T extends object>(named: T): T {
+  return Object.assign(Object.create(null) as T, named);
+}
+
+/** @param config valid by its schema; its maps from names get no prototype */
+function withOwnNames(config: Config): Config {
+  return {
+    ...config,
+    fleets: ownNames(config.fleets),
+    models: ownNames(
+      Object.fromEntries(
+        Object.entries(config.models).map(([name, model]) => [
+          name,
+          model.labels === undefined ? model : { ...model, labels: ownNames(model.labels) },
+        ]),
+      ),
+    ),
+  };
 }
 
 function freeze<T>(value: T): T {
@@ -173,8 +202,8 @@ export function loadSnapshot(
     ]);
   }
   withFlags(draft as Draft, flags);
-  const config = draft as Config;
-  problems.push(...schemaProblems(config));
+  problems.push(...schemaProblems(draft));
+  const config = problems.length === 0 ? withOwnNames(draft as Config) : (draft as Config);
   const files = new Map<string, string>();
   if (problems.length === 0) crossCheck(config, files, problems);
   if (problems.length > 0) throw new ConfigError(problems);

@@ -4,6 +4,8 @@ import { ConfigError } from './problem.ts';
 
 /** Lists and maps within each other; a file that contains itself, by way of an alias, has no end of them. */
 const maxDepth = 32;
+/** The library looks for each one's anchor among all anchors and aliases before it. */
+const maxAliases = 1000;
 
 function tooDeep(value: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -20,7 +22,11 @@ export function readYaml(source: string, path: string): unknown {
   const document = parseDocument(source, { uniqueKeys: false });
   const [mistake] = [...document.errors, ...document.warnings];
   if (mistake !== undefined) fail(mistake.message.split('\n', 1)[0] ?? '', mistake.linePos?.[0].line);
+  let aliases = 0;
   visit(document, {
+    Alias() {
+      if (++aliases > maxAliases) fail(`there are more than ${maxAliases} aliases`);
+    },
     Map(_, map) {
       const keys = new Set<unknown>();
       for (const { key } of map.items) {

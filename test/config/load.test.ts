@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ConfigError, loadSnapshot, parseBackendUrl } from '../../src/config/index.ts';
+import { makeCertificates } from '../support/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tensorgate-config-'));
 let files = 0;
@@ -113,6 +114,43 @@ describe('a configuration', () => {
       'fleets: { default: { backends: ["tfs://${HOST}:1"] } }',
       'fleets.default.backends[0]: the environment has no variable HOST',
     ],
+    [
+      'a default fleet that only every object has',
+      `${fine}defaultFleet: constructor`,
+      'defaultFleet: there is no fleet named constructor',
+    ],
+    [
+      'a model in a fleet that only every object has',
+      `${fine}models: { m: { fleet: toString } }`,
+      'models.m.fleet: there is no fleet named toString',
+    ],
+    [
+      'a route to a fleet that only every object has',
+      `${fine}proxy: { routes: [{ prefix: /v3, fleet: __proto__ }] }`,
+      'proxy.routes[0].fleet: there is no fleet named __proto__',
+    ],
+    [
+      'a variable that only every object has',
+      'fleets: { default: { backends: ["tfs://${valueOf}:1"] } }',
+      'fleets.default.backends[0]: the environment has no variable valueOf',
+    ],
+    [
+      'cookies for pages of every origin',
+      `${fine}cors: { origins: ['*'], allowCredentials: true }`,
+      'cors.allowCredentials: with origins *, any page on the web could call with the cookies of whoever looks at it: name the origins',
+    ],
+    [
+      'cookies for pages of every origin, which is the default',
+      `${fine}cors: { allowCredentials: true }`,
+      /^cors\.allowCredentials: with origins \*/,
+    ],
+    [
+      'an origin that no browser sends',
+      `${fine}cors: { origins: [https://app.example/] }`,
+      /^cors\.origins\[0\]: "https:\/\/app\.example\/" is no origin/,
+    ],
+    ['aliases without end', `a:\n${'- &a x\n- *a\n'.repeat(1001)}`, /more than 1000 aliases/],
+    ['a file without end', '# \n'.repeat(3 * 2 ** 20), /larger than 8388608 bytes/],
     ['broken YAML', 'doors: [', /is no YAML \(line 1\)/],
     ['a list', '- a', /holds no configuration/],
   ] as const) {
@@ -133,6 +171,55 @@ describe('a configuration', () => {
     const text = 'fleets: { default: { backends: ["tfs://${HOST}:${PORT:-8500}"] } }';
     assert.deepEqual(loadSnapshot(file(text), {}, { HOST: 'h' }).config.fleets.default?.backends, [
       'tfs://h:8500',
+    ]);
+  });
+
+  it('knows the names that are there, be they those that every object has, and no others', () => {
+    const odd = ['constructor', '__proto__', 'toString', 'hasOwnProperty'];
+    const fleets = odd.map((name, i) => `  ${name}: { backends: ["tfs://a:${i + 1}"] }\n`).join('');
+    const models = odd.map((name) => `  ${name}: { fleet: ${name}, labels: { ${name}: 3 } }\n`).join('');
+    const { config } = loadSnapshot(
+      file(`fleets:\n${fleets}models:\n${models}defaultFleet: constructor\n`),
+      {},
+      {},
+    );
+    assert.deepEqual(Object.keys(config.fleets), odd);
+    assert.deepEqual(Object.keys(config.models), odd);
+    assert.deepEqual(
+      odd.map((name) => config.models[name]?.labels?.[name]),
+      [3, 3, 3, 3],
+    );
+    const labels = Object.values(config.models)[0]?.labels ?? {};
+    for (const named of [config.models, config.fleets, labels]) assert.equal('valueOf' in named, false);
+  });
+
+  it('reads no more of a file than a configuration can have', { timeout: 10_000 }, () => {
+    assert.throws(() => loadSnapshot('/dev/zero', {}, {}), /cannot read \/dev\/zero: it is larger than/);
+    assert.deepEqual(problems(`${fine}doors: { tls: { cert: /dev/zero, key: /dev/null } }`), [
+      'doors.tls.cert: cannot read /dev/zero: it is larger than 1048576 bytes',
+    ]);
+  });
+
+  it('wants certificates that work, before anything is opened with them', async () => {
+    const pem = await makeCertificates('one', 'two');
+    const tls = (cert: string, key: string, ca: string): string =>
+      `tls: { cert: ${pem(cert)}, key: ${pem(key)}, ${ca} }`;
+    const withTls = (doors: string, fleet: string): string[] =>
+      problems(`doors: { ${doors} }\nfleets: { default: { backends: ["tfss://a:1"], ${fleet} } }\n`);
+    const good = (ca: string): string => tls('one.pem', 'one.key', `${ca}: ${pem('ca.pem')}`);
+    assert.deepEqual(withTls(good('clientCa'), good('ca')), []);
+    const mixed = tls('one.pem', 'two.key', '');
+    const found = withTls(mixed, mixed);
+    assert.equal(found.length, 2, found.join('\n'));
+    assert.match(found[0] ?? '', /^doors\.tls: the certificate and key of the doors do not work: /);
+    assert.match(
+      found[1] ?? '',
+      /^fleets\.default\.tls: the certificate and key of fleet default do not work: /,
+    );
+    // Node itself takes a text without certificates for an empty list
+    const noCa = tls('one.pem', 'one.key', `clientCa: ${pem('one.key')}`);
+    assert.deepEqual(withTls(noCa, good('ca')), [
+      `doors.tls.clientCa: ${pem('one.key')} does not work: there is no certificate in it`,
     ]);
   });
 

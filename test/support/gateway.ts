@@ -46,7 +46,7 @@ export async function startTestGateway(
     ...more,
   };
   const load = () => gatewayOptions(loadSnapshot(path, flags, process.env), '0.0.0');
-  const reload = (): Promise<void> => gateway.reload(load());
+  const reload = async (): Promise<void> => gateway.reload(load());
   const gateway: Gateway = await startGateway(load(), { version: '0.0.0', reload });
   const { rest, grpc, admin } = gateway.addresses;
   return {

@@ -45,10 +45,11 @@ function statesOf(json: Json): VersionState[] {
     const { error_code: code, error_message: message } = objectIn(status);
     const name = textIn(state);
     const ok = code === 'OK' || code === undefined;
+    const named = textIn(code);
     return {
       version: bigintIn(version),
       state: stateNames.has(name) ? (name as VersionStateName) : 'UNKNOWN',
-      errorCode: ok ? 0 : (Code[textIn(code) as keyof typeof Code] ?? Code.UNKNOWN),
+      errorCode: ok ? 0 : Object.hasOwn(Code, named) ? Code[named as keyof typeof Code] : Code.UNKNOWN,
       // OpenVINO Model Server says "OK" where TensorFlow Serving says nothing
       errorMessage: ok ? '' : textIn(message),
     };
