@@ -23,6 +23,8 @@ export interface GatewayOptions {
     readonly admin?: ListenOptions | undefined;
     /** Operators may drain backends at the admin door. */
     readonly adminActions: boolean;
+    /** Host names that browsers may open the admin door by, besides localhost and addresses. */
+    readonly adminNames: readonly string[];
     /** Where browsers find the REST and gRPC-Web door, when that is not the admin door's host at the rest port. */
     readonly publicUrl?: string | undefined;
   };

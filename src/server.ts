@@ -200,7 +200,8 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
       tls: options.doors.rest.tls !== undefined,
       url: options.doors.publicUrl,
     }),
-    setDrained: options.doors.adminActions ? drainHere : undefined,
+    names: () => options.doors.adminNames,
+    setDrained: () => (options.doors.adminActions ? drainHere : undefined),
   });
   await admin.ready();
 

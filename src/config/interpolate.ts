@@ -1,4 +1,5 @@
 /** ${NAME} and ${NAME:-default} in a configuration's strings, from the environment that is given. */
+import { isSecretName, learnSecret } from '../call/index.ts';
 import type { Problem } from './problem.ts';
 
 const pattern = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;
@@ -14,6 +15,7 @@ export function interpolate(
     return value.replace(pattern, (_, name: string, fallback: string | undefined) => {
       const found = (Object.hasOwn(env, name) ? env[name] : undefined) ?? fallback;
       if (found === undefined) problems.push({ path, message: `the environment has no variable ${name}` });
+      if (found !== undefined && isSecretName(name)) learnSecret(found);
       return found ?? '';
     });
   }

@@ -8,7 +8,9 @@ import { ConfigError, type Problem } from './problem.ts';
 import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
 import { rateLimitProblems } from './rate-limits.ts';
 import { maxConfigBytes, maxPemBytes, readText } from './read-text.ts';
+import { redisProblems } from './redis-url.ts';
 import type { Config } from './schema/index.ts';
+import { learnSecretsIn } from './secrets.ts';
 import { schemaProblems } from './validate.ts';
 import { readYaml } from './yaml.ts';
 
@@ -148,6 +150,7 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     ...proxyProblems(config),
     ...rateLimitProblems(config),
     ...corsProblems(config),
+    ...redisProblems(config),
     ...certificateProblems(config, files),
   );
   if (deadlines.defaultMs > deadlines.maxMs) add('deadlines.defaultMs', 'is longer than deadlines.maxMs');
@@ -202,6 +205,7 @@ export function loadSnapshot(
     ]);
   }
   withFlags(draft as Draft, flags);
+  learnSecretsIn(draft);
   problems.push(...schemaProblems(draft));
   const config = problems.length === 0 ? withOwnNames(draft as Config) : (draft as Config);
   const files = new Map<string, string>();

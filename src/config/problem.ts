@@ -1,4 +1,5 @@
 /** What is wrong with a configuration: every mistake at once, each with its path. */
+import { hideSecrets } from '../call/index.ts';
 
 export interface Problem {
   /** "fleets.default.backends[1]"; empty for the file as a whole. */
@@ -12,7 +13,9 @@ const maxTold = 100;
 export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
-  constructor(problems: readonly Problem[]) {
+  constructor(found: readonly Problem[]) {
+    // a mistake is told with what stands there, which may be a URL with its password
+    const problems = found.map(({ path, message }) => ({ path, message: hideSecrets(message) }));
     const told = problems
       .slice(0, maxTold)
       .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));

@@ -1,4 +1,5 @@
 /** The doors' part of a configuration. */
+import { hostname } from 'node:os';
 import type { Snapshot } from '../config/index.ts';
 import type { ListenOptions } from '../front/index.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
@@ -31,11 +32,18 @@ export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
       ? undefined
       : door(doors.adminPort, doors.adminHost ?? doors.host, doors.tls?.admin === true ? tls : undefined);
   const { adminActions, publicUrl } = doors;
+  const adminNames = [
+    ...doors.adminNames,
+    hostname(),
+    doors.host,
+    ...(doors.adminHost === undefined ? [] : [doors.adminHost]),
+  ];
   return {
     rest: door(doors.restPort, doors.host, tls),
     grpc: door(doors.grpcPort, doors.host, tls),
     admin,
     adminActions,
+    adminNames,
     publicUrl,
   };
 }

@@ -11,6 +11,11 @@ export const doors = section(
     adminHost: Type.Optional(
       Type.String({ description: 'The address of the admin door; `host` when absent.' }),
     ),
+    adminNames: Type.Array(Type.String({ pattern: '^[A-Za-z0-9._-]+$' }), {
+      default: [],
+      description:
+        'Host names by which browsers may open the admin door (gateway.example), besides localhost, this machine’s name and any address: a page of another site can let a name of its own point here, and would read and change what the door shows. /healthz, /readyz and /metrics answer by every name.',
+    }),
     adminActions: flag(
       false,
       'Operators may drain backends at the admin door, which asks nobody who they are; without it the door only shows.',

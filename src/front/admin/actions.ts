@@ -23,12 +23,13 @@ function refusal({ headers }: FastifyRequest): string | undefined {
 
 export function addActions(
   app: FastifyInstance,
-  setDrained: AdminDeps['setDrained'],
+  allowed: AdminDeps['setDrained'],
   json: (reply: FastifyReply, value: unknown) => FastifyReply,
   changed: () => void,
 ): void {
   app.post<DrainRoute>('/api/fleets/:fleet/backends/:backend', (request, reply) => {
     const { fleet, backend } = request.params;
+    const setDrained = allowed();
     const refused =
       setDrained === undefined
         ? 'the configuration allows no actions here (doors.adminActions)'

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fastify, type FastifyReply } from 'fastify';
 import { addActions } from './actions.ts';
 import { createEvents } from './events.ts';
+import { hostCheck } from './hosts.ts';
 import { compactJson, redact, toJson } from './json.ts';
 import { sendFile, webUrl } from './page.ts';
 import type { AdminDeps } from './view.ts';
@@ -25,10 +26,22 @@ const routes: readonly (readonly [path: string, says: string])[] = [
   ['/api/version', 'which gateway this is'],
 ];
 
+/** What kubelets and Prometheus ask for, by whatever name the service has. */
+const open: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
+
 export function createAdminDoor(deps: AdminDeps): AdminDoor {
   const index = `Tensorgate ${deps.version}\n\n${routes.map(([path, says]) => `${path.padEnd(14)}${says}\n`).join('')}`;
   const app = fastify({ logger: false, bodyLimit: 1024, exposeHeadRoutes: true });
 
+  app.addHook('onRequest', (request, reply, done) => {
+    const path = request.url.split('?', 1)[0] as string;
+    if (open.has(path) || hostCheck(deps.names())(request.headers.host)) done();
+    else
+      void json(reply.code(403), {
+        error:
+          'this door has no such name: ask it by its address or as localhost, or set doors.adminNames (a page of another site could let its name point here)',
+      });
+  });
   app.addHook('onSend', async (_request, reply, payload) => {
     // Answers change by the second, and a browser shall not guess that metrics are a page.
     if (!reply.hasHeader('cache-control')) void reply.header('cache-control', 'no-store');
@@ -44,7 +57,7 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
     pid: process.pid,
     uptimeS: Math.floor(process.uptime()),
     webUrl: webUrl(deps.webDoor(), host),
-    adminActions: deps.setDrained !== undefined,
+    adminActions: deps.setDrained() !== undefined,
   });
   const { traffic } = deps;
   const events = createEvents({

@@ -58,6 +58,8 @@ export interface AdminDeps {
   /** The dashboard's files by path; "/" is the page itself. */
   readonly page: () => ReadonlyMap<string, PageFile>;
   readonly webDoor: () => WebDoor;
-  /** Takes a backend out of the choice or back in; false when there is none. Absent: the configuration forbids it. */
-  readonly setDrained?: ((fleet: string, backend: string, drained: boolean) => boolean) | undefined;
+  /** Host names that browsers may open the door by, besides localhost and addresses. */
+  readonly names: () => readonly string[];
+  /** What takes a backend out of the choice or back in (false when there is none); undefined: the configuration forbids it. */
+  readonly setDrained: () => ((fleet: string, backend: string, drained: boolean) => boolean) | undefined;
 }

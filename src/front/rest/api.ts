@@ -114,18 +114,24 @@ export function createRestApi(deps: RestDeps): HttpApi {
   const config = (): object =>
     Object.fromEntries(view.models().map(({ name, versions }) => [name, statusJson(versions, okMessage)]));
 
-  async function reload(): Promise<object> {
+  async function reload(exchange: HttpExchange): Promise<object> {
     if (!options.allowReload || deps.reload === undefined) {
       throw new StatusError(
         Code.PERMISSION_DENIED,
         'config reload is refused unless the configuration allows it (rest.allowReload)',
       );
     }
+    // pages may call models, by `cors.origins`; what an operator does is no page's to ask for
+    if (
+      exchange.head.origin !== undefined ||
+      /^(cross|same)-site$/.test(exchange.field('sec-fetch-site') ?? '')
+    )
+      throw new StatusError(Code.PERMISSION_DENIED, 'config reload is refused to pages in browsers');
     await deps.reload();
     return config();
   }
 
-  async function information(route: Route, asker: Asker): Promise<object> {
+  async function information(route: Route, exchange: HttpExchange, asker: Asker): Promise<object> {
     switch (route.kind) {
       case 'status':
         return route.plain ? retrieve(route, asker) : status(route, asker);
@@ -137,7 +143,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
       case 'config':
         return config();
       case 'reload':
-        return reload();
+        return reload(exchange);
       default:
         return list();
     }
@@ -158,7 +164,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
     const asked = method === 'POST' ? inferenceRoute(url) : undefined;
     if (asked !== undefined) return inference(exchange, asked, asker);
     const route = routeOf(method, url);
-    const body = `${JSON.stringify(await information(route, asker), undefined, 1)}\n`;
+    const body = `${JSON.stringify(await information(route, exchange, asker), undefined, 1)}\n`;
     return { status: route.kind === 'reload' ? 201 : 200, headers: ['content-type', jsonType], body };
   };
 }
