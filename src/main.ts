@@ -2,10 +2,15 @@
 import './engine.ts';
 import { readFileSync } from 'node:fs';
 import { run } from './cli/index.ts';
+import { guardStdio, printed } from './stdio.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
-process.exitCode = await run(process.argv.slice(2), version);
+guardStdio();
+const args = process.argv.slice(2);
+process.exitCode = await run(args, version);
+// a person may page through what a command says; what served ends whether somebody reads or not
+await printed(args[0] === 'serve' || args[0] === 'demo' ? 1000 : undefined);
 // whatever is still open (sockets that a peer keeps) must not hold up the end
 process.exit();

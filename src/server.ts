@@ -16,6 +16,7 @@ import { FleetSet } from './fleets.ts';
 import { onFault } from './faults.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { Kept } from './kept.ts';
+import { droppedPrints } from './stdio.ts';
 import { createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
 import { type Peers, SharedTraffic, shareSights } from './workers/index.ts';
 
@@ -72,6 +73,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
   const telemetry = createTelemetry(options.telemetry, {
     clock,
     random,
+    dropped: droppedPrints,
     memory: () => ({
       limitBytes: memory.limitBytes,
       held: heldNames.map((name) => [name, memory.held(Held[name])]),
@@ -225,7 +227,7 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
     kept.close();
     await core.close();
     await admin.close();
-    telemetry.flush();
+    await telemetry.flush();
     forgetFaults();
   };
 

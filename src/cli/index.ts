@@ -1,4 +1,5 @@
 /** What a person types: finds the command, prints its help, turns errors into one line and an exit code. */
+import { say } from '../stdio.ts';
 import { mainHelp } from './help.ts';
 import { CliError, exit } from './usage.ts';
 
@@ -30,7 +31,7 @@ export async function run(args: readonly string[], version: string): Promise<num
     return await command(rest, version);
   } catch (error) {
     if (!(error instanceof CliError)) throw error;
-    process.stderr.write(`tensorgate: ${error.message}\n`);
+    say(process.stderr, `tensorgate: ${error.message}\n`);
     return error.code;
   }
 }

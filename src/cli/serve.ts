@@ -3,6 +3,7 @@ import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { ConfigError, type Flags, loadSnapshot, type Snapshot, watchFiles } from '../config/index.ts';
 import { type Gateway, startGateway } from '../server.ts';
+import { say } from '../stdio.ts';
 import { gatewayOptions } from '../options/index.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
@@ -35,6 +36,12 @@ export function snapshotOf(config: string | undefined, flags: Flags): Snapshot {
   }
 }
 
+/** Beyond the grace and drain times: whatever does not end by itself is cut by the end of the process. In ms. */
+const cutMs = 5000;
+
+/** The most that an orderly end takes, in ms. */
+const endMs = ({ shutdown }: Snapshot['config']): number => shutdown.graceMs + shutdown.drainMs + cutMs;
+
 const place = ({ address, port, family }: { address: string; port: number; family: string }): string =>
   family === 'IPv6' ? `[${address}]:${port}` : `${address}:${port}`;
 
@@ -51,22 +58,25 @@ export function doorLines(gateway: Gateway, tls: boolean): string {
 /** Runs one gateway in this process until a signal ends it. */
 export async function runGateway(options: RunOptions): Promise<number> {
   const snapshot = snapshotOf(options.config, options.flags);
+  let current = snapshot;
   let gateway: Gateway;
   const peers = processPeers();
   let unwatch = (): void => undefined;
   const watch = ({ path, files }: Snapshot): void => {
     unwatch();
-    unwatch = watchFiles(path === undefined ? [] : [path, ...files.keys()], reloadOrSay);
+    unwatch = watchFiles([...(path === undefined ? [] : [path]), ...files.keys()], reloadOrSay);
   };
   const reloadHere = async (): Promise<void> => {
     const next = snapshotOf(options.config, options.flags);
     await gateway.reload(gatewayOptions(next, options.version, workerCount()));
+    current = next;
     watch(next);
   };
   /** For what every worker sees itself: a signal, a file that changed. */
   const reloadOrSay = (): void => {
     reloadHere().catch((error: unknown) => {
-      process.stderr.write(
+      say(
+        process.stderr,
         `tensorgate: the new configuration is refused, the old one stays:\n${(error as Error).message}\n`,
       );
     });
@@ -103,7 +113,10 @@ export async function runGateway(options: RunOptions): Promise<number> {
   unwatch();
   // a second signal ends it at once
   const second = stopSignal().then(() => gateway.stop());
-  await Promise.race([gateway.drain(), second]);
+  const late = new Promise((resolve) => {
+    setTimeout(resolve, endMs(current.config)).unref();
+  });
+  await Promise.race([gateway.drain(), second, late]);
   return code;
 }
 
@@ -123,18 +136,26 @@ export async function serve(args: readonly string[], version: string): Promise<n
     process.stdout.write(serveHelp);
     return exit.ok;
   }
-  const { workers, doors } = snapshotOf(config, flags).config;
+  const snapshot = snapshotOf(config, flags);
+  const { workers, doors } = snapshot.config;
+  /** What the workers have, as far as it is valid. */
+  const latest = (): Snapshot => {
+    try {
+      return snapshotOf(config, flags);
+    } catch {
+      return snapshot;
+    }
+  };
   const count = workers === 'auto' ? availableParallelism() : workers;
-  if (count > 1 && cluster.isPrimary) return runWorkers(count);
+  if (count > 1 && cluster.isPrimary)
+    return runWorkers(count, { endMs: () => endMs(latest().config) + cutMs });
   return runGateway({
     version,
     flags,
     config,
     onReady(gateway) {
       if (!cluster.isPrimary && cluster.worker?.id !== 1) return;
-      process.stdout.write(
-        `tensorgate ${version} is serving\n${doorLines(gateway, doors.tls !== undefined)}`,
-      );
+      say(process.stdout, `tensorgate ${version} is serving\n${doorLines(gateway, doors.tls !== undefined)}`);
     },
   });
 }

@@ -1,8 +1,7 @@
 /** The process's logger: pino, writing behind the back of the calls and never without bound. */
-import { mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { pino } from 'pino';
 import type { Log } from '../call/index.ts';
+import { Lines, putTo } from './lines.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -12,27 +11,23 @@ export interface LoggerOptions {
   readonly destination: number | string;
 }
 
-/** Lines that wait for a blocked destination; beyond this many bytes they are dropped, the gateway does not wait. */
-const maxWaitingBytes = 16 * 1024 * 1024;
+/** Lines that wait for a blocked destination, in characters; those beyond are dropped, the gateway does not wait. */
+const maxWaiting = 16 * 1024 * 1024;
+/** How long the end of the process waits for a destination, in ms. */
+const maxFlushMs = 1000;
 
 export interface Logger {
   readonly log: Log;
+  /** From now on. */
+  setLevel(level: LogLevel): void;
   /** Lines dropped because the destination did not take them. */
   readonly dropped: () => number;
-  /** Writes what waits, at once; for the end of the process. */
-  flush(): void;
+  /** Resolves when what waits is written, or after a second; for the end of the process. */
+  flush(): Promise<void>;
 }
 
 export function createLogger(options: LoggerOptions): Logger {
-  const destination = pino.destination({
-    dest: openDestination(options.destination),
-    sync: false,
-    maxLength: maxWaitingBytes,
-  });
-  let dropped = 0;
-  destination.on('drop', () => dropped++);
-  // A closed pipe or a full disk must not end the gateway.
-  destination.on('error', () => dropped++);
+  const lines = new Lines(putTo(options.destination), maxWaiting);
   const log = pino(
     {
       level: options.level,
@@ -40,24 +35,14 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination,
+    lines,
   );
   return {
     log,
-    dropped: () => dropped,
-    flush() {
-      try {
-        destination.flushSync();
-      } catch {
-        // Not open yet, or no longer: there is nobody left to tell.
-      }
+    setLevel(level) {
+      log.level = level;
     },
+    dropped: () => lines.dropped,
+    flush: () => lines.flush(maxFlushMs),
   };
-}
-
-/** A file is opened here and now, so that a bad path fails the start and lines written just before an exit are kept. */
-function openDestination(destination: number | string): number {
-  if (typeof destination === 'number') return destination;
-  mkdirSync(dirname(destination), { recursive: true });
-  return openSync(destination, 'a');
 }

@@ -48,8 +48,8 @@ export interface Telemetry {
   render(): Promise<Rendering>;
   /** The gateway's own metrics; those of the process are prom-client's. */
   readonly metrics: readonly MetricDescription[];
-  /** Writes waiting log lines; for the end of the process. */
-  flush(): void;
+  /** Resolves when waiting log lines are written, or after a second; for the end of the process. */
+  flush(): Promise<void>;
 }
 
 const contentType = 'text/plain; version=0.0.4; charset=utf-8';
@@ -59,6 +59,8 @@ export interface TelemetryDeps {
   readonly random: () => number;
   /** What is held for clients now, by what it is held for, in bytes. */
   readonly memory?: () => HeldMemory;
+  /** Lines that were lost on other ways than the log's. */
+  readonly dropped?: () => number;
 }
 
 export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps): Telemetry {
@@ -141,7 +143,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
 
   async function renderOnce(): Promise<Rendering> {
     if (deps.memory !== undefined) gateway.memory(deps.memory());
-    logDropped.cell().value = logger.dropped();
+    logDropped.cell().value = logger.dropped() + (deps.dropped?.() ?? 0);
     const out: string[] = [];
     for (const family of families) family.write(out);
     const own = out.join('');

@@ -1,5 +1,6 @@
 /** `--workers`: several processes behind the same ports; the first one only watches over the others. */
 import cluster, { type Worker } from 'node:cluster';
+import { say } from '../stdio.ts';
 import { relayDrains } from './drains.ts';
 import { createHub, type HubWorker } from './hub.ts';
 import { guarded } from '../faults.ts';
@@ -37,14 +38,20 @@ function connectWorkers(): void {
   );
 }
 
+export interface WorkerTimes {
+  /** The most that the end of a worker takes after a signal, in ms; one that is stuck is killed then. */
+  readonly endMs: () => number;
+}
+
 /** Resolves when all workers have ended after a signal. */
-export function runWorkers(count: number): Promise<number> {
+export function runWorkers(count: number, { endMs }: WorkerTimes): Promise<number> {
   // 64-bit numbers and bytes go over the channel as they are
   cluster.setupPrimary({ serialization: 'advanced' });
   connectWorkers();
   return new Promise((resolve) => {
     relayDrains();
     let stopping = false;
+    let endCode = 0;
     let restartMs = firstRestartMs;
     const started = new Map<number, number>();
     const fork = (): void => {
@@ -54,10 +61,18 @@ export function runWorkers(count: number): Promise<number> {
     const forward = (signal: NodeJS.Signals): void => {
       for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill(signal);
     };
+    /** Ends all workers, in order or not. */
+    const end = (signal: NodeJS.Signals): void => {
+      if (!stopping)
+        setTimeout(() => {
+          forward('SIGKILL');
+        }, endMs()).unref();
+      stopping = true;
+      forward(signal);
+    };
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        stopping = true;
-        forward(signal);
+        end(signal);
       });
     }
     process.on('SIGHUP', () => {
@@ -73,7 +88,8 @@ export function runWorkers(count: number): Promise<number> {
     };
     cluster.on('message', (worker: Worker, message: unknown) => {
       if (!saysLeaving(message) || stopping || !started.has(worker.id)) return;
-      process.stderr.write(
+      say(
+        process.stderr,
         `tensorgate: worker ${worker.process.pid ?? ''} has met an exception and will end; starting another\n`,
       );
       replace(worker);
@@ -81,27 +97,27 @@ export function runWorkers(count: number): Promise<number> {
     cluster.on('exit', (worker: Worker, code: number) => {
       const left = Object.keys(cluster.workers ?? {}).length;
       if (stopping) {
-        if (left === 0) resolve(0);
+        if (left === 0) resolve(endCode);
         return;
       }
       // a configuration or an address that is wrong does not get better by trying again
       if (code === 78 || code === 69 || code === 64) {
-        stopping = true;
+        endCode = code;
+        end('SIGTERM');
         if (left === 0) resolve(code);
-        else forward('SIGTERM');
-        process.exitCode = code;
         return;
       }
       // one that has said so has been replaced already
       if (!started.has(worker.id)) return;
-      process.stderr.write(
+      say(
+        process.stderr,
         `tensorgate: worker ${worker.process.pid ?? ''} ended (${code}); starting another\n`,
       );
       replace(worker);
     });
     // it holds no call, and the workers are its own: what breaks here is said, and ends nothing
     process.on('uncaughtException', (error) => {
-      process.stderr.write(`tensorgate: a fault of the first process: ${error.stack ?? error.message}\n`);
+      say(process.stderr, `tensorgate: a fault of the first process: ${error.stack ?? error.message}\n`);
     });
     for (let i = 0; i < count; i++) fork();
   });
