@@ -1,4 +1,4 @@
-/** What a gateway is told: its doors, which stay, and its routes, which a reload replaces. */
+/** What a gateway is told: what stays as long as it runs, and what a reload replaces. */
 import type {
   CacheOptions,
   HedgeOptions,
@@ -16,6 +16,8 @@ import type { CatalogOptions, NameRoute } from './models/index.ts';
 import type { TelemetryOptions } from './telemetry/index.ts';
 
 export interface GatewayOptions {
+  /** Settings that stay as long as the process does, by their names in a configuration: a reload that changes one is refused. */
+  readonly fixed: ReadonlyMap<string, unknown>;
   readonly doors: {
     readonly rest: ListenOptions;
     readonly grpc: ListenOptions;

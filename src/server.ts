@@ -4,7 +4,6 @@ import { type Clock, heldNames, Held, MemoryAccount, monotonic } from './call/in
 import { loadPage } from './dashboard/index.ts';
 import {
   type AdminFleet,
-  type Certificates,
   checkCertificates,
   createAdminDoor,
   listen,
@@ -16,6 +15,7 @@ import { FleetSet } from './fleets.ts';
 import { onFault } from './faults.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { Kept } from './kept.ts';
+import { needsRestart } from './options/index.ts';
 import { droppedPrints } from './stdio.ts';
 import { createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
 import { type Peers, SharedTraffic, shareSights } from './workers/index.ts';
@@ -45,7 +45,10 @@ export interface Gateway {
     readonly grpc: AddressInfo;
     readonly admin?: AddressInfo;
   };
-  /** Swaps fleets, models, their settings and certificates; calls in flight finish on the old ones. Doors keep their ports. */
+  /**
+   * Swaps fleets, models, their settings, and those of the doors; calls in flight finish on the old ones.
+   * @throws Error when something does not work or needs a restart: then nothing has changed
+   */
   reload(options: GatewayOptions): Promise<void>;
   /** False when there is no such backend. */
   setDrained(change: DrainChange): boolean;
@@ -55,11 +58,16 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** In the order in which the doors are opened. */
-const certificatesOf = ({ doors }: GatewayOptions): (Certificates | undefined)[] =>
-  [doors.rest, doors.grpc, doors.admin].map((door) => door?.tls);
+/** In the order in which they are opened. */
+const doorsOf = ({ doors }: GatewayOptions): (ListenOptions | undefined)[] => [
+  doors.rest,
+  doors.grpc,
+  doors.admin,
+];
 
-export async function startGateway(options: GatewayOptions, deps: GatewayDeps): Promise<Gateway> {
+export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Promise<Gateway> {
+  /** What is in force. */
+  let options = first;
   const clock = deps.clock ?? monotonic;
   const random = deps.random ?? Math.random;
   const memory = new MemoryAccount(options.memoryBytes, {
@@ -144,9 +152,13 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
 
   let reloading = Promise.resolve();
   async function swap(next: GatewayOptions): Promise<void> {
-    // one that does not work is refused before anything has changed
-    const certificates = certificatesOf(next);
-    for (const each of certificates) if (each !== undefined) checkCertificates(each);
+    // what does not work is refused before anything has changed
+    const fixed = needsRestart(options.fixed, next.fixed);
+    if (fixed.length > 0)
+      throw new Error(
+        `a reload cannot change ${fixed.join(', ')}: that needs a restart. Nothing has been changed`,
+      );
+    for (const door of doorsOf(next)) if (door?.tls !== undefined) checkCertificates(door.tls);
     const before = core;
     const { built, retire } = await build(next);
     // what an operator has taken out stays out
@@ -155,8 +167,11 @@ export async function startGateway(options: GatewayOptions, deps: GatewayDeps): 
         [])
         if (drained) fleet.setDrained(name, true);
     core = built;
+    options = next;
     memory.limitBytes = next.memoryBytes;
-    for (const [i, each] of certificates.entries()) if (each !== undefined) listeners[i]?.renew(each);
+    telemetry.configure(next.telemetry);
+    for (const [i, door] of doorsOf(next).entries())
+      if (door !== undefined) listeners[i]?.configure(door, next.shutdown.drainMs);
     log.info({}, 'configuration reloaded');
     retire();
     await before.close();

@@ -1,7 +1,8 @@
 /** A listening port: plain or TLS, HTTP/1.1 and HTTP/2 on the same one, and its orderly end. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, Server as TlsServer } from 'node:tls';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import { isDeepStrictEqual } from 'node:util';
 import { Held, type Holder, type MemoryAccount, type Observer } from '../call/index.ts';
 import { fault, guard, guarded } from '../faults.ts';
 import {
@@ -17,7 +18,7 @@ import {
 import { bridge } from './h2-bridge.ts';
 import { createNodeServer } from './node-server.ts';
 import { sniff } from './sniff.ts';
-import { type Certificates, renewCertificates, tlsOptions } from './tls.ts';
+import { type Certificates, tlsOptions, trustOf } from './tls.ts';
 
 export interface ListenOptions {
   readonly host: string;
@@ -60,8 +61,13 @@ export interface Handlers {
 
 export interface Listener {
   readonly address: AddressInfo;
-  /** Another certificate for new connections; nothing where the port is plain. */
-  renew(certificates: Certificates): void;
+  /**
+   * Other settings, all but host and port: for new connections, and time-outs for those that are open too. Where it is another
+   * question who may connect (TLS or none, which authorities), open connections have to go: idle ones at once, the others when
+   * their answers are out.
+   * @param drainMs after which they are cut
+   */
+  configure(options: ListenOptions, drainMs: number): void;
   /** No new connections and calls; resolves when those in flight have ended. */
   drain(): Promise<void>;
   /** Cuts what is left. */
@@ -70,37 +76,34 @@ export interface Listener {
 
 /** Serves a port. @throws the system's error (EADDRINUSE, EACCES), with the address in its message */
 export async function listen(
-  options: ListenOptions,
+  first: ListenOptions,
   handlers: Handlers,
   observer: Observer,
   memory: MemoryAccount,
 ): Promise<Listener> {
+  let options = first;
   const http2 = new Set<Http2Server>();
   const http1Ends = new Set<Http1Server>();
   /** Each with the time that its output has stood still. */
   const sockets = new Map<Socket, Standstill>();
   /** Connections that have not said a byte yet. */
   const silent = new Set<Socket>();
+  /** Connections that were made when others might connect than now. */
+  const outdated = new WeakSet<Socket>();
   let draining = false;
-  const timeLimits: TimeLimits = {
-    headersMs: options.headersTimeoutMs,
-    writeMs: options.writeTimeoutMs,
-    idleMs: options.idleTimeoutMs,
-  };
-  // one limit, whatever the protocol
-  const headLimits = {
-    maxHeadBytes: options.http2.maxHeaderListBytes,
-    maxHeadFields: options.http2.maxHeaderFields,
-  };
-  const everyMs = Math.max(10, Math.min(tickMs, ...Object.values(timeLimits).map((ms) => ms / 4)));
+  let timeLimits = timeLimitsOf(options);
 
   const http1 = createNodeServer({
     headersTimeoutMs: options.headersTimeoutMs,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs,
-    everyMs,
-    ...headLimits,
+    everyMs: everyMsOf(timeLimits),
+    ...headLimitsOf(options),
     request(request, response) {
       try {
+        if (outdated.has(request.socket)) {
+          request.socket.destroy();
+          return;
+        }
         if (draining) response.setHeader('connection', 'close');
         handlers.request(request, response);
       } catch (reason) {
@@ -168,7 +171,7 @@ export async function listen(
     const connection: Http1Server = new Http1Server(socket, {
       headersTimeoutMs: options.headersTimeoutMs,
       keepAliveTimeoutMs: options.keepAliveTimeoutMs,
-      ...headLimits,
+      ...headLimitsOf(options),
       windowBytes: options.http2.initialWindowBytes,
       highWaterBytes: options.http2.highWaterBytes,
       onStream: (stream, fields) => handlers.stream?.(stream, fields, peer, false),
@@ -225,26 +228,40 @@ export async function listen(
       () => socket.destroy(),
     );
   };
-  const server =
-    options.tls === undefined
-      ? createTcpServer(acceptGuarded)
-      : createTlsServer(
-          { ...tlsOptions(options.tls), handshakeTimeout: options.headersTimeoutMs },
-          acceptGuarded,
-        );
+  /** What makes TLS of a connection; it never listens itself, so that another one can take its place. */
+  function secureBy({ tls, headersTimeoutMs }: ListenOptions): TlsServer | undefined {
+    if (tls === undefined) return undefined;
+    const trust = trustOf(tls);
+    const made = createTlsServer({ ...tlsOptions(tls), handshakeTimeout: headersTimeoutMs }, (socket) => {
+      // a handshake may end after a reload
+      if (trust === trustOf(options.tls)) acceptGuarded(socket);
+      else socket.destroy();
+    });
+    made.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+    return made;
+  }
+
+  let secure = secureBy(options);
+  // those in a TLS handshake too, which have not been accepted yet
+  const raw = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    raw.add(socket);
+    socket.once('close', () => raw.delete(socket));
+    const by = secure;
+    if (by === undefined) acceptGuarded(socket);
+    else
+      guard(
+        'connection',
+        () => by.emit('connection', socket),
+        () => socket.destroy(),
+      );
+  });
   server.maxConnections = options.maxConnections;
   server.on('drop', () => {
     observer.limited('connections');
   });
-  // those in a TLS handshake too, which have not been accepted yet
-  const raw = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    raw.add(socket);
-    socket.once('close', () => raw.delete(socket));
-  });
-  const ticking = setInterval(guarded('timer', tick), everyMs).unref();
+  let ticking = setInterval(guarded('timer', tick), everyMsOf(timeLimits)).unref();
   const removeDoor = memory.addDoor(waiting);
-  server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
   await listening(server, options);
   // one that cannot be accepted (no file descriptor is left, say) is one connection's trouble
   server.on('error', () => {
@@ -270,14 +287,38 @@ export async function listen(
     }
   }
 
+  /** All open connections have to go, since they might not be made any more. */
+  function outdate(drainMs: number): void {
+    const old = [...raw];
+    for (const socket of [...raw, ...sockets.keys()]) outdated.add(socket);
+    for (const connection of http2) connection.shutdown();
+    for (const connection of http1Ends) connection.shutdown();
+    for (const socket of silent) socket.destroy();
+    http1.closeIdleConnections();
+    setTimeout(() => {
+      for (const socket of old) socket.destroy();
+    }, drainMs).unref();
+  }
+
   const closed = new Promise<void>((resolve) => server.once('close', resolve)).finally(() => {
     clearInterval(ticking);
     removeDoor();
   });
   return {
     address: server.address() as AddressInfo,
-    renew(certificates) {
-      if (server instanceof TlsServer) renewCertificates(server, certificates);
+    configure(next, drainMs) {
+      const before = options;
+      options = next;
+      server.maxConnections = next.maxConnections;
+      timeLimits = timeLimitsOf(next);
+      clearInterval(ticking);
+      ticking = setInterval(guarded('timer', tick), everyMsOf(timeLimits)).unref();
+      http1.headersTimeout = next.headersTimeoutMs;
+      http1.keepAliveTimeout = next.keepAliveTimeoutMs;
+      // one that stays the same keeps its clients' sessions
+      if (!isDeepStrictEqual(before.tls, next.tls) || before.headersTimeoutMs !== next.headersTimeoutMs)
+        secure = secureBy(next);
+      if (trustOf(before.tls) !== trustOf(next.tls)) outdate(drainMs);
     },
     async drain() {
       draining = true;
@@ -312,6 +353,21 @@ function endFaulty(response: ServerResponse): void {
     else response.writeHead(500, { connection: 'close', 'content-length': 0 }).end();
   });
 }
+
+const timeLimitsOf = (options: ListenOptions): TimeLimits => ({
+  headersMs: options.headersTimeoutMs,
+  writeMs: options.writeTimeoutMs,
+  idleMs: options.idleTimeoutMs,
+});
+
+/** One limit, whatever the protocol. */
+const headLimitsOf = ({ http2 }: ListenOptions) => ({
+  maxHeadBytes: http2.maxHeaderListBytes,
+  maxHeadFields: http2.maxHeaderFields,
+});
+
+const everyMsOf = (limits: TimeLimits): number =>
+  Math.max(10, Math.min(tickMs, ...Object.values(limits).map((ms) => ms / 4)));
 
 const peerOf = (socket: Socket): string => `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
 

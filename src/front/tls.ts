@@ -1,5 +1,5 @@
 /** What a TLS port shows its clients, and how it is exchanged while connections are open. */
-import tls, { createSecureContext, type SecureContextOptions, type Server, type TlsOptions } from 'node:tls';
+import tls, { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 
 /**
  * A TLS 1.2 client may not shake hands anew on an open connection: each time costs a signature, no client needs it, and HTTP/2
@@ -41,7 +41,7 @@ export function checkCertificates(certificates: Certificates): void {
   }
 }
 
-/** New connections get the new certificate; those that are open go on. */
-export function renewCertificates(server: Server, certificates: Certificates): void {
-  server.setSecureContext(contextOf(certificates));
+/** Who may connect, as a text to compare: everybody in plain text, everybody over TLS, or whom these authorities vouch for. */
+export function trustOf(certificates: Certificates | undefined): string {
+  return certificates === undefined ? 'plain' : `tls ${certificates.clientCa ?? ''}`;
 }

@@ -1,7 +1,9 @@
 /** A configuration snapshot as the options of each room. */
+export { needsRestart } from './fixed.ts';
 import type { Snapshot } from '../config/index.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
 import { doorsOf } from './doors.ts';
+import { fixedSettings } from './fixed.ts';
 import { memoryBytesOf } from './memory.ts';
 import { perWorker } from './per-worker.ts';
 import { routesOf } from './routes.ts';
@@ -11,6 +13,7 @@ export function gatewayOptions(snapshot: Snapshot, version: string, workers = 1)
   const { config } = snapshot;
   const { telemetry, shutdown } = config;
   return {
+    fixed: fixedSettings(config),
     doors: doorsOf(snapshot),
     shutdown,
     memoryBytes: memoryBytesOf(config, workers),

@@ -48,6 +48,8 @@ export interface Telemetry {
   render(): Promise<Rendering>;
   /** The gateway's own metrics; those of the process are prom-client's. */
   readonly metrics: readonly MetricDescription[];
+  /** Other levels and samples of the logs, from now on. */
+  configure(options: Pick<TelemetryOptions, 'log' | 'access'>): void;
   /** Resolves when waiting log lines are written, or after a second; for the end of the process. */
   flush(): Promise<void>;
 }
@@ -85,7 +87,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
   const processFigures = new Registry();
   if (options.processMetrics) collectDefaultMetrics({ register: processFigures });
   const logger = createLogger(options.log);
-  const logged = accessLog(options.access, logger.log, deps.random);
+  let logged = accessLog(options.access, logger.log, deps.random);
   const logFault = faultLog(logger.log, deps.clock);
 
   const observer: Observer = {
@@ -160,6 +162,10 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
       return rendering;
     },
     metrics: families.map(({ type, options: { name, help, labels } }) => ({ name, type, help, labels })),
+    configure({ log, access }) {
+      logger.setLevel(log.level);
+      logged = accessLog(access, logger.log, deps.random);
+    },
     flush: () => logger.flush(),
   };
 }
