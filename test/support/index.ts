@@ -29,6 +29,7 @@ export {
   startProcess,
   waitFor,
 } from './process.ts';
+export { type FakeRedis, type RedisScript, startFakeRedis } from './fake-redis.ts';
 export { startRedis, type TestRedis } from './redis.ts';
 export { missing, needTool, python, tool, type Tool, type Venv } from './tools.ts';
 export {

@@ -52,6 +52,7 @@ export class RedisStore implements ResponseStore {
       if (value === undefined) return 'failed';
       // whatever stands at that address may not be a Redis
       if (!Buffer.isBuffer(value)) return 'failed';
+      if (value.length > maxBytes + 1) return 'failed';
       return value.length === 0 ? 'absent' : value;
     } catch {
       return 'failed';
@@ -68,8 +69,8 @@ export class RedisStore implements ResponseStore {
     this.#sets++;
     this.#setBytes += value.length;
     try {
-      await client.set(key, asBuffer(value), 'PX', Math.max(1, Math.floor(ttlMs)));
-      return 'stored';
+      const answer: unknown = await client.set(key, asBuffer(value), 'PX', Math.max(1, Math.floor(ttlMs)));
+      return answer === 'OK' ? 'stored' : 'failed';
     } catch (error) {
       if (error instanceof ReplyError) this.#writesPausedUntil = this.#clock() + writePauseMs;
       return 'failed';

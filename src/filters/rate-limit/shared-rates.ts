@@ -67,7 +67,29 @@ for i, key in ipairs(KEYS) do
 end
 return { 0, '0' }
 `;
-type TakeCommand = (keys: number, ...rest: (string | number)[]) => Promise<[number, string]>;
+type TakeCommand = (keys: number, ...rest: (string | number)[]) => Promise<unknown>;
+
+/** Of Lua's numbers as texts, in ms. */
+const roundingMs = 1;
+/** Of what Redis says, in characters. */
+const maxReason = 200;
+/** Between two log lines about answers that are none, in ms. */
+const sayEveryMs = 60_000;
+
+/** What the script can have said of these cells; undefined for anything else, since what is there may not be a Redis. */
+function verdictOf(
+  answer: unknown,
+  cells: readonly Cell[],
+): { readonly nth: number; readonly waitMs: number } | undefined {
+  if (!Array.isArray(answer) || answer.length !== 2) return undefined;
+  const [nth, text] = answer as [unknown, unknown];
+  if (nth === 0) return { nth, waitMs: 0 };
+  const refusing = typeof nth === 'number' ? cells[nth - 1] : undefined;
+  const waitMs = typeof text === 'string' ? Number(text) : Number.NaN;
+  // a bucket is never further ahead of its time than it may be and what one call costs
+  if (refusing === undefined || !(waitMs > 0 && waitMs <= refusing.emissionMs + roundingMs)) return undefined;
+  return { nth: nth as number, waitMs };
+}
 
 export function redisRates(
   options: SharedRatesOptions,
@@ -85,6 +107,18 @@ export function redisRates(
   });
   const refusedUntilMs = new Map<string, number>();
   let asks = 0;
+  let saidMs = Number.NEGATIVE_INFINITY;
+
+  /** One line for an outage, however many calls it meets. */
+  function say(reason: string): void {
+    const nowMs = clock();
+    if (nowMs - saidMs < sayEveryMs) return;
+    saidMs = nowMs;
+    log.warn(
+      { reason },
+      'the Redis of shared rate limits gives no answer that means one; each gateway counts for itself',
+    );
+  }
 
   // what a client wrote (a token, an address) is nobody's business in Redis
   const keyOf = ({ name, key }: Cell): string =>
@@ -130,12 +164,17 @@ export function redisRates(
           options.waitMs,
         );
         if (answer === undefined) return { kind: 'unknown', why: 'late' };
-        const [nth, text] = answer;
+        const verdict = verdictOf(answer, cells);
+        if (verdict === undefined) {
+          say('its answer is not that of the script');
+          return { kind: 'unknown', why: 'error' };
+        }
+        const { nth, waitMs } = verdict;
         if (nth === 0) return { kind: 'taken' };
-        const waitMs = Number(text);
         remember(keys[nth - 1] as string, waitMs);
         return { kind: 'refused', index: nth - 1, waitMs, by: 'redis' };
-      } catch {
+      } catch (error) {
+        say(error instanceof Error ? error.message.slice(0, maxReason) : 'an error without words');
         return { kind: 'unknown', why: 'error' };
       } finally {
         asks--;
