@@ -66,22 +66,25 @@ function withoutUsers(text: string): string {
   for (let mark = text.indexOf('://'); mark !== -1; mark = text.indexOf('://', done)) {
     endOfUrl.lastIndex = mark;
     const end = endOfUrl.exec(text)?.index ?? text.length;
-    const at = text.lastIndexOf('@', end - 1);
-    shown +=
-      at > mark ? `${text.slice(done, mark + 3)}${hidden}${text.slice(at, end)}` : text.slice(done, end);
+    const rest = text.slice(mark + 3, end);
+    const at = rest.lastIndexOf('@');
+    shown += text.slice(done, mark + 3) + (at === -1 ? rest : hidden + rest.slice(at));
     done = end;
   }
   return shown + text.slice(done);
 }
 
+const withoutParameters = (text: string): string =>
+  text.replace(parameter, (all, mark: string, name: string) =>
+    isSecretName(name) ? `${mark}${name}=${hidden}` : all,
+  );
+
 /** A text as it may be shown: users and passwords of URLs, parameters and headers that are secrets, and all known values are ***. */
 export function hideSecrets(text: string): string {
   let shown = text;
+  // before users: a value may have an @
+  if (shown.includes('=')) shown = withoutParameters(shown);
   if (shown.includes('@')) shown = withoutUsers(shown);
-  if (shown.includes('='))
-    shown = shown.replace(parameter, (all, mark: string, name: string) =>
-      isSecretName(name) ? `${mark}${name}=${hidden}` : all,
-    );
   shown = shown.replace(scheme, `$1$2${hidden}`);
   for (const value of known) if (shown.includes(value)) shown = shown.replaceAll(value, hidden);
   return shown;
@@ -89,5 +92,5 @@ export function hideSecrets(text: string): string {
 
 /** The same for a setting's whole value, which may be a URL with anything in its password. */
 export function hideSecretsOf(value: string): string {
-  return hideSecrets(value.replace(urlWithUser, `$1${hidden}@`));
+  return hideSecrets(withoutParameters(value).replace(urlWithUser, `$1${hidden}@`));
 }

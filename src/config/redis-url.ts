@@ -8,8 +8,10 @@ function mistakeIn(text: string): string | undefined {
   if (!/^rediss?:\/\//.test(text)) return `is no URL of a Redis: ${form}`;
   if (!URL.canParse(text))
     return `is no URL of a Redis: ${form}; in a password / is written %2F, ? %3F, # %23 and % %25`;
-  const { username, password, hostname } = new URL(text);
+  const { username, password, hostname, pathname } = new URL(text);
   if (hostname === '') return `names no host: ${form}`;
+  if (!/^\/?[0-9]*$/.test(pathname))
+    return `has something else than the number of a database behind its host: ${form}; in a password / is written %2F`;
   try {
     decodeURIComponent(username + password);
   } catch {

@@ -19,6 +19,7 @@ describe('hiding secrets', () => {
     ],
     ['redis://h/0?password=hunter2', 'redis://h/0?password=***'],
     ['GET /v3/x?a=1&api_key=hunter2&b=2 HTTP/1.1', 'GET /v3/x?a=1&api_key=***&b=2 HTTP/1.1'],
+    ['"http://h/?token=a@b" is', '"http://h/?token=***" is'],
     ['https://h/?X-Access-Token=abc', 'https://h/?X-Access-Token=***'],
     ['authorization: Bearer eyJhbGciOi.x.y', 'authorization: Bearer ***'],
     ['Basic dXNlcjpwYXNz=', 'Basic ***'],
