@@ -10,7 +10,7 @@ const { metrics } = createTelemetry(
     maxSeries: 1,
     processMetrics: false,
     log: { level: 'silent', destination: 1 },
-    access: { mode: 'off', sample: 0 },
+    access: { mode: 'off', sample: 0, maxPerSecond: 0 },
   },
   { clock: () => 0, random: () => 0 },
 );

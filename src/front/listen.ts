@@ -252,7 +252,9 @@ export async function listen(
     else
       guard(
         'connection',
-        () => by.emit('connection', socket),
+        () => {
+          by.emit('connection', socket);
+        },
         () => socket.destroy(),
       );
   });

@@ -25,7 +25,11 @@ export function gatewayOptions(snapshot: Snapshot, version: string, workers = 1)
       maxSeries: telemetry.maxSeries,
       processMetrics: true,
       log: { level: telemetry.logLevel, destination: 1 },
-      access: { mode: telemetry.accessLog, sample: telemetry.accessLogSample },
+      access: {
+        mode: telemetry.accessLog,
+        sample: telemetry.accessLogSample,
+        maxPerSecond: telemetry.accessLogMaxPerSecond,
+      },
     },
     shown: config,
     routes: routesOf({ ...snapshot, config: perWorker(config, workers) }, workers),

@@ -1,11 +1,39 @@
-/** One structured log line a call, and who gets one: nobody, failures and a sample, or everybody. */
-import { type CallEnd, Code, codeName, type HttpEnd, type Log } from '../call/index.ts';
+/** One structured log line a call, and who gets one: nobody, failures (so many a second) and a sample, or everybody. */
+import {
+  type After,
+  type CallEnd,
+  type Clock,
+  Code,
+  codeName,
+  type HttpEnd,
+  type Log,
+} from '../call/index.ts';
 
 export interface AccessLogOptions {
   /** off: no lines; errors: calls that did not end with OK, and the sample; all: every call. */
   readonly mode: 'off' | 'errors' | 'all';
   /** Share (0 to 1) of successful calls that are logged in mode "errors". */
   readonly sample: number;
+  /** Lines a second of failures with the same status in mode "errors"; those beyond are counted. 0: no bound. */
+  readonly maxPerSecond: number;
+}
+
+export interface AccessLogDeps {
+  readonly random: () => number;
+  readonly clock: Clock;
+  readonly after: After;
+  /** A failure got no line. */
+  readonly onSuppressed: () => void;
+}
+
+/** In ms. */
+const second = 1000;
+
+/** Failures with one status: each has a bound of its own, so that a flood of refusals hides no other trouble. */
+interface Second {
+  fromMs: number;
+  lines: number;
+  suppressed: number;
 }
 
 /** Clients choose names and texts; a log line keeps this many characters of each. */
@@ -23,16 +51,53 @@ export interface AccessLog {
 }
 
 /** What writes the lines; undefined when the log is off. */
-export function accessLog(options: AccessLogOptions, log: Log, random: () => number): AccessLog | undefined {
-  const { mode, sample } = options;
+export function accessLog(
+  options: AccessLogOptions,
+  log: Log,
+  { random, clock, after, onSuppressed }: AccessLogDeps,
+): AccessLog | undefined {
+  const { mode, sample, maxPerSecond } = options;
   if (mode === 'off') return undefined;
-  const wanted = (ok: boolean): boolean => mode === 'all' || !ok || (sample > 0 && random() < sample);
+  const seconds = new Map<number | string, Second>();
+
+  /** @param status of a failure: a code's name, or HTTP's number */
+  function hasRoom(status: number | string): boolean {
+    if (maxPerSecond === 0) return true;
+    const nowMs = clock();
+    let now = seconds.get(status);
+    if (now === undefined) {
+      now = { fromMs: nowMs, lines: 0, suppressed: 0 };
+      seconds.set(status, now);
+    }
+    if (nowMs - now.fromMs >= second) {
+      now.fromMs = nowMs;
+      now.lines = 0;
+    }
+    if (now.lines < maxPerSecond) {
+      now.lines++;
+      return true;
+    }
+    onSuppressed();
+    if (now.suppressed++ === 0) after(second, tell.bind(undefined, status, now));
+    return false;
+  }
+
+  function tell(status: number | string, from: Second): void {
+    const { suppressed } = from;
+    from.suppressed = 0;
+    log.info({ status, suppressed }, 'more failures than are logged');
+  }
+
+  const wanted = (ok: boolean, status: number | string): boolean => {
+    if (mode === 'all') return true;
+    return ok ? sample > 0 && random() < sample : hasRoom(status);
+  };
   return {
     call(end) {
-      if (wanted(end.code === Code.OK)) log.info(fieldsOf(end), 'call');
+      if (wanted(end.code === Code.OK, codeName(end.code))) log.info(fieldsOf(end), 'call');
     },
     http(end) {
-      if (wanted(end.complete && end.status < 400)) log.info(httpFieldsOf(end), 'http');
+      if (wanted(end.complete && end.status < 400, end.status)) log.info(httpFieldsOf(end), 'http');
     },
   };
 }

@@ -4,4 +4,10 @@ export { bucketEdgesUs } from './histogram.ts';
 export type { LoggerOptions, LogLevel } from './logger.ts';
 export { mergeRenderings } from './merge.ts';
 export type { TrafficOf, TrafficPoint, TrafficTotals } from './traffic.ts';
-export { createTelemetry, type Rendering, type Telemetry, type TelemetryOptions } from './telemetry.ts';
+export {
+  createTelemetry,
+  type Rendering,
+  type Telemetry,
+  type TelemetryDeps,
+  type TelemetryOptions,
+} from './telemetry.ts';

@@ -1,6 +1,6 @@
 /** Telemetry: an Observer that counts and logs, and the page that Prometheus scrapes. */
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import type { Clock, Log, Observer } from '../call/index.ts';
+import { after, type After, type Clock, type Log, type Observer } from '../call/index.ts';
 import { accessLog, type AccessLogOptions } from './access-log.ts';
 import { CallMetrics } from './call-metrics.ts';
 import { NumberFamily } from './family.ts';
@@ -59,6 +59,7 @@ const contentType = 'text/plain; version=0.0.4; charset=utf-8';
 export interface TelemetryDeps {
   readonly clock: Clock;
   readonly random: () => number;
+  readonly after?: After;
   /** What is held for clients now, by what it is held for, in bytes. */
   readonly memory?: () => HeldMemory;
   /** Lines that were lost on other ways than the log's. */
@@ -84,10 +85,22 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     labels: [],
     maxSeries: 1,
   });
+  const logSuppressed = new NumberFamily('counter', {
+    name: `${prefix}_access_log_suppressed_total`,
+    help: 'Failures without a line in the access log, since there were more than telemetry.accessLogMaxPerSecond.',
+    labels: [],
+    maxSeries: 1,
+  });
   const processFigures = new Registry();
   if (options.processMetrics) collectDefaultMetrics({ register: processFigures });
   const logger = createLogger(options.log);
-  let logged = accessLog(options.access, logger.log, deps.random);
+  const accessDeps = {
+    random: deps.random,
+    clock: deps.clock,
+    after: deps.after ?? after,
+    onSuppressed: () => void logSuppressed.cell().value++,
+  };
+  let logged = accessLog(options.access, logger.log, accessDeps);
   const logFault = faultLog(logger.log, deps.clock);
 
   const observer: Observer = {
@@ -141,7 +154,14 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     },
   };
 
-  const families = [build, ...calls.families, ...http.families, ...gateway.families, logDropped];
+  const families = [
+    build,
+    ...calls.families,
+    ...http.families,
+    ...gateway.families,
+    logDropped,
+    logSuppressed,
+  ];
 
   async function renderOnce(): Promise<Rendering> {
     if (deps.memory !== undefined) gateway.memory(deps.memory());
@@ -164,7 +184,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     metrics: families.map(({ type, options: { name, help, labels } }) => ({ name, type, help, labels })),
     configure({ log, access }) {
       logger.setLevel(log.level);
-      logged = accessLog(access, logger.log, deps.random);
+      logged = accessLog(access, logger.log, accessDeps);
     },
     flush: () => logger.flush(),
   };

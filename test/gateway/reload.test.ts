@@ -189,6 +189,7 @@ const applied: Readonly<Record<string, readonly [value: unknown, holds: () => Pr
   ],
   // a part of what accessLog is
   'telemetry.accessLogSample': [1, async () => {}],
+  'telemetry.accessLogMaxPerSecond': [1000, async () => {}],
 };
 
 const certificate = (): Section => ({ cert: pem('door.pem'), key: pem('door.key') });

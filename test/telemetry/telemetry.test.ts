@@ -10,9 +10,10 @@ import {
   createTelemetry,
   mergeRenderings,
   type Telemetry,
+  type TelemetryDeps,
   type TelemetryOptions,
 } from '../../src/telemetry/index.ts';
-import { method, streamCall, unaryCall, waitFor } from '../support/index.ts';
+import { manualTimers, method, streamCall, unaryCall, waitFor } from '../support/index.ts';
 
 let folder: string;
 before(() => void (folder = mkdtempSync(join(tmpdir(), 'telemetry-'))));
@@ -22,6 +23,7 @@ let files = 0;
 function telemetry(
   fields: Partial<TelemetryOptions> = {},
   random = () => 0.5,
+  timers: Partial<TelemetryDeps> = {},
 ): { telemetry: Telemetry; lines: () => Record<string, unknown>[] } {
   const path = join(folder, `log-${++files}`);
   const made = createTelemetry(
@@ -33,10 +35,10 @@ function telemetry(
       maxSeries: 1000,
       processMetrics: false,
       log: { level: 'info', destination: path },
-      access: { mode: 'off', sample: 0 },
+      access: { mode: 'off', sample: 0, maxPerSecond: 100 },
       ...fields,
     },
-    { clock: () => performance.now(), random },
+    { clock: () => performance.now(), random, ...timers },
   );
   return {
     telemetry: made,
@@ -161,7 +163,7 @@ describe('metrics', () => {
       );
     }
     const text = await body(t);
-    assert.ok(text.split('\n').length < 150, `${text.split('\n').length} lines`);
+    assert.ok(text.split('\n').length < 160, `${text.split('\n').length} lines`);
     assert.doesNotMatch(text, /invented|"M1"|"100"/);
     assert.match(
       text,
@@ -261,7 +263,7 @@ describe('merged metrics of several workers', () => {
 
 describe('the access log', () => {
   it('has one line a call with what an operator asks for', async () => {
-    const { telemetry: t, lines } = telemetry({ access: { mode: 'all', sample: 1 } });
+    const { telemetry: t, lines } = telemetry({ access: { mode: 'all', sample: 1, maxPerSecond: 1 } });
     t.observer.callEnded(
       end({ call: unaryCall(undefined, { id: 'r-1', peer: '10.0.0.9:1' }), durationMs: 1.23456 }),
     );
@@ -293,7 +295,7 @@ describe('the access log', () => {
   it('keeps failures and a sample in mode "errors", nothing in mode "off", and cuts what clients make long', async () => {
     let draws = 0;
     const { telemetry: t, lines } = telemetry(
-      { access: { mode: 'errors', sample: 0.1 } },
+      { access: { mode: 'errors', sample: 0.1, maxPerSecond: 100 } },
       () => (draws++ % 10) / 10,
     );
     for (let i = 0; i < 100; i++) t.observer.callEnded(end());
@@ -310,5 +312,30 @@ describe('the access log', () => {
     off.telemetry.observer.callEnded(end({ code: Code.INTERNAL }));
     off.telemetry.log.info({}, 'up');
     assert.equal((await waitFor(() => off.lines().length > 0 && off.lines())).length, 1);
+  });
+
+  it('is bounded by status in mode "errors": what is left out is counted, and told a second later', async () => {
+    const timers = manualTimers();
+    const access = { mode: 'errors', sample: 0, maxPerSecond: 3 } as const;
+    const { telemetry: t, lines } = telemetry({ access }, undefined, timers);
+    for (let i = 0; i < 1000; i++) t.observer.callEnded(end({ code: Code.RESOURCE_EXHAUSTED }));
+    // trouble of another kind is not hidden by it
+    t.observer.callEnded(end({ code: Code.UNAVAILABLE }));
+    timers.advance(1000);
+    t.observer.callEnded(end({ code: Code.RESOURCE_EXHAUSTED }));
+    timers.advance(5000);
+    const written = await waitFor(() => lines().length >= 6 && lines());
+    assert.deepEqual(
+      written.map(({ msg, code, status, suppressed }) => [msg, code ?? status, suppressed]),
+      [
+        ['call', 'RESOURCE_EXHAUSTED', undefined],
+        ['call', 'RESOURCE_EXHAUSTED', undefined],
+        ['call', 'RESOURCE_EXHAUSTED', undefined],
+        ['call', 'UNAVAILABLE', undefined],
+        ['more failures than are logged', 'RESOURCE_EXHAUSTED', 997],
+        ['call', 'RESOURCE_EXHAUSTED', undefined],
+      ],
+    );
+    assert.match((await t.render()).body, /^tensorgate_access_log_suppressed_total 997$/m);
   });
 });

@@ -26,6 +26,11 @@ export const telemetry = section(
       default: 0,
       description: 'Share of successful calls that are logged with `errors`.',
     }),
+    accessLogMaxPerSecond: count(
+      100,
+      'Lines a second of failures with the same status that are logged with `errors`, in each worker; those beyond are counted, and a line says how many. 0: all.',
+      0,
+    ),
   },
   'Metrics and logs.',
 );
