@@ -4,4 +4,5 @@ export { isHttpFleet, proxyRoutes, urlOf } from './proxy.ts';
 export { type Flags, loadSnapshot, type Snapshot } from './load.ts';
 export { ConfigError, type Problem } from './problem.ts';
 export { type Config, configSchema } from './schema/index.ts';
+export { readYaml } from './yaml.ts';
 export { watchFiles, type WatchTimes } from './watch.ts';

@@ -4,6 +4,7 @@ import {
   type Config,
   isHttpFleet,
   parseBackendUrl,
+  readYaml,
   type Snapshot,
 } from '../config/index.ts';
 import {
@@ -114,6 +115,7 @@ function sourcesOf(fleet: FleetConfig, files: Snapshot['files']): SourceOptions[
     sources.push({
       kind: 'file',
       ...file,
+      parseYaml: (text) => readYaml(text, 'it'),
       parseBackend: (entry) => {
         const parsed = parseListed(entry as Listed, tls);
         if (typeof parsed === 'string') return parsed;

@@ -160,6 +160,7 @@ const listed = Type.Union([
 export const fleet = Type.Object(
   {
     backends: Type.Array(listed, {
+      maxItems: 2000,
       default: [],
       description:
         'URLs of model servers: tfs:// and kserve:// speak gRPC, tfs+http:// and kserve+http:// REST, grpc://host:port is asked what it speaks; with an s before the colon (grpcs://, tfss://) over TLS. A fleet of http:// URLs serves the routes of `proxy`. Or {url, weight, zone}. dns+tfs://name:port stands for the A and AAAA records of a name, srv+tfs://name for its SRV records.',

@@ -38,6 +38,8 @@ const resolverOptions = { timeout: 1000, tries: 2 };
 /** There is no such name, or no such record: an answer, though not one that helps. */
 const emptyCodes: ReadonlySet<string | undefined> = new Set(['ENOTFOUND', 'ENODATA']);
 const maxBackoffMs = 30_000;
+/** Targets of SRV records that are looked up at once: an answer may have more than a thousand. */
+const maxLookups = 64;
 
 const codeOf = (reason: unknown): string | undefined => (reason as NodeJS.ErrnoException | undefined)?.code;
 
@@ -109,12 +111,16 @@ async function answerOf(resolver: Resolver, options: DnsOptions): Promise<Answer
   const best = Math.min(...records.map(({ priority }) => priority));
   const targets = records.filter(({ priority }) => priority === best);
   const heaviest = Math.max(1, ...targets.map(({ weight }) => weight));
-  const found = await Promise.all(
-    targets.map(async ({ name, port, weight }) => {
-      const addresses = await addressesOf(resolver, name);
-      return { addresses, port, weight: Math.max(1, weight) / heaviest };
-    }),
-  );
+  const found: { addresses: readonly Address[]; port: number; weight: number }[] = [];
+  for (let i = 0; i < targets.length; i += maxLookups)
+    found.push(
+      ...(await Promise.all(
+        targets.slice(i, i + maxLookups).map(async ({ name, port, weight }) => {
+          const addresses = await addressesOf(resolver, name);
+          return { addresses, port, weight: Math.max(1, weight) / heaviest };
+        }),
+      )),
+    );
   return {
     backends: found.flatMap(({ addresses, port, weight }) =>
       addresses.map(({ address }) => ({ ...backendAt(address, port, traits), weight })),

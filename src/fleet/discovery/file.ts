@@ -1,9 +1,8 @@
 /** Backends listed in a file that is looked at again and again: for whatever writes such a file. */
 import { type Stats, unwatchFile, watchFile } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { parse } from 'yaml';
+import { open } from 'node:fs/promises';
 import type { BackendAddress } from '../options.ts';
-import { changesOnly, type Source, type SourceEvents } from './source.ts';
+import { changesOnly, maxBackends, type Source, type SourceEvents } from './source.ts';
 import { detach } from '../../faults.ts';
 
 export interface FileOptions {
@@ -13,12 +12,16 @@ export interface FileOptions {
   readonly intervalMs: number;
   /** A backend as the configuration has it, or what is wrong with it. */
   readonly parseBackend: (entry: unknown) => BackendAddress | string;
+  /** YAML as values. @throws Error */
+  readonly parseYaml: (text: string) => unknown;
 }
 
 /** A file that changes is being written, perhaps: it is read when it has been left alone for so long, in ms. */
 const settleMs = 50;
 /** A list of a thousand backends takes a tenth of it. */
 const maxBytes = 1_000_000;
+/** YAML takes a hundred times what JSON does, in which nothing else is done: a second for so much. */
+const maxYamlBytes = 256 * 1024;
 
 export function fileSource(options: FileOptions): Source {
   const { path, intervalMs } = options;
@@ -27,10 +30,11 @@ export function fileSource(options: FileOptions): Source {
 
   async function read(): Promise<void> {
     try {
-      const backends = backendsIn(await readFile(path, 'utf8'), options);
+      const backends = backendsIn(await textOf(path), options);
       events?.onBackends(backends);
     } catch (error) {
-      events?.onProblem(`${path}: ${(error as Error).message}; the last list stays`);
+      // the rest of a YAML parser's message is a part of the file
+      events?.onProblem(`${path}: ${(error as Error).message.split('\n', 1)[0] ?? ''}; the last list stays`);
     }
   }
 
@@ -57,16 +61,47 @@ export function fileSource(options: FileOptions): Source {
   };
 }
 
+/** No more than a file can have: the path may be that of a device, or of what was meant for something else. */
+async function textOf(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = Buffer.allocUnsafe(maxBytes + 1);
+    let length = 0;
+    for (;;) {
+      const { bytesRead } = await file.read(bytes, length, bytes.length - length);
+      length += bytesRead;
+      if (length > maxBytes) throw new Error(`is larger than ${maxBytes} bytes`);
+      if (bytesRead === 0) return bytes.toString('utf8', 0, length);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+function valuesIn(text: string, { parseYaml }: FileOptions): unknown {
+  // JSON is YAML, too, and read at once
+  if (/^\s*[[{]/.test(text)) {
+    try {
+      return JSON.parse(text) as unknown;
+    } catch {
+      // YAML's own lists and maps begin like this as well
+    }
+  }
+  if (text.length > maxYamlBytes)
+    throw new Error(`is larger than ${maxYamlBytes} bytes; as JSON it may have ${maxBytes}`);
+  return parseYaml(text);
+}
+
 /** An explicit empty list means that there are none; a file without a list is a mistake. */
-function backendsIn(text: string, { parseBackend }: FileOptions): BackendAddress[] {
-  if (text.length > maxBytes) throw new Error(`is larger than ${maxBytes} bytes`);
-  const content: unknown = parse(text);
+function backendsIn(text: string, options: FileOptions): BackendAddress[] {
+  const content = valuesIn(text, options);
   const list: unknown = Array.isArray(content)
     ? content
     : (content as { backends?: unknown } | null | undefined)?.backends;
   if (!Array.isArray(list)) throw new Error('holds no list of backends');
+  if (list.length > maxBackends) throw new Error(`lists more than ${maxBackends} backends`);
   return list.map((entry: unknown, i) => {
-    const backend = parseBackend(entry);
+    const backend = options.parseBackend(entry);
     if (typeof backend === 'string') throw new Error(`backends[${i}]: ${backend}`);
     return backend;
   });

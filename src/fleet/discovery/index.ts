@@ -4,7 +4,13 @@ import { dnsSource } from './dns.ts';
 import { fileSource } from './file.ts';
 import { fixedSource } from './fixed.ts';
 import { kubernetesSource } from './kubernetes.ts';
-import type { Source, SourceDeps, SourceEvents, SourceOptions } from './source.ts';
+import {
+  maxBackends,
+  type Source,
+  type SourceDeps,
+  type SourceEvents,
+  type SourceOptions,
+} from './source.ts';
 
 export function sourceOf(options: SourceOptions, deps: SourceDeps): Source {
   switch (options.kind) {
@@ -84,6 +90,11 @@ export class Sources {
     const entries = [...this.#entries.values()];
     if (!entries.every(({ heard }) => heard)) return;
     const all = entries.flatMap(({ backends }) => backends);
-    this.#events.onBackends([...new Map(all.map((backend) => [backend.name, backend])).values()]);
+    const union = [...new Map(all.map((backend) => [backend.name, backend])).values()];
+    if (union.length > maxBackends)
+      this.#events.onProblem(
+        `all sources together have more than ${maxBackends} backends; the last set stays`,
+      );
+    else this.#events.onBackends(union);
   }
 }

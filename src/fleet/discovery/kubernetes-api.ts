@@ -81,10 +81,15 @@ export function createApi(server: ApiServer): Api {
       if (response.statusCode !== 200) throw new ApiError(response.statusCode ?? 0, await textOf(response));
       let rest = '';
       for await (const chunk of response as AsyncIterable<string>) {
-        const parts = (rest + chunk).split('\n');
-        rest = parts.pop() ?? '';
+        const parts = chunk.split('\n');
+        const last = parts.pop() as string;
+        for (const part of parts) {
+          const line = rest + part;
+          rest = '';
+          if (line !== '') yield line;
+        }
+        rest += last;
         if (rest.length > maxLineBytes) throw new Error(`an event is longer than ${maxLineBytes} bytes`);
-        for (const line of parts) if (line !== '') yield line;
       }
     },
     close: () => {

@@ -25,6 +25,8 @@ const pageSize = 500;
 const watchSeconds = 300;
 /** Silence for this long after a watch should have ended means that nobody is there, in ms. */
 const graceMs = 15_000;
+/** Events that follow each other this closely are told as one: a rollout changes slices by the hundred. In ms. */
+const gatherMs = 100;
 const firstBackoffMs = 500;
 const maxBackoffMs = 30_000;
 
@@ -49,8 +51,16 @@ export function kubernetesSource(options: KubernetesOptions, { random }: Pick<So
   const slices = new Map<string, EndpointSlice>();
   let events: SourceEvents | undefined;
 
+  let telling: NodeJS.Timeout | undefined;
+
   const tell = (): void => {
+    clearTimeout(telling);
+    telling = undefined;
     events?.onBackends(backendsIn([...slices.values()], options));
+  };
+
+  const tellSoon = (): void => {
+    telling ??= setTimeout(tell, gatherMs).unref();
   };
 
   /** Everything as of one resourceVersion, page by page. */
@@ -89,7 +99,7 @@ export function kubernetesSource(options: KubernetesOptions, { random }: Pick<So
         slices.set(object.metadata.name, object);
         if (slices.size > maxSlices) throw new Error(`there are more than ${maxSlices} endpoint slices`);
       }
-      tell();
+      tellSoon();
     }
     return version;
   }
@@ -128,6 +138,7 @@ export function kubernetesSource(options: KubernetesOptions, { random }: Pick<So
     },
     stop() {
       events = undefined;
+      clearTimeout(telling);
       stopping.abort();
       api.close();
     },

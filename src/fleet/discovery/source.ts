@@ -35,12 +35,22 @@ export interface SourceDeps {
   readonly random: () => number;
 }
 
+/**
+ * Backends of one fleet. All of them are looked at, and each change of one is a look at all: beyond it something else has been
+ * taken for a fleet.
+ */
+export const maxBackends = 2000;
+
 /** Tells a set only when it is another one, and a problem only when it is a new one. */
 export function changesOnly(events: SourceEvents): SourceEvents {
   let last: string | undefined;
   let problem = '';
   return {
     onBackends(backends) {
+      if (backends.length > maxBackends) {
+        this.onProblem(`there are more than ${maxBackends} backends; the last set stays`);
+        return;
+      }
       problem = '';
       const sorted = [...backends].sort((a, b) => (a.name < b.name ? -1 : 1));
       const text = JSON.stringify(sorted);

@@ -4,6 +4,7 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { readYaml } from '../../../src/config/index.ts';
 import { fileSource, type FileOptions } from '../../../src/fleet/discovery/file.ts';
 import { fixedSource } from '../../../src/fleet/discovery/fixed.ts';
 import type { BackendAddress } from '../../../src/fleet/options.ts';
@@ -16,7 +17,15 @@ function parseBackend(entry: unknown): BackendAddress | string {
   return { name: entry, host, port: Number(port), api: 'tfs' };
 }
 
-const options = (path: string): FileOptions => ({ kind: 'file', path, intervalMs: 20, parseBackend });
+const parseYaml = (text: string): unknown => readYaml(text, 'it');
+
+const options = (path: string): FileOptions => ({
+  kind: 'file',
+  path,
+  intervalMs: 20,
+  parseBackend,
+  parseYaml,
+});
 
 function folder(): string {
   return mkdtempSync(join(tmpdir(), 'tensorgate-file-'));
@@ -37,11 +46,26 @@ testSource(
   300,
 );
 
+const keys = (count: number): string => Array.from({ length: count }, (_, i) => `k${i}: 1\n`).join('');
+
 describe('the source file', () => {
   const rounds: readonly [string, string, RegExp][] = [
     ['is empty', '', /holds no list of backends/],
     ['is cut off', 'backends: ["127.0.0.1:1', /./],
     ['holds another thing', 'models: {}', /holds no list of backends/],
+    [
+      'lists too many',
+      JSON.stringify({ backends: Array.from({ length: 2001 }, (_, i) => `h:${i}`) }),
+      /lists more than 2000/,
+    ],
+    [
+      'has more keys than a file of backends can',
+      `backends: []\n${keys(90_000)}`,
+      /larger than 262144 bytes/,
+    ],
+    ['is too large', '#'.repeat(1_000_001), /larger than 1000000 bytes/],
+    ['holds itself', 'backends: &a [*a]', /./],
+    ['has aliases without end', `a:\n${'- &a x\n- *a\n'.repeat(1001)}`, /more than 1000 aliases/],
     ['has one wrong entry', '{"backends": ["127.0.0.1:1", 5]}', /backends\[1\]: expected a text/],
   ];
   for (const [what, text, problem] of rounds) {
