@@ -17,7 +17,7 @@ import type { TelemetryOptions } from './telemetry/index.ts';
 
 export interface GatewayOptions {
   /** Settings that stay as long as the process does, by their names in a configuration: a reload that changes one is refused. */
-  readonly fixed: ReadonlyMap<string, unknown>;
+  readonly fixed: ReadonlyMap<string, string | number | undefined>;
   readonly doors: {
     readonly rest: ListenOptions;
     readonly grpc: ListenOptions;

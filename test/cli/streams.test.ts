@@ -22,7 +22,7 @@ interface Started {
   readonly rest: number;
   readonly admin: number;
   /** Makes the file wrong, so that the next reload complains, or right again. */
-  spoil(wrong: boolean): void;
+  readonly spoil: (wrong: boolean) => void;
 }
 
 async function start(workers: number, stdio: ('pipe' | number)[]): Promise<Started> {

@@ -5,7 +5,7 @@ import { parseControlJson } from '../../codec/index.ts';
 import { ApiError, type ApiServer, createApi } from './kubernetes-api.ts';
 import { backendsIn, type EndpointSlice, isEndpointSlice } from './endpoint-slices.ts';
 import { changesOnly, type Source, type SourceDeps, type SourceEvents } from './source.ts';
-import { detach } from '../../faults.ts';
+import { detach, guarded } from '../../faults.ts';
 
 export interface KubernetesOptions {
   readonly kind: 'kubernetes';
@@ -60,7 +60,7 @@ export function kubernetesSource(options: KubernetesOptions, { random }: Pick<So
   };
 
   const tellSoon = (): void => {
-    telling ??= setTimeout(tell, gatherMs).unref();
+    telling ??= setTimeout(guarded('backend', tell), gatherMs).unref();
   };
 
   /** Everything as of one resourceVersion, page by page. */
