@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
-import { freePort, sleep, waitFor } from '../support/index.ts';
+import { freePort, waitFor } from '../support/index.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'tensorgate-streams-'));
@@ -61,7 +61,7 @@ async function dropped(admin: number): Promise<number> {
 async function end({ child }: Started): Promise<void> {
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
-  const late = sleep(20_000).then(() => 'not ended');
+  const late = new Promise((resolve) => setTimeout(resolve, 20_000, 'not ended').unref());
   assert.equal(await Promise.race([exited, late]), 0);
 }
 
