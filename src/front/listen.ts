@@ -97,7 +97,7 @@ export async function listen(
     headersTimeoutMs: options.headersTimeoutMs,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs,
     everyMs: everyMsOf(timeLimits),
-    ...headLimitsOf(options),
+    headLimits: () => headLimitsOf(options),
     request(request, response) {
       try {
         if (outdated.has(request.socket)) {

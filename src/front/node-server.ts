@@ -6,13 +6,18 @@ import { guard, guarded } from '../faults.ts';
 import { Linger, refusal } from '../wire/index.ts';
 import { type Fault, faultOf, parseFault } from './http1-rules.ts';
 
+export interface HeadLimits {
+  readonly maxHeadBytes: number;
+  readonly maxHeadFields: number;
+}
+
 export interface NodeServerOptions {
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   /** How often time-outs are looked at, in ms. */
   readonly everyMs: number;
-  readonly maxHeadBytes: number;
-  readonly maxHeadFields: number;
+  /** Asked for each head: a reload changes them. */
+  readonly headLimits: () => HeadLimits;
   request(request: IncomingMessage, response: ServerResponse): void;
   /** A limit refused something. */
   readonly onLimit: (name: string) => void;
@@ -52,7 +57,7 @@ function linger(socket: Duplex): void {
 }
 
 export function createNodeServer(options: NodeServerOptions): Server {
-  const { maxHeadBytes, maxHeadFields, onLimit } = options;
+  const { headLimits, onLimit } = options;
   const answers = new WeakMap<Duplex, Answers>();
   const unreadable = new WeakSet<Duplex>();
 
@@ -80,7 +85,7 @@ export function createNodeServer(options: NodeServerOptions): Server {
       // a body is timed where it is read, since a large one may take its time
       requestTimeout: 0,
       connectionsCheckingInterval: options.everyMs,
-      maxHeaderSize: maxHeadBytes,
+      maxHeaderSize: headLimits().maxHeadBytes,
       noDelay: true,
       // refused by the rules, as other heads are
       requireHostHeader: false,
@@ -90,7 +95,7 @@ export function createNodeServer(options: NodeServerOptions): Server {
       // it came behind the last request that is answered here
       if (socket.writableEnded) return;
       answers.set(socket, { newest: response, before: answers.get(socket)?.newest });
-      const fault = faultOf(request, maxHeadFields);
+      const fault = faultOf(request, headLimits().maxHeadFields);
       if (fault === undefined) {
         options.request(request, response);
         return;
@@ -107,6 +112,10 @@ export function createNodeServer(options: NodeServerOptions): Server {
   );
   // it leaves fields out beyond a number of its own, in silence
   server.maxHeadersCount = 0;
+  // before node:http makes a parser, which is told how much it may read
+  server.prependListener('connection', () => {
+    (server as { maxHeaderSize?: number }).maxHeaderSize = headLimits().maxHeadBytes;
+  });
   server.on('connection', (socket: Socket) => {
     if (!(socket instanceof Socket)) return;
     const destroySoon = socket.destroySoon.bind(socket);
@@ -130,7 +139,7 @@ export function createNodeServer(options: NodeServerOptions): Server {
         if (unreadable.has(socket)) return;
         unreadable.add(socket);
         if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-        else refuseInTurn(socket, parseFault(error, maxHeadBytes));
+        else refuseInTurn(socket, parseFault(error, headLimits().maxHeadBytes));
       },
       () => socket.destroy(),
     );

@@ -68,6 +68,14 @@ function open(text = ''): Socket {
   socket.resume();
   return socket;
 }
+/** The first that comes back for a text. */
+async function talk(text: string): Promise<string> {
+  const socket = connect(port('rest'), '127.0.0.1').on('error', () => undefined);
+  socket.write(text);
+  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  socket.destroy();
+  return chunk.toString('latin1');
+}
 /** Whatever error comes before it. */
 const closed = (socket: Socket): Promise<unknown> =>
   socket.closed ? Promise.resolve() : new Promise((resolve) => socket.once('close', resolve));
@@ -140,7 +148,11 @@ const applied: Readonly<Record<string, readonly [value: unknown, holds: () => Pr
   ],
   'http2.maxHeaderListBytes': [
     8192,
-    async () => assert.equal((await settingsShown()).maxHeaderListSize, 8192),
+    async () => {
+      assert.equal((await settingsShown()).maxHeaderListSize, 8192);
+      // HEAD is node:http's
+      assert.match(await talk(`HEAD / HTTP/1.1\r\nHost: x\r\nx-long: ${'a'.repeat(9000)}\r\n\r\n`), / 431 /);
+    },
   ],
   'http2.maxHeaderFields': [
     20,
@@ -154,6 +166,8 @@ const applied: Readonly<Record<string, readonly [value: unknown, holds: () => Pr
       ]);
       session.destroy();
       assert.notEqual(answer, 200);
+      const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+      assert.match(await talk(`HEAD / HTTP/1.1\r\nHost: x\r\n${lines}\r\n`), / 431 /);
     },
   ],
   'http2.initialWindowBytes': [
