@@ -13,9 +13,31 @@ const tolerance = 2;
 const smoothing = 0.6;
 /** Where an adaptive limit begins: enough for most servers, and less to wait for where it is too much. */
 const firstLimit = 16;
+/** The newest times of a model that are looked at for what an idle backend takes; before there are so many nothing is known. */
+const recentTimes = 5;
 /** A shorter time is believed soon, a longer one slowly and only of a backend that has little to do. */
 const downWeight = 0.3;
 const upWeight = 0.05;
+
+/** What calls of one model take at an idle backend. */
+class IdleTime {
+  readonly #recent: number[] = [];
+  /** Undefined until there are enough. */
+  ms: number | undefined;
+
+  /** @param idle the backend had little to do */
+  add(tookMs: number, idle: boolean): void {
+    const recent = this.#recent;
+    recent.push(tookMs);
+    if (recent.length > recentTimes) recent.shift();
+    if (recent.length < recentTimes) return;
+    // the second shortest: one quick answer (an empty batch, a refusal) is not what calls take
+    const quickMs = recent.toSorted((a, b) => a - b)[1] as number;
+    if (this.ms === undefined || quickMs < this.ms)
+      this.ms = this.ms === undefined ? quickMs : this.ms + downWeight * (quickMs - this.ms);
+    else if (idle) this.ms += upWeight * (tookMs - this.ms);
+  }
+}
 
 const firstOf = ({ adaptive, maxInFlight }: ConcurrencyOptions): number =>
   adaptive ? Math.min(firstLimit, maxInFlight) : maxInFlight;
@@ -28,7 +50,7 @@ const firstOf = ({ adaptive, maxInFlight }: ConcurrencyOptions): number =>
 export class ConcurrencyLimit {
   #options: ConcurrencyOptions;
   readonly #clock: Clock;
-  readonly #idleMs = new Map<string, number>();
+  readonly #idle = new Map<string, IdleTime>();
   #quick: QuickRoom;
   #limit: number;
   #ratios: number[] = [];
@@ -64,17 +86,17 @@ export class ConcurrencyLimit {
   /** A call went well, or took too long. @param inFlight calls at the backend when it ended, itself included */
   ended(model: string, tookMs: number, inFlight: number): void {
     if (!this.#options.adaptive) return;
-    const idleMs = this.#idleMs.get(model) ?? tookMs;
-    const weight = tookMs < idleMs ? downWeight : inFlight <= this.#options.minInFlight ? upWeight : 0;
-    const idleNowMs = idleMs + weight * (tookMs - idleMs);
-    this.#idleMs.set(model, idleNowMs);
-    this.#ratios.push(tookMs / Math.max(idleNowMs, 0.1));
+    let idle = this.#idle.get(model);
+    if (idle === undefined) this.#idle.set(model, (idle = new IdleTime()));
+    idle.add(tookMs, inFlight <= this.#options.minInFlight);
+    if (idle.ms === undefined) return;
+    this.#ratios.push(tookMs / Math.max(idle.ms, 0.1));
     this.#busiest = Math.max(this.#busiest, inFlight);
     if (this.#clock() >= this.#windowEndMs && this.#ratios.length >= minSamples) this.#adapt();
   }
 
   forget(model: string): void {
-    this.#idleMs.delete(model);
+    this.#idle.delete(model);
   }
 
   #adapt(): void {

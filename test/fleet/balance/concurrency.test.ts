@@ -143,6 +143,16 @@ describe('ConcurrencyLimit', () => {
     assert.equal(limit.limit, 64);
   });
 
+  for (const at of ['first', 'later'])
+    it(`is not shrunk for good by one answer that is twenty times quicker than the others, ${at}`, () => {
+      const { clock, advance } = manualClock();
+      const limit = new ConcurrencyLimit(options, clock);
+      if (at === 'later') run(limit, advance, 64, 20, 5);
+      limit.ended('m', 1, 16);
+      run(limit, advance, 64, 20, 5);
+      assert.equal(limit.limit, 64);
+    });
+
   it('is not shrunk by large batches among small ones', () => {
     const { clock, advance } = manualClock();
     const limit = new ConcurrencyLimit(options, clock);
