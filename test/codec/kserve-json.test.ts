@@ -164,6 +164,47 @@ describe('a V2 infer request in JSON', () => {
     );
   });
 
+  it('keeps every digit of a parameter that is an integer of 64 bits, and a double as it is', () => {
+    const text = (value: string): string => `{"parameters":{"p":${value}},"inputs":[]}`;
+    for (const [value, wanted] of [
+      ['12345678901234567890', 12345678901234567890n],
+      ['18446744073709551615', 18446744073709551615n],
+      ['9007199254740993', 9007199254740993n],
+      ['-9223372036854775808', -9223372036854775808n],
+      ['5', 5n],
+      ['5.0', 5],
+      ['1e3', 1000],
+    ] as const)
+      assert.equal(decode(text(value)).parameters.get('p'), wanted, value);
+    for (const value of ['18446744073709551616', '-9223372036854775809', '123456789012345678901234567890'])
+      assert.throws(
+        () => decode(text(value)),
+        (error) =>
+          error instanceof StatusError &&
+          error.code === Code.INVALID_ARGUMENT &&
+          /^parameter "p" is .* which is beyond/.test(error.message),
+        value,
+      );
+  });
+
+  it('is refused when a member that counts is there twice: servers disagree which one does', () => {
+    const input = '{"name":"x","datatype":"FP32","shape":[1],"data":[1]}';
+    for (const [member, body] of [
+      ['id', `{"id":"a","id":"b","inputs":[${input}]}`],
+      ['inputs', `{"inputs":[${input}],"inputs":[]}`],
+      ['outputs', `{"outputs":[],"outputs":[],"inputs":[${input}]}`],
+      ['parameters', `{"parameters":{},"parameters":{},"inputs":[${input}]}`],
+      ['sequence_id', `{"parameters":{"sequence_id":1,"sequence_id":2},"inputs":[${input}]}`],
+      ['sequence_id', `{"parameters":{"sequence_id":null,"\\u0073equence_id":2},"inputs":[${input}]}`],
+      ['data', '{"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1],"data":[2]}]}'],
+      ['shape', '{"inputs":[{"name":"x","shape":[2],"datatype":"FP32","shape":[1],"data":[1]}]}'],
+      ['name', `{"outputs":[{"name":"y","name":"z"}],"inputs":[${input}]}`],
+    ] as const)
+      assert.throws(() => decode(body), new RegExp(`^StatusError: "${member}" is there twice in one object`));
+    // what nobody looks at may come as often as it likes
+    assert.equal(decode(`{"x":1,"x":2,"inputs":[${input}]}`).inputs.size, 1);
+  });
+
   it('never fails otherwise than with a status, wherever it is cut', () => {
     const whole = Buffer.from(
       JSON.stringify({

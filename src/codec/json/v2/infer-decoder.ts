@@ -11,7 +11,7 @@ import { readRoot, skip } from '../body.ts';
 import { BodyTooLarge, invalid } from '../limits.ts';
 import { Text } from '../text.ts';
 import { BinarySection, readTensors, type TensorOptions, type V2JsonTensor } from './tensors.ts';
-import { readList, readObject, readParameters, readText, readWhole } from './values.ts';
+import { Once, readList, readObject, readParameters, readText, readWhole } from './values.ts';
 
 /** Collects a body. */
 export class V2Body {
@@ -54,6 +54,11 @@ interface Members {
   readonly outputs: V2RequestedOutput[];
 }
 
+/** What is read; others may come as often as they like. */
+const requestMembers = new Set(['id', 'parameters', 'inputs', 'outputs']);
+const replyMembers = new Set([...requestMembers, 'model_version']);
+const outputMembers = new Set(['name', 'parameters']);
+
 function decode(
   body: Uint8Array,
   headerBytes: number | undefined,
@@ -64,8 +69,11 @@ function decode(
   const text = new Text(options.limits.maxDepth, json);
   const found: Members = { id: '', version: '', parameters: noParameters, tensors: undefined, outputs: [] };
   const tensorsKey = isRequest ? 'inputs' : 'outputs';
+  const known: ReadonlySet<string> = isRequest ? requestMembers : replyMembers;
+  const once = new Once();
   readWhole(
     readRoot(text, function* (name) {
+      if (known.has(name)) once.see(name);
       if (name === tensorsKey) found.tensors = yield* readTensors(text, tensorsKey, binary, options);
       else if (name === 'id') found.id = yield* readText(text, 'id');
       else if (name === 'parameters') found.parameters = yield* readParameters(text);
@@ -74,7 +82,9 @@ function decode(
         yield* readList(text, 'outputs', function* () {
           let output = '';
           let parameters = noParameters;
+          const members = new Once();
           yield* readObject(text, 'outputs', function* (member) {
+            if (outputMembers.has(member)) members.see(member);
             if (member === 'name') output = yield* readText(text, 'name');
             else if (member === 'parameters') parameters = yield* readParameters(text);
             else yield* skip(text);

@@ -4,6 +4,7 @@ import type { V2InferRequest, V2InferResponse, V2Parameter, V2Parameters } from 
 import { type NamedPieces, type Pieces, piecesLength, type TensorPieces, tensorOf } from '../../pieces.ts';
 import { datatypeOf, rawOf } from '../../proto/kserve/tensors.ts';
 import { elementsOf } from '../../tensor.ts';
+import { invalid } from '../limits.ts';
 import { NestedWriter } from '../nested-writer.ts';
 import { Slice } from '../slice.ts';
 import { runFor } from '../value-writers.ts';
@@ -14,9 +15,19 @@ export interface V2JsonBody {
   readonly headerBytes: number | undefined;
 }
 
-/** 64-bit integers keep their digits. */
-const parameterText = (value: V2Parameter): string =>
-  typeof value === 'bigint' ? String(value) : JSON.stringify(value);
+/** 64-bit integers keep their digits, and a double stays one: servers take 5 for an integer. */
+function parameterText(value: V2Parameter): string {
+  if (typeof value === 'bigint') return String(value);
+  const text = JSON.stringify(value);
+  return typeof value === 'number' && /^-?[0-9]+$/.test(text) ? `${text}.0` : text;
+}
+
+/** @throws StatusError INVALID_ARGUMENT for what JSON has no numbers for */
+function checkFinite(parameters: V2Parameters): void {
+  for (const [name, value] of parameters)
+    if (typeof value === 'number' && !Number.isFinite(value))
+      throw invalid(`parameter "${name.slice(0, 100)}" is ${value}, which the server's JSON cannot carry`);
+}
 
 function parametersText(parameters: V2Parameters): string {
   return `{${[...parameters].map(([name, value]) => `${JSON.stringify(name)}:${parameterText(value)}`).join(',')}}`;
@@ -98,6 +109,7 @@ export function encodeV2InferJson(
   { binary, listOutputs }: { readonly binary: boolean; readonly listOutputs: boolean },
 ): V2JsonBody {
   const parameters = new Map(request.parameters);
+  for (const each of [parameters, ...request.inputParameters.values()]) checkFinite(each);
   if (binary) parameters.set('binary_data_output', true);
   const head =
     member('id', request.id) + (parameters.size > 0 ? `"parameters":${parametersText(parameters)},` : '');

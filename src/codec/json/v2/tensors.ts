@@ -11,7 +11,7 @@ import { invalid, type JsonLimits } from '../limits.ts';
 import { byte, type Text } from '../text.ts';
 import type { ElementBudget } from '../values/values.ts';
 import { piecesOfParts } from './parts.ts';
-import { readList, readObject, readParameters, readShape, readText } from './values.ts';
+import { Once, readList, readObject, readParameters, readShape, readText } from './values.ts';
 
 export interface V2JsonTensor {
   readonly name: string;
@@ -67,11 +67,15 @@ export function* readTensors(
   return tensors;
 }
 
+/** What is read; others may come as often as they like. */
+const tensorMembers = new Set(['name', 'datatype', 'shape', 'parameters', 'data']);
+
 class TensorReading {
   readonly #text: Text;
   readonly #what: string;
   readonly #options: TensorOptions;
   readonly #budget: ElementBudget;
+  readonly #once = new Once();
   #name: string | undefined;
   #datatype: string | undefined;
   #shape: readonly number[] | undefined;
@@ -100,6 +104,7 @@ class TensorReading {
 
   *#member(member: string): Reading<void> {
     const text = this.#text;
+    if (tensorMembers.has(member)) this.#once.see(member);
     if (member === 'name') this.#name = yield* readText(text, 'name');
     else if (member === 'datatype') this.#datatype = yield* readText(text, 'datatype');
     else if (member === 'shape') this.#shape = yield* readShape(text);

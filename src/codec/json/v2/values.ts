@@ -78,19 +78,46 @@ export function* readShape(text: Text): Reading<number[]> {
   return shape;
 }
 
+/** Members that an object has had. Servers disagree which of two counts: the first at Triton, the last at MLServer. */
+export class Once {
+  readonly #seen = new Set<string>();
+
+  /** @throws StatusError INVALID_ARGUMENT when it is there twice */
+  see(member: string): void {
+    if (this.#seen.has(member)) throw invalid(`"${member.slice(0, 100)}" is there twice in one object`);
+    this.#seen.add(member);
+  }
+}
+
+const minInt64 = -(2n ** 63n);
+const maxUint64 = 2n ** 64n - 1n;
+
+/** An integer keeps its digits. @throws StatusError INVALID_ARGUMENT for a number that no type of a parameter holds */
+function numberOf(name: string, digits: string): bigint | number {
+  const isInteger = /^-?[0-9]+$/.test(digits);
+  if (isInteger && digits.length <= 20) {
+    const integer = BigInt(digits);
+    if (integer >= minInt64 && integer <= maxUint64) return integer;
+  }
+  const value = Number(digits);
+  if (!isInteger && Number.isFinite(value)) return value;
+  const range = isInteger ? 'an integer of 64 bits' : 'a float64';
+  throw invalid(`parameter "${name.slice(0, 100)}" is ${digits.slice(0, 40)}, which is beyond ${range}`);
+}
+
 /** Strings, booleans and numbers; anything else has no place in a V2 message and is passed over. */
 export function* readParameters(text: Text): Reading<V2Parameters> {
   const parameters = new Map<string, V2Parameter>();
+  const once = new Once();
   yield* readObject(text, 'parameters', function* (name) {
+    once.see(name);
     const type = text.type();
     if (type === 'String') parameters.set(name, yield* shortString(text));
     else if (type === 'True' || type === 'False') {
       text.word(type);
       parameters.set(name, type === 'True');
-    } else if (type === 'Number') {
-      const digits = numberText(text);
-      parameters.set(name, /^-?[0-9]{1,19}$/.test(digits) ? BigInt(digits) : Number(digits));
-    } else yield* skip(text);
+    } else if (type === 'Number') parameters.set(name, numberOf(name, numberText(text)));
+    else yield* skip(text);
   });
   return parameters;
 }
