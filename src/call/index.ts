@@ -61,7 +61,14 @@ export {
 export { isAt, joinInto, uint32At } from '../bytes.ts';
 export { recur, recurs, remembered } from '../recurring.ts';
 export { type Log, silentLog } from './log.ts';
-export { getMetadata, type Metadata, noMetadata, withoutMetadata } from './metadata.ts';
+export {
+  allMetadata,
+  getMetadata,
+  joinedWith,
+  type Metadata,
+  noMetadata,
+  withoutMetadata,
+} from './metadata.ts';
 export { type CallEnd, type Observer, silentObserver } from './observer.ts';
 export { hideSecrets, hideSecretsOf, isSecretName, learnSecret, learnSecretsOf } from './secrets.ts';
 export { Code, codeName, StatusError } from './status.ts';

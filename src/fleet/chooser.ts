@@ -4,7 +4,7 @@ import {
   type Call,
   type Clock,
   Code,
-  getMetadata,
+  allMetadata,
   type Reply,
   StatusError,
   statusOf,
@@ -130,7 +130,7 @@ export class Chooser {
   #hashOf(call: Call): number | undefined {
     const { policy, hashOn } = this.#deps.options().balance;
     if (policy !== 'ring-hash') return undefined;
-    const text = hashOn === 'model' ? call.target?.model : getMetadata(call.metadata, hashOn);
+    const text = hashOn === 'model' ? call.target?.model : allMetadata(call.metadata, hashOn);
     return text === undefined ? undefined : hashOf(text);
   }
 

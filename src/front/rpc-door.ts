@@ -1,5 +1,5 @@
 /** The door for RPCs: native gRPC and gRPC-Web, told apart by content type, on streams of HTTP/2 and HTTP/1.1. */
-import { getMetadata } from '../call/index.ts';
+import { allMetadata, getMetadata } from '../call/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 import type { Cors } from './cors.ts';
 import { Exchange, type RpcDeps } from './grpc/exchange.ts';
@@ -50,7 +50,7 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
     const path = getMetadata(fields, ':path') ?? '';
     if (head === undefined && !looksLikeRpc(path)) return undefined;
     const method = getMetadata(fields, ':method');
-    const origin = getMetadata(fields, 'origin');
+    const origin = allMetadata(fields, 'origin');
     if (method === 'OPTIONS') {
       const requested = getMetadata(fields, 'access-control-request-headers');
       const headers = cors.preflight(origin, getMetadata(fields, 'access-control-request-method'), requested);

@@ -1,5 +1,5 @@
 /** Which model and version a call for a public name gets: names mapped, labels resolved, calls split by weight or by a header. */
-import { getMetadata, type Metadata, type Target } from '../call/index.ts';
+import { allMetadata, type Metadata, type Target } from '../call/index.ts';
 
 /** Where calls go; what is absent stays as the client asked. */
 export interface Destination {
@@ -64,7 +64,7 @@ export function createRouter(routes: ReadonlyMap<string, NameRoute>, random: () 
     const route = routes.get(target.model);
     if (route === undefined) return target;
     const { rules, split, labels, stickyField } = route;
-    const rule = rules.find(({ field, value }) => getMetadata(metadata, field) === value);
+    const rule = rules.find(({ field, value }) => allMetadata(metadata, field) === value);
     let to: Destination = rule ?? {};
     // a client that names a version, or a label, has chosen itself
     if (
@@ -73,7 +73,7 @@ export function createRouter(routes: ReadonlyMap<string, NameRoute>, random: () 
       target.version === undefined &&
       target.label === undefined
     ) {
-      const key = stickyField === undefined ? undefined : getMetadata(metadata, stickyField);
+      const key = stickyField === undefined ? undefined : allMetadata(metadata, stickyField);
       const share =
         purpose !== 'infer' ? 0 : key === undefined ? random() : hashShare(`${target.model}\0${key}`);
       to = partAt(split, share) ?? {};

@@ -43,7 +43,8 @@ export function fleetsOf({ config, files }: Snapshot, workers: number): FleetOpt
     models: [...servedModels(config)].filter(([, { fleet: of }]) => of === name).map(([model]) => model),
     health: fleet.health,
     ejection: fleet.ejection,
-    balance: fleet.balance,
+    // metadata has lower-case names alone
+    balance: { ...fleet.balance, hashOn: fleet.balance.hashOn.toLowerCase() },
     warmUp: fleet.warmUp,
     sequences: config.sequences,
     concurrency: concurrencyOf(fleet.concurrency, workers),

@@ -40,7 +40,8 @@ export function cacheOf({ cache, models }: Config): RouteOptions['cache'] {
       },
       maxRequestBytes: cache.maxRequestBytes,
       keyPrefix: cache.keyPrefix,
-      vary: cache.vary,
+      // metadata has lower-case names alone
+      vary: cache.vary.map((name) => name.toLowerCase()),
     },
   };
 }

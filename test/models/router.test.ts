@@ -110,6 +110,9 @@ describe('createRouter', () => {
     assert.equal(routed({ rules, split }, {}, { metadata }).version, 5n);
     assert.equal(routed({ rules, split }, { version: 9n }, { metadata }).version, 5n);
     assert.equal(routed({ rules, split }, {}, { metadata: ['x-tenant', 'gamma'] }).version, 1n);
+    // a server that takes the last of two would see another tenant than one that takes the first
+    const both = ['x-tenant', 'beta', 'x-tenant', 'gamma'];
+    assert.equal(routed({ rules, split }, {}, { metadata: both }).version, 1n);
   });
 });
 

@@ -6,7 +6,7 @@ import {
   type Clock,
   Code,
   type Filter,
-  getMetadata,
+  allMetadata,
   type Handler,
   never,
   type Observer,
@@ -95,7 +95,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   let looking = false;
 
   function priorityOf(call: Call): Priority {
-    const value = getMetadata(call.metadata, priorityField);
+    const value = allMetadata(call.metadata, priorityField);
     return value === undefined ? 'normal' : (priorities.find((priority) => priority === value) ?? 'normal');
   }
 

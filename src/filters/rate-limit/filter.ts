@@ -5,7 +5,7 @@ import {
   type Clock,
   Code,
   type Filter,
-  getMetadata,
+  allMetadata,
   type Observer,
   StatusError,
 } from '../../call/index.ts';
@@ -59,7 +59,7 @@ function keyOf(call: Call, { by }: RateLimit): string {
   if (by === 'model') return call.target?.model ?? '';
   // a client's port changes with each connection
   if (by === 'peer') return call.peer.replace(/:\d+$/, '');
-  return (getMetadata(call.metadata, by.header) ?? '').slice(0, maxKeyLength);
+  return (allMetadata(call.metadata, by.header) ?? '').slice(0, maxKeyLength);
 }
 
 export function createRateLimits(

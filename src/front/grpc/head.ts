@@ -1,5 +1,5 @@
 /** What the header fields of one RPC say: read once per distinct header block, since clients send the same one again and again. */
-import { type Metadata, type Method, recur, recurs } from '../../call/index.ts';
+import { joinedWith, type Metadata, type Method, recur, recurs } from '../../call/index.ts';
 import { methodOf } from '../../models/index.ts';
 
 /** How the client speaks: native gRPC, or gRPC-Web in binary or base64. */
@@ -72,7 +72,7 @@ function acceptedProtocol(accept: string | undefined, asked: Protocol): Protocol
 }
 
 /**
- * Reads the fields of an RPC. Undefined when the content type is no gRPC one.
+ * Reads the fields of an RPC; one that comes twice is a list, which few of them may be. Undefined when the content type is no gRPC one.
  * @param fields header fields without pseudo-headers' checks: `:path` must be among them
  */
 function read(fields: Metadata): RpcHead | undefined {
@@ -80,7 +80,7 @@ function read(fields: Metadata): RpcHead | undefined {
   let type: string | undefined;
   let timeout: string | undefined;
   let accept: string | undefined;
-  let encoding = 'identity';
+  let encoding: string | undefined;
   let origin: string | undefined;
   let requestId: string | undefined;
   for (let i = 0; i < fields.length; i += 2) {
@@ -90,22 +90,22 @@ function read(fields: Metadata): RpcHead | undefined {
         path = value;
         break;
       case 'content-type':
-        type = value;
+        type = joinedWith(type, value);
         break;
       case 'grpc-timeout':
-        timeout = value;
+        timeout = joinedWith(timeout, value);
         break;
       case 'accept':
-        accept = value;
+        accept = joinedWith(accept, value);
         break;
       case 'grpc-encoding':
-        encoding = value;
+        encoding = joinedWith(encoding, value);
         break;
       case 'origin':
-        origin = value;
+        origin = joinedWith(origin, value);
         break;
       case 'x-request-id':
-        requestId = value;
+        requestId = joinedWith(requestId, value);
         break;
     }
   }
@@ -130,7 +130,7 @@ function read(fields: Metadata): RpcHead | undefined {
     subtype: content.subtype,
     timeout,
     metadata,
-    encoding,
+    encoding: encoding ?? 'identity',
     origin,
     requestId,
   };

@@ -4,7 +4,7 @@ import {
   type CallMemory,
   Cancellation,
   Code,
-  getMetadata,
+  allMetadata,
   Held,
   Holding,
   type HoldingOwner,
@@ -66,9 +66,9 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
     this.peer = peer;
   }
 
-  /** The first field of a name in lower case; for those that HttpHead does not hold. */
+  /** All fields of a name in lower case, joined; for those that HttpHead does not hold. */
   field(name: string): string | undefined {
-    return getMetadata(this.fields, name);
+    return allMetadata(this.fields, name);
   }
 
   // --- the request's body ---

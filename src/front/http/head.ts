@@ -1,5 +1,5 @@
 /** What an HTTP request's fields say to the doors that answer JSON, read in one pass. */
-import { type Metadata, recur } from '../../call/index.ts';
+import { joinedWith, type Metadata, recur } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
 export interface HttpHead {
@@ -60,10 +60,6 @@ function roleOf(name: string): Role {
   return role;
 }
 
-/** A field that is sent twice is a list. */
-const joined = (before: string | undefined, value: string): string =>
-  before === undefined ? value : `${before}, ${value}`;
-
 /** @param fields names in lower case, `:method` and `:path` among them */
 export function httpHead(fields: Headers): HttpHead {
   let method = '';
@@ -85,20 +81,20 @@ export function httpHead(fields: Headers): HttpHead {
         url = value;
         break;
       case 'requestId':
-        requestId = joined(requestId, value);
+        requestId = joinedWith(requestId, value);
         (metadata ??= [...plainMetadata]).push(name, value);
         break;
       case 'forwarded':
         (metadata ??= [...plainMetadata]).push(name, value);
         break;
       case 'origin':
-        origin ??= value;
+        origin = joinedWith(origin, value);
         break;
       case 'contentEncoding':
-        contentEncoding = joined(contentEncoding, value);
+        contentEncoding = joinedWith(contentEncoding, value);
         break;
       case 'acceptEncoding':
-        acceptEncoding = joined(acceptEncoding, value);
+        acceptEncoding = joinedWith(acceptEncoding, value);
         break;
       case 'contentLength':
         contentLength = Number(value);

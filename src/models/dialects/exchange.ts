@@ -1,11 +1,11 @@
 /** One unary question to a backend, on behalf of a call that came in another API. */
 import {
+  allMetadata,
   type Call,
   Code,
   errorOf,
   type Flow,
   flowOf,
-  getMetadata,
   type Handler,
   messagePieces,
   type Metadata,
@@ -62,7 +62,7 @@ async function uncompressed(
   const message = joined(pieces);
   const copied = pieces.length === 1 ? 0 : message.length;
   rebuilt.hold(copied);
-  const encoding = getMetadata(metadata, 'grpc-encoding') ?? 'identity';
+  const encoding = allMetadata(metadata, 'grpc-encoding') ?? 'identity';
   const inflated = [await inflateMessage(message, encoding, limits, rebuilt.hold)];
   rebuilt.hold(-copied);
   rebuilt.counts(inflated);

@@ -104,6 +104,11 @@ describe('createRateLimits', () => {
     await tenants.handler(unaryCall(undefined, { metadata: ['x-tenant', 'a'] }));
     await tenants.handler(unaryCall(undefined, { metadata: ['x-tenant', 'b'] }));
     await refused(tenants.handler(unaryCall(undefined, { metadata: ['x-tenant', 'a'] })));
+    // a header that comes twice is neither of its values
+    const both = { metadata: ['x-tenant', 'c', 'x-tenant', 'a'] };
+    await tenants.handler(unaryCall(undefined, both));
+    await refused(tenants.handler(unaryCall(undefined, both)));
+    await tenants.handler(unaryCall(undefined, { metadata: ['x-tenant', 'c'] }));
     const peers = harness({ by: 'peer' });
     await peers.handler(unaryCall(undefined, { peer: '10.0.0.1:1' }));
     await peers.handler(unaryCall(undefined, { peer: '10.0.0.2:1' }));
