@@ -98,6 +98,34 @@ export async function inflateUntil<T>(
   }
 }
 
+/**
+ * Inflates a message to its end, and keeps nothing of it.
+ * @param take gets each chunk as it comes out; what it throws ends the work
+ * @throws StatusError as inflateMessage()
+ */
+export async function inflateEach(
+  message: Uint8Array,
+  encoding: string,
+  limits: InflateLimits,
+  take: (chunk: Uint8Array) => void,
+): Promise<void> {
+  const inflater = inflaterOf(encoding, message.length);
+  const most = maxInflatedBytes(message.length, limits);
+  let bytes = 0;
+  inflater.end(message);
+  try {
+    for await (const chunk of inflater as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > most) throw tooLarge(message.length, limits);
+      take(chunk);
+    }
+  } catch (reason) {
+    throw reason instanceof StatusError ? reason : invalid(encoding, reason);
+  } finally {
+    inflater.destroy();
+  }
+}
+
 /** @param look asked after each chunk; gets what joins all so far, and whether that is all. It ends with the first answer */
 async function inflate<T>(
   message: Uint8Array,

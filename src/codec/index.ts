@@ -35,7 +35,7 @@ export {
   tensorOf,
   type TensorPieces,
 } from './pieces.ts';
-export { type InflateLimits, inflateMessage, inflateUntil } from './compression.ts';
+export { type InflateLimits, inflateEach, inflateMessage, inflateUntil } from './compression.ts';
 export {
   BodyTooLarge,
   type DecodedExamples,
@@ -135,6 +135,7 @@ export {
   type SequenceControl,
   type ExamplesRequest,
   type FoundSpec,
+  isUnambiguousPredict,
   type InferenceResult,
   type InferenceTask,
   type LoadReport,
@@ -161,6 +162,7 @@ export {
   signatureDefType,
   specOfV2,
   type StatusProto,
+  TargetWatch,
   type VersionPolicy,
   versionTextOf,
   writeOvmsTensor,

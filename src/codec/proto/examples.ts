@@ -1,5 +1,6 @@
 /** Requests made of tf.Examples: ClassificationRequest, RegressionRequest, MultiInferenceRequest, and Example itself. */
 import type { Example, Feature } from '../example.ts';
+import { readMapEntry } from './map-entry.ts';
 import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { Reader, wire } from './reader.ts';
 import { Writer } from './writer.ts';
@@ -58,14 +59,8 @@ function readFeature(reader: Reader): Feature {
 }
 
 function readFeatureEntry(reader: Reader, into: Map<string, Feature>): void {
-  let key = '';
-  let feature: Feature = { kind: 'none' };
-  while (reader.next()) {
-    if (reader.is(1, wire.bytes)) key = reader.string();
-    else if (reader.is(2, wire.bytes)) feature = readFeature(reader.message());
-    else reader.skip();
-  }
-  into.set(key, feature);
+  const { key, value } = readMapEntry(reader);
+  into.set(key, readFeature(value));
 }
 
 function readExample(reader: Reader): Example {

@@ -67,6 +67,7 @@ export {
   specOfV2,
   versionTextOf,
 } from './kserve/index.ts';
+export { isUnambiguousPredict } from './unambiguous-predict.ts';
 export {
   decodePredictRequestPieces,
   decodePredictResponsePieces,
@@ -111,6 +112,7 @@ export {
   type InferenceResult,
   type RegressionResponse,
 } from './results.ts';
+export { TargetWatch } from './target-watch.ts';
 export { decodeTensor, defaultMaxTensorBytes } from './tensor-decode.ts';
 export { encodeTensor } from './tensor-encode.ts';
 export { reflectionFiles, type ReflectionFile } from './reflection-files.ts';

@@ -2,9 +2,10 @@
 import { checkCount, checkedName } from '../control.ts';
 import { dtypeOf } from '../dtype.ts';
 import type { ModelMetadata, Signature, TensorInfo } from '../tensor.ts';
+import { readMapEntry } from './map-entry.ts';
 import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { Reader, wire } from './reader.ts';
-import { decodeShape } from './tensor-decode.ts';
+import { readShape, type ShapeProto } from './tensor-decode.ts';
 import { shapeWriter } from './tensor-encode.ts';
 import { Writer } from './writer.ts';
 
@@ -43,13 +44,8 @@ function readEntry<T>(
   read: (value: Reader, key: string) => T,
 ): void {
   checkCount(into.size, limit);
-  let key = '';
-  let value = new Reader(new Uint8Array(0));
-  while (reader.next()) {
-    if (reader.is(1, wire.bytes)) key = checkedName(reader.string());
-    else if (reader.is(2, wire.bytes)) value = reader.message();
-    else reader.skip();
-  }
+  const { key, value } = readMapEntry(reader);
+  checkedName(key);
   into.set(key, read(value, key));
 }
 
@@ -57,14 +53,15 @@ function readTensorInfo(reader: Reader): TensorInfo {
   let tensorName = '';
   let dtypeNumber = 0;
   // TensorShapeProto absent reads as an unknown rank nowhere: TensorFlow takes it for a scalar
-  let shape: number[] | undefined = [];
+  const shape: ShapeProto = { dims: [], unknownRank: false };
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) tensorName = checkedName(reader.string());
     else if (reader.is(2, wire.varint)) dtypeNumber = reader.int32();
-    else if (reader.is(3, wire.bytes)) shape = decodeShape(reader.message());
+    else if (reader.is(3, wire.bytes)) readShape(reader.message(), shape);
     else reader.skip();
   }
-  return { dtype: dtypeOf(dtypeNumber), dtypeNumber, shape, tensorName };
+  const { dims, unknownRank } = shape;
+  return { dtype: dtypeOf(dtypeNumber), dtypeNumber, shape: unknownRank ? undefined : dims, tensorName };
 }
 
 function readSignature(reader: Reader, name: string): Signature {

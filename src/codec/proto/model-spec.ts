@@ -1,4 +1,5 @@
 /** ModelSpec (model.proto), and how it is found in or replaced at the front of a request that is otherwise left alone. */
+import { Code, StatusError } from '../../call/index.ts';
 import { malformed, Reader, wire } from './reader.ts';
 import { RecentSpecs } from './recent-specs.ts';
 import { Writer } from './writer.ts';
@@ -16,6 +17,8 @@ export interface FoundSpec {
   readonly spec: ModelSpec;
   readonly start: number;
   readonly end: number;
+  /** Something else stands between its pieces: what is between start and end is not all of it. */
+  readonly scattered: boolean;
 }
 
 const recent = new RecentSpecs();
@@ -24,8 +27,8 @@ const modelSpecField = 1;
 /** MultiInferenceRequest.tasks, whose own field 1 is a model_spec. */
 const tasksField = 1;
 
-function readVersion(reader: Reader): bigint {
-  let version = 0n;
+function readVersion(reader: Reader, before: bigint | undefined): bigint {
+  let version = before ?? 0n;
   while (reader.next()) {
     if (reader.is(1, wire.varint)) version = reader.int64();
     else reader.skip();
@@ -56,7 +59,7 @@ function readSpec(reader: Reader, before: ModelSpec | undefined): ModelSpec {
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) name = reader.string();
     else if (reader.is(2, wire.bytes)) {
-      version = readVersion(reader.message());
+      version = readVersion(reader.message(), version);
       label = undefined;
     } else if (reader.is(3, wire.bytes)) signature = reader.string();
     else if (reader.is(4, wire.bytes)) {
@@ -86,22 +89,27 @@ function varintSize(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Finds model_spec, field 1 of every TFS request message, in the first bytes of a message.
- * When the field is repeated, only adjacent pieces are merged before the whole message is there.
+ * Finds model_spec, field 1 of every TFS request message, in the first bytes of a message. In a whole message its pieces are
+ * merged wherever they stand, as protobuf has it; before the message is whole, those that follow the first at once are:
+ * whoever goes on with it must see to it that no other comes (TargetWatch).
  * @param complete nothing follows these bytes
  * @returns undefined when more bytes are needed, null when the whole message has none
  * @throws StatusError INVALID_ARGUMENT for what is no protobuf message
  */
 export function readModelSpec(bytes: Uint8Array, complete: boolean): FoundSpec | null | undefined {
-  let at = 0;
-  let found: FoundSpec | undefined;
-  while (at < bytes.length) {
-    const start = at;
-    const tagSize = varintSize(bytes, at);
-    if (tagSize === 0) break;
-    const reader = new Reader(bytes, at);
+  const reader = new Reader(bytes);
+  let spec: ModelSpec | undefined;
+  let start = 0;
+  let end = 0;
+  let scattered = false;
+  let cut = false;
+  while (reader.at < bytes.length) {
+    const from = reader.at;
+    cut = varintSize(bytes, from) === 0;
+    if (cut) break;
     reader.next();
-    if (found !== undefined && reader.field !== modelSpecField) return found;
+    const isSpec = reader.is(modelSpecField, wire.bytes);
+    if (!isSpec && !complete && spec !== undefined) break;
     if (reader.type !== wire.bytes) {
       try {
         reader.skip();
@@ -110,22 +118,24 @@ export function readModelSpec(bytes: Uint8Array, complete: boolean): FoundSpec |
         if (complete) throw error;
         break;
       }
-      at = reader.at;
       continue;
     }
-    if (varintSize(bytes, reader.at) === 0) break;
-    const size = reader.uint32();
-    const from = reader.at;
-    if (bytes.length - from < size) break;
-    at = from + size;
-    if (reader.field !== modelSpecField) continue;
-    const spec = decodeModelSpec(new Reader(bytes, from, at), found?.spec);
-    found = { spec, start: found?.start ?? start, end: at };
+    cut = varintSize(bytes, reader.at) === 0;
+    if (cut) break;
+    const size = reader.length();
+    cut = bytes.length - reader.at < size;
+    if (cut) break;
+    const to = reader.at + size;
+    if (isSpec) {
+      if (spec === undefined) start = from;
+      else scattered ||= from !== end;
+      spec = decodeModelSpec(new Reader(bytes, reader.at, to), spec);
+      end = to;
+    }
+    reader.at = to;
   }
-  if (at < bytes.length && complete) throw malformed('a field is cut short');
-  // with nothing behind it, another piece of the spec could still follow; no sender does that, and waiting for the
-  // rest of the message would cost everybody else
-  if (found !== undefined) return found;
+  if (cut && complete) throw malformed('a field is cut short');
+  if (spec !== undefined) return { spec, start, end, scattered };
   return complete ? null : undefined;
 }
 
@@ -158,30 +168,56 @@ export function modelSpecWriter(spec: ModelSpec): Writer {
   return writer;
 }
 
-/** The same message with another model_spec; every other byte as it was, unknown fields too. The parts are views. */
-export function replaceModelSpec(message: Uint8Array, spec: ModelSpec): Uint8Array[] {
-  const parts: Uint8Array[] = [new Writer().message(modelSpecField, modelSpecWriter(spec)).finish()];
+/**
+ * The same message with another value of some top-level fields, where the first of them stood; every other byte as it was,
+ * unknown fields too. The parts are views.
+ * @param highest fields 1 to this, length-delimited, are what is replaced
+ */
+export function replaceFields(message: Uint8Array, highest: number, field: Uint8Array): Uint8Array[] {
+  const parts: Uint8Array[] = [];
   const reader = new Reader(message);
   let from = 0;
+  let placed = false;
   for (let at = 0; reader.next(); at = reader.at) {
-    const isSpec = reader.is(modelSpecField, wire.bytes);
+    const replaced = reader.field <= highest && reader.type === wire.bytes;
     reader.skip();
-    if (!isSpec) continue;
+    if (!replaced) continue;
     if (at > from) parts.push(message.subarray(from, at));
+    if (!placed) parts.push(field);
+    placed = true;
     from = reader.at;
   }
   if (from < message.length) parts.push(message.subarray(from));
-  return parts;
+  return placed ? parts : [field, ...parts];
 }
 
-/** The spec of the first task of a whole MultiInferenceRequest, which serves for all of them; null without tasks. */
+/** The same message with another model_spec. */
+export function replaceModelSpec(message: Uint8Array, spec: ModelSpec): Uint8Array[] {
+  const field = new Writer().message(modelSpecField, modelSpecWriter(spec)).finish();
+  return replaceFields(message, modelSpecField, field);
+}
+
+/**
+ * The spec of the first task of a whole MultiInferenceRequest, which serves for all of them; null without tasks.
+ * @throws StatusError INVALID_ARGUMENT when they do not agree, as TensorFlow Serving has it: they would be run for the first
+ */
 export function readTaskSpec(message: Uint8Array): ModelSpec | null {
   const reader = new Reader(message);
+  let first: ModelSpec | null | undefined;
   while (reader.next()) {
-    if (reader.is(tasksField, wire.bytes)) return readModelSpec(reader.slice(), true)?.spec ?? null;
-    reader.skip();
+    if (!reader.is(tasksField, wire.bytes)) {
+      reader.skip();
+      continue;
+    }
+    const spec = readModelSpec(reader.slice(), true)?.spec ?? null;
+    if (first === undefined) first = spec;
+    else if (spec?.name !== first?.name)
+      throw new StatusError(
+        Code.INVALID_ARGUMENT,
+        'All ModelSpecs in a MultiInferenceRequest must access the same model name.',
+      );
   }
-  return null;
+  return first ?? null;
 }
 
 /** The same MultiInferenceRequest with another model and version in every task; each keeps its signature. */

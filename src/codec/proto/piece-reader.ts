@@ -1,6 +1,6 @@
 /** Reads protobuf's wire format from a message in pieces; large fields come out as views on them. */
 import { joined, type Pieces, piecesLength } from '../pieces.ts';
-import { malformed, utf8, wire } from './reader.ts';
+import { malformed, maxGroupDepth, utf8, wire } from './reader.ts';
 
 export class PieceReader {
   readonly #pieces: Pieces;
@@ -26,7 +26,7 @@ export class PieceReader {
   /** Moves to the next field of the message under way; false at its end. */
   next(): boolean {
     if (this.#left === 0) return false;
-    const tag = this.uint32();
+    const tag = this.#short('tag');
     this.field = tag >>> 3;
     this.type = tag & 7;
     if (this.field === 0) throw malformed('field number 0');
@@ -59,6 +59,24 @@ export class PieceReader {
       if (byte < 0x80) return value >>> 0;
     }
     throw malformed('a varint is longer than 10 bytes');
+  }
+
+  /** As Reader has it. */
+  #short(what: string): number {
+    let value = 0;
+    for (let i = 0; i < 5; i++) {
+      const byte = this.#byte();
+      value |= (byte & 0x7f) << (7 * i);
+      if (byte >= 0x80) continue;
+      if (i === 4 && byte > 0x0f) break;
+      return value >>> 0;
+    }
+    throw malformed(`a ${what} is longer than 32 bits`);
+  }
+
+  /** How long the field is that follows. */
+  length(): number {
+    return this.#short('length');
   }
 
   uint64(): bigint {
@@ -98,7 +116,7 @@ export class PieceReader {
 
   /** Enters a length-delimited field, which is then the message under way; leave() takes what this returns. */
   enter(): number {
-    const size = this.uint32();
+    const size = this.length();
     if (size > this.#left) throw malformed('a field is cut short');
     const outer = this.#left - size;
     this.#left = size;
@@ -131,7 +149,7 @@ export class PieceReader {
 
   /** Views on a length-delimited field. */
   pieces(): Uint8Array[] {
-    return this.take(this.uint32());
+    return this.take(this.length());
   }
 
   string(): string {
@@ -142,8 +160,21 @@ export class PieceReader {
   skip(): void {
     if (this.type === wire.varint) this.uint64();
     else if (this.type === wire.fixed64) this.take(8);
-    else if (this.type === wire.bytes) this.take(this.uint32());
+    else if (this.type === wire.bytes) this.take(this.length());
     else if (this.type === wire.fixed32) this.take(4);
+    else if (this.type === wire.startGroup) this.#skipGroup();
     else throw malformed(`wire type ${this.type}`);
+  }
+
+  #skipGroup(): void {
+    const open = [this.field];
+    while (open.length > 0) {
+      if (open.length > maxGroupDepth) throw malformed(`groups are nested deeper than ${maxGroupDepth}`);
+      if (!this.next()) throw malformed('a group does not end');
+      if (this.type === wire.startGroup) open.push(this.field);
+      else if (this.type === wire.endGroup) {
+        if (open.pop() !== this.field) throw malformed('a group ends with another number');
+      } else this.skip();
+    }
   }
 }

@@ -12,7 +12,7 @@ import { elementsOf } from '../tensor.ts';
 import { decodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { PieceReader } from './piece-reader.ts';
 import { Reader, wire } from './reader.ts';
-import { checkEntries, decodeShape, decodeTensor } from './tensor-decode.ts';
+import { checkEntries, decodeTensor, readShape, type ShapeProto } from './tensor-decode.ts';
 import { shapeWriter } from './tensor-encode.ts';
 import { Writer } from './writer.ts';
 
@@ -35,13 +35,13 @@ const response = { spec: 2, tensors: 1, filter: 0 };
 function readScattered(proto: Pieces, maxBytes: number | undefined): TensorPieces {
   const reader = new PieceReader(proto);
   let number = 0;
-  let shape: readonly number[] = [];
+  const shapeProto: ShapeProto = { dims: [], unknownRank: false };
   let content: Pieces | undefined;
   const values: Pieces[] = [];
   let typed = false;
   while (reader.next()) {
     if (reader.is(1, wire.varint)) number = reader.uint32();
-    else if (reader.is(2, wire.bytes)) shape = decodeShape(new Reader(joined(reader.pieces()))) ?? [];
+    else if (reader.is(2, wire.bytes)) readShape(new Reader(joined(reader.pieces())), shapeProto);
     else if (reader.is(4, wire.bytes)) content = reader.pieces();
     else if (reader.is(8, wire.bytes)) values.push(reader.pieces());
     else {
@@ -50,6 +50,7 @@ function readScattered(proto: Pieces, maxBytes: number | undefined): TensorPiece
     }
   }
   const dtype = dtypeOf(number);
+  const shape = shapeProto.dims;
   const count = elementsOf(shape);
   if (dtype === 'string' && content === undefined && values.length === count) return { dtype, shape, values };
   const wanted = dtype === undefined ? 0 : count * dtypes[dtype].width;
@@ -69,18 +70,20 @@ function readScattered(proto: Pieces, maxBytes: number | undefined): TensorPiece
 function readEntry(reader: PieceReader, into: Map<string, TensorPieces>, maxBytes: number | undefined): void {
   const outer = reader.enter();
   let key = '';
-  let proto: Pieces = [];
+  let proto: Uint8Array[] | undefined;
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) key = reader.string();
-    else if (reader.is(2, wire.bytes)) proto = reader.pieces();
-    else reader.skip();
+    else if (!reader.is(2, wire.bytes)) reader.skip();
+    else if (proto === undefined) proto = reader.pieces();
+    // the pieces of a message are the message that they make together
+    else for (const piece of reader.pieces()) proto.push(piece);
   }
   reader.leave(outer);
   if (!into.has(key)) checkEntries(into.size, 'tensors');
   into.set(
     key,
-    proto.length <= 1
-      ? piecesOf(decodeTensor(proto[0] ?? new Uint8Array(0), maxBytes))
+    proto === undefined || proto.length <= 1
+      ? piecesOf(decodeTensor(proto?.[0] ?? new Uint8Array(0), maxBytes))
       : readScattered(proto, maxBytes),
   );
 }

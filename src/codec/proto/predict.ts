@@ -1,6 +1,7 @@
 /** PredictRequest and PredictResponse (predict.proto). */
 import type { TensorParts } from '../parts.ts';
 import type { NamedTensors, Tensor } from '../tensor.ts';
+import { readMapEntry } from './map-entry.ts';
 import { decodeModelSpec, encodeModelSpec, type ModelSpec, modelSpecWriter } from './model-spec.ts';
 import { Reader, wire } from './reader.ts';
 import { checkEntries, decodeTensor } from './tensor-decode.ts';
@@ -21,15 +22,9 @@ export interface PredictResponse {
 
 /** One entry of map<string, TensorProto>. */
 function readEntry(reader: Reader, into: Map<string, Tensor>, maxBytes: number | undefined): void {
-  let key = '';
-  let value: Reader | undefined;
-  while (reader.next()) {
-    if (reader.is(1, wire.bytes)) key = reader.string();
-    else if (reader.is(2, wire.bytes)) value = reader.message();
-    else reader.skip();
-  }
+  const { key, value } = readMapEntry(reader);
   if (!into.has(key)) checkEntries(into.size, 'tensors');
-  into.set(key, decodeTensor(value ?? new Reader(new Uint8Array(0)), maxBytes));
+  into.set(key, decodeTensor(value, maxBytes));
 }
 
 function writeEntries(

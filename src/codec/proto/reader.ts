@@ -5,7 +5,7 @@ import { Code, StatusError } from '../../call/index.ts';
 export const wire = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
 
 /** Groups inside groups that are skipped at most; proto3 has none, old senders might. */
-const maxGroupDepth = 32;
+export const maxGroupDepth = 32;
 
 export function malformed(what: string): StatusError {
   return new StatusError(Code.INVALID_ARGUMENT, `malformed protobuf message: ${what}`);
@@ -31,7 +31,7 @@ export class Reader {
   /** Moves to the next field; false at the end. */
   next(): boolean {
     if (this.at >= this.end) return false;
-    const tag = this.uint32();
+    const tag = this.#short('tag');
     this.field = tag >>> 3;
     this.type = tag & 7;
     if (this.field === 0) throw malformed('field number 0');
@@ -54,6 +54,26 @@ export class Reader {
       if (byte < 0x80) return value >>> 0;
     }
     throw malformed('a varint is longer than 10 bytes');
+  }
+
+  /** A tag or a length. Parsers disagree about those of more than 32 bits or 5 bytes: some cut them, some refuse them. */
+  #short(what: string): number {
+    const { bytes, end } = this;
+    let value = 0;
+    for (let i = 0; i < 5; i++) {
+      if (this.at >= end) throw malformed('a varint is cut short');
+      const byte = bytes[this.at++] as number;
+      value |= (byte & 0x7f) << (7 * i);
+      if (byte >= 0x80) continue;
+      if (i === 4 && byte > 0x0f) break;
+      return value >>> 0;
+    }
+    throw malformed(`a ${what} is longer than 32 bits`);
+  }
+
+  /** How long the field is that follows. */
+  length(): number {
+    return this.#short('length');
   }
 
   int32(): number {
@@ -109,7 +129,7 @@ export class Reader {
 
   /** A view on a length-delimited field. */
   slice(): Uint8Array {
-    const size = this.uint32();
+    const size = this.length();
     const from = this.#take(size);
     return this.bytes.subarray(from, from + size);
   }
@@ -120,7 +140,7 @@ export class Reader {
 
   /** A reader over a length-delimited field. */
   message(): Reader {
-    const size = this.uint32();
+    const size = this.length();
     const from = this.#take(size);
     return new Reader(this.bytes, from, from + size);
   }
@@ -135,7 +155,7 @@ export class Reader {
         this.#take(8);
         break;
       case wire.bytes:
-        this.#take(this.uint32());
+        this.#take(this.length());
         break;
       case wire.fixed32:
         this.#take(4);

@@ -21,7 +21,8 @@ export function withPredictSequenceId(message: Uint8Array, id: bigint): Uint8Arr
  */
 export function withInferSequenceId(message: Uint8Array, id: bigint, inInputs: boolean): Uint8Array[] {
   if (inInputs) return [inInput(message, id)];
-  const value = new Writer().tag(5, wire.varint).varint64(id);
+  // int64_param: as tritonclient writes it, and the only number that Triton takes here
+  const value = new Writer().int64(2, id);
   const entry = new Writer().string(1, idInput).message(2, value);
   return [message, new Writer().message(infer.parameters, entry).finish()];
 }

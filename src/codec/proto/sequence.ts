@@ -2,8 +2,10 @@
  * Which sequence a request of a stateful model belongs to, read without decoding its tensors: OpenVINO Model Server's
  * inputs sequence_id and sequence_control_input (in Predict and in ModelInfer), and Triton's request parameters.
  */
+import { Code, StatusError } from '../../call/index.ts';
+import { readMapEntry } from './map-entry.ts';
 import { decodeTensor } from './tensor-decode.ts';
-import { Reader, wire } from './reader.ts';
+import { malformed, Reader, wire } from './reader.ts';
 
 export interface SequenceControl {
   /** Digits, or Triton's text; "0" when the client left it to the server. */
@@ -25,6 +27,9 @@ const maxBytes = 64;
 export const predictInputs = 2;
 /** ModelInferRequest: parameters, inputs, raw_input_contents. */
 export const infer = { parameters: 4, inputs: 5, raw: 7 } as const;
+
+/** Whether it counts depends on who reads it. */
+const oddEntry = (): StatusError => malformed('an entry of a map has a field beside its key and value');
 
 function little(bytes: Uint8Array): bigint | undefined {
   if (bytes.length !== 4 && bytes.length !== 8) return undefined;
@@ -53,29 +58,26 @@ export function readPredictSequence(message: Uint8Array): SequenceControl | unde
       reader.skip();
       continue;
     }
-    const entry = reader.message();
-    let name = '';
-    let tensor: Reader | undefined;
-    while (entry.next()) {
-      if (entry.is(1, wire.bytes)) name = entry.string();
-      else if (entry.is(2, wire.bytes)) tensor = entry.message();
-      else entry.skip();
-    }
-    if ((name !== idInput && name !== controlInput) || tensor === undefined) continue;
-    const decoded = decodeTensor(tensor, maxBytes);
-    found.set(name, 'bytes' in decoded ? little(decoded.bytes) : undefined);
+    const { key, value, odd } = readMapEntry(reader.message());
+    if (odd) throw oddEntry();
+    if (key !== idInput && key !== controlInput) continue;
+    const decoded = value.at < value.end ? decodeTensor(value, maxBytes) : undefined;
+    found.set(key, decoded !== undefined && 'bytes' in decoded ? little(decoded.bytes) : undefined);
   }
   return controlOf(found.get(idInput), found.get(controlInput));
 }
 
-/** The value of an InferParameter: bool 1, int64 2, string 3, double 4, uint64 5. */
+/** The value of an InferParameter: bool 1, int64 2, string 3, double 4, uint64 5. Of these the last counts; a double is no id. */
 function parameterOf(reader: Reader): bigint | string | boolean | undefined {
   let value: bigint | string | boolean | undefined;
   while (reader.next()) {
     if (reader.is(1, wire.varint)) value = reader.bool();
     else if (reader.is(2, wire.varint) || reader.is(5, wire.varint)) value = reader.uint64();
     else if (reader.is(3, wire.bytes)) value = reader.string();
-    else reader.skip();
+    else {
+      if (reader.is(4, wire.fixed64)) value = undefined;
+      reader.skip();
+    }
   }
   return value;
 }
@@ -84,18 +86,23 @@ function parameterOf(reader: Reader): bigint | string | boolean | undefined {
 function inferInput(reader: Reader): { name: string; value: bigint | undefined } {
   let name = '';
   let value: bigint | undefined;
+  let count = 0;
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) name = reader.string();
     else if (reader.is(5, wire.bytes)) {
       const contents = reader.message();
       while (contents.next()) {
-        if (contents.is(4, wire.bytes) || contents.is(5, wire.bytes)) value = contents.message().uint64();
-        else if (contents.is(4, wire.varint) || contents.is(5, wire.varint)) value = contents.uint64();
-        else contents.skip();
+        if (contents.is(4, wire.bytes) || contents.is(5, wire.bytes)) {
+          const run = contents.message();
+          for (; run.at < run.end; count++) value = run.uint64();
+        } else if (contents.is(4, wire.varint) || contents.is(5, wire.varint)) {
+          value = contents.uint64();
+          count++;
+        } else contents.skip();
       }
     } else reader.skip();
   }
-  return { name, value };
+  return { name, value: count === 1 ? value : undefined };
 }
 
 /** The same of a ModelInferRequest. */
@@ -108,13 +115,9 @@ export function readInferSequence(message: Uint8Array): SequenceControl | undefi
     if (reader.is(infer.inputs, wire.bytes)) inputs.push(inferInput(reader.message()));
     else if (reader.is(infer.raw, wire.bytes)) raw.push(reader.slice());
     else if (reader.is(infer.parameters, wire.bytes)) {
-      const entry = reader.message();
-      let name = '';
-      while (entry.next()) {
-        if (entry.is(1, wire.bytes)) name = entry.string();
-        else if (entry.is(2, wire.bytes)) parameters.set(name, parameterOf(entry.message()));
-        else entry.skip();
-      }
+      const { key, value, odd } = readMapEntry(reader.message());
+      if (odd) throw oddEntry();
+      parameters.set(key, parameterOf(value));
     } else reader.skip();
   }
   const id = parameters.get('sequence_id');
@@ -124,6 +127,8 @@ export function readInferSequence(message: Uint8Array): SequenceControl | undefi
     return { id: String(typeof id === 'boolean' ? 0n : (id ?? 0n)), starts, ends, inInputs: false };
   const inputOf = (wanted: string): bigint | undefined => {
     const index = inputs.findIndex(({ name }) => name === wanted);
+    if (inputs.findLastIndex(({ name }) => name === wanted) !== index)
+      throw new StatusError(Code.INVALID_ARGUMENT, `the input ${wanted} is there twice`);
     return index < 0 ? undefined : (inputs[index]?.value ?? little(raw[index] ?? new Uint8Array(0)));
   };
   return controlOf(inputOf(idInput), inputOf(controlInput));

@@ -53,18 +53,22 @@ function decodeDim(reader: Reader): bigint {
   return size;
 }
 
-/** TensorShapeProto; undefined for an unknown rank. Dimensions are not checked. */
-export function decodeShape(reader: Reader): number[] | undefined {
-  const shape: number[] = [];
-  let unknownRank = false;
+/** TensorShapeProto as far as it has come: a field of it that comes in pieces adds to what was there. */
+export interface ShapeProto {
+  readonly dims: number[];
+  unknownRank: boolean;
+}
+
+/** Reads a piece of a TensorShapeProto. Dimensions are not checked. */
+export function readShape(reader: Reader, into: ShapeProto): void {
+  const { dims } = into;
   while (reader.next()) {
     if (reader.is(2, wire.bytes)) {
-      if (shape.length >= maxRank) throw malformed(`a shape has more than ${maxRank} dimensions`);
-      shape.push(Number(decodeDim(reader.message())));
-    } else if (reader.is(3, wire.varint)) unknownRank = reader.bool();
+      if (dims.length >= maxRank) throw malformed(`a shape has more than ${maxRank} dimensions`);
+      dims.push(Number(decodeDim(reader.message())));
+    } else if (reader.is(3, wire.varint)) into.unknownRank = reader.bool();
     else reader.skip();
   }
-  return unknownRank ? undefined : shape;
 }
 
 function elements(shape: readonly number[], width: number, maxBytes: number): number {
@@ -80,6 +84,9 @@ function elements(shape: readonly number[], width: number, maxBytes: number): nu
       `a tensor of shape [${shape.slice(0, 8).join(',')}] takes ${bytes} bytes, the limit is ${maxBytes} bytes`,
     );
   }
+  // beside a 0 it takes no memory, but it would be another one
+  const unsafe = shape.find((size) => !Number.isSafeInteger(size));
+  if (unsafe !== undefined) throw malformed(`a tensor has the dimension ${unsafe}, which is beyond 2^53`);
   return count;
 }
 
@@ -107,13 +114,14 @@ export function decodeTensor(message: Uint8Array | Reader, maxBytes = defaultMax
   const reader = message instanceof Reader ? message : new Reader(message);
   const start = reader.at;
   let number = 0;
-  let shape: number[] | undefined = [];
+  // a tensor has the dimensions that are listed: TensorFlow does not look at unknown_rank here
+  const shapeProto: ShapeProto = { dims: [], unknownRank: false };
   let content: Uint8Array = empty;
   let strings: Uint8Array[] = [];
   let typed = false;
   while (reader.next()) {
     if (reader.is(1, wire.varint)) number = reader.int32();
-    else if (reader.is(2, wire.bytes)) shape = decodeShape(reader.message());
+    else if (reader.is(2, wire.bytes)) readShape(reader.message(), shapeProto);
     else if (reader.is(4, wire.bytes)) content = reader.slice();
     else if (reader.is(8, wire.bytes)) strings.push(reader.slice());
     else {
@@ -127,7 +135,7 @@ export function decodeTensor(message: Uint8Array | Reader, maxBytes = defaultMax
     const name = dtype === undefined ? String(number) : enumName(dtype);
     throw new StatusError(Code.INVALID_ARGUMENT, `tensors of dtype ${name} cannot be read`);
   }
-  shape ??= [];
+  const shape = shapeProto.dims;
   const width = widthOf(dtype);
   const count = elements(shape, width, maxBytes);
   if (dtype === 'string') {

@@ -122,6 +122,8 @@ export class TypedValues {
   repeated(): Uint8Array {
     const bytes = this.#bytes ?? this.#buffer();
     const whole = this.#filled - (this.#filled % this.#width);
+    // half of a complex number is none
+    if (whole < this.#filled) bytes.fill(0, whole, this.#filled);
     if (whole < this.#size) repeatLast(bytes, whole, this.#width);
     return bytes;
   }

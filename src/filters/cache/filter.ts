@@ -1,16 +1,22 @@
 /** The response cache: a Predict that was answered before is answered from the store, whichever door it comes through. */
 import {
+  allMetadata,
   type Call,
   type Filter,
-  getMetadata,
   type Handler,
   type Observer,
   type Reply,
   replyOf,
+  type Target,
   type UnaryCall,
 } from '../../call/index.ts';
-import { decodePredictRequest, decodePredictResponse } from '../../codec/index.ts';
-import type { ModelView } from '../../models/index.ts';
+import {
+  decodePredictRequest,
+  decodePredictResponse,
+  defaultSignature,
+  isUnambiguousPredict,
+} from '../../codec/index.ts';
+import { type ModelView, targetOf } from '../../models/index.ts';
 import { envelopeBytes, open, seal } from './envelope.ts';
 import { cacheKey } from './key.ts';
 import { copyReply } from './reply.ts';
@@ -41,10 +47,20 @@ export interface CacheDeps {
   readonly observer: Pick<Observer, 'cache'>;
 }
 
+const signatureOf = ({ signature }: Target): string => (signature === '' ? defaultSignature : signature);
+
+/** A message that asks for something else than its call was routed by has another answer. */
+const isSame = (said: Target, target: Target): boolean =>
+  said.model === target.model &&
+  (said.version === undefined || said.version === target.version) &&
+  said.label === undefined &&
+  signatureOf(said) === signatureOf(target);
+
 /** A call whose answer may be in the store. */
 interface Lookup {
   readonly model: string;
   readonly version: bigint;
+  readonly signature: string;
   readonly incarnation: string;
   readonly key: Buffer;
   /** The key as the store has it. */
@@ -52,12 +68,19 @@ interface Lookup {
   readonly rules: CacheModelOptions;
 }
 
+/** The words of a list that may come in several fields. */
+function wordsOf({ metadata }: Call, name: string): readonly string[] {
+  return (
+    allMetadata(metadata, name)
+      ?.toLowerCase()
+      .split(/[\s,]+/) ?? []
+  );
+}
+
 /** What the client's metadata allows: RFC 9111's no-cache (answer afresh) and no-store, or x-tensorgate-cache: skip. */
 function wish(call: Call): 'use' | 'refresh' | 'skip' {
-  if (getMetadata(call.metadata, 'x-tensorgate-cache') === 'skip') return 'skip';
-  const control = getMetadata(call.metadata, 'cache-control');
-  if (control === undefined) return 'use';
-  const words = control.toLowerCase().split(/[\s,]+/);
+  if (wordsOf(call, 'x-tensorgate-cache').includes('skip')) return 'skip';
+  const words = wordsOf(call, 'cache-control');
   if (words.includes('no-store')) return 'skip';
   return words.includes('no-cache') ? 'refresh' : 'use';
 }
@@ -82,16 +105,18 @@ export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
     const version = target.version ?? view.defaultVersion(target.model);
     if (version === undefined) return undefined;
     const bytes = await requestMessage(call, options.maxRequestBytes);
-    if (bytes === undefined || !isPlainPredict(bytes)) return undefined;
+    if (bytes === undefined || !isPlainPredict(bytes) || !isUnambiguousPredict(bytes)) return undefined;
     const { model, signature } = target;
     const incarnation = view.incarnation(model, version);
     try {
-      const { inputs, outputFilter } = decodePredictRequest(bytes, options.maxRequestBytes);
-      const vary = options.vary.map((name) => getMetadata(call.metadata, name));
+      const { spec, inputs, outputFilter } = decodePredictRequest(bytes, options.maxRequestBytes);
+      if (spec === undefined || !isSame(targetOf(spec), target)) return undefined;
+      const vary = options.vary.map((name) => allMetadata(call.metadata, name));
       const key = cacheKey({ model, version, incarnation, signature, outputFilter, inputs, vary });
       return {
         model,
         version,
+        signature: signatureOf(target),
         incarnation,
         key,
         name: `${options.keyPrefix}${key.toString('base64url')}`,
@@ -119,12 +144,17 @@ export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
     return answer ?? true;
   }
 
-  /** True when this answer is the looked-up version's, and that version is still the one that was loaded then. */
-  function isOf({ model, version, incarnation }: Lookup, answer: Uint8Array): boolean {
+  /** True when this answer is what was asked for, as far as it says, and the version is still the one that was loaded then. */
+  function isOf({ model, version, signature, incarnation }: Lookup, answer: Uint8Array): boolean {
     if (view.incarnation(model, version) !== incarnation) return false;
     try {
-      const answered = decodePredictResponse(answer).spec?.version;
-      return answered === undefined || answered === version;
+      const { spec } = decodePredictResponse(answer);
+      if (spec === undefined) return true;
+      return (
+        (spec.name === '' || spec.name === model) &&
+        (spec.version === undefined || spec.version === version) &&
+        (spec.signature === '' || spec.signature === signature)
+      );
     } catch {
       return false;
     }

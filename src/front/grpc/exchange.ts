@@ -20,11 +20,13 @@ import {
   never,
   type Observer,
   parseTimeout,
+  prefixBytes,
   type Reply,
   StatusError,
   type Target,
+  uint32At,
 } from '../../call/index.ts';
-import type { InflateLimits, ModelSpec } from '../../codec/index.ts';
+import type { InflateLimits, ModelSpec, TargetWatch } from '../../codec/index.ts';
 import { detach, fault, guarded } from '../../faults.ts';
 import { targetOf } from '../../models/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
@@ -34,6 +36,7 @@ import { contentTypeOf, type RpcHead } from './head.ts';
 import { atTurnsEnd, type Latecomer } from './late.ts';
 import { type Opened, Opening } from './opening.ts';
 import { ReplyWriter } from './reply-writer.ts';
+import { type StreamSink, StreamTargets } from './stream-targets.ts';
 
 /** `maxMessageBytes` holds either way, and by the message's prefix. */
 export interface RpcOptions extends InflateLimits {
@@ -88,6 +91,10 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   /** The request as the gateway passes it on; absent until the target is known. */
   #request: Flow | undefined;
   #opening: Opening | undefined;
+  /** Of a message that was not whole when the call began. */
+  #rest: TargetWatch | undefined;
+  /** Of a stream whose messages name a model each. */
+  #targets: StreamTargets | undefined;
   /** Chunks that came while a compressed message was being read. */
   #waiting: Uint8Array[] | undefined;
   /** Bytes credited to the client before the call began; the flow's first credits are these. */
@@ -168,7 +175,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
         throw new StatusError(Code.INTERNAL, 'the request ended inside a message');
       }
       if (this.#opening !== undefined) this.#open(undefined, true);
-      else if (this.#waiting === undefined) this.#request?.end();
+      else if (this.#waiting === undefined && this.#targets?.end() !== false) this.#request?.end();
     } catch (reason) {
       this.#refuse(reason);
     }
@@ -270,15 +277,17 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
 
   /** @param memory of the newest chunk, which counts when it is all that goes on */
   #started(
-    { spec, chunks }: Opened,
+    { spec, chunks, watch }: Opened,
     more: readonly Uint8Array[],
     newest?: Uint8Array,
     memory?: Lender,
   ): void {
     try {
       this.#checkSingle();
+      this.#rest = watch;
       const all = more.length === 0 ? chunks : [...chunks, ...more];
-      this.#dispatch(targetOf(spec), all, all.length === 1 && all[0] === newest ? memory : undefined);
+      if (this.#head.method.streaming) this.#beginStream(spec, all);
+      else this.#dispatch(targetOf(spec), all, all.length === 1 && all[0] === newest ? memory : undefined);
     } catch (reason) {
       this.#refuse(reason);
     }
@@ -297,7 +306,32 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     const request = this.#request;
     if (request === undefined) return;
     if (request.retains && this.#watch.messages > 1) this.#checkSingle();
-    request.push(chunk, memory);
+    // before it is sent on: no backend shall have the whole of a message that means another model
+    if (this.#rest !== undefined) this.#rest.feed(chunk);
+    if (this.#targets === undefined || this.#targets.push(chunk)) request.push(chunk, memory);
+    else {
+      // it waits here, and the client must be able to go on sending
+      this.#credit(chunk.length);
+      this.#prepaid += chunk.length;
+    }
+  }
+
+  /** The first message has been read, as far as it has come; those that follow will be. @param chunks all that has come */
+  #beginStream(spec: ModelSpec, chunks: readonly Uint8Array[]): void {
+    const all = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
+    const size = prefixBytes + uint32At(all, 1);
+    const sink: StreamSink = {
+      pass: (chunk) => this.#request?.push(chunk),
+      hold: this.hold.bind(this),
+      refuse: this.letGo.bind(this),
+      end: () => this.#request?.end(),
+    };
+    const how = { encoding: this.#head.encoding, limits: this.#deps.options, sink };
+    this.#targets = new StreamTargets(spec, Math.max(0, size - all.length), how);
+    this.#dispatch(targetOf(spec), [all.subarray(0, size)]);
+    const behind = all.subarray(size);
+    if (behind.length > 0 && this.#targets.push(behind)) this.#request?.push(behind);
+    if (this.#requestEnded && this.#targets.end()) this.#request?.end();
   }
 
   #dispatch(target: Target | undefined, chunks: readonly Uint8Array[], memory?: Lender): void {
@@ -314,7 +348,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       if (rest > 0 && (!this.#requestEnded || rest > onItsWayBytes)) this.#credit(rest);
     };
     for (const chunk of chunks) request.push(chunk, memory);
-    if (this.#requestEnded) request.end();
+    if (this.#requestEnded && this.#targets === undefined) request.end();
     const head = this.#head;
     const call: Call = {
       kind: unary ? 'unary' : 'stream',

@@ -13,6 +13,7 @@ import {
   encodeModelSpec,
   encodeV2Spec,
   type FoundSpec,
+  inflateEach,
   type InflateLimits,
   inflateMessage,
   inflateUntil,
@@ -23,12 +24,15 @@ import {
   replaceModelSpec,
   replaceTaskSpecs,
   replaceV2Spec,
+  TargetWatch,
 } from '../../codec/index.ts';
 
 /** A fully known beginning: who is asked, and the chunks to send on in place of those that came. */
 export interface Opened {
   readonly spec: ModelSpec;
   readonly chunks: readonly Uint8Array[];
+  /** Must see the rest of the message before it is sent on; undefined when it is here. */
+  readonly watch?: TargetWatch | undefined;
 }
 
 /** A spec to send instead of the client's, or undefined when the client's is right as it is. */
@@ -40,8 +44,10 @@ interface Naming {
   read(message: Uint8Array, complete: boolean): FoundSpec | null | undefined;
   /** What stands between a found spec's start and end, anew. */
   encode(spec: ModelSpec): Uint8Array;
-  /** A whole message with another spec. */
+  /** A whole message with another spec, in one place. */
   replace(message: Uint8Array, spec: ModelSpec): Uint8Array[];
+  /** Sees to it that no other spec follows. @param left as TargetWatch has it */
+  watch(left: number): TargetWatch;
   readonly missing: StatusError;
 }
 
@@ -54,6 +60,7 @@ const bySpec: Naming = {
     return Uint8Array.from([modelSpecTag, ...varint(inner.length), ...inner]);
   },
   replace: replaceModelSpec,
+  watch: (left) => new TargetWatch(1, 'model_spec', left),
   missing: new StatusError(Code.INVALID_ARGUMENT, 'Missing ModelSpec'),
 };
 
@@ -61,6 +68,7 @@ const byName: Naming = {
   read: readV2Spec,
   encode: encodeV2Spec,
   replace: replaceV2Spec,
+  watch: (left) => new TargetWatch(2, 'model_name or model_version', left),
   missing: new StatusError(Code.INVALID_ARGUMENT, 'the request names no model'),
 };
 
@@ -149,17 +157,29 @@ export class Opening {
       this.#next = prefixBytes + length;
       return undefined;
     }
-    if (all[0] !== 0) return this.#inflated(all);
-    if (this.#inTasks) return this.#tasks(all.subarray(prefixBytes, prefixBytes + length), [all]);
-    const found = this.#naming.read(all.subarray(prefixBytes, prefixBytes + length), whole);
+    const message = all.subarray(prefixBytes, prefixBytes + length);
+    if (all[0] !== 0) return this.#inflated(all, message);
+    if (this.#inTasks) return this.#tasks(message, [all]);
+    const found = this.#naming.read(message, whole);
     if (found === undefined) {
       this.#next = Math.min(prefixBytes + length, this.#bytes * 2);
       return undefined;
     }
     if (found === null) throw this.#naming.missing;
     const replaced = this.#rewritten(found.spec);
-    if (replaced === undefined) return { spec: found.spec, chunks: this.#chunks };
-    return { spec: replaced, chunks: withField(all, found.start, found.end, this.#naming.encode(replaced)) };
+    if (found.scattered) return this.#gathered(message, replaced ?? found.spec, all);
+    const watch = whole ? undefined : this.#naming.watch(length - found.end);
+    watch?.feed(message.subarray(found.end));
+    if (replaced === undefined) return { spec: found.spec, chunks: this.#chunks, watch };
+    const chunks = withField(all, found.start, found.end, this.#naming.encode(replaced));
+    return { spec: replaced, chunks, watch };
+  }
+
+  /** A whole message whose spec is in pieces: it is sent on in one, so that nobody can read another. */
+  #gathered(message: Uint8Array, spec: ModelSpec, all: Uint8Array): Opened {
+    const behind = all.subarray(prefixBytes + message.length);
+    const chunks = framed(this.#naming.replace(message, spec));
+    return { spec, chunks: behind.length === 0 ? chunks : [...chunks, behind] };
   }
 
   #joined(): Uint8Array {
@@ -167,9 +187,11 @@ export class Opening {
     return this.#chunks[0] as Uint8Array;
   }
 
-  /** Looks into a compressed message; its bytes go on as they came unless the spec must be another one. */
-  async #inflated(all: Uint8Array): Promise<Opened> {
-    const message = all.subarray(prefixBytes);
+  /**
+   * Looks into a compressed message; its bytes go on as they came unless the spec must be another one. It is read to its end,
+   * where another spec may stand, but nothing of it is kept.
+   */
+  async #inflated(all: Uint8Array, message: Uint8Array): Promise<Opened> {
     let held = 0;
     const hold = (bytes: number): void => {
       held += bytes;
@@ -178,17 +200,42 @@ export class Opening {
     const inflated = (): Promise<Uint8Array> => inflateMessage(message, this.#encoding, this.#limits, hold);
     try {
       if (this.#inTasks) return this.#tasks(await inflated(), [all]);
-      const read = (beginning: Uint8Array, complete: boolean): FoundSpec | null | undefined =>
-        this.#naming.read(beginning, complete);
+      let whole = false;
+      const read = (beginning: Uint8Array, complete: boolean): FoundSpec | null | undefined => {
+        whole = complete;
+        return this.#naming.read(beginning, complete);
+      };
       const found = await inflateUntil(message, this.#encoding, this.#limits, read, hold);
       if (found === null || found === undefined) throw this.#naming.missing;
       const replaced = this.#rewritten(found.spec);
-      if (replaced === undefined) return { spec: found.spec, chunks: [all] };
-      return { spec: replaced, chunks: framed(this.#naming.replace(await inflated(), replaced)) };
+      if (replaced !== undefined || found.scattered) return this.#anew(await inflated(), all);
+      if (!whole) await this.#watchInflated(message, found.end);
+      return { spec: found.spec, chunks: [all] };
     } finally {
       // what goes on is the request's from here on
       this.#memory.hold(-held);
     }
+  }
+
+  /** The same of a compressed message that is there inflated, since it has to be sent on so. */
+  #anew(message: Uint8Array, all: Uint8Array): Opened {
+    const found = this.#naming.read(message, true);
+    if (found === null || found === undefined) throw this.#naming.missing;
+    // a stream's messages go on as they came
+    if (this.#method.streaming) return { spec: found.spec, chunks: [all] };
+    const spec = this.#rewritten(found.spec) ?? found.spec;
+    return { spec, chunks: framed(this.#naming.replace(message, spec)) };
+  }
+
+  /** @param from where the spec ends that was found @throws StatusError when another one follows */
+  async #watchInflated(message: Uint8Array, from: number): Promise<void> {
+    const watch = this.#naming.watch(Number.POSITIVE_INFINITY);
+    let passed = 0;
+    await inflateEach(message, this.#encoding, this.#limits, (chunk) => {
+      if (passed + chunk.length > from) watch.feed(chunk.subarray(Math.max(0, from - passed)));
+      passed += chunk.length;
+    });
+    watch.finish();
   }
 
   /** The messages of a stream must agree on their model, and only the first is seen here. */

@@ -97,6 +97,21 @@ describe('the sequence of a request', () => {
     assert.equal(readPredictSequence(predict(undefined, undefined)), undefined);
   });
 
+  it('is what protobuf makes of it when parts of it come twice, and is refused when nobody can say', () => {
+    const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
+    const key = '0a0b73657175656e63655f6964';
+    const idOf = (text: string): string | undefined => readInferSequence(hex(text))?.id;
+    // parameters: the value before the key; a value in two pieces; a key twice; a double in the place of a number
+    assert.equal(idOf(`2211 1202 102a ${key}`), '42');
+    assert.equal(idOf(`2215 ${key} 1202 102a 1202 102b`), '43');
+    assert.equal(idOf(`2211 ${key} 1202 102a 2211 ${key} 1202 102b`), '43');
+    assert.equal(idOf(`221a ${key} 120b 102a 21 0000000000000040`), undefined);
+    // an entry with a field beside its key and value: upb forgets it, others do not
+    assert.throws(() => idOf(`2213 ${key} 1202 102a 1807`), /an entry of a map has a field beside/);
+    // an input that is there twice
+    assert.throws(() => idOf(`2a13 ${key} 2a04 2a02 0708 2a13 ${key} 2a04 2a02 0708`), /is there twice/);
+  });
+
   it('is in the parameters of ModelInfer, as a number or as a text', () => {
     assert.deepEqual(readInferSequence(Buffer.from(triton.start, 'hex')), {
       id: '42',
@@ -145,6 +160,8 @@ describe('the sequence filter', () => {
     await sequenceFilter(options, { newId: () => 77n })(stub.handler)(infer);
     const bytes = messageIn(stub.calls[0]?.request.peek() ?? [])?.bytes ?? new Uint8Array(0);
     assert.deepEqual(readInferSequence(bytes), { id: '77', starts: true, ends: false, inInputs: false });
+    // int64_param: Triton 2.51 says "invalid value type for 'sequence_id' parameter" to uint64_param
+    assert.ok(Buffer.from(bytes).includes(Buffer.from([0x12, 2, 0x10, 77])));
   });
 
   describe('of tensors over KServe V2', () => {

@@ -7,9 +7,10 @@ import { Writer } from '../writer.ts';
 
 const maxInt64 = 2n ** 63n - 1n;
 
-function readValue(reader: PieceReader): V2Parameter | undefined {
+/** Reads a piece of an InferParameter into what came before it: of its choices the last counts. */
+function readValue(reader: PieceReader, before: V2Parameter | undefined): V2Parameter | undefined {
   const outer = reader.enter();
-  let value: V2Parameter | undefined;
+  let value = before;
   while (reader.next()) {
     if (reader.is(1, wire.varint)) value = reader.bool();
     else if (reader.is(2, wire.varint)) value = reader.int64();
@@ -29,16 +30,20 @@ export function readParameter(reader: PieceReader, before: V2Parameters): V2Para
   let value: V2Parameter | undefined;
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) key = reader.string();
-    else if (reader.is(2, wire.bytes)) value = readValue(reader);
+    else if (reader.is(2, wire.bytes)) value = readValue(reader, value);
     else reader.skip();
   }
   reader.leave(outer);
-  // an InferParameter that says nothing is as good as none
-  if (value === undefined) return before;
+  if (value === undefined && !before.has(key)) return before;
   const into =
     before === noParameters ? new Map<string, V2Parameter>() : (before as Map<string, V2Parameter>);
-  if (!into.has(key)) checkEntries(into.size, 'parameters');
-  return into.set(key, value);
+  // an InferParameter that says nothing is as good as none, also in the place of one that came before
+  if (value === undefined) into.delete(key);
+  else {
+    if (!into.has(key)) checkEntries(into.size, 'parameters');
+    into.set(key, value);
+  }
+  return into;
 }
 
 function valueWriter(value: V2Parameter): Writer {

@@ -33,7 +33,7 @@ export function readTensorHead(reader: PieceReader): TensorHead {
   let datatype = '';
   const shape: number[] = [];
   let parameters = noParameters;
-  let contents: Pieces | undefined;
+  let contents: Uint8Array[] | undefined;
   const addSize = (): void => {
     if (shape.length >= maxRank) throw invalid(`tensor ${name} has more than ${maxRank} dimensions`);
     shape.push(Number(reader.int64()));
@@ -47,8 +47,10 @@ export function readTensorHead(reader: PieceReader): TensorHead {
       while (reader.left > 0) addSize();
       reader.leave(list);
     } else if (reader.is(4, wire.bytes)) parameters = readParameter(reader, parameters);
-    else if (reader.is(5, wire.bytes)) contents = reader.pieces();
-    else reader.skip();
+    else if (!reader.is(5, wire.bytes)) reader.skip();
+    else if (contents === undefined) contents = reader.pieces();
+    // the pieces of a message are the message that they make together
+    else for (const piece of reader.pieces()) contents.push(piece);
   }
   reader.leave(outer);
   return { name, datatype, shape, parameters, contents };
@@ -92,6 +94,8 @@ function sizedOf(head: TensorHead, maxBytes: number): Sized {
       `tensor ${name} of shape [${shape.slice(0, 8).join(',')}] takes ${bytes} bytes, the limit is ${maxBytes} bytes`,
     );
   }
+  const unsafe = shape.find((size) => !Number.isSafeInteger(size));
+  if (unsafe !== undefined) throw invalid(`tensor ${name} has the dimension ${unsafe}, which is beyond 2^53`);
   return { name, dtype, shape, count };
 }
 
