@@ -82,7 +82,7 @@ export class GuardedConnector extends AbstractConnector {
           this.stream = stream;
           resolve(stream);
         } catch (reason) {
-          reject(reason);
+          reject(new Error('no connection can be made', { cause: reason }));
         }
       });
     });

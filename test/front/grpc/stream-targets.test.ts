@@ -28,7 +28,7 @@ function harness(left = 0) {
     sink: {
       pass: (chunk) => passed.push(Buffer.from(chunk)),
       hold: (bytes) => (seen.held += bytes),
-      refuse: (reason) => (seen.refused = reason as StatusError),
+      refuse: (reason) => (seen.refused = reason),
       end: () => (seen.ended = true),
     },
   });
