@@ -15,6 +15,7 @@ import {
   type ServerStream,
   type StreamEvents,
 } from '../wire/index.ts';
+import { GonePeers, lookEveryMs } from './gone-peers.ts';
 import { bridge } from './h2-bridge.ts';
 import { createNodeServer } from './node-server.ts';
 import { sniff } from './sniff.ts';
@@ -263,6 +264,9 @@ export async function listen(
     observer.limited('connections');
   });
   let ticking = setInterval(guarded('timer', tick), everyMsOf(timeLimits)).unref();
+  const gone = new GonePeers();
+  const look = guarded('timer', () => void gone.look(sockets.keys()));
+  const looking = setInterval(look, lookEveryMs).unref();
   const removeDoor = memory.addDoor(waiting);
   await listening(server, options);
   // one that cannot be accepted (no file descriptor is left, say) is one connection's trouble
@@ -278,7 +282,7 @@ export async function listen(
       });
     for (const connection of http1Ends)
       guard('connection', () => {
-        connection.tick();
+        connection.tick(nowMs, timeLimits);
       });
     for (const [socket, output] of sockets) {
       const { bytesWritten, writableLength } = socket;
@@ -304,6 +308,7 @@ export async function listen(
 
   const closed = new Promise<void>((resolve) => server.once('close', resolve)).finally(() => {
     clearInterval(ticking);
+    clearInterval(looking);
     removeDoor();
   });
   return {

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { fault, guard, guarded } from '../faults.ts';
-import type { OnWaiting, ServerStream, StreamEvents, WaitingOutput } from './api.ts';
+import type { OnWaiting, ServerStream, StreamEvents, TimeLimits, WaitingOutput } from './api.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { type BodyReader, ChunkedBody, SizedBody } from './http1-body.ts';
 import { readHttp1Head } from './http1-head.ts';
@@ -42,6 +42,11 @@ export interface Http1ServerOptions {
 
 /** How much of a request may come after its answer if the connection shall live. */
 const maxDiscardedBytes = 1_048_576;
+/**
+ * Bytes that may be read behind a request under way. More stay in the kernel, where nobody sees whether the client has gone behind
+ * them; clients are told not to pipeline behind a POST (RFC 9112 §9.3.2).
+ */
+const maxPipelinedBytes = 65_536;
 
 const empty = Buffer.alloc(0);
 
@@ -61,6 +66,7 @@ export class Http1Server {
   readonly #patience: Patience;
   readonly #stopReading: () => void;
   readonly #unread = new Standstill();
+  readonly #unheard = new Standstill();
   #headBegan = false;
   /** The next request waits until the answers before it have left. */
   #holdsBack = false;
@@ -85,6 +91,7 @@ export class Http1Server {
     );
     this.#stopReading = takeReads(socket, this.#onRead, true);
     socket.on('close', this.#onClose);
+    socket.on('end', this.#onEnd);
     this.#patience.expectWithin(options.headersTimeoutMs);
   }
 
@@ -99,9 +106,14 @@ export class Http1Server {
     if (this.#stream === undefined) this.#finish();
   }
 
-  /** Called every so often, for those who watch the pace of a request. */
-  tick(): void {
+  /** Called every so often, for those who watch the pace of a request. @param nowMs monotonic */
+  tick(nowMs: number, limits: Pick<TimeLimits, 'writeMs'>): void {
     const stream = this.#stream;
+    if (this.#unheard.ms(this.socket.bytesRead, nowMs) > limits.writeMs && this.#overflows) {
+      this.#options.onLimit('pipelined');
+      this.destroy();
+      return;
+    }
     if (stream === undefined || stream.requestComplete || stream.over) return;
     try {
       stream.events?.onTick?.();
@@ -182,10 +194,10 @@ export class Http1Server {
       this.#rest = this.#joined(chunk);
       this.#head(first ? memory : undefined, from);
     } else if (this.#body === undefined) {
-      // a client that pipelines waits; what it sends on the way stays in the kernel
+      // a client that pipelines waits; its end is seen as long as there is room for what it sends on the way
       this.#keep(this.#joined(chunk));
-      this.socket.pause();
       this.#holdsBack = this.#stream === undefined;
+      if (this.#holdsBack || this.#overflows) this.socket.pause();
     } else this.#readBody(chunk, memory);
   }
 
@@ -202,6 +214,11 @@ export class Http1Server {
     }
     this.#room.set(chunk, length);
     return this.#room.subarray(0, whole);
+  }
+
+  /** More came behind the request under way than is kept. */
+  get #overflows(): boolean {
+    return this.#stream !== undefined && this.#rest.length > maxPipelinedBytes;
   }
 
   #keep(rest: Buffer): void {
@@ -314,6 +331,7 @@ export class Http1Server {
     this.output.detach();
     this.#stopReading();
     socket.off('close', this.#onClose);
+    socket.off('end', this.#onEnd);
     const rest = this.#rest;
     this.#keep(empty);
     this.#options.onOther(rest);
@@ -408,6 +426,11 @@ export class Http1Server {
     this.#draining = true;
     this.#finish();
   }
+
+  /** The client has ended its side: whoever waits for an answer is taken for gone, also where something waits to be read. */
+  readonly #onEnd = guarded('connection', () => {
+    if (this.#stream?.over === false) this.destroy();
+  });
 
   readonly #onClose = guarded('connection', () => {
     this.#over = true;
