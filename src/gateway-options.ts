@@ -1,5 +1,6 @@
 /** What a gateway is told: what stays as long as it runs, and what a reload replaces. */
 import type {
+  ArrivalOptions,
   CacheOptions,
   HedgeOptions,
   MirrorRule,
@@ -9,6 +10,7 @@ import type {
   RetryOptions,
   SequenceFilterOptions,
   SharedRatesOptions,
+  StreamsOptions,
 } from './filters/index.ts';
 import type { FleetOptions, HttpFleetOptions } from './fleet/index.ts';
 import type { CorsOptions, ListenOptions, ProxyOptions, RestOptions, RpcOptions } from './front/index.ts';
@@ -65,6 +67,11 @@ export interface RouteOptions {
   readonly sharedLimits?: SharedRatesOptions | undefined;
   /** The share of answers (0 to 1) that "usual" means where latencies are compared. */
   readonly usualQuantile: number;
+  /** When a request is here. */
+  readonly arrival: ArrivalOptions;
+  readonly streams: StreamsOptions;
+  /** For addresses of proxies: there are many clients behind each. */
+  readonly isTrusted: (address: string) => boolean;
   /** Absent: no call waits for a place at a backend, and none is refused. */
   readonly queue?: QueueOptions | undefined;
   /** Absent: a call waits for its backend whatever it takes. */

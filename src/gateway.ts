@@ -14,9 +14,11 @@ import {
 } from './call/index.ts';
 import {
   admitFilter,
+  arrivalFilter,
   AttemptBudget,
   type AttemptBudgetOptions,
   cacheFilter,
+  createClientOf,
   createQueue,
   createRateLimits,
   deadlineFilter,
@@ -28,6 +30,7 @@ import {
   RedisStore,
   retryFilter,
   sequenceFilter,
+  streamsFilter,
   type Takes,
   Turns,
 } from './filters/index.ts';
@@ -114,6 +117,7 @@ export async function buildCore(
   const { fleets, pickFleet } = plan;
   const { observer, log } = telemetry;
   const hasRoom = (call: Call): boolean => pickFleet(call.target?.model).hasRoom(call);
+  const clientOf = createClientOf(routes.isTrusted);
   const latencies = kept.keep(
     'latencies',
     routes.usualQuantile,
@@ -124,12 +128,19 @@ export async function buildCore(
       ? undefined
       : createQueue(routes.queue, {
           hasRoom,
+          clientOf,
           latencies,
           observer,
           clock,
           after,
           toTell,
         });
+  const othersWait = ({ target }: Call): boolean => {
+    const fleet = pickFleet(target?.model);
+    return queue?.waits((model) => pickFleet(model) === fleet) === true;
+  };
+  const compete = (one: Call, other: Call): boolean =>
+    pickFleet(one.target?.model) === pickFleet(other.target?.model);
   const httpFleets = routes.httpFleets.map((fleet) =>
     kept.keep(
       `HTTP fleet ${fleet.name}`,
@@ -206,6 +217,9 @@ export async function buildCore(
     admitFilter(routes),
     // before anything that a call costs
     rates?.filter,
+    // before all that somebody else may wait for: the turns of a sequence, and places at backends
+    arrivalFilter(routes.arrival, { othersWait, observer, clock, after }),
+    streamsFilter(routes.streams, { hasRoom, compete, clientOf, observer, clock, after }),
     // before all that sends a call twice, or not at all
     sequences &&
       sequenceFilter(sequences, { newId: newSequenceId, turns: kept.keep('turns', '', () => new Turns()) }),

@@ -32,6 +32,8 @@ export class Flow {
   #credited = 0;
   #read = 0;
   #finished: ((error: StatusError | undefined) => void)[] | undefined;
+  /** Who waits until so many bytes are here. */
+  #awaited: { readonly bytes: number; readonly callback: () => void } | undefined;
   /** Flows that get everything that this one gets. */
   #forks: Flow[] | undefined;
   /** Bytes that arrived so far. */
@@ -112,7 +114,7 @@ export class Flow {
     if (this.#reader !== undefined) {
       this.#delivered = this.#chunks.length;
       this.#reader.onData(chunk);
-    }
+    } else if (this.#awaited !== undefined && this.bytes >= this.#awaited.bytes) this.#isHere();
   }
 
   end(trailers: Metadata = noMetadata): void {
@@ -298,6 +300,18 @@ export class Flow {
     if (!this.done) this.onAbandon?.(reason);
   }
 
+  /** Calls back once, before anybody reads, when so many bytes have come or nothing more comes; at once if that is so. Replaces who waited before. */
+  whenHere(bytes: number, callback: () => void): void {
+    this.#awaited = { bytes, callback };
+    if (this.done || this.bytes >= bytes) this.#isHere();
+  }
+
+  #isHere(): void {
+    const awaited = this.#awaited;
+    this.#awaited = undefined;
+    awaited?.callback();
+  }
+
   /** Calls back once when the flow has ended (undefined) or failed; at once if it already has. */
   whenDone(callback: (error: StatusError | undefined) => void): void {
     if (this.done) callback(this.error);
@@ -313,6 +327,7 @@ export class Flow {
     }
     this.#forks = undefined;
     if (callbacks !== undefined) for (const callback of callbacks) callback(this.error);
+    if (this.#awaited !== undefined) this.#isHere();
   }
 }
 

@@ -1,5 +1,6 @@
 /** The nouns of HTTP that passes as it is: a request, its answer, and the backend that was chosen for it. */
 import type { Readable } from 'node:stream';
+import type { StatusError } from './status.ts';
 
 export type HttpFields = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -35,6 +36,16 @@ export interface HttpLease {
   end(outcome: 'ok' | 'failed' | 'left'): void;
 }
 
+/** Who has such a lease, and may have to give it up for another client. */
+export interface HttpHolder {
+  /** "192.0.2.1:50000" */
+  readonly peer: string;
+  /** By how much its body is behind the pace that is expected while others want its place, in ms; 0 when nothing of it is waited for. */
+  readonly behindMs: number;
+  /** It loses its place. */
+  letGo(reason: StatusError): void;
+}
+
 /** Who answers such requests. */
 export interface HttpUpstream {
   readonly name: string;
@@ -42,7 +53,7 @@ export interface HttpUpstream {
    * @param avoid names of backends that are taken only when there is no other
    * @throws StatusError UNAVAILABLE when no backend is well, RESOURCE_EXHAUSTED when all are full
    */
-  lease(avoid: readonly string[]): HttpLease;
+  lease(avoid: readonly string[], holder: HttpHolder): HttpLease;
 }
 
 /** What OpenAI's API calls a model. */

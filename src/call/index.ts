@@ -1,4 +1,5 @@
 /** The room's front door: what every other room may use of it. */
+export { addressOf, ipOf, networkOf, v4Bytes, v6Bytes } from './addresses.ts';
 export { Cancellation, type CancelListener } from './cancel.ts';
 export {
   type Api,
@@ -25,6 +26,7 @@ export type { Lender } from './lenders.ts';
 export type {
   HttpEnd,
   HttpFields,
+  HttpHolder,
   HttpLease,
   HttpReply,
   HttpRequest,

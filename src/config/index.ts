@@ -2,6 +2,7 @@
 export { type BackendUrl, parseBackendUrl } from './backend-url.ts';
 export { isHttpFleet, proxyRoutes, urlOf } from './proxy.ts';
 export { type Flags, loadSnapshot, type Snapshot } from './load.ts';
+export { trustedBy } from './networks.ts';
 export { ConfigError, type Problem } from './problem.ts';
 export { type Config, configSchema } from './schema/index.ts';
 export { readYaml } from './yaml.ts';

@@ -4,6 +4,7 @@ import { certificateProblems } from './certificates.ts';
 import { corsProblems } from './cors.ts';
 import { interpolate } from './interpolate.ts';
 import { nameProblems } from './names.ts';
+import { networkProblems } from './networks.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
 import { rateLimitProblems } from './rate-limits.ts';
@@ -146,6 +147,7 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
       add(`models.${name}.cache`, 'needs cache.redisUrl');
   }
   problems.push(
+    ...networkProblems('doors.trustedProxies', doors.trustedProxies),
     ...nameProblems(config),
     ...proxyProblems(config),
     ...rateLimitProblems(config),

@@ -1,4 +1,5 @@
 /** The room's front door: every filter. */
+export { type ArrivalDeps, arrivalFilter, type ArrivalOptions } from './arrival.ts';
 export { admitFilter, type AdmitOptions } from './admit.ts';
 export {
   type CacheDeps,
@@ -11,6 +12,7 @@ export {
   type ResponseStore,
   type StoreMiss,
 } from './cache/index.ts';
+export { type ClientOf, createClientOf } from './client.ts';
 export { AttemptBudget, type AttemptBudgetOptions } from './attempt-budget.ts';
 export { type DeadlineDeps, deadlineFilter } from './deadline.ts';
 export { hedgeFilter, type HedgeDeps, type HedgeOptions } from './hedge/index.ts';
@@ -36,3 +38,4 @@ export {
   type SequenceFilterOptions,
   Turns,
 } from './sequence/index.ts';
+export { type StreamsDeps, streamsFilter, type StreamsOptions } from './streams.ts';

@@ -64,6 +64,8 @@ export class Backend implements Roomy {
   address: BackendAddress;
   /** Calls sent and not answered yet. */
   outstanding = 0;
+  /** Of these, streams. */
+  #streams = 0;
   capacity = 1;
   /** An operator took it out: no new calls. */
   drained = false;
@@ -152,14 +154,24 @@ export class Backend implements Roomy {
     this.health.forget(model);
   }
 
-  /** It takes one more call. */
+  /** It takes one more call. Streams, which may do nothing for hours, take none of the places of calls. */
   get hasRoom(): boolean {
-    return this.outstanding < Math.min(this.concurrency.limit, this.#transport.streamLimit);
+    const { outstanding } = this;
+    return outstanding - this.#streams < this.concurrency.limit && outstanding < this.#transport.streamLimit;
+  }
+
+  /** It takes one more stream. Half of what it allows on its connections is left for calls. */
+  get hasStreamRoom(): boolean {
+    const { streamLimit } = this.#transport;
+    const most = Math.min(this.#deps.options().concurrency.maxStreams, Math.max(1, streamLimit / 2));
+    return this.#streams < most && this.outstanding < streamLimit;
   }
 
   /** One attempt of a call; counts as work and as an outcome. */
   send(call: Call, replica: Replica<Backend>): Promise<Reply> {
     const { observer, clock, onOutcome, onRoom } = this.#deps;
+    const { streaming } = call.method;
+    if (streaming) this.#streams++;
     observer.backendInFlight(this.name, ++this.outstanding);
     const startedMs = clock();
     return this.attempt(call, (error, trailers) => {
@@ -169,6 +181,7 @@ export class Backend implements Roomy {
       if (code === Code.OK) this.concurrency.answered();
       if (code === Code.OK || code === Code.DEADLINE_EXCEEDED)
         this.concurrency.ended(replica.model, tookMs, this.outstanding);
+      if (streaming) this.#streams--;
       observer.backendInFlight(this.name, --this.outstanding);
       const outcome: Outcome = {
         code,

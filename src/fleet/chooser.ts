@@ -89,8 +89,14 @@ export class Chooser {
     });
   }
 
-  hasRoom({ target }: Call): boolean {
-    return hasRoomFor(target, target === undefined ? undefined : this.#deps.table.get(target.model));
+  hasRoom({ target, method }: Call): boolean {
+    const { table, members } = this.#deps;
+    if (target !== undefined) return hasRoomFor(target, table.get(target.model), method.streaming);
+    // of no model: any backend may answer
+    const up = members.list.filter(({ health }) => health.up);
+    return (
+      up.length === 0 || up.some(({ hasRoom, hasStreamRoom }) => (method.streaming ? hasStreamRoom : hasRoom))
+    );
   }
 
   /** A backend that had the model a moment ago says that it is not there, and another one can be asked. */
@@ -108,7 +114,13 @@ export class Chooser {
     const picker = routes === undefined ? table.pickUp : this.#pickerFor(call, routes);
     const request = { random, avoid: call.avoid, hash: this.#hashOf(call) };
     // a hedge is worth no more than what fits
-    const picked = pickWithRoom(picker, request, members.list, call.elsewhere === true);
+    const picked = pickWithRoom(
+      picker,
+      request,
+      members.list,
+      call.elsewhere === true,
+      call.method.streaming,
+    );
     const refused =
       picked !== undefined && call.elsewhere === true && call.avoid?.includes(picked.name) === true;
     return refused ? undefined : picked;

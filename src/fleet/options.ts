@@ -150,6 +150,8 @@ export interface HttpFleetOptions {
   readonly connectTimeoutMs: number;
   /** Requests under way at one backend; each holds a connection. */
   readonly maxInFlight: number;
+  /** For addresses of proxies: there are many clients behind each. */
+  readonly isTrusted: (address: string) => boolean;
 }
 
 export interface ConcurrencyOptions {
@@ -160,4 +162,6 @@ export interface ConcurrencyOptions {
   /** The limit follows the latency, between minInFlight and maxInFlight. */
   readonly adaptive: boolean;
   readonly minInFlight: number;
+  /** Streams at a backend at once, beside its calls. */
+  readonly maxStreams: number;
 }

@@ -7,19 +7,33 @@ import type { ModelRoutes } from './routing-table.ts';
 export interface Roomy extends Host {
   /** It takes one more call. */
   readonly hasRoom: boolean;
+  /** It takes one more stream. */
+  readonly hasStreamRoom: boolean;
   /** A call would not have to wait until a connection is made. */
   readonly connected: boolean;
 }
 
-/** Whether a backend that could answer takes one more call now; nobody at all is another trouble than no room. */
-export function hasRoomFor(target: Target | undefined, routes: ModelRoutes | undefined): boolean {
+/** Whether a backend that could answer takes one more call now, or one more stream; nobody at all is another trouble than no room. */
+export function hasRoomFor(
+  target: Target | undefined,
+  routes: ModelRoutes | undefined,
+  streaming = false,
+): boolean {
   const version = target?.version;
   const able = version === undefined ? routes?.unversioned : routes?.versions.get(version);
-  return able === undefined || able.length === 0 || able.some(({ host }) => host.hasRoom);
+  const { isRoomy } = streaming ? forStreams : forCalls;
+  return able === undefined || able.length === 0 || able.some(({ host }) => isRoomy(host));
 }
 
-const isRoomy = ({ hasRoom }: Roomy): boolean => hasRoom;
-const isReady = ({ hasRoom, connected }: Roomy): boolean => hasRoom && connected;
+/** What a host must be, for a call and for a stream. */
+const forCalls = {
+  isRoomy: ({ hasRoom }: Roomy): boolean => hasRoom,
+  isReady: ({ hasRoom, connected }: Roomy): boolean => hasRoom && connected,
+};
+const forStreams = {
+  isRoomy: ({ hasStreamRoom }: Roomy): boolean => hasStreamRoom,
+  isReady: ({ hasStreamRoom, connected }: Roomy): boolean => hasStreamRoom && connected,
+};
 
 /** One that has room and a connection, as long as any has; then one that has room; else whom the picker chooses, or nobody. */
 export function pickWithRoom<H extends Roomy>(
@@ -27,7 +41,9 @@ export function pickWithRoom<H extends Roomy>(
   request: PickRequest,
   members: readonly H[],
   orNobody: boolean,
+  streaming = false,
 ): Replica<H> | undefined {
+  const { isRoomy, isReady } = streaming ? forStreams : forCalls;
   const picked = picker?.pick(request);
   if (picker === undefined || picked === undefined || isReady(picked.host)) return picked;
   const { avoid = [] } = request;

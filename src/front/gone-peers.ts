@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { endianness } from 'node:os';
+import { v4Bytes, v6Bytes } from '../call/index.ts';
 
 /** How often is looked, in ms: it takes three looks (paused, gone, surely gone) and has to be done within a second. */
 export const lookEveryMs = 200;
@@ -59,10 +60,11 @@ export class GonePeers {
     try {
       for (const name of ['tcp', 'tcp6'] as const) {
         const some = new Map([...asked].filter(([key]) => key.length > v4Length === (name === 'tcp6')));
-        if (some.size > 0) this.#judge(some, statesIn(await this.#read(name), some));
+        if (some.size === 0) continue;
+        // where there is no such table, time limits end what waits
+        const table = await this.#read(name).catch(() => undefined);
+        if (table !== undefined) this.#judge(some, statesIn(table, some));
       }
-    } catch {
-      // no such table here: time limits end what waits
     } finally {
       this.#looking = false;
     }
@@ -127,25 +129,6 @@ export function tableAddress(address: string, order = endianness()): string {
       text += (bytes[word + (order === 'LE' ? 3 - i : i)] ?? 0).toString(16).padStart(2, '0');
   }
   return text.toUpperCase();
-}
-
-const v4Bytes = (address: string): number[] => address.split('.').map(Number);
-
-/** @param address as Node gives it: with one "::" at most, perhaps a dotted end and a zone */
-function v6Bytes(address: string): number[] {
-  const [head = '', tail] = (address.split('%', 1)[0] as string).split('::') as [string, string?];
-  const groups = (text: string): number[] =>
-    text === ''
-      ? []
-      : text.split(':').flatMap((group) => {
-          if (group.includes('.')) return v4Bytes(group);
-          const value = Number.parseInt(group, 16);
-          return [value >>> 8, value & 0xff];
-        });
-  const first = groups(head);
-  if (tail === undefined) return first;
-  const last = groups(tail);
-  return [...first, ...new Array<number>(16 - first.length - last.length).fill(0), ...last];
 }
 
 /** The states of the connections that are asked for, as far as they are in the table. One pass, and no more text than is looked up. */

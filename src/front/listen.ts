@@ -15,6 +15,7 @@ import {
   type ServerStream,
   type StreamEvents,
 } from '../wire/index.ts';
+import { AddressLimit } from './address-limit.ts';
 import { GonePeers, lookEveryMs } from './gone-peers.ts';
 import { bridge } from './h2-bridge.ts';
 import { createNodeServer } from './node-server.ts';
@@ -34,6 +35,10 @@ export interface ListenOptions {
   readonly keepAliveTimeoutMs: number;
   /** Connections at once, those in a TLS handshake included; more are closed at once. */
   readonly maxConnections: number;
+  /** Of these, from one client's address. */
+  readonly maxConnectionsPerAddress: number;
+  /** For addresses that are left out of that: there are many clients behind each. */
+  readonly isTrusted: (address: string) => boolean;
   /** An HTTP/2 connection without calls is closed after this, in ms. */
   readonly idleTimeoutMs: number;
   /** A client that takes nothing of what waits for it is cut off after this, in ms. */
@@ -245,9 +250,19 @@ export async function listen(
   let secure = secureBy(options);
   // those in a TLS handshake too, which have not been accepted yet
   const raw = new Set<Socket>();
+  const perAddress = new AddressLimit(() => options);
   const server = createTcpServer((socket) => {
+    const leave = perAddress.enter(socket.remoteAddress ?? '');
+    if (leave === undefined) {
+      observer.limited('address connections');
+      socket.destroy();
+      return;
+    }
     raw.add(socket);
-    socket.once('close', () => raw.delete(socket));
+    socket.once('close', () => {
+      raw.delete(socket);
+      leave();
+    });
     const by = secure;
     if (by === undefined) acceptGuarded(socket);
     else
@@ -265,7 +280,11 @@ export async function listen(
   });
   let ticking = setInterval(guarded('timer', tick), everyMsOf(timeLimits)).unref();
   const gone = new GonePeers();
-  const look = guarded('timer', () => void gone.look(sockets.keys()));
+  const look = (): void => {
+    gone.look(sockets.keys()).catch((reason: unknown) => {
+      fault('timer', reason);
+    });
+  };
   const looking = setInterval(look, lookEveryMs).unref();
   const removeDoor = memory.addDoor(waiting);
   await listening(server, options);

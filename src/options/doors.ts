@@ -1,12 +1,13 @@
 /** The doors' part of a configuration. */
 import { hostname } from 'node:os';
-import type { Snapshot } from '../config/index.ts';
+import { type Snapshot, trustedBy } from '../config/index.ts';
 import type { ListenOptions } from '../front/index.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
 import { defaultServerLimits } from '../wire/index.ts';
 
 export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
   const { doors, http2 } = config;
+  const isTrusted = trustedBy(doors.trustedProxies);
   const pem = (path: string): string => files.get(path) ?? '';
   const tls =
     doors.tls === undefined
@@ -24,6 +25,8 @@ export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
     headersTimeoutMs: doors.headersTimeoutMs,
     keepAliveTimeoutMs: doors.keepAliveTimeoutMs,
     maxConnections: doors.maxConnections,
+    maxConnectionsPerAddress: doors.maxConnectionsPerAddress,
+    isTrusted,
     idleTimeoutMs: doors.idleTimeoutMs,
     writeTimeoutMs: doors.writeTimeoutMs,
   });

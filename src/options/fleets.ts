@@ -6,6 +6,7 @@ import {
   parseBackendUrl,
   readYaml,
   type Snapshot,
+  trustedBy,
 } from '../config/index.ts';
 import {
   type BackendAddress,
@@ -81,6 +82,7 @@ export function httpFleetsOf({ config, files }: Snapshot): HttpFleetOptions[] {
       ejection: fleet.ejection,
       connectTimeoutMs: fleet.connection.connectTimeoutMs,
       maxInFlight: config.proxy.maxInFlight,
+      isTrusted: trustedBy(config.doors.trustedProxies),
     }));
 }
 

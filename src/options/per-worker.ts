@@ -15,12 +15,13 @@ export function perWorker(config: Config, workers: number): Config {
     fleets: Object.fromEntries(
       Object.entries(fleets).map(([name, fleet]) => {
         const { concurrency } = fleet;
-        const { maxInFlight, minInFlight } = concurrency;
+        const { maxInFlight, minInFlight, maxStreams } = concurrency;
         const divided = {
           ...concurrency,
           // what is left to the gateway is divided where it is decided
           maxInFlight: maxInFlight === 'auto' ? maxInFlight : part(maxInFlight),
           minInFlight: part(minInFlight),
+          maxStreams: part(maxStreams),
         };
         return [name, { ...fleet, concurrency: divided }];
       }),

@@ -13,6 +13,10 @@ export function proxyOf(config: Config): ProxyOptions {
     maxBodyBytes,
     headersTimeoutMs,
     idleTimeoutMs,
+    pace: {
+      bodyTimeoutMs: config.doors.bodyTimeoutMs,
+      minBodyBytesPerSecond: config.doors.minBodyBytesPerSecond,
+    },
     maxDurationMs,
     maxAttempts,
   };

@@ -1,6 +1,6 @@
 /** What a reload replaces: fleets, models, and how calls are treated. */
 import { controlLimits } from '../codec/index.ts';
-import type { Config, Snapshot } from '../config/index.ts';
+import { type Config, type Snapshot, trustedBy } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf, sharedLimitsOf } from './redis.ts';
 import { jsonLimitsOf } from './json.ts';
@@ -11,6 +11,8 @@ import { proxyOf } from './proxy.ts';
 /** A reload that the fleet sees ends it sooner; in ms. */
 const metadataTtlMs = 60_000;
 const budgetWindowMs = 10_000;
+/** Up to so many bytes of a request wait for the rest before a place is taken. */
+const hereBytes = 65_536;
 
 /** @param workers that share what is given for the whole gateway */
 export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
@@ -62,6 +64,9 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     },
     rateLimits: rateLimitsOf(config),
     sharedLimits: sharedLimitsOf(config),
+    arrival: { hereBytes: hereBytesOf(config), minBytesPerSecond: doors.minBodyBytesPerSecond },
+    streams: { idleMs: deadlines.streamIdleMs },
+    isTrusted: trustedBy(doors.trustedProxies),
     usualQuantile: hedge.quantile,
     queue: queue.enabled
       ? { maxLength: queue.maxLength, maxWaitMs: queue.maxWaitMs, priorityField: queue.priorityField }
@@ -84,6 +89,13 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     health: grpc.health,
     reflection: grpc.reflection,
   };
+}
+
+/** All calls of a connection may wait for the rest of their requests, and none for the window that the others use up. */
+function hereBytesOf({ http2 }: Config): number {
+  const { initialWindowBytes, connectionWindowBytes, maxConcurrentStreams } = http2;
+  const share = Math.floor(connectionWindowBytes / maxConcurrentStreams);
+  return Math.max(1, Math.min(hereBytes, Math.floor(initialWindowBytes / 2), share));
 }
 
 function sequencesOf({ models, sequences, retry }: Config): RouteOptions['sequences'] {

@@ -61,7 +61,7 @@ function optionsOf(backends: readonly BackendAddress[], fields: Partial<FleetOpt
       quorumPercent: 50,
       panicPercent: 50,
     },
-    concurrency: { maxInFlight: 64, quickMs: 0, adaptive: false, minInFlight: 4 },
+    concurrency: { maxInFlight: 64, quickMs: 0, adaptive: false, minInFlight: 4, maxStreams: 64 },
     warmUp: { requests: 0, timeoutMs: 1000, maxBytes: 10_000 },
     sequences: { idleMs: 1000, max: 10 },
     connection: {

@@ -13,6 +13,7 @@ const host = (name: string, fields: Partial<Roomy> = {}): Roomy => ({
   outstanding: 0,
   capacity: 1,
   hasRoom: true,
+  hasStreamRoom: true,
   connected: true,
   ...fields,
 });

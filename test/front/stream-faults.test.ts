@@ -42,6 +42,8 @@ async function startDoor(t: { after(f: () => Promise<void>): void }, at: At): Pr
       http2: defaultServerLimits,
       headersTimeoutMs: 1000,
       keepAliveTimeoutMs: 1000,
+      maxConnectionsPerAddress: 100,
+      isTrusted: () => false,
       maxConnections: 100,
       idleTimeoutMs: 1000,
       writeTimeoutMs: 1000,

@@ -9,6 +9,10 @@ export const deadlines = section(
       'For calls that bring none: TensorFlow Serving’s own for REST. A cold model needs more than a proxy’s usual 15 s.',
     ),
     maxMs: ms(600_000, 'No call may ask for more.'),
+    streamIdleMs: ms(
+      600_000,
+      'A stream without a byte either way for so long ends with DEADLINE_EXCEEDED; 0: it may be silent for ever. Services that pass through included.',
+    ),
   },
   'How long calls may take.',
 );

@@ -71,6 +71,15 @@ export const doors = section(
       10_000,
       'Connections to one door at once, TLS handshakes included; more are closed at once.',
     ),
+    maxConnectionsPerAddress: count(
+      2500,
+      'Of these, from one address (IPv6: from one /64 network); more are closed at once. A balancer in front has many clients behind one address: name it in trustedProxies.',
+    ),
+    trustedProxies: Type.Array(Type.String(), {
+      default: [],
+      description:
+        'Addresses and networks (10.0.0.0/8, 2001:db8::/32) of balancers and proxies in front. maxConnectionsPerAddress leaves them out, and where clients have shares, each of their connections counts as a client.',
+    }),
   },
   'The ports that clients use.',
 );

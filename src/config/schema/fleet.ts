@@ -188,6 +188,10 @@ export const fleet = Type.Object(
           'The limit follows the latency: it falls when calls take more than twice as long as at an idle backend. Off, because a server that batches wants a queue of its own.',
         ),
         minInFlight: count(4, 'An adaptive limit does not fall below this.'),
+        maxStreams: count(
+          256,
+          'Streams (ModelStreamInfer, services that pass through) at one backend at once, of all workers together; they take none of the places of other calls. Beyond it RESOURCE_EXHAUSTED, or the client with most streams loses one.',
+        ),
       },
       'How much a backend is given at once.',
     ),

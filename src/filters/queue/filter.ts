@@ -15,7 +15,9 @@ import {
 } from '../../call/index.ts';
 import { isInformation } from '../../models/index.ts';
 import { type LatencyBook, messageBytes } from '../latencies/index.ts';
+import type { Client, ClientOf } from '../client.ts';
 import { ModelLine, type Waiter } from './model-line.ts';
+import { Places } from './places.ts';
 import { priorities, type Priority } from './wait-line.ts';
 
 export interface QueueOptions {
@@ -30,6 +32,7 @@ export interface QueueOptions {
 export interface QueueDeps {
   /** Whether a backend that could answer the call takes one more now. */
   readonly hasRoom: (call: Call) => boolean;
+  readonly clientOf: ClientOf;
   readonly latencies: Pick<LatencyBook, 'find'>;
   readonly observer: Pick<Observer, 'limited' | 'queued'>;
   readonly clock: Clock;
@@ -42,6 +45,8 @@ export interface Queue {
   readonly filter: Filter;
   /** A backend has got room: told by whoever knows. */
   readonly roomMade: () => void;
+  /** Whether a call waits whose model is such a one. */
+  readonly waits: (isSuch: (model: string) => boolean) => boolean;
 }
 
 /** Deadlines beyond this are not compared with what answers take: looking it up has its price, too. In ms. */
@@ -52,22 +57,44 @@ const lookEveryMs = 50;
 /** Its reason to leave the line is as good as a cancellation: it is told of both in the same way. */
 class WaitingCall implements Waiter, CancelListener {
   readonly call: Call;
+  readonly client: Client;
   readonly #next: Handler;
+  readonly #places: Places;
   readonly #promise: PromiseEnds;
   readonly onCancelled: (reason: StatusError) => void;
   disarm: () => void = ignore;
 
-  constructor(call: Call, next: Handler, promise: PromiseEnds, onCancelled: (reason: StatusError) => void) {
+  constructor(
+    { call, client, next, places }: Waiting,
+    promise: PromiseEnds,
+    onCancelled: (reason: StatusError) => void,
+  ) {
     this.call = call;
+    this.client = client;
     this.#next = next;
+    this.#places = places;
     this.#promise = promise;
     this.onCancelled = onCancelled;
   }
 
   start(): void {
     this.#leave();
-    this.#next(this.call).then(this.#promise.resolve, this.#promise.reject);
+    this.#places.take(this.client);
+    this.#next(this.call).then(
+      (reply) => {
+        reply.body.whenDone(this.#over);
+        this.#promise.resolve(reply);
+      },
+      (reason: unknown) => {
+        this.#over();
+        this.#promise.reject(reason);
+      },
+    );
   }
+
+  readonly #over = (): void => {
+    this.#places.giveBack(this.client);
+  };
 
   refuse(error: StatusError): void {
     this.#leave();
@@ -80,6 +107,13 @@ class WaitingCall implements Waiter, CancelListener {
   }
 }
 
+interface Waiting {
+  readonly call: Call;
+  readonly client: Client;
+  readonly next: Handler;
+  readonly places: Places;
+}
+
 interface PromiseEnds {
   readonly resolve: (reply: Reply) => void;
   readonly reject: (reason: unknown) => void;
@@ -89,7 +123,8 @@ const ignore = (): void => undefined;
 
 export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   const { maxLength, maxWaitMs, priorityField } = options;
-  const { hasRoom, latencies, observer, clock, after, toTell } = deps;
+  const { hasRoom, clientOf, latencies, observer, clock, after, toTell } = deps;
+  const places = new Places();
   /** Only models of which calls wait, so that names cannot pile up. */
   const lines = new Map<string, ModelLine>();
   let looking = false;
@@ -150,10 +185,11 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   }
 
   function wait(call: Call, model: string, next: Handler): Promise<Reply> {
-    const line = lines.get(model) ?? new ModelLine(maxLength, clock);
+    const line = lines.get(model) ?? new ModelLine(maxLength, places, clock);
+    const client = clientOf(call);
     const priority = priorityOf(call);
     const boundMs = Math.min(maxWaitMs, (call.deadline - clock()) / 2);
-    const expectedMs = line.expectedMs(priority);
+    const expectedMs = line.expectedMs(priority, client);
     if (expectedMs > boundMs) {
       const text = `${line.length} calls wait, a place is expected in ${Math.round(expectedMs)} ms`;
       return Promise.reject(refusal(model, text, expectedMs));
@@ -162,7 +198,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     toTell?.add(roomMade);
     keepLooking();
     return new Promise((resolve, reject) => {
-      const waiter = new WaitingCall(call, next, { resolve, reject }, (error) => {
+      const waiter = new WaitingCall({ call, client, next, places }, { resolve, reject }, (error) => {
         line.delete(waiter);
         leave(model, line);
         waiter.refuse(error);
@@ -180,6 +216,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
 
   return {
     roomMade,
+    waits: (isSuch) => lines.size > 0 && [...lines.keys()].some(isSuch),
     filter: (next) => (call) => {
       const model = call.target?.model;
       if (call.kind !== 'unary' || model === undefined || isInformation(call.method)) return next(call);

@@ -1,11 +1,14 @@
 /** The calls of one model that wait for a place at a backend, and how long the wait is going to be. */
 import type { Call, Clock, StatusError } from '../../call/index.ts';
+import type { Client } from '../client.ts';
+import type { HeldPlaces } from './fair-line.ts';
 import { Pace } from './pace.ts';
 import { type Priority, WaitLine } from './wait-line.ts';
 
 /** A call that waits. */
 export interface Waiter {
   readonly call: Call;
+  readonly client: Client;
   /** Its place is there. */
   start(): void;
   refuse(error: StatusError): void;
@@ -17,8 +20,9 @@ export class ModelLine {
   /** Of this line, as long as it is one: it ends when nobody waits. */
   readonly #pace = new Pace();
 
-  constructor(maxLength: number, clock: Clock) {
-    this.#line = new WaitLine(maxLength);
+  /** @param held the places that clients hold, whatever the model */
+  constructor(maxLength: number, held: HeldPlaces, clock: Clock) {
+    this.#line = new WaitLine(maxLength, held);
     this.#clock = clock;
   }
 
@@ -27,16 +31,16 @@ export class ModelLine {
   }
 
   /** How long a newcomer will wait at the pace of late, in ms; 0 while too little is known of it. */
-  expectedMs(priority: Priority): number {
-    return (this.#line.ahead(priority) + 1) * (this.#pace.gapMs ?? 0);
+  expectedMs(priority: Priority, client: Client): number {
+    return (this.#line.ahead(priority, client) + 1) * (this.#pace.gapMs ?? 0);
   }
 
   add(waiter: Waiter, priority: Priority): Waiter | undefined {
-    return this.#line.add(waiter, priority);
+    return this.#line.add(waiter, priority, waiter.client);
   }
 
   delete(waiter: Waiter): void {
-    this.#line.delete(waiter);
+    this.#line.delete(waiter, waiter.client);
   }
 
   first(): Waiter | undefined {

@@ -1,5 +1,6 @@
-/** Who waits for a free place, and in which order: by priority, then by arrival; pure and bounded. */
-import { Fifo } from './fifo.ts';
+/** Who waits for a free place, and in which order: by priority, then by fair shares of clients, then by arrival; pure and bounded. */
+import type { Client } from '../client.ts';
+import { FairLine, type HeldPlaces } from './fair-line.ts';
 
 /** Highest first. */
 export const priorities = ['high', 'normal', 'low'] as const;
@@ -8,11 +9,12 @@ export type Priority = (typeof priorities)[number];
 export class WaitLine<T> {
   readonly #maxLength: number;
   /** In the order of the priorities. */
-  readonly #lines: readonly Fifo<T>[] = priorities.map(() => new Fifo<T>());
+  readonly #lines: readonly FairLine<T>[];
   #length = 0;
 
-  constructor(maxLength: number) {
+  constructor(maxLength: number, held: HeldPlaces) {
     this.#maxLength = maxLength;
+    this.#lines = priorities.map(() => new FairLine<T>(held));
   }
 
   get length(): number {
@@ -20,23 +22,27 @@ export class WaitLine<T> {
   }
 
   /** Who would be served before a newcomer of this priority. */
-  ahead(priority: Priority): number {
-    let ahead = 0;
-    for (let i = priorities.indexOf(priority); i >= 0; i--) ahead += (this.#lines[i] as Fifo<T>).size;
+  ahead(priority: Priority, client: Client): number {
+    const own = priorities.indexOf(priority);
+    let ahead = (this.#lines[own] as FairLine<T>).ahead(client);
+    for (let i = own - 1; i >= 0; i--) ahead += (this.#lines[i] as FairLine<T>).size;
     return ahead;
   }
 
-  /** Takes somebody in. Gives who has to go instead when it is full: the last of the lowest priority, who may be the newcomer. */
-  add(item: T, priority: Priority): T | undefined {
+  /**
+   * Takes somebody in. Gives who has to go instead when it is full: of the lowest priority below the newcomer's, or else of its own, the newest
+   * of the client that has most there; or the newcomer, when no client has more than its own would have.
+   */
+  add(item: T, priority: Priority, client: Client): T | undefined {
     const own = priorities.indexOf(priority);
+    const line = this.#lines[own] as FairLine<T>;
     let ousted: T | undefined;
     if (this.#length >= this.#maxLength) {
       const lower = this.#lines.findLast(({ size }, i) => i > own && size > 0);
-      ousted = lower?.last();
-      if (lower === undefined || ousted === undefined) return item;
-      lower.delete(ousted);
+      ousted = (lower ?? (line.isOutweighed(client) ? line : undefined))?.pop();
+      if (ousted === undefined) return item;
     } else this.#length++;
-    (this.#lines[own] as Fifo<T>).add(item);
+    line.add(item, client);
     return ousted;
   }
 
@@ -57,7 +63,7 @@ export class WaitLine<T> {
     return undefined;
   }
 
-  delete(item: T): void {
-    if (this.#lines.some((line) => line.delete(item))) this.#length--;
+  delete(item: T, client: Client): void {
+    if (this.#lines.some((line) => line.delete(item, client))) this.#length--;
   }
 }

@@ -39,7 +39,7 @@ class IdleTime {
   }
 }
 
-const firstOf = ({ adaptive, maxInFlight }: ConcurrencyOptions): number =>
+const firstOf = ({ adaptive, maxInFlight }: Pick<ConcurrencyOptions, 'adaptive' | 'maxInFlight'>): number =>
   adaptive ? Math.min(firstLimit, maxInFlight) : maxInFlight;
 
 /**
@@ -48,7 +48,7 @@ const firstOf = ({ adaptive, maxInFlight }: ConcurrencyOptions): number =>
  * among small ones is slow for its own reasons, a queue makes all of them slow.
  */
 export class ConcurrencyLimit {
-  #options: ConcurrencyOptions;
+  #options: Omit<ConcurrencyOptions, 'maxStreams'>;
   readonly #clock: Clock;
   readonly #idle = new Map<string, IdleTime>();
   #quick: QuickRoom;
@@ -57,7 +57,7 @@ export class ConcurrencyLimit {
   #busiest = 0;
   #windowEndMs: number;
 
-  constructor(options: ConcurrencyOptions, clock: Clock) {
+  constructor(options: Omit<ConcurrencyOptions, 'maxStreams'>, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
     this.#quick = new QuickRoom(options.adaptive ? 0 : options.quickMs, clock);

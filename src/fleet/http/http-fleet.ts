@@ -1,6 +1,7 @@
 /** A fleet of servers that get HTTP as it is: which of them are well, and the choice between them for each request. */
 import {
   Code,
+  type HttpHolder,
   type HttpLease,
   type HttpRequest,
   type HttpUpstream,
@@ -14,6 +15,7 @@ import type { FleetDeps } from '../fleet.ts';
 import type { BackendState } from '../states.ts';
 import type { HttpAddress, HttpFleetOptions } from '../options.ts';
 import { createHttpClient, type HttpClient } from './client.ts';
+import { Shares } from './shares.ts';
 import { HttpWatch } from './watch.ts';
 
 /** How long start() waits for the first look at everything, in ms: a dead backend must not hold up the rest. */
@@ -34,6 +36,7 @@ export class HttpFleet implements HttpUpstream {
   readonly #deps: Omit<FleetDeps, 'reserveLook'>;
   readonly #outliers: Outliers;
   readonly #backends: readonly HttpBackend[];
+  readonly #shares: Shares;
   #stopped = false;
 
   constructor(options: HttpFleetOptions, deps: Omit<FleetDeps, 'reserveLook'>) {
@@ -41,6 +44,7 @@ export class HttpFleet implements HttpUpstream {
     this.#options = options;
     this.#deps = deps;
     this.#outliers = new Outliers(() => options.ejection, deps.clock);
+    this.#shares = new Shares(options.isTrusted, deps.clock);
     this.#backends = options.backends.map((address) => this.#add(address));
   }
 
@@ -64,34 +68,57 @@ export class HttpFleet implements HttpUpstream {
     this.#closeIfIdle();
   }
 
-  lease(avoid: readonly string[]): HttpLease {
+  lease(avoid: readonly string[], holder: HttpHolder): HttpLease {
     const well = this.#backends.filter(({ watch, drained }) => watch.up && !drained);
     if (well.length === 0) throw this.#nobody();
     const kept = withoutEjected(well, ({ name }) => this.#outliers.isEjected(name, ''), panicPercent);
-    const free = kept.filter(({ outstanding }) => outstanding < this.#options.maxInFlight);
-    const backend = pickerOf(leastOutstanding, free).pick({ random: this.#deps.random, avoid });
+    const { maxInFlight } = this.#options;
+    if (this.#shares.hasEnough(holder, kept.length * maxInFlight))
+      throw this.#full('this client has its share of the requests that others want to have');
+    const pick = (): HttpBackend | undefined =>
+      pickerOf(
+        leastOutstanding,
+        kept.filter(({ outstanding }) => outstanding < maxInFlight),
+      ).pick({ random: this.#deps.random, avoid });
+    const backend = pick() ?? (this.#takeBack() ? pick() : undefined);
     if (backend === undefined) {
-      this.#deps.observer.limited('http-in-flight');
-      throw new StatusError(
-        Code.RESOURCE_EXHAUSTED,
-        `every backend of fleet ${this.name} has its limit of ${this.#options.maxInFlight} requests under way`,
-        { where: `fleet ${this.name}` },
-      );
+      this.#shares.refused(holder);
+      throw this.#full(`every backend of fleet ${this.name} has its limit of ${maxInFlight} requests`);
     }
     this.#count(backend, 1);
     let over = false;
+    const end: HttpLease['end'] = (outcome) => {
+      if (over) return;
+      over = true;
+      gone();
+      this.#count(backend, -1);
+      if (outcome !== 'left') this.#record(backend, outcome === 'ok' ? Code.OK : Code.UNAVAILABLE);
+      this.#closeIfIdle();
+    };
+    const gone = this.#shares.take(holder, () => {
+      end('left');
+    });
     return {
       backend: backend.name,
       origin: backend.client.origin,
       send: (request) => this.#send(backend, request),
-      end: (outcome) => {
-        if (over) return;
-        over = true;
-        this.#count(backend, -1);
-        if (outcome !== 'left') this.#record(backend, outcome === 'ok' ? Code.OK : Code.UNAVAILABLE);
-        this.#closeIfIdle();
-      },
+      end,
     };
+  }
+
+  #full(who: string): StatusError {
+    this.#deps.observer.limited('http-in-flight');
+    return new StatusError(Code.RESOURCE_EXHAUSTED, `${who} under way`, { where: `fleet ${this.name}` });
+  }
+
+  /** False when there is nobody whose place is for the taking. */
+  #takeBack(): boolean {
+    const stalled = this.#shares.stalled();
+    if (stalled === undefined) return false;
+    const text = 'the request body is too slow while other requests wait for its place';
+    stalled.holder.letGo(new StatusError(Code.DEADLINE_EXCEEDED, text));
+    stalled.end();
+    return true;
   }
 
   /** What the backends that are well list; the first one's word for each name. */

@@ -192,14 +192,15 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     this.#reply.drain();
   }
 
-  /** An answer must be read until the deadline. A request of one message must come at a pace; a stream may take its time. */
+  /** An answer must be read until the deadline. A message that somebody waits for must come at a pace: later ones of a stream may take their time. */
   onTick(): void {
     if (this.#reply.over && this.#stream.queuedBytes > 0 && this.#deps.clock() >= this.#deadline) {
       this.#deps.observer.limited('slow reader');
       this.#reply.expire(this.#exceeded('the answer was not read'));
       return;
     }
-    if (this.#requestEnded || this.#reply.over || this.#request?.retains === false) return;
+    const request = this.#request;
+    if (this.#requestEnded || this.#reply.over || (request?.retains === false && request.started)) return;
     this.#pace ??= new Pace(this.#deps.options.pace, this.#deps.clock);
     if (this.#received - this.#credited > onItsWayBytes) return;
     try {

@@ -176,11 +176,21 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
       preHandler(request, reply, done) {
         try {
           open(route, request, reply);
-          exchangeOf(request).choose();
-          done();
         } catch (reason) {
           sendError(reply, reason);
+          return;
         }
+        const exchange = exchangeOf(request);
+        exchange.whenHere((error) => {
+          try {
+            if (error !== undefined) throw error;
+            exchange.choose();
+          } catch (reason) {
+            sendError(reply, reason);
+            return;
+          }
+          done();
+        });
       },
       replyOptions: {
         getUpstream: (request) => exchangeOf(request as FastifyRequest).lease.origin,

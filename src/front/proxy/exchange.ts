@@ -6,14 +6,17 @@ import {
   type Clock,
   Code,
   type HttpFields,
+  type HttpHolder,
   type HttpLease,
   type HttpReply,
   type HttpUpstream,
   type Observer,
   StatusError,
 } from '../../call/index.ts';
+import { whenHere } from './arrival.ts';
+import { BodyPace } from './body-pace.ts';
 import { attemptBody } from './body.ts';
-import { statusOfError } from './errors.ts';
+import { ProxyError, statusOfError } from './errors.ts';
 import type { ProxyOptions, ProxyRoute } from './options.ts';
 import { guarded } from '../../faults.ts';
 
@@ -36,10 +39,13 @@ export interface Asked {
 /** Nothing happens by doing these twice (RFC 9110 §9.2.1). */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-export class Exchange {
+export class Exchange implements HttpHolder {
   readonly asked: Asked;
   readonly #deps: ExchangeDeps;
   readonly #startedMs: number;
+  readonly peer: string;
+  readonly #pace: BodyPace;
+  #stopWaiting: (() => void) | undefined;
   readonly #abort = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
   #lease: HttpLease | undefined;
@@ -54,6 +60,9 @@ export class Exchange {
     this.asked = asked;
     this.#deps = deps;
     this.#startedMs = deps.clock();
+    const { remoteAddress, remotePort } = asked.request.raw.socket;
+    this.peer = `${remoteAddress ?? ''}:${remotePort ?? ''}`;
+    this.#pace = new BodyPace(deps.options.pace, deps.clock);
     const { maxDurationMs } = deps.options;
     if (maxDurationMs > 0)
       this.#timer = setTimeout(
@@ -78,9 +87,35 @@ export class Exchange {
     return this.#cut;
   }
 
+  /** Calls back when there is enough of the request for a backend; not at all when the client has gone. */
+  whenHere(callback: (error?: StatusError) => void): void {
+    const { raw } = this.asked.request;
+    const { idleTimeoutMs } = this.#deps.options;
+    this.#stopWaiting = whenHere(raw, {
+      idleTimeoutMs,
+      pace: this.#pace,
+      here: () => {
+        if (!this.#ended) callback();
+      },
+      refused: (error) => {
+        this.#deps.observer.limited('slow body');
+        callback(error);
+      },
+    });
+  }
+
+  get behindMs(): number {
+    return this.#pace.behindMs;
+  }
+
+  letGo(reason: StatusError): void {
+    this.#deps.observer.limited('slow body');
+    this.cut(new ProxyError(408, reason.message));
+  }
+
   /** Chooses a backend. @throws StatusError when there is none */
   choose(): HttpLease {
-    const next = this.asked.upstream.lease(this.#tried);
+    const next = this.asked.upstream.lease(this.#tried, this);
     // the new one first: a fleet that is being stopped ends with its last lease
     this.#lease?.end('failed');
     this.#lease = next;
@@ -135,6 +170,7 @@ export class Exchange {
     return attemptBody(this.asked.request.raw, {
       maxBodyBytes,
       idleTimeoutMs,
+      pace: this.#pace,
       onBytes: (count) => {
         this.#requestBytes += count;
       },
@@ -154,6 +190,7 @@ export class Exchange {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#timer);
+    this.#stopWaiting?.();
     const { request, response, route, id } = this.asked;
     const { statusCode: status, headersSent } = response;
     const from = this.#lease?.backend ?? '';
@@ -161,7 +198,7 @@ export class Exchange {
     const { raw } = request;
     this.#deps.observer.httpEnded({
       id,
-      peer: `${raw.socket.remoteAddress ?? ''}:${raw.socket.remotePort ?? ''}`,
+      peer: this.peer,
       prefix: route.prefix,
       method: raw.method ?? '',
       path: (raw.url ?? '').split('?', 1)[0] ?? '',

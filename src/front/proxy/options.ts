@@ -1,5 +1,7 @@
 /** What the proxy is told: which prefixes it passes on, and what it lets a request cost. */
 
+import type { PaceOptions } from '../pace.ts';
+
 export interface ProxyRoute {
   /** "/v3": this path and all below it. */
   readonly prefix: string;
@@ -17,6 +19,8 @@ export interface ProxyOptions {
   readonly headersTimeoutMs: number;
   /** Of silence, within an answer or a request's body. */
   readonly idleTimeoutMs: number;
+  /** For a request's body, as far as its client is waited for. */
+  readonly pace: PaceOptions;
   /** For all of it; 0 means no limit. */
   readonly maxDurationMs: number;
   /** Backends that are tried while nothing has been sent. */

@@ -10,10 +10,11 @@ import {
   type StatusError,
   trailersOf,
 } from '../../../src/call/index.ts';
-import { createQueue, LatencyBook, type QueueOptions } from '../../../src/filters/index.ts';
+import { createClientOf, createQueue, LatencyBook, type QueueOptions } from '../../../src/filters/index.ts';
 import type { Kind } from '../../../src/filters/latencies/index.ts';
 import { manualTimers, method, recordingObserver, unaryCall } from '../../support/index.ts';
 
+const clientOf = createClientOf((address) => address === '10.0.0.1');
 const options: QueueOptions = { maxLength: 3, maxWaitMs: 1000, priorityField: 'x-priority' };
 
 /** A fleet that takes so many calls at once; the test ends them. */
@@ -26,6 +27,7 @@ function harness(places: number, settings = options) {
   const running: { readonly call: Call; readonly end: () => void }[] = [];
   const queue = createQueue(settings, {
     hasRoom: () => running.length < places,
+    clientOf,
     latencies: {
       find: (...kind) => (book.leastMs === 0 ? latencies.find(...kind) : (book as unknown as Kind)),
     },
@@ -236,6 +238,7 @@ describe('the queue', () => {
     const latencies = new LatencyBook(0.95, timers.clock);
     const queue = createQueue(options, {
       hasRoom: () => open,
+      clientOf,
       latencies,
       observer: recordingObserver(),
       clock: timers.clock,
@@ -250,5 +253,66 @@ describe('the queue', () => {
     open = true;
     timers.advance(50);
     assert.equal((await staying).from, 'a');
+  });
+
+  it('shares places among the clients that wait, whatever their number of calls', async () => {
+    const { handler, running } = harness(2);
+    const of = (peer: string): Call => call(undefined, { peer });
+    // alone it has everything
+    for (let i = 0; i < 5; i++) handler(of('192.0.2.1:1')).catch(() => undefined);
+    assert.equal(running.length, 2);
+    handler(of('192.0.2.2:1')).catch(() => undefined);
+    // the line of three was full: the one with most in it has given a place up
+    running[0]?.end();
+    running[0]?.end();
+    assert.deepEqual(
+      running.map(({ call: { peer } }) => peer),
+      ['192.0.2.1:1', '192.0.2.2:1'],
+    );
+    // who holds one waits behind who holds none
+    handler(of('192.0.2.3:1')).catch(() => undefined);
+    running[1]?.end();
+    await Promise.resolve();
+    assert.deepEqual(running.map(({ call: { peer } }) => peer).sort(), ['192.0.2.1:1', '192.0.2.3:1']);
+  });
+
+  it('takes the connections of a trusted proxy for clients, and those of any other address for one', async () => {
+    for (const [address, order] of [
+      ['10.0.0.1', [':2', ':3', ':1']],
+      ['10.0.0.2', [':2', ':1', ':3']],
+    ] as const) {
+      const { handler, running } = harness(1);
+      void handler(call(undefined, { peer: '192.0.2.9:9' }));
+      void handler(call(undefined, { peer: `${address}:2` }));
+      void handler(call(undefined, { peer: `${address}:3` }));
+      void handler(call(undefined, { peer: '192.0.2.9:1' }));
+      const served: string[] = [];
+      for (let i = 0; i < 3; i++) {
+        running[0]?.end();
+        // its place is given back when the answer is over
+        await new Promise((resolve) => setImmediate(resolve));
+        served.push(/:\d$/.exec(running[0]?.call.peer ?? '')?.[0] ?? '');
+      }
+      assert.deepEqual(served, order);
+    }
+  });
+
+  it('lets a client with nothing in line in, where one with much would wait too long', async () => {
+    const { handler, running, timers } = harness(1, { ...options, maxLength: 10 });
+    const of = (peer: string, deadline = 2000): Call =>
+      call(undefined, { peer, deadline: timers.clock() + deadline });
+    const much = '192.0.2.1:1';
+    const answers = Array.from({ length: 4 }, () => handler(of(much)));
+    for (let i = 0; i < 30; i++) {
+      timers.advance(100);
+      running[0]?.end();
+      answers.push(handler(of(much)));
+    }
+    assert.match((await refused(handler(of(much, 500)))).message, /a place is expected in 400 ms/);
+    answers.push(handler(of('192.0.2.2:1', 500)));
+    running[0]?.end();
+    assert.equal(running[0]?.call.peer, '192.0.2.2:1');
+    for (; running.length > 0; await new Promise((resolve) => setImmediate(resolve))) running[0]?.end();
+    await Promise.all(answers);
   });
 });
