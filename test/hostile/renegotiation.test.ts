@@ -49,9 +49,9 @@ describe('TLS renegotiation', () => {
         });
         // it is false when the socket is gone already
         if (
-          !(socket.renegotiate({}, (error) => {
+          !socket.renegotiate({}, (error) => {
             resolve(error !== null);
-          }))
+          })
         )
           resolve(true);
       });
