@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { guarded } from '../faults.ts';
 import { type ConnectionOptions, connectionLost, type ClientStream, type StreamEvents } from './api.ts';
-import { Connection } from './connection.ts';
+import { Connection, selfDependence } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { Allowance } from './limits.ts';
@@ -140,7 +140,12 @@ export class Http2Client extends Connection {
 
   protected override readonly waitsForReaders = false;
 
-  protected override onHeaderBlock(id: number, list: Headers | undefined, end: boolean): void {
+  protected override onHeaderBlock(
+    id: number,
+    list: Headers | undefined,
+    end: boolean,
+    selfDependent: boolean,
+  ): void {
     const stream = this.streams.get(id);
     if (stream === undefined) {
       if (this.isIdle(id))
@@ -153,7 +158,8 @@ export class Http2Client extends Connection {
       return;
     }
     const fields = list ?? this.#vital(end);
-    if (fields === undefined) {
+    if (selfDependent) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, selfDependence);
+    else if (fields === undefined) {
       const { maxHeaderListBytes, maxHeaderFields } = this.limits;
       const limit = `the limits are ${maxHeaderListBytes} bytes and ${maxHeaderFields} fields`;
       this.streamError(

@@ -27,7 +27,7 @@ import { takeReads } from './socket-reads.ts';
 import { Http2Stream } from './stream.ts';
 import { StreamTable } from './stream-table.ts';
 
-const selfDependence = 'a stream that depends on itself';
+export const selfDependence = 'a stream that depends on itself';
 
 /** What a DATA frame broke, by the code that Http2Stream.take() gives. */
 const dataFaults: Readonly<Record<number, string>> = {
@@ -124,7 +124,12 @@ export abstract class Connection implements FrameSink {
 
   /** Whoever is on the other side may take its time to read what was written last; somebody else watches it. */
   protected abstract readonly waitsForReaders: boolean;
-  protected abstract onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void;
+  protected abstract onHeaderBlock(
+    id: number,
+    fields: Headers | undefined,
+    end: boolean,
+    selfDependent: boolean,
+  ): void;
   protected abstract onStreamRemoved(): void;
   protected abstract onPeerGoaway(lastId: number, code: number): void;
   protected abstract onPeerSettings(): void;
@@ -154,9 +159,7 @@ export abstract class Connection implements FrameSink {
     end: boolean,
     selfDependent: boolean,
   ): void {
-    const fields = this.decoder.decode(bytes, from, to);
-    if (selfDependent) this.resetId(id, ErrorCode.PROTOCOL_ERROR, selfDependence);
-    else this.onHeaderBlock(id, fields, end);
+    this.onHeaderBlock(id, this.decoder.decode(bytes, from, to), end, selfDependent);
   }
 
   /** DATA begins: what of the frame is padding is credited at once. Gives the stream, or undefined to drop the payload. */
@@ -222,7 +225,12 @@ export abstract class Connection implements FrameSink {
 
   onPriority(id: number, selfDependent: boolean): void {
     this.floods.frame('PRIORITY');
-    if (selfDependent) this.resetId(id, ErrorCode.PROTOCOL_ERROR, selfDependence);
+    if (!selfDependent) return;
+    // a stream that is not there cannot be reset: not yet (RFC 9113 §6.4), and no more
+    if (this.isIdle(id))
+      throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, `idle stream ${id} depends on itself`);
+    const stream = this.streams.get(id);
+    if (stream !== undefined) this.streamError(stream, ErrorCode.PROTOCOL_ERROR, selfDependence);
   }
 
   onUnknown(): void {

@@ -9,7 +9,7 @@ import type {
   TimeLimits,
   WaitingOutput,
 } from './api.ts';
-import { Connection } from './connection.ts';
+import { Connection, selfDependence } from './connection.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from './constants.ts';
 import type { Headers } from './hpack-decoder.ts';
 import type { ReadMemory } from './read-memory.ts';
@@ -189,11 +189,17 @@ export class Http2Server extends Connection {
     super.remove(stream);
   }
 
-  protected override onHeaderBlock(id: number, fields: Headers | undefined, end: boolean): void {
+  protected override onHeaderBlock(
+    id: number,
+    fields: Headers | undefined,
+    end: boolean,
+    selfDependent: boolean,
+  ): void {
     const open = this.streams.get(id);
     if (open !== undefined) {
       const trailers = fields === undefined ? undefined : checkRequestTrailers(fields);
       if (open.remoteClosed) this.streamError(open, ErrorCode.STREAM_CLOSED, 'HEADERS behind its end');
+      else if (selfDependent) this.streamError(open, ErrorCode.PROTOCOL_ERROR, selfDependence);
       else if (!end || trailers?.ok !== true)
         this.streamError(open, ErrorCode.PROTOCOL_ERROR, trailers?.fault ?? 'trailers that are too large');
       else this.remoteEnd(open, trailers.fields);
@@ -225,8 +231,8 @@ export class Http2Server extends Connection {
       return;
     }
     const checked = checkRequest(fields);
-    if (!checked.ok) {
-      this.resetId(id, ErrorCode.PROTOCOL_ERROR, checked.fault);
+    if (selfDependent || !checked.ok) {
+      this.resetId(id, ErrorCode.PROTOCOL_ERROR, selfDependent ? selfDependence : checked.fault);
       return;
     }
     const stream = this.addStream(id);
