@@ -1,34 +1,39 @@
 /** What EndpointSlices (discovery.k8s.io/v1) say: the addresses that are ready, with their port and zone. */
+import { isIP } from 'node:net';
 import type { BackendAddress } from '../options.ts';
 import type { KubernetesOptions } from './kubernetes.ts';
 import { nameOf } from './source.ts';
 
-/** The fields that are read of one. */
+/**
+ * The fields that are read of one. Only the name is known to be there: the rest is what some API server sent, and a part
+ * that is nothing of the kind is passed over, so that it does not hide the others.
+ */
 export interface EndpointSlice {
   readonly metadata: { readonly name: string; readonly resourceVersion?: string };
-  readonly addressType?: string;
-  readonly endpoints?: readonly Endpoint[] | null;
-  readonly ports?: readonly { readonly name?: string; readonly port?: number }[] | null;
+  readonly addressType?: unknown;
+  readonly endpoints?: unknown;
+  readonly ports?: unknown;
 }
 
-interface Endpoint {
-  readonly addresses?: readonly string[];
-  readonly conditions?: { readonly ready?: boolean | null };
-  readonly zone?: string;
-}
+type Json = Readonly<Record<string, unknown>>;
+
+const objectIn = (value: unknown): Json =>
+  typeof value === 'object' && value !== null ? (value as Json) : {};
+const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+const portIn = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 65_535 ? value : undefined;
 
 export function isEndpointSlice(value: unknown): value is EndpointSlice {
-  const name = (value as { metadata?: { name?: unknown } } | null | undefined)?.metadata?.name;
-  return typeof name === 'string';
+  return typeof objectIn(objectIn(value).metadata).name === 'string';
 }
 
 function portOf(slice: EndpointSlice, wanted: string): number | undefined {
-  const ports = slice.ports ?? [];
-  if (wanted === '') return ports.length === 1 ? ports[0]?.port : undefined;
+  const ports = listIn(slice.ports).map(objectIn);
+  if (wanted === '') return ports.length === 1 ? portIn(ports[0]?.port) : undefined;
   const number = Number(wanted);
   // a number that no slice names is the pod's own: slices list only what the service maps
   if (Number.isInteger(number)) return number;
-  return ports.find(({ name }) => name === wanted)?.port;
+  return portIn(ports.find(({ name }) => name === wanted)?.port);
 }
 
 /** An endpoint may be in two slices while the controller moves it; unknown readiness counts as ready, as the API says. */
@@ -40,12 +45,12 @@ export function backendsIn(
   for (const slice of slices) {
     const port = portOf(slice, wanted);
     if (port === undefined || (slice.addressType !== 'IPv4' && slice.addressType !== 'IPv6')) continue;
-    for (const { addresses, conditions, zone } of slice.endpoints ?? []) {
+    for (const { addresses, conditions, zone } of listIn(slice.endpoints).map(objectIn)) {
       // consumers use the first address; others were never defined
-      const host = addresses?.[0];
-      if (host === undefined || conditions?.ready === false) continue;
+      const [host] = listIn(addresses);
+      if (typeof host !== 'string' || isIP(host) === 0 || objectIn(conditions).ready === false) continue;
       const name = nameOf(host, port);
-      found.set(name, { ...traits, name, host, port, ...(zone === undefined ? {} : { zone }) });
+      found.set(name, { ...traits, name, host, port, ...(typeof zone === 'string' ? { zone } : {}) });
     }
   }
   return [...found.values()];

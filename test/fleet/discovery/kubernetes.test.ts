@@ -227,6 +227,28 @@ describe('endpoint slices', () => {
     );
   });
 
+  it('pass over parts that are nothing of the kind, and keep the others', () => {
+    const odd = (fields: object): Slice => ({ ...slice('b', ['10.0.0.2']), ...fields }) as Slice;
+    const endpoints = [
+      null,
+      5,
+      { addresses: null },
+      { addresses: [7] },
+      { addresses: ['10.0.0.3'], zone: 1 },
+    ];
+    assert.deepEqual(
+      names([
+        slice('a', ['10.0.0.1']),
+        odd({ endpoints: 7 }),
+        odd({ ports: [null] }),
+        odd({ ports: {} }),
+        odd({ ports: [{ name: 'grpc', port: [] }] }),
+        odd({ endpoints }),
+      ]),
+      ['10.0.0.1:8500', '10.0.0.3:8500'],
+    );
+  });
+
   it('name an endpoint once that is in two slices', () => {
     assert.deepEqual(names([slice('a', ['10.0.0.1']), slice('b', ['10.0.0.1'])]), ['10.0.0.1:8500']);
   });
