@@ -44,6 +44,21 @@ export interface GenerativeOptions {
 
 const cors = { 'access-control-allow-origin': '*', 'access-control-allow-headers': '*' };
 
+interface Asked {
+  readonly model?: string;
+  readonly stream?: boolean;
+}
+
+/** What a body asks for; undefined when it is no JSON object. */
+function askedIn(body: string): Asked | undefined {
+  try {
+    const value: unknown = JSON.parse(body);
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** One event of a chat completion; carries the moment of its writing, so that latency can be told. */
 function chunk(model: string, content: string): string {
   const body = {
@@ -88,8 +103,10 @@ export async function startGenerativeServer(options: GenerativeOptions = {}): Pr
       response.end(JSON.stringify(value));
     };
     if (request.method === 'POST' && entry.url.endsWith('/chat/completions')) {
-      const { model = '', stream: wanted } = JSON.parse(entry.body) as { model?: string; stream?: boolean };
-      if (!models.includes(model)) json(404, { error: `Model ${model} not found` });
+      const asked = askedIn(entry.body);
+      const { model = '', stream: wanted } = asked ?? {};
+      if (asked === undefined) json(400, { error: 'the body is no JSON object' });
+      else if (!models.includes(model)) json(404, { error: `Model ${model} not found` });
       else if (wanted === true) stream(request, response, model);
       else
         json(200, {
