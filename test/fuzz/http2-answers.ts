@@ -19,7 +19,8 @@ interface Block {
 }
 
 const fieldName = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-const fieldValue = /^(?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?)?$/;
+/** RFC 9113 §8.2.1: other control characters pass. */
+const fieldValue = /^(?![ \t])[^\0\r\n]*(?<![ \t])$/;
 const forbidden: ReadonlySet<string> = new Set([
   'connection',
   'transfer-encoding',

@@ -228,7 +228,7 @@ describe('endpoint slices', () => {
   });
 
   it('pass over parts that are nothing of the kind, and keep the others', () => {
-    const odd = (fields: object): Slice => ({ ...slice('b', ['10.0.0.2']), ...fields }) as Slice;
+    const odd = (fields: object): Slice => ({ ...slice('b', ['10.0.0.2']), ...fields });
     const endpoints = [
       null,
       5,

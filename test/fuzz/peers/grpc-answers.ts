@@ -117,7 +117,7 @@ export function answerOddly(chance: Chance, call: RawCall): void {
         ];
   if (chance.percent(25)) frames.splice(chance.below(frames.length + 1), 0, someFrame(chance, id));
   if (chance.percent(8)) frames.splice(chance.below(frames.length), 1);
-  if (chance.percent(5)) frames.push(chance.pick(frames));
+  if (frames.length > 0 && chance.percent(5)) frames.push(chance.pick(frames));
   let bytes: Buffer = Buffer.concat(frames);
   if (chance.percent(20)) bytes = mutate(chance, bytes, frames, 2);
   for (const piece of chance.pieces(bytes)) call.send(piece);
