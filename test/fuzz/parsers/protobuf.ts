@@ -1,4 +1,5 @@
 /** Readers of protobuf messages, of requests and of replies, with what rewrites them. */
+import { StatusError } from '../../../src/call/index.ts';
 import {
   decodeClassificationResponse,
   decodeExample,
@@ -48,6 +49,7 @@ import {
   replaceModelSpec,
   replaceTaskSpecs,
   replaceV2Spec,
+  TargetWatch,
   withInferSequenceId,
   withPredictSequenceId,
 } from '../../../src/codec/index.ts';
@@ -140,17 +142,32 @@ const decoders: readonly ((bytes: Buffer) => unknown)[] = [
   decodeServerMetadataResponse,
 ];
 
-/** What is found must be the same however much of the message is there. */
+/** Whether the rest of a message that a call has begun with names the model again; what cannot be read is refused as well. */
+function refusesRest(rest: Buffer, v2: boolean): boolean {
+  try {
+    const watch = v2
+      ? new TargetWatch(2, 'model_name or model_version', rest.length)
+      : new TargetWatch(1, 'model_spec', rest.length);
+    watch.feed(rest);
+    return false;
+  } catch (error) {
+    if (error instanceof StatusError) return true;
+    throw error;
+  }
+}
+
+/** What is found must be the same however much of the message is there, or the rest is refused. */
 function specOf(chance: Chance, bytes: Buffer): void {
   const v2 = chance.percent(40);
   const read = v2 ? readV2Spec : readModelSpec;
+  const early = read(bytes.subarray(0, chance.below(bytes.length + 1)), false);
+  const refused = early !== undefined && early !== null && refusesRest(bytes.subarray(early.end), v2);
   const whole = read(bytes, true);
   ensure(whole !== undefined, 'a whole message has a spec or none');
-  const early = read(bytes.subarray(0, chance.below(bytes.length + 1)), false);
-  if (early !== undefined && early !== null && whole !== null)
+  if (early !== undefined && early !== null && !refused)
     ensure(
-      early.spec.name === whole.spec.name,
-      `one model, not "${early.spec.name}" and "${whole.spec.name}"`,
+      early.spec.name === whole?.spec.name,
+      `one model, not "${early.spec.name}" and "${whole?.spec.name ?? 'none'}"`,
     );
   if (whole === null) return;
   const other = { name: 'other', version: 7n, signature: whole.spec.signature };
