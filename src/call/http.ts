@@ -32,8 +32,11 @@ export interface HttpLease {
   readonly origin: string;
   /** @throws StatusError UNAVAILABLE (with notStarted when there was no connection) or DEADLINE_EXCEEDED */
   send(request: HttpRequest): Promise<HttpReply>;
-  /** Only the first one counts; `failed` speaks against the backend, `left` says nothing about it. */
-  end(outcome: 'ok' | 'failed' | 'left'): void;
+  /**
+   * Only the first one counts. `failed`: the connection broke, which speaks against the backend; `error`: it answered 502 to 504, or not in
+   * time, which its client may have brought about; `left` says nothing about it.
+   */
+  end(outcome: 'ok' | 'failed' | 'error' | 'left'): void;
 }
 
 /** Who has such a lease, and may have to give it up for another client. */

@@ -30,6 +30,12 @@ export class Tally {
   exceeds(options: TallyOptions, nowMs: number): boolean {
     if (options.consecutiveErrors > 0 && this.consecutive >= options.consecutiveErrors) return true;
     if (options.failurePercent === 0) return false;
+    const { calls, failed } = this.counts(nowMs);
+    return calls >= options.minCalls && failed * 100 > calls * options.failurePercent;
+  }
+
+  /** Of the last ten seconds. */
+  counts(nowMs: number): { calls: number; failed: number } {
     const oldest = Math.floor(nowMs / (windowMs / slots)) - slots;
     let calls = 0;
     let failed = 0;
@@ -38,7 +44,7 @@ export class Tally {
       calls += this.#calls[i] as number;
       failed += this.#failed[i] as number;
     }
-    return calls >= options.minCalls && failed * 100 > calls * options.failurePercent;
+    return { calls, failed };
   }
 
   forget(): void {

@@ -15,6 +15,7 @@ import type { FleetDeps } from '../fleet.ts';
 import type { BackendState } from '../states.ts';
 import type { HttpAddress, HttpFleetOptions } from '../options.ts';
 import { createHttpClient, type HttpClient } from './client.ts';
+import { ErrorShares } from './error-shares.ts';
 import { Shares } from './shares.ts';
 import { HttpWatch } from './watch.ts';
 
@@ -37,6 +38,7 @@ export class HttpFleet implements HttpUpstream {
   readonly #outliers: Outliers;
   readonly #backends: readonly HttpBackend[];
   readonly #shares: Shares;
+  readonly #errors: ErrorShares;
   #stopped = false;
 
   constructor(options: HttpFleetOptions, deps: Omit<FleetDeps, 'reserveLook'>) {
@@ -44,6 +46,7 @@ export class HttpFleet implements HttpUpstream {
     this.#options = options;
     this.#deps = deps;
     this.#outliers = new Outliers(() => options.ejection, deps.clock);
+    this.#errors = new ErrorShares(() => options.ejection, deps.clock);
     this.#shares = new Shares(options.isTrusted, deps.clock);
     this.#backends = options.backends.map((address) => this.#add(address));
   }
@@ -92,7 +95,8 @@ export class HttpFleet implements HttpUpstream {
       over = true;
       gone();
       this.#count(backend, -1);
-      if (outcome !== 'left') this.#record(backend, outcome === 'ok' ? Code.OK : Code.UNAVAILABLE);
+      if (outcome !== 'left' && this.#speaks(backend, outcome))
+        this.#record(backend, outcome === 'ok' ? Code.OK : Code.UNAVAILABLE);
       this.#closeIfIdle();
     };
     const gone = this.#shares.take(holder, () => {
@@ -170,7 +174,9 @@ export class HttpFleet implements HttpUpstream {
         const { up, reason } = watch;
         observer.backendState(name, '', '', up);
         log.info({ fleet: this.name, backend: name, up, reason }, up ? 'backend is well' : 'backend is down');
-        if (up) this.#outliers.clear(name, '');
+        if (!up) return;
+        this.#outliers.clear(name, '');
+        this.#errors.clear(name);
       },
     });
     return {
@@ -198,6 +204,12 @@ export class HttpFleet implements HttpUpstream {
   #count(backend: HttpBackend, change: number): void {
     backend.outstanding += change;
     this.#deps.observer.backendInFlight(backend.name, backend.outstanding);
+  }
+
+  /** Whether an outcome says something of the backend, and not of the request. */
+  #speaks({ name }: HttpBackend, outcome: 'ok' | 'failed' | 'error'): boolean {
+    const heldAgainst = this.#errors.count(name, outcome === 'error');
+    return outcome !== 'error' || heldAgainst;
   }
 
   #record(backend: HttpBackend, code: number): void {

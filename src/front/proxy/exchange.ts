@@ -215,7 +215,9 @@ export class Exchange implements HttpHolder {
 }
 
 /** Other 5xx are often the request's fault: OpenVINO Model Server answers 500 to a wrong API key. */
-function outcomeOf(status: number, error: StatusError | undefined): 'ok' | 'failed' | 'left' {
+function outcomeOf(status: number, error: StatusError | undefined): 'ok' | 'failed' | 'error' | 'left' {
+  // long requests take long: time-outs are a client's to bring about
+  if (error?.code === Code.DEADLINE_EXCEEDED) return 'error';
   if (error !== undefined) return statusOfError(error) >= 500 ? 'failed' : 'left';
-  return status === 502 || status === 503 || status === 504 ? 'failed' : 'ok';
+  return status === 502 || status === 503 || status === 504 ? 'error' : 'ok';
 }
