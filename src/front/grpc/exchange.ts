@@ -6,7 +6,6 @@ import {
   type Clock,
   Code,
   Flow,
-  getMetadata,
   type Handler,
   Held,
   Holding,
@@ -19,7 +18,6 @@ import {
   type Metadata,
   never,
   type Observer,
-  parseTimeout,
   prefixBytes,
   type Reply,
   StatusError,
@@ -37,15 +35,12 @@ import { atTurnsEnd, type Latecomer } from './late.ts';
 import { type Opened, Opening } from './opening.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { type StreamSink, StreamTargets } from './stream-targets.ts';
+import { timeoutOf, type TimeoutOptions } from './timeout.ts';
 
 /** `maxMessageBytes` holds either way, and by the message's prefix. */
-export interface RpcOptions extends InflateLimits {
-  /** For calls of known services without grpc-timeout, in ms; Infinity for none. */
-  readonly defaultTimeoutMs: number;
+export interface RpcOptions extends InflateLimits, TimeoutOptions {
   /** Requests up to this size are kept for another attempt, in bytes. */
   readonly maxRetainedBytes: number;
-  /** No call may ask for more, in ms. */
-  readonly maxTimeoutMs: number;
   /** For requests of one message. */
   readonly pace: PaceOptions;
 }
@@ -71,13 +66,6 @@ const onItsWayBytes = 16_384;
 /** RST_STREAM error codes (RFC 9113 §7). */
 const noError = 0;
 const internalError = 2;
-
-/** What a service that the gateway does not know takes is not the gateway's to say: only its clients set a deadline. */
-function timeoutOf({ method, timeout }: RpcHead, varying: Metadata, options: RpcOptions): number {
-  const asked = timeout ?? getMetadata(varying, 'grpc-timeout');
-  if (asked !== undefined) return Math.min(parseTimeout(asked), options.maxTimeoutMs);
-  return method.api === 'other' ? never : Math.min(options.defaultTimeoutMs, options.maxTimeoutMs);
-}
 
 export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecomer {
   readonly #stream: ServerStream;
