@@ -29,6 +29,8 @@ interface Answers {
   readonly before: ServerResponse | undefined;
 }
 
+const ignore = (): void => undefined;
+
 /** Calls when an answer has left. */
 function after(answer: ServerResponse | undefined, then: () => void): void {
   if (answer === undefined || answer.writableFinished) then();
@@ -126,6 +128,8 @@ export function createNodeServer(options: NodeServerOptions): Server {
       else {
         // whoever read it has stopped: a reader of another kind would hold it back for ever
         request.removeAllListeners('readable');
+        // a listener, and not resume() alone: it flows on when others let go of it later
+        request.on('data', ignore);
         request.resume();
         linger(socket);
       }

@@ -190,9 +190,10 @@ export class Http1Server {
     }
     if (this.#stream === undefined && !this.output.blocked) {
       const first = this.#rest.length === 0;
-      const from = this.#rest.length;
+      // what came behind the last request waits for its turn, and was not looked at
+      const known = this.#headBegan ? this.#rest.length : 0;
       this.#rest = this.#joined(chunk);
-      this.#head(first ? memory : undefined, from);
+      this.#head(first ? memory : undefined, known);
     } else if (this.#body === undefined) {
       // a client that pipelines waits; its end is seen as long as there is room for what it sends on the way
       this.#keep(this.#joined(chunk));

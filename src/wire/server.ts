@@ -189,6 +189,20 @@ export class Http2Server extends Connection {
     super.remove(stream);
   }
 
+  /** Answers a request that nobody gets to see. */
+  #refuse(id: number, end: boolean, head: Headers, text = ''): void {
+    const stream = this.addStream(id);
+    stream.remoteClosed = end;
+    if (text === '') stream.respond(head, true);
+    else {
+      stream.respond([...head, 'content-type', 'text/plain; charset=utf-8']);
+      stream.write(Buffer.from(text));
+      stream.end();
+    }
+    stream.reset(ErrorCode.NO_ERROR);
+    this.floods.reset();
+  }
+
   protected override onHeaderBlock(
     id: number,
     fields: Headers | undefined,
@@ -223,14 +237,14 @@ export class Http2Server extends Connection {
     }
     if (fields === undefined) {
       this.limited('headers');
-      const stream = this.addStream(id);
-      stream.remoteClosed = end;
-      stream.respond(tooLarge, true);
-      stream.reset(ErrorCode.NO_ERROR);
-      this.floods.reset();
+      this.#refuse(id, end, tooLarge);
       return;
     }
     const checked = checkRequest(fields);
+    if (checked.status > 0 && !selfDependent) {
+      this.#refuse(id, end, [':status', String(checked.status)], `the request has ${checked.fault}\n`);
+      return;
+    }
     if (selfDependent || !checked.ok) {
       this.resetId(id, ErrorCode.PROTOCOL_ERROR, selfDependent ? selfDependence : checked.fault);
       return;

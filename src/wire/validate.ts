@@ -12,7 +12,7 @@ export interface Checked {
   readonly fields: Headers;
   /** -1 without content-length, and of responses. */
   readonly contentLength: number;
-  /** Of a response; 0 otherwise. */
+  /** Of a response; of a request that is refused: what it is to be answered with, 0 when its stream has to be reset. */
   readonly status: number;
 }
 
@@ -25,8 +25,8 @@ const connectionSpecific: ReadonlySet<string> = new Set([
   'upgrade',
 ]);
 
-function malformed(fault: string): Checked {
-  return { ok: false, fault, fields: noHeaders, contentLength: -1, status: 0 };
+function malformed(fault: string, status = 0): Checked {
+  return { ok: false, fault, fields: noHeaders, contentLength: -1, status };
 }
 
 /** Names of peers stand in messages: cut, and nothing in them ends a line. */
@@ -50,8 +50,8 @@ const hex = (text: string): string => `%${text.charCodeAt(0).toString(16).toUppe
 /**
  * A value as strict peers take it. White space at its ends is forbidden by RFC 9113 §8.2.1, and gRPC says that it may be stripped
  * (PROTOCOL-HTTP2.md, ASCII-Value): servers on grpc-core and grpc-go end a grpc-message with a space, and those who read with nghttp2
- * throw the field away. Control characters, for which grpc-go refuses the call, become spaces (RFC 9110 §5.5 leaves it to the
- * reader); in a grpc-message they are encoded, as its writer should have done.
+ * throw the field away. Control characters of an answer, for which grpc-go refuses the call, become spaces (RFC 9110 §5.5 leaves it to
+ * the reader); in a grpc-message they are encoded, as its writer should have done.
  */
 function cleaned(name: string, value: string): string {
   const kept = withoutBlanks(value);
@@ -63,6 +63,8 @@ interface Read {
   /** The pseudo-headers, by name. */
   readonly pseudo: ReadonlyMap<string, string>;
   readonly fields: Headers;
+  /** A client's field with a control character: no gRPC metadata, and nothing that HTTP/1.1 can say. */
+  readonly refused: string | undefined;
 }
 
 /**
@@ -75,6 +77,7 @@ function read(list: Headers, allowed: ReadonlySet<string>, asked: boolean): Read
   let regular = false;
   /** Of what came so far, once that differs. */
   let clean: string[] | undefined;
+  let refused: string | undefined;
   for (let i = 0; i < list.length; i += 2) {
     const name = list[i] as string;
     const value = list[i + 1] as string;
@@ -93,13 +96,14 @@ function read(list: Headers, allowed: ReadonlySet<string>, asked: boolean): Read
       return faultIn(name, /[A-Z]/.test(name) ? 'an upper-case letter in its name' : 'no valid name');
     const kept = cleaned(name, value);
     if (kept !== value && lineEnd.test(value)) return faultIn(name, 'NUL, CR or LF in its value');
+    if (asked && control.test(value)) refused ??= faultIn(name, 'a control character in its value');
     const foreign = connectionSpecific.has(name) || (name === 'te' && kept.toLowerCase() !== 'trailers');
     if (foreign && asked) return faultIn(name, 'it belongs to HTTP/1.1');
     if (foreign || kept !== value) clean ??= list.slice(0, i);
     if (!foreign) clean?.push(name, kept);
   }
-  if (clean === undefined) return { pseudo, fields: list };
-  return { pseudo, fields: recurs(list) ? recur(clean) : clean };
+  if (clean === undefined) return { pseudo, fields: list, refused };
+  return { pseudo, fields: recurs(list) ? recur(clean) : clean, refused };
 }
 
 /** -1 without one, undefined when malformed or contradictory. */
@@ -134,6 +138,7 @@ function request(list: Headers): Checked {
     return malformed('no :path or no :scheme');
   else if (invalidPath.test(path) || (!path.startsWith('/') && !(path === '*' && method === 'OPTIONS')))
     return malformed(faultIn(':path', 'no path'));
+  if (made.refused !== undefined) return malformed(made.refused, 400);
   return { ok: true, fault: '', fields, contentLength, status: 0 };
 }
 

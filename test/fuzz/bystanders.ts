@@ -33,8 +33,13 @@ function webCall(address: string, agent: http.Agent, body: Buffer): Promise<void
   });
 }
 
+export interface Bystanders {
+  /** May be called again: the report stays the same. */
+  stop(): Promise<BystanderReport>;
+}
+
 /** Calls until stopped. */
-export async function startBystanders(gateway: Victim): Promise<{ stop(): Promise<BystanderReport> }> {
+export async function startBystanders(gateway: Victim): Promise<Bystanders> {
   const others = await gateway.bystander();
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   const body = framed(predictMessage());
@@ -42,6 +47,7 @@ export async function startBystanders(gateway: Victim): Promise<{ stop(): Promis
   let calls = 0;
   let worstMs = 0;
   let running = true;
+  let stopped: Promise<BystanderReport> | undefined;
   const loop = (async () => {
     while (running) {
       const start = performance.now();
@@ -51,16 +57,15 @@ export async function startBystanders(gateway: Victim): Promise<{ stop(): Promis
       await sleep(5);
     }
   })();
-  return {
-    async stop() {
-      running = false;
-      const [report] = await Promise.all([others.stop(), loop]);
-      agent.destroy();
-      return {
-        calls: calls + report.calls,
-        failures: [...failures, ...report.failures],
-        worstMs: Math.max(worstMs, report.worstMs),
-      };
-    },
-  };
+  async function end(): Promise<BystanderReport> {
+    running = false;
+    const [report] = await Promise.all([others.stop(), loop]);
+    agent.destroy();
+    return {
+      calls: calls + report.calls,
+      failures: [...failures, ...report.failures],
+      worstMs: Math.max(worstMs, report.worstMs),
+    };
+  }
+  return { stop: () => (stopped ??= end()) };
 }

@@ -1,6 +1,6 @@
 /** Runs a campaign: inputs until the budget is spent, and whatever goes wrong as a finding that can be made again. */
 import { sleep, type Victim } from '../support/index.ts';
-import { startBystanders } from './bystanders.ts';
+import { type Bystanders, startBystanders } from './bystanders.ts';
 import type { Campaign, Scene } from './campaign.ts';
 import { Chance, seedOf } from './chance.ts';
 import { handlesOf } from './handles.ts';
@@ -72,8 +72,9 @@ export async function hunt(
   };
   const scene = await campaign.start(seed);
   const { gateway } = scene;
+  let bystanders: Bystanders | undefined;
   try {
-    const bystanders = await startBystanders(gateway);
+    bystanders = await startBystanders(gateway);
     await sleep(500);
     const before = await handlesOf(gateway);
     const rssBefore = gateway.rss();
@@ -147,6 +148,8 @@ export async function hunt(
       findings,
     };
   } finally {
+    // those that go on would keep the process from its end
+    await bystanders?.stop();
     await scene.stop();
   }
 }
@@ -159,18 +162,18 @@ export async function replay(
   tell: (line: string) => void = () => undefined,
 ): Promise<string | undefined> {
   const scene: Scene = await campaign.start(seed);
+  let bystanders: Bystanders | undefined;
   try {
-    const bystanders = await startBystanders(scene.gateway);
+    bystanders = await startBystanders(scene.gateway);
     for (const index of indexes) {
       await scene
         .run(new Chance(seedOf(seed, campaign.name, index)))
         .catch((error: unknown) => tell(`${index}: ${(error as Error).message}`));
     }
     await sleep(300);
-    const trouble = await troubleOf(scene.gateway);
-    await bystanders.stop();
-    return trouble;
+    return await troubleOf(scene.gateway);
   } finally {
+    await bystanders?.stop();
     await scene.stop();
   }
 }

@@ -142,6 +142,25 @@ const applied: Readonly<Record<string, readonly [value: unknown, holds: () => Pr
       two.destroy();
     },
   ],
+  'doors.maxConnectionsPerAddress': [
+    1,
+    async () => {
+      const [one, two] = [open(list), open(list)];
+      await Promise.race([closed(one), closed(two)]);
+      one.destroy();
+      two.destroy();
+    },
+  ],
+  'doors.trustedProxies': [
+    ['127.0.0.1'],
+    async () => {
+      // an address that is left out of the bound by address, which the first part of the configuration sets
+      await reload({ doors: { maxConnectionsPerAddress: 1, trustedProxies: ['127.0.0.1'] } });
+      const both = [open(list), open(list)];
+      await Promise.all(both.map((socket) => once(socket, 'data')));
+      for (const socket of both) socket.destroy();
+    },
+  ],
   'http2.maxConcurrentStreams': [
     7,
     async () => assert.equal((await settingsShown()).maxConcurrentStreams, 7),

@@ -169,6 +169,17 @@ describe('hostile HTTP/1.1 requests', () => {
     });
   }
 
+  it('large requests in a pipeline are all answered, whatever is read before their turn comes', async () => {
+    const body = `{"instances":[${'1.25,'.repeat(99_999)}1.25]}`;
+    const count = 12;
+    const requests = Array.from({ length: count }, (_, i) => {
+      const last = i === count - 1 ? 'Connection: close\r\n' : '';
+      return `POST ${path} HTTP/1.1\r\nHost: x\r\n${last}Content-Length: ${body.length}\r\n\r\n${body}`;
+    });
+    assert.deepEqual(statuses(await talk(requests.join(''))), Array<number>(count).fill(200));
+    victim.alive();
+  });
+
   it('half a million one-byte chunks are read like any body', async () => {
     const body = `{"instances":[${'1,'.repeat(250_000)}1]}`;
     const chunks = [...body].map((byte) => `1\r\n${byte}\r\n`).join('');

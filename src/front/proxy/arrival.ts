@@ -32,6 +32,7 @@ export function whenHere(request: IncomingMessage, rules: ArrivalRules): () => v
     return () => undefined;
   }
   let timer: NodeJS.Timeout | undefined;
+  let waiting = true;
   const arm = (): void => {
     clearTimeout(timer);
     const { leftMs } = pace;
@@ -44,6 +45,9 @@ export function whenHere(request: IncomingMessage, rules: ArrivalRules): () => v
     );
   };
   const stop = (): void => {
+    // whoever reads the body by then would be stopped: removing a listener of 'readable', even one that is gone, ends a flow
+    if (!waiting) return;
+    waiting = false;
     pace.rests();
     clearTimeout(timer);
     request.off('readable', look).off('close', look);

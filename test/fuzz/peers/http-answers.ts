@@ -58,7 +58,11 @@ function oddAnswer(chance: Chance, body: Buffer): Buffer {
     framed = Buffer.concat([...chunks, Buffer.from('0\r\n\r\n')]);
     if (chance.percent(30)) framed = mutate(chance, framed, [content], 2);
   } else if (framing === 8) lines.push(`content-length: ${chance.pick([0, 1, 5, 1e6, -1])}`);
-  for (let left = chance.below(4); left > 0; left--) lines.push(randomField(chance, true).join(': '));
+  for (let left = chance.below(4); left > 0; left--) {
+    const field = randomField(chance, true).join(': ');
+    // what passes as it is may say that it is gRPC, and would be judged as such
+    if (!field.includes('application/grpc')) lines.push(field);
+  }
   const all = Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), framed]);
   return chance.percent(15) ? mutate(chance, all, [all], 2) : all;
 }
