@@ -22,6 +22,7 @@ import {
   type RawCall,
   RawClient,
   rst,
+  windowUpdate,
   startRawBackend,
   startTestGateway,
   type TestGateway,
@@ -72,6 +73,8 @@ async function start(
     { hedge: { enabled: false }, ...config },
   );
   const client = await RawClient.open(gateway.grpc);
+  // thousands of answers may come before an ejection
+  client.send(windowUpdate(0, 2 ** 30));
   t.after(async () => {
     client.destroy();
     await gateway.stop();
