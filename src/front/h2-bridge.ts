@@ -3,6 +3,7 @@ import { type ClientRequest, type IncomingMessage, request as httpRequest, type 
 import { Duplex } from 'node:stream';
 import { Held, Holding, type MemoryAccount, StatusError } from '../call/index.ts';
 import { guarded } from '../faults.ts';
+import { answerStream } from './early-answer.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 
 /** One end of a pipe within the process, with the backpressure of streams. */
@@ -108,29 +109,6 @@ function headOf(response: IncomingMessage): string[] {
   return fields;
 }
 
-/** What an answer's stream needs to know when its request is thrown away. */
-function refuseRequest(stream: ServerStream, error: Error): StreamEvents {
-  const text = Buffer.from(`Malformed request: ${error.message}\n`);
-  stream.respond([
-    ':status',
-    '400',
-    'content-type',
-    'text/plain; charset=utf-8',
-    'content-length',
-    String(text.length),
-  ]);
-  stream.write(text);
-  stream.end();
-  return {
-    onData(chunk) {
-      stream.credit(chunk.length);
-    },
-    onEnd() {},
-    onReset() {},
-    onDrain() {},
-  };
-}
-
 /** @param end the request has no body */
 export function bridge(
   { server, memory }: { readonly server: Server; readonly memory: MemoryAccount },
@@ -144,7 +122,8 @@ export function bridge(
     request = openRequest(server, [...fields, ...stream.varying], end, peer);
   } catch (error) {
     // HTTP/1.1 has no way to say it: a control character in a value, or trailers announced without a body
-    return refuseRequest(stream, error as Error);
+    const text = `Malformed request: ${(error as Error).message}\n`;
+    return answerStream(stream, { status: 400, headers: [], text });
   }
   /** Of the body: what the server has not read. */
   const held = new Holding(memory, Held.requests, { stalledMs: () => 0, letGo: refuse });

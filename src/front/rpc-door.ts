@@ -2,6 +2,7 @@
 import { allMetadata, getMetadata } from '../call/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 import type { Cors } from './cors.ts';
+import { type Answer, answerStream } from './early-answer.ts';
 import { Exchange, type RpcDeps } from './grpc/exchange.ts';
 import { looksLikeRpc, type RpcHead, rpcHead } from './grpc/head.ts';
 import type { OpenStream } from './listen.ts';
@@ -13,33 +14,6 @@ export interface RpcDoorDeps extends RpcDeps {
 
 /** What a request is, before any of it is read. */
 type Verdict = { head: RpcHead } | { answer: Answer } | undefined;
-
-interface Answer {
-  readonly status: number;
-  readonly headers: readonly (readonly [string, string])[];
-  readonly text: string;
-}
-
-const ignored: StreamEvents = { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
-
-/** Answers and throws the request's body away. */
-function answerStream(stream: ServerStream, { status, headers, text }: Answer): StreamEvents {
-  const fields = [':status', String(status), ...headers.flat()];
-  if (text === '') stream.respond(fields, true);
-  else {
-    const body = Buffer.from(text);
-    stream.respond([
-      ...fields,
-      'content-type',
-      'text/plain; charset=utf-8',
-      'content-length',
-      String(body.length),
-    ]);
-    stream.write(body);
-    stream.end();
-  }
-  return { ...ignored, onData: (chunk) => stream.credit(chunk.length) };
-}
 
 /** @returns undefined for a request that is no RPC and belongs to another door */
 export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
