@@ -144,7 +144,8 @@ export class Http2Judge {
         return this.#fault(`field ${name} is ${JSON.stringify(value.slice(0, 100))}`);
       if (name === ':status' && isHead && status === undefined && i === 0) status = value;
       else if (name.startsWith(':')) return this.#fault(`${name} where it may not be`);
-      if (name === 'content-type') state.type = value;
+      // in trailers it is metadata like any other
+      if (name === 'content-type' && isHead) state.type = value;
       if (name === 'grpc-status') state.grpcStatuses++;
     }
     if (isHead) {

@@ -138,6 +138,16 @@ const cases: readonly Case[] = [
     status: [0, 13],
   },
   {
+    name: 'a flag that gRPC does not have',
+    answer: (c) =>
+      c.send(
+        grpcHeaders(c.id),
+        dataFrames(c.id, framed(predictReply, 0x80), false),
+        trailers(c.id, 'grpc-status', '0'),
+      ),
+    status: [13],
+  },
+  {
     name: 'GOAWAY without end',
     answer: (c) =>
       c.send(many(20_000, frame(h2.GOAWAY, 0, 0, Buffer.from([0x7f, 255, 255, 255, 0, 0, 0, 0])))),

@@ -1,6 +1,9 @@
 /** Follows the message boundaries of a gRPC byte stream without touching the bytes. */
 import { Code, prefixBytes, StatusError } from '../../call/index.ts';
 
+/** PROTOCOL-HTTP2.md, Compressed-Flag; 0 is the other one. */
+const compressedFlag = 1;
+
 export class FrameWatch {
   readonly #maxMessageBytes: number;
   /** Bytes of the current prefix that have been seen (0 to 5). */
@@ -9,9 +12,6 @@ export class FrameWatch {
   #left = 0;
   /** Messages that have begun. */
   messages = 0;
-  /** The flag byte of the newest message. */
-  flag = 0;
-
   constructor(maxMessageBytes: number) {
     this.#maxMessageBytes = maxMessageBytes;
   }
@@ -26,7 +26,11 @@ export class FrameWatch {
     return this.#length;
   }
 
-  /** Passes over a chunk. @throws StatusError RESOURCE_EXHAUSTED from the length prefix alone, before the message came. */
+  /**
+   * Passes over a chunk.
+   * @throws StatusError RESOURCE_EXHAUSTED from the length prefix alone, before the message came; INTERNAL for a flag that gRPC has
+   *   not: its highest bit would make gRPC-Web's trailers of a message
+   */
   feed(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length) {
@@ -38,7 +42,8 @@ export class FrameWatch {
       }
       const byte = chunk[at++] as number;
       if (this.#prefix === 0) {
-        this.flag = byte;
+        if (byte > compressedFlag)
+          throw new StatusError(Code.INTERNAL, `the flag of a message is ${byte}, neither 0 nor 1`);
         this.#length = 0;
         this.messages++;
       } else this.#length = this.#length * 256 + byte;

@@ -354,3 +354,9 @@ describe('calls in flight', () => {
     assert.deepEqual([...statuses], [['0', 400]]);
   });
 });
+
+it('refuses a request message whose flag gRPC does not have', async () => {
+  const { headers } = await client.call(grpcFields(path), framed(Buffer.from('x'), 0x80)).done;
+  assert.equal(getMetadata(headers, 'grpc-status'), '13');
+  assert.match(getMetadata(headers, 'grpc-message') ?? '', /flag of a message is 128, neither 0 nor 1/);
+});

@@ -46,6 +46,12 @@ before(async () => {
             stream.write((messages[1] as Buffer).subarray(0, 7));
             stream.end(['grpc-status', '0']);
             return;
+          case `${service}/Flags`:
+            stream.respond(head);
+            // as long as a block of trailers
+            stream.write(framed(Buffer.from('grpc-status: 0\r\n'), 0x80));
+            stream.end(['grpc-status', '8']);
+            return;
           case `${service}/Step`: {
             stream.respond(head);
             let sent = 0;
@@ -199,6 +205,13 @@ for (const [version, ask] of [
 
       it('says INTERNAL for a message that the backend cut, and delivers no part of it', async () => {
         const answer = await ask({ path: `${service}/Cut`, type, body });
+        const { messages: got, trailers } = parse(decode(answer.body));
+        assert.deepEqual(got, []);
+        assert.equal(trailers[0], 'grpc-status: 13');
+      });
+
+      it('makes no trailers of a message whose flag says so', async () => {
+        const answer = await ask({ path: `${service}/Flags`, type, body });
         const { messages: got, trailers } = parse(decode(answer.body));
         assert.deepEqual(got, []);
         assert.equal(trailers[0], 'grpc-status: 13');
