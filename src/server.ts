@@ -281,6 +281,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
       if (state === 'draining') return;
       state = 'draining';
       log.info(options.shutdown, 'draining');
+      for (const listener of listeners.slice(0, 2)) listener.announceEnd();
       await delay(options.shutdown.graceMs);
       const [rest, grpc, adminListener] = listeners as [Listener, Listener, Listener?];
       await Promise.race([Promise.all([rest.drain(), grpc.drain()]), delay(options.shutdown.drainMs)]);

@@ -48,6 +48,9 @@ export interface ListenOptions {
 /** How often a draining port looks for connections that have nothing to do any more, in ms. */
 const sweepMs = 50;
 
+/** Of clients that have just connected when their port is drained: how long their first bytes may be on the way, in ms. */
+const firstBytesMs = 500;
+
 /** How often connections are looked at, in ms; a quarter of the shortest time-out when that is less. */
 const tickMs = 1000;
 
@@ -74,6 +77,8 @@ export interface Listener {
    * @param drainMs after which they are cut
    */
   configure(options: ListenOptions, drainMs: number): void;
+  /** All goes on, but answers over HTTP/1.1 say from now on that they are the last on their connection. */
+  announceEnd(): void;
   /** No new connections and calls; resolves when those in flight have ended. */
   drain(): Promise<void>;
   /** Cuts what is left. */
@@ -96,6 +101,7 @@ export async function listen(
   const silent = new Set<Socket>();
   /** Connections that were made when others might connect than now. */
   const outdated = new WeakSet<Socket>();
+  let endsSoon = false;
   let draining = false;
   let timeLimits = timeLimitsOf(options);
 
@@ -110,7 +116,7 @@ export async function listen(
           request.socket.destroy();
           return;
         }
-        if (draining) response.setHeader('connection', 'close');
+        if (endsSoon) response.setHeader('connection', 'close');
         handlers.request(request, response);
       } catch (reason) {
         fault('http', reason);
@@ -199,8 +205,8 @@ export async function listen(
       onKept,
     });
     http1Ends.add(connection);
+    if (endsSoon) connection.announceEnd();
     connection.begin(initialBytes);
-    if (draining) connection.shutdown();
   }
 
   function accept(socket: Socket): void {
@@ -312,6 +318,11 @@ export async function listen(
     }
   }
 
+  function announceEnd(): void {
+    endsSoon = true;
+    for (const connection of http1Ends) connection.announceEnd();
+  }
+
   /** All open connections have to go, since they might not be made any more. */
   function outdate(drainMs: number): void {
     const old = [...raw];
@@ -346,12 +357,16 @@ export async function listen(
         secure = secureBy(next);
       if (trustOf(before.tls) !== trustOf(next.tls)) outdate(drainMs);
     },
+    announceEnd,
     async drain() {
+      announceEnd();
       draining = true;
       server.close();
       for (const connection of http2) connection.shutdown();
       for (const connection of http1Ends) connection.shutdown();
-      for (const socket of silent) socket.destroy();
+      const late = setTimeout(() => {
+        for (const socket of silent) socket.destroy();
+      }, firstBytesMs).unref();
       // a connection turns idle when its last answer is out, which no event tells
       const sweep = setInterval(() => {
         http1.closeIdleConnections();
@@ -359,6 +374,7 @@ export async function listen(
       http1.closeIdleConnections();
       await closed;
       clearInterval(sweep);
+      clearTimeout(late);
     },
     async stop() {
       draining = true;

@@ -71,6 +71,8 @@ export class Http1Server {
   /** The next request waits until the answers before it have left. */
   #holdsBack = false;
   #draining = false;
+  /** The answer to the next request is the last one. */
+  #nextIsLast = false;
   #over = false;
   /** Set once our side has ended: what still comes is read, so that it does not become a reset that overtakes the answer. */
   #linger: Linger | undefined;
@@ -100,10 +102,19 @@ export class Http1Server {
     if (initial.length > 0) this.#onRead(initial);
   }
 
-  /** No request follows the one under way. */
+  /**
+   * The answer to the request under way, or else to the next one, says that it is the last. A client that is told so goes elsewhere
+   * between two requests; one whose idle connection is closed may just be sending another.
+   */
+  announceEnd(): void {
+    this.#nextIsLast = true;
+    if (this.#stream !== undefined) this.#draining = true;
+  }
+
+  /** No request follows the one that is under way, or whose head has begun to come. */
   shutdown(): void {
-    this.#draining = true;
-    if (this.#stream === undefined) this.#finish();
+    this.announceEnd();
+    if (this.#stream === undefined && !this.#headBegan) this.#finish();
   }
 
   /** Called every so often, for those who watch the pace of a request. @param nowMs monotonic */
@@ -263,7 +274,7 @@ export class Http1Server {
     const stream = new Http1ServerStream(this, head.waits);
     this.#stream = stream;
     this.#body = head.bodyBytes === -1 ? new ChunkedBody() : new SizedBody(head.bodyBytes);
-    this.#draining = head.last;
+    this.#draining = head.last || this.#nextIsLast;
     this.#discarded = 0;
     this.#patience.rest();
     stream.events = this.#options.onStream(stream, head.fields);
