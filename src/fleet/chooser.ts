@@ -1,6 +1,6 @@
 /** Chooses the replica that a call goes to, and waits a moment for one where there may soon be one. */
 import {
-  after,
+  afterInput,
   type Call,
   type Clock,
   Code,
@@ -153,7 +153,7 @@ export class Chooser {
   async #learnMore(model: string, cancellation: Call['cancellation']): Promise<ModelRoutes> {
     let disarm = (): void => undefined;
     const enough = new Promise<void>((resolve) => {
-      disarm = after(learnMoreMs, resolve);
+      disarm = afterInput(learnMoreMs, resolve);
     });
     await Promise.race([enough, this.#learn(model, cancellation)]).finally(disarm);
     return this.#deps.table.get(model) ?? nobody;

@@ -163,6 +163,14 @@ describe('one backend of three', { skip: missing('toxiproxy-server') }, () => {
   it('has another version than the others: nobody is sent there who names none', async (t) => {
     // version 123 of the model at one, version 1 at the others
     await start({ models: [], flags: (index) => ['--models', index === 0 ? 'echo=half_plus_two' : 'echo'] });
+    // the first question for a model waits a fifth of a second for all of them, and on a machine this busy that may be too short
+    await fetch(`http://${gateway.rest}/v1/models/echo`);
+    await waitFor(async () => {
+      const page = (await (await fetch(`http://${gateway.admin}/api/fleet`)).json()) as {
+        fleets: { backends: { models: { name: string }[] }[] }[];
+      };
+      return page.fleets[0]?.backends.every(({ models }) => models.some(({ name }) => name === 'echo'));
+    }, 20_000);
     await survive(t, () => sleep(1500));
     const state = (await (await control(bad(), 'GET', '/')).json()) as { calls: Record<string, number> };
     assert.equal(state.calls['Predict echo'] ?? 0, 0);
