@@ -1,18 +1,23 @@
 /** `serve`: the gateway, from its configuration to its orderly end. */
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { ConfigError, type Flags, loadSnapshot, type Snapshot, watchFiles } from '../config/index.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { ConfigError, type Flags, loadSnapshot, type Snapshot } from '../config/index.ts';
 import { type Gateway, startGateway } from '../server.ts';
 import { say } from '../stdio.ts';
 import { gatewayOptions } from '../options/index.ts';
+import { watchFiles } from '../watched-files.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
 import { uncaughtException } from './last-resort.ts';
 import { CliError, exit } from './usage.ts';
 import {
+  accepted,
   followDrains,
   processPeers,
   runWorkers,
+  type Sources,
+  tellAccepted,
   tellDrained,
   tellLeaving,
   workerCount,
@@ -23,13 +28,16 @@ export interface RunOptions {
   readonly flags: Flags;
   readonly config: string | undefined;
   /** Called once when the doors are open. */
-  readonly onReady?: (gateway: Gateway) => void;
+  readonly onReady?: (gateway: Gateway, snapshot: Snapshot) => void;
 }
 
-/** @throws CliError 78 with every mistake, a line each */
-export function snapshotOf(config: string | undefined, flags: Flags): Snapshot {
+/**
+ * @param sources of an earlier one, to make the same again; what the files hold now, else
+ * @throws CliError 78 with every mistake, a line each
+ */
+export function snapshotOf(config: string | undefined, flags: Flags, sources?: Sources): Snapshot {
   try {
-    return loadSnapshot(config, flags, process.env);
+    return loadSnapshot(config, flags, process.env, sources);
   } catch (error) {
     if (error instanceof ConfigError) throw new CliError(exit.config, error.message);
     throw error;
@@ -55,21 +63,35 @@ export function doorLines(gateway: Gateway, tls: boolean): string {
   return `${lines.map((line) => `  ${line}`).join('\n')}\n`;
 }
 
+/** Whether the files hold what a snapshot was made of. */
+function isStill({ path, sources }: Snapshot, flags: Flags): boolean {
+  try {
+    return isDeepStrictEqual(snapshotOf(path, flags).sources, sources);
+  } catch {
+    return false;
+  }
+}
+
 /** Runs one gateway in this process until a signal ends it. */
 export async function runGateway(options: RunOptions): Promise<number> {
-  const snapshot = snapshotOf(options.config, options.flags);
+  const { config, flags, version } = options;
+  const given = await accepted();
+  const snapshot = snapshotOf(config, flags, given);
   let current = snapshot;
   let gateway: Gateway;
   const peers = processPeers();
   let unwatch = (): void => undefined;
-  const watch = ({ path, files }: Snapshot): void => {
+  /** Begins after a snapshot was made, so it may be out of date already. */
+  const watch = (made: Snapshot): void => {
     unwatch();
-    unwatch = watchFiles([...(path === undefined ? [] : [path]), ...files.keys()], reloadOrSay);
+    unwatch = watchFiles([...made.sources.keys()], reloadOrSay, { intervalMs: 1000, settleMs: 200 });
+    if (!isStill(made, flags)) reloadOrSay();
   };
   const reloadHere = async (): Promise<void> => {
-    const next = snapshotOf(options.config, options.flags);
-    await gateway.reload(gatewayOptions(next, options.version, workerCount()));
+    const next = snapshotOf(config, flags);
+    await gateway.reload(gatewayOptions(next, version, workerCount()));
     current = next;
+    tellAccepted(next.sources);
     watch(next);
   };
   /** For what every worker sees itself: a signal, a file that changed. */
@@ -88,8 +110,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
   };
   peers?.onNews('reload', reloadOrSay);
   try {
-    gateway = await startGateway(gatewayOptions(snapshot, options.version, workerCount()), {
-      version: options.version,
+    gateway = await startGateway(gatewayOptions(snapshot, version, workerCount()), {
+      version,
       reload,
       onDrained: tellDrained,
       peers,
@@ -101,7 +123,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
       throw new CliError(exit.unavailable, message);
     throw error;
   }
-  options.onReady?.(gateway);
+  options.onReady?.(gateway, snapshot);
+  tellAccepted(snapshot.sources);
   watch(snapshot);
   process.on('SIGHUP', reloadOrSay);
   const code = await Promise.race([
@@ -136,26 +159,23 @@ export async function serve(args: readonly string[], version: string): Promise<n
     process.stdout.write(serveHelp);
     return exit.ok;
   }
-  const snapshot = snapshotOf(config, flags);
-  const { workers, doors } = snapshot.config;
-  /** What the workers have, as far as it is valid. */
-  const latest = (): Snapshot => {
-    try {
-      return snapshotOf(config, flags);
-    } catch {
-      return snapshot;
-    }
-  };
-  const count = workers === 'auto' ? availableParallelism() : workers;
-  if (count > 1 && cluster.isPrimary)
-    return runWorkers(count, { endMs: () => endMs(latest().config) + cutMs });
+  if (cluster.isPrimary) {
+    const { config: first, sources } = snapshotOf(config, flags);
+    const count = first.workers === 'auto' ? availableParallelism() : first.workers;
+    if (count > 1)
+      return runWorkers(count, {
+        sources,
+        endMs: (now) => endMs(snapshotOf(config, flags, now).config) + cutMs,
+      });
+  }
   return runGateway({
     version,
     flags,
     config,
-    onReady(gateway) {
+    onReady(gateway, snapshot) {
       if (!cluster.isPrimary && cluster.worker?.id !== 1) return;
-      say(process.stdout, `tensorgate ${version} is serving\n${doorLines(gateway, doors.tls !== undefined)}`);
+      const tls = snapshot.config.doors.tls !== undefined;
+      say(process.stdout, `tensorgate ${version} is serving\n${doorLines(gateway, tls)}`);
     },
   });
 }

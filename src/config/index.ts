@@ -6,4 +6,3 @@ export { trustedBy } from './networks.ts';
 export { ConfigError, type Problem } from './problem.ts';
 export { type Config, configSchema } from './schema/index.ts';
 export { readYaml } from './yaml.ts';
-export { watchFiles, type WatchTimes } from './watch.ts';

@@ -37,14 +37,20 @@ export interface Snapshot {
   readonly config: Config;
   /** Contents of the files that the configuration names, by path. */
   readonly files: ReadonlyMap<string, string>;
+  /** The same, and its own: all that it was made of beside flags and environment. */
+  readonly sources: ReadonlyMap<string, string>;
   /** Where it came from; undefined when from flags alone. */
   readonly path: string | undefined;
 }
 
-function readFile(path: string): unknown {
+/** @throws the system's error, or an Error that names the limit */
+type Read = (path: string, maxBytes: number) => string;
+
+function readConfig(path: string, read: Read, sources: Map<string, string>): unknown {
   let source: string;
   try {
-    source = readText(path, maxConfigBytes);
+    source = read(path, maxConfigBytes);
+    sources.set(path, source);
   } catch (error) {
     throw new ConfigError([{ path: '', message: `cannot read ${path}: ${(error as Error).message}` }]);
   }
@@ -95,12 +101,12 @@ const clean = (values: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 
 /** What a schema cannot say. */
-function crossCheck(config: Config, files: Map<string, string>, problems: Problem[]): void {
+function crossCheck(config: Config, files: Map<string, string>, problems: Problem[], read: Read): void {
   const add = (path: string, message: string): void => void problems.push({ path, message });
   const need = (path: string, file: string | undefined): void => {
     if (file === undefined || files.has(file)) return;
     try {
-      files.set(file, readText(file, maxPemBytes));
+      files.set(file, read(file, maxPemBytes));
     } catch (error) {
       add(path, `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
     }
@@ -187,17 +193,30 @@ function freeze<T>(value: T): T {
   return value;
 }
 
+/** Reads what was read before, whatever has become of the files. */
+const from =
+  (sources: ReadonlyMap<string, string>): Read =>
+  (path) => {
+    const source = sources.get(path);
+    if (source === undefined) throw new Error('it was not read before');
+    return source;
+  };
+
 /**
  * @param env for ${NAME} in the file
+ * @param before the sources of an earlier snapshot, to make the same one again
  * @throws ConfigError with every mistake at once
  */
 export function loadSnapshot(
   path: string | undefined,
   flags: Flags,
   env: Readonly<Record<string, string | undefined>>,
+  before?: ReadonlyMap<string, string>,
 ): Snapshot {
   const problems: Problem[] = [];
-  const draft = path === undefined ? {} : interpolate(readFile(path), env, problems);
+  const read = before === undefined ? readText : from(before);
+  const sources = new Map<string, string>();
+  const draft = path === undefined ? {} : interpolate(readConfig(path, read, sources), env, problems);
   if (typeof draft !== 'object' || draft === null || Array.isArray(draft)) {
     throw new ConfigError([
       {
@@ -211,7 +230,8 @@ export function loadSnapshot(
   problems.push(...schemaProblems(draft));
   const config = problems.length === 0 ? withOwnNames(draft as Config) : (draft as Config);
   const files = new Map<string, string>();
-  if (problems.length === 0) crossCheck(config, files, problems);
+  if (problems.length === 0) crossCheck(config, files, problems, read);
   if (problems.length > 0) throw new ConfigError(problems);
-  return { config: freeze(config), files, path };
+  for (const [file, text] of files) sources.set(file, text);
+  return { config: freeze(config), files, sources, path };
 }

@@ -1,4 +1,5 @@
 /** What several processes of one gateway share. */
+export { accepted, type Sources, tellAccepted } from './accepted.ts';
 export { followDrains, tellDrained } from './drains.ts';
 export { processPeers, tellLeaving, workerCount } from './process.ts';
 export type { Peers } from './peers.ts';

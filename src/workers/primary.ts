@@ -1,6 +1,7 @@
 /** `--workers`: several processes behind the same ports; the first one only watches over the others. */
 import cluster, { type Worker } from 'node:cluster';
 import { say } from '../stdio.ts';
+import { keepAccepted, type Sources } from './accepted.ts';
 import { relayDrains } from './drains.ts';
 import { createHub, type HubWorker } from './hub.ts';
 import { guarded } from '../faults.ts';
@@ -38,18 +39,24 @@ function connectWorkers(): void {
   );
 }
 
-export interface WorkerTimes {
-  /** The most that the end of a worker takes after a signal, in ms; one that is stuck is killed then. */
-  readonly endMs: () => number;
+export interface RunWorkersOptions {
+  /** The text of each file of the configuration that they start with, by path. */
+  readonly sources: Sources;
+  /**
+   * The most that the end of a worker takes after a signal, in ms; one that is stuck is killed then.
+   * @param accepted the configuration that they have now
+   */
+  readonly endMs: (accepted: Sources) => number;
 }
 
 /** Resolves when all workers have ended after a signal. */
-export function runWorkers(count: number, { endMs }: WorkerTimes): Promise<number> {
+export function runWorkers(count: number, { sources, endMs }: RunWorkersOptions): Promise<number> {
   // 64-bit numbers and bytes go over the channel as they are
   cluster.setupPrimary({ serialization: 'advanced' });
   connectWorkers();
   return new Promise((resolve) => {
     relayDrains();
+    const accepted = keepAccepted(sources);
     let stopping = false;
     let endCode = 0;
     let restartMs = firstRestartMs;
@@ -66,7 +73,7 @@ export function runWorkers(count: number, { endMs }: WorkerTimes): Promise<numbe
       if (!stopping)
         setTimeout(() => {
           forward('SIGKILL');
-        }, endMs()).unref();
+        }, endMs(accepted())).unref();
       stopping = true;
       forward(signal);
     };

@@ -1,9 +1,9 @@
 /** Backends listed in a file that is looked at again and again: for whatever writes such a file. */
-import { type Stats, unwatchFile, watchFile } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { BackendAddress } from '../options.ts';
 import { changesOnly, maxBackends, type Source, type SourceEvents } from './source.ts';
 import { detach } from '../../faults.ts';
+import { watchFiles } from '../../watched-files.ts';
 
 export interface FileOptions {
   readonly kind: 'file';
@@ -26,7 +26,7 @@ const maxYamlBytes = 256 * 1024;
 export function fileSource(options: FileOptions): Source {
   const { path, intervalMs } = options;
   let events: SourceEvents | undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let unwatch = (): void => undefined;
 
   async function read(): Promise<void> {
     try {
@@ -38,25 +38,19 @@ export function fileSource(options: FileOptions): Source {
     }
   }
 
-  // a look at the path and not at the inode, so that a file that is replaced (as Kubernetes does) is seen
-  const onStat = (now: Stats, before: Stats): void => {
-    if (now.mtimeMs === before.mtimeMs && now.size === before.size && now.ino === before.ino) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      detach('file', read());
-    }, settleMs).unref();
+  const onChange = (): void => {
+    detach('file', read());
   };
 
   return {
     start(listener) {
       events = changesOnly(listener);
-      watchFile(path, { interval: intervalMs, persistent: false }, onStat);
-      detach('file', read());
+      unwatch = watchFiles([path], onChange, { intervalMs, settleMs });
+      onChange();
     },
     stop() {
       events = undefined;
-      clearTimeout(timer);
-      unwatchFile(path, onStat);
+      unwatch();
     },
   };
 }

@@ -4,8 +4,8 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { watchFiles } from '../../src/config/index.ts';
-import { sleep, waitFor } from '../support/index.ts';
+import { watchFiles } from '../src/watched-files.ts';
+import { sleep, waitFor } from './support/index.ts';
 
 const times = { intervalMs: 20, settleMs: 60 };
 
@@ -35,5 +35,19 @@ describe('watched files', () => {
     writeFileSync(a, 'four, after the watch');
     await sleep(150);
     assert.equal(changes, 2);
+  });
+
+  it('tell of a change that comes right behind the call, and of files that come and go', async () => {
+    const a = file('at-once', 'one');
+    const later = join(folder, 'later');
+    let changes = 0;
+    const stop = watchFiles([a, later], () => void changes++, times);
+    writeFileSync(a, 'two, longer');
+    await waitFor(() => changes === 1);
+    file('later', 'is there');
+    await waitFor(() => changes === 2);
+    rmSync(later);
+    await waitFor(() => changes === 3);
+    stop();
   });
 });
