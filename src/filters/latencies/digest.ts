@@ -18,7 +18,9 @@ export class LatencyDigest {
   readonly #clock: Clock;
   readonly #halfLifeMs: number;
   #halvedMs: number;
-  #total = 0;
+  // no small integer, as which 0 would be kept: the first fraction, a half-life later, would be another shape, and V8 would compile
+  // what reads it again and again for the old one
+  #total = -0;
 
   /** @param halfLifeMs after which a sample counts half as much */
   constructor(halfLifeMs: number, clock: Clock) {
