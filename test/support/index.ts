@@ -31,6 +31,13 @@ export {
 } from './process.ts';
 export { type FakeRedis, type RedisScript, startFakeRedis } from './fake-redis.ts';
 export { startRedis, type TestRedis } from './redis.ts';
+export {
+  redisCli,
+  startRedisCluster,
+  startSentinels,
+  type TestRedisCluster,
+  type TestSentinels,
+} from './redis-topologies.ts';
 export { missing, needTool, python, tool, type Tool, type Venv } from './tools.ts';
 export {
   type Answer,

@@ -139,8 +139,7 @@ export const sharedLimits = section(
   {
     redisUrl: Type.Optional(
       Type.String({
-        description:
-          'redis://[user:password@]host:port/db, or rediss:// for TLS, of one Redis, no cluster; absent means that of the cache.',
+        description: 'As in `cache`; absent means that of the cache.',
       }),
     ),
     waitMs: ms(
@@ -165,7 +164,8 @@ export const cache = section(
   {
     redisUrl: Type.Optional(
       Type.String({
-        description: 'redis://[user:password@]host:port/db, or rediss:// for TLS; absent means no cache.',
+        description:
+          'redis://[user:password@]host:port/db, redis-cluster://host:port,host:port or redis-sentinel://host:port,host:port/db?master=NAME; rediss for TLS. Absent means no cache.',
       }),
     ),
     allModels: flag(false, 'Every model is cached, not only those with a `cache` entry.'),

@@ -1,10 +1,9 @@
 /** Answers in Redis: bounded in what is under way, and never a reason for a call to fail or to wait. */
-import { ReplyError } from 'ioredis';
 import type { Clock, Log } from '../../call/index.ts';
-import { RedisLink, type RedisLinkOptions } from '../redis/index.ts';
+import { meaningOf, RedisKeys, type RedisKeysOptions } from '../redis/index.ts';
 import type { ResponseStore, StoreMiss } from './store.ts';
 
-export interface RedisStoreOptions extends RedisLinkOptions {
+export interface RedisStoreOptions extends RedisKeysOptions {
   /** Lookups under way; calls beyond go without the cache. */
   readonly maxGets: number;
   /** Answers on their way to Redis, by number and size; those beyond are not stored. */
@@ -23,7 +22,7 @@ const writePauseMs = 1000;
 export class RedisStore implements ResponseStore {
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
-  readonly #link: RedisLink;
+  readonly #redis: RedisKeys;
   #gets = 0;
   #sets = 0;
   #setBytes = 0;
@@ -36,19 +35,19 @@ export class RedisStore implements ResponseStore {
       down: 'the response cache is down; calls go without it',
       back: 'the response cache is back',
     };
-    this.#link = new RedisLink(options, { log, says });
+    this.#redis = new RedisKeys(options, { log, clock, says, purpose: 'the response cache' });
   }
 
   get up(): boolean {
-    return this.#link.up;
+    return this.#redis.up;
   }
 
   async get(key: string, maxBytes: number): Promise<Uint8Array | StoreMiss> {
-    if (!this.#link.up || this.#gets >= this.#options.maxGets) return 'unavailable';
+    if (!this.#redis.upFor(key) || this.#gets >= this.#options.maxGets) return 'unavailable';
     this.#gets++;
     try {
       // GETRANGE instead of GET: a foreign value of 100 MB under our key shall not come here.
-      const value = await this.#link.ask((client) => client.getrangeBuffer(key, 0, maxBytes));
+      const value = await this.#redis.ask(key, (client) => client.getrangeBuffer(key, 0, maxBytes));
       if (value === undefined) return 'failed';
       // whatever stands at that address may not be a Redis
       if (!Buffer.isBuffer(value)) return 'failed';
@@ -63,16 +62,19 @@ export class RedisStore implements ResponseStore {
 
   async set(key: string, value: Uint8Array, ttlMs: number): Promise<'stored' | 'failed' | 'unavailable'> {
     const { maxSets, maxSetBytes } = this.#options;
-    const { client } = this.#link;
     const noRoom = this.#sets >= maxSets || this.#setBytes + value.length > maxSetBytes;
-    if (client === undefined || noRoom || this.#clock() < this.#writesPausedUntil) return 'unavailable';
+    if (noRoom || !this.#redis.upFor(key) || this.#clock() < this.#writesPausedUntil) return 'unavailable';
     this.#sets++;
     this.#setBytes += value.length;
     try {
-      const answer: unknown = await client.set(key, asBuffer(value), 'PX', Math.max(1, Math.floor(ttlMs)));
+      const bytes = asBuffer(value);
+      const keptMs = Math.max(1, Math.floor(ttlMs));
+      const answer: unknown = await this.#redis.tell(key, (client) => client.set(key, bytes, 'PX', keptMs));
       return answer === 'OK' ? 'stored' : 'failed';
     } catch (error) {
-      if (error instanceof ReplyError) this.#writesPausedUntil = this.#clock() + writePauseMs;
+      const meaning = meaningOf(error)?.kind;
+      if (meaning === 'no writes' || meaning === 'refused')
+        this.#writesPausedUntil = this.#clock() + writePauseMs;
       return 'failed';
     } finally {
       this.#sets--;
@@ -82,7 +84,7 @@ export class RedisStore implements ResponseStore {
 
   /** @param graceful commands under way are answered first */
   close(graceful = false): void {
-    this.#link.close(graceful);
+    this.#redis.close(graceful);
   }
 }
 

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Clock, Log } from '../../call/index.ts';
-import { RedisLink, type RedisLinkOptions } from '../redis/index.ts';
+import { RedisKeys, type RedisKeysOptions } from '../redis/index.ts';
 
 /** One bucket that a call takes from. */
 export interface Cell {
@@ -33,7 +33,7 @@ export interface SharedRates {
   close(graceful?: boolean): void;
 }
 
-export interface SharedRatesOptions extends RedisLinkOptions {
+export interface SharedRatesOptions extends RedisKeysOptions {
   /** The most that a call waits for the answer; then it is decided here. */
   readonly waitMs: number;
   /** Questions under way; calls beyond are decided here. */
@@ -95,8 +95,10 @@ export function redisRates(
   options: SharedRatesOptions,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): SharedRates & { readonly up: boolean } {
-  const link = new RedisLink(options, {
+  const redis = new RedisKeys(options, {
     log,
+    clock,
+    purpose: 'shared rate limits',
     says: {
       down: 'the Redis of shared rate limits is down; each gateway counts for itself',
       back: 'the Redis of shared rate limits is back',
@@ -120,9 +122,10 @@ export function redisRates(
     );
   }
 
-  // what a client wrote (a token, an address) is nobody's business in Redis
+  // what a client wrote (a token, an address) is nobody's business in Redis; one script takes from all buckets of a call, and a cluster
+  // wants its keys in one slot
   const keyOf = ({ name, key }: Cell): string =>
-    `${options.keyPrefix}rate:${encodeURIComponent(name)}:${createHash('sha256').update(key).digest('base64url').slice(0, 22)}`;
+    `${options.keyPrefix}{rate}:${encodeURIComponent(name)}:${createHash('sha256').update(key).digest('base64url').slice(0, 22)}`;
 
   function remember(key: string, waitMs: number): void {
     refusedUntilMs.delete(key);
@@ -147,10 +150,10 @@ export function redisRates(
 
   return {
     get up() {
-      return link.up;
+      return redis.up;
     },
     async take(cells) {
-      if (!link.up) return { kind: 'unknown', why: 'down' };
+      if (!redis.up) return { kind: 'unknown', why: 'down' };
       const keys = cells.map(keyOf);
       const refusal = remembered(keys);
       if (refusal !== undefined) return refusal;
@@ -158,7 +161,8 @@ export function redisRates(
       asks++;
       try {
         const rates = cells.flatMap(({ emissionMs, toleranceMs }) => [emissionMs, toleranceMs]);
-        const answer = await link.ask(
+        const answer = await redis.ask(
+          keys[0] as string,
           (client) =>
             (client as Redis & { takeCells: TakeCommand }).takeCells(keys.length, ...keys, ...rates),
           options.waitMs,
@@ -181,7 +185,7 @@ export function redisRates(
       }
     },
     close(graceful = false) {
-      link.close(graceful);
+      redis.close(graceful);
     },
   };
 }

@@ -1,1 +1,2 @@
-export { RedisLink, type RedisLinkDeps, type RedisLinkOptions } from './link.ts';
+export { meaningOf } from './error-replies.ts';
+export { RedisKeys, type RedisKeysDeps, type RedisKeysOptions } from './keys.ts';

@@ -1,5 +1,5 @@
 /**
- * A connection to a Redis that may be slow, full, wrong, stopped or gone without anybody waiting for it.
+ * A connection to one Redis that may be slow, full, wrong, stopped, replaced or gone without anybody waiting for it.
  *
  * The link is up or down. Up: each command has a time-out; the first that is missed, or a lost connection, takes the
  * link down, and every command under way is given up at once. Down: no command is sent. A connection of its own is tried
@@ -7,54 +7,61 @@
  */
 import { Redis } from 'ioredis';
 import type { Log } from '../../call/index.ts';
-import { GuardedConnector } from './connector.ts';
+import type { RedisAddress } from '../../redis-url.ts';
+import { detach, guarded } from '../../faults.ts';
+import { type Credentials, ownOptions } from './own-options.ts';
 
-export interface RedisLinkOptions {
-  /** redis://[user:password@]host:port/db, or rediss:// for TLS. */
-  readonly url: string;
-  /** Overrides the one in the URL. */
-  readonly password?: string;
-  /** Certificate authority (PEM) for rediss://; without one, Node's list. */
-  readonly ca?: string;
+export interface LinkTimes {
   /** A command without an answer for so long takes the link down. */
   readonly timeoutMs: number;
   /** For a connection and its first PING. */
   readonly connectTimeoutMs: number;
-  /** After a missed time-out the link stays down so long; a lost connection is tried again sooner, backing off to this. */
+  /** After a missed time-out the link stays down so long; a lost connection is tried again sooner. */
   readonly breakerMs: number;
 }
 
-export interface RedisLinkDeps {
+export interface RedisLinkDeps extends Credentials, LinkTimes {
+  /** Where the server is now; asked before each connection. */
+  readonly find: () => Promise<RedisAddress>;
+  /** It may be elsewhere by the next try: the breaker is no longer than a lost connection's pause. */
+  readonly moves: boolean;
   readonly log: Log;
-  /** For the log, once for an outage. */
-  readonly says: { readonly down: string; readonly back: string };
+  /** For the log, once for an outage; undefined: nothing. */
+  readonly says: { readonly down: string | undefined; readonly back: string | undefined };
   /** Readies each new connection before its first command. */
-  readonly prepare?: (client: Redis) => void;
+  readonly prepare?: ((client: Redis) => void) | undefined;
+  readonly onUp?: (client: Redis, address: RedisAddress) => void;
+  readonly onDown?: () => void;
 }
 
-/** First pause before a lost connection is tried again; it doubles up to breakerMs. */
+/** First pause before a lost connection is tried again; it doubles up to the second one, or breakerMs when that is less. In ms. */
 const firstRetryMs = 50;
-/** How long a discarded connection may take to close in order. */
-const closeTimeoutMs = 100;
+const lastRetryMs = 500;
 
 export class RedisLink {
-  readonly #options: RedisLinkOptions;
   readonly #deps: RedisLinkDeps;
   /** The connection in use or being tried. */
   #client: Redis | undefined;
+  #address: RedisAddress | undefined;
   #up = false;
   #closed = false;
   /** Whether the log has the present outage. */
   #saidDown = false;
+  /** It was a replica when it was last asked for a write: it must say that it is none. */
+  #doubted = false;
   #retryMs = firstRetryMs;
   #timer: NodeJS.Timeout | undefined;
   /** What ends each command under way when the link goes down. */
   readonly #waiting = new Set<() => void>();
 
-  constructor(options: RedisLinkOptions, deps: RedisLinkDeps) {
-    this.#options = options;
+  constructor(deps: RedisLinkDeps) {
     this.#deps = deps;
     this.#connect();
+  }
+
+  /** Where it was last connected to. */
+  get address(): RedisAddress | undefined {
+    return this.#address;
   }
 
   get up(): boolean {
@@ -71,13 +78,10 @@ export class RedisLink {
    * command does.
    * @param patienceMs how long the asker waits; less than the link's own time-out does not blame Redis yet
    */
-  ask<T>(
-    command: (client: Redis) => Promise<T>,
-    patienceMs = this.#options.timeoutMs,
-  ): Promise<T | undefined> {
+  ask<T>(command: (client: Redis) => Promise<T>, patienceMs = this.#deps.timeoutMs): Promise<T | undefined> {
     const client = this.client;
     if (client === undefined) return Promise.resolve(undefined);
-    const { timeoutMs } = this.#options;
+    const { timeoutMs } = this.#deps;
     return new Promise((resolve, reject) => {
       let timer: NodeJS.Timeout;
       const giveUp = (): void => {
@@ -129,32 +133,53 @@ export class RedisLink {
     this.#up = false;
     this.#timer = setTimeout(() => {
       this.#discard();
-    }, this.#options.timeoutMs);
+    }, this.#deps.timeoutMs);
     this.#timer.unref();
     // Redis answers in order, this one last, and the connection ends
     client.quit().catch(() => undefined);
   }
 
+  /** What it answered shows that it is of no use now: the connection is left, and another one is tried soon. */
+  lost(client: Redis, reason: string, isReplica: boolean): void {
+    this.#doubted ||= isReplica;
+    this.#down(client, reason, false);
+  }
+
   #connect(): void {
-    const { url, password, ca, connectTimeoutMs } = this.#options;
-    const client = new Redis(url, {
-      ...(password === undefined ? {} : { password }),
-      ...(ca === undefined ? {} : { tls: { ca } }),
-      lazyConnect: true,
-      Connector: GuardedConnector as never,
-      connectTimeout: connectTimeoutMs,
-      disconnectTimeout: closeTimeoutMs,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      disableClientInfo: true,
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-      retryStrategy: null,
-      // RESP2: every Redis since 2.0 speaks it, and the commands here gain nothing from RESP3.
-      protocol: 2,
-    });
-    this.#deps.prepare?.(client);
+    const { find, connectTimeoutMs } = this.#deps;
+    let over = false;
+    const giveUp = (reason: string): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(deadline);
+      this.#pause(reason, false);
+    };
+    const deadline = setTimeout(
+      guarded('redis', () => {
+        giveUp(`no server was found in ${connectTimeoutMs} ms`);
+      }),
+      connectTimeoutMs,
+    );
+    const found = find().then(
+      (address) => {
+        if (over || this.#closed) return;
+        over = true;
+        clearTimeout(deadline);
+        this.#dial(address);
+      },
+      (error: unknown) => {
+        giveUp((error as Error).message);
+      },
+    );
+    detach('redis', found);
+  }
+
+  #dial(address: RedisAddress): void {
+    const { connectTimeoutMs, prepare } = this.#deps;
+    const client = new Redis(ownOptions(address, this.#deps));
+    prepare?.(client);
     this.#client = client;
+    this.#address = address;
     let lastError = 'connection closed';
     client.on('error', (error: Error) => (lastError = error.message));
     client.on('close', () => this.#down(client, lastError, false));
@@ -165,8 +190,12 @@ export class RedisLink {
     client
       .connect()
       .then(() => client.ping())
+      .then(() => (this.#doubted ? roleOf(client) : 'master'))
       .then(
-        () => this.#isUp(client),
+        (role) => {
+          if (role === 'slave') this.#down(client, 'it is a replica, which takes no writes', false);
+          else this.#isUp(client, address, role === 'master');
+        },
         (error: Error) =>
           this.#down(client, lastError === 'connection closed' ? error.message : lastError, false),
       )
@@ -174,29 +203,46 @@ export class RedisLink {
       .catch(() => undefined);
   }
 
-  #isUp(client: Redis): void {
+  /** @param sure it takes writes; else the next one tells, and the outage is not over before */
+  #isUp(client: Redis, address: RedisAddress, sure: boolean): void {
     if (client !== this.#client || this.#closed) return;
     this.#up = true;
-    this.#retryMs = firstRetryMs;
-    if (this.#saidDown) this.#deps.log.info({}, this.#deps.says.back);
-    this.#saidDown = false;
+    if (sure) {
+      this.#doubted = false;
+      this.#retryMs = firstRetryMs;
+      const { back } = this.#deps.says;
+      if (this.#saidDown && back !== undefined) this.#deps.log.info({}, back);
+      this.#saidDown = false;
+    }
+    this.#deps.onUp?.(client, address);
   }
 
   /** Leaves this connection, ends what waits for it, and tries another later. */
   #down(client: Redis, reason: string, timedOut: boolean): void {
     if (client !== this.#client) return;
     this.#discard();
+    this.#pause(reason, timedOut);
+  }
+
+  #pause(reason: string, timedOut: boolean): void {
     if (this.#closed) {
       clearTimeout(this.#timer);
       return;
     }
-    if (!this.#saidDown) this.#deps.log.warn({ reason }, this.#deps.says.down);
+    const { log, says, breakerMs, moves, onDown } = this.#deps;
+    if (!this.#saidDown && says.down !== undefined) log.warn({ reason }, says.down);
     this.#saidDown = true;
-    const { breakerMs } = this.#options;
-    const pauseMs = timedOut ? breakerMs : Math.min(this.#retryMs, breakerMs);
-    this.#retryMs = Math.min(this.#retryMs * 2, breakerMs);
-    this.#timer = setTimeout(() => this.#connect(), pauseMs);
+    const mostMs = Math.min(lastRetryMs, breakerMs);
+    const pauseMs = timedOut ? (moves ? mostMs : breakerMs) : Math.min(this.#retryMs, mostMs);
+    this.#retryMs = Math.min(this.#retryMs * 2, mostMs);
+    this.#timer = setTimeout(
+      guarded('redis', () => {
+        this.#connect();
+      }),
+      pauseMs,
+    );
     this.#timer.unref();
+    onDown?.();
   }
 
   #discard(): void {
@@ -207,4 +253,10 @@ export class RedisLink {
     for (const giveUp of this.#waiting) giveUp();
     this.#waiting.clear();
   }
+}
+
+/** "master", "slave", or nothing where the question is not allowed, or not known. */
+async function roleOf(client: Redis): Promise<string | undefined> {
+  const role: unknown = await client.role().catch(() => undefined);
+  return Array.isArray(role) && typeof role[0] === 'string' ? role[0] : undefined;
 }

@@ -121,7 +121,7 @@ describe('rates in Redis', { skip: missing('redis-server') }, () => {
     await gateway.ask('Bearer 1234');
     const keys = await admin.keys('*');
     assert.equal(keys.length, 1);
-    assert.match(keys[0] as string, /^test:rate:per%20tenant:[\w-]{22}$/);
+    assert.match(keys[0] as string, /^test:\{rate\}:per%20tenant:[\w-]{22}$/);
     const ttlMs = await admin.pttl(keys[0] as string);
     assert.ok(ttlMs > 0 && ttlMs <= 10_000, `${ttlMs} ms`);
   });
