@@ -1,9 +1,8 @@
 /** Writes the documents that are made from the code; --check compares. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
-import { configSchema } from '../../src/config/index.ts';
 import { bridgingPage } from './bridging.ts';
-import { configurationPage } from './configuration.ts';
+import { configurationPage, publishedSchema } from './configuration.ts';
 import { metricsPage } from './metrics.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -15,7 +14,7 @@ const documents: readonly (readonly [path: string, text: string])[] = [
   ['docs/metrics.md', await markdown(metricsPage)],
   [
     'docs/tensorgate.schema.json',
-    await format(JSON.stringify(configSchema), { parser: 'json', printWidth: 110 }),
+    await format(JSON.stringify(publishedSchema()), { parser: 'json', printWidth: 110 }),
   ],
 ];
 let stale = false;
