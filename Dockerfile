@@ -20,7 +20,7 @@ COPY --chown=root:root LICENSE ./
 USER 1000:1000
 EXPOSE 8000 9000 8001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:8001/healthz').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "dist/main.js", "health", "--config", "/etc/tensorgate/tensorgate.yaml"]
 # node as process 1 gets SIGTERM itself: it drains and exits
 # the young generation's size: as in bin/tensorgate
 ENTRYPOINT ["node", "--min-semi-space-size=16", "--max-semi-space-size=32", "--initial-old-space-size=128", "--no-maglev", "--enable-source-maps", "dist/main.js"]

@@ -1,4 +1,4 @@
-/** `check`: every mistake in a configuration file, with its path; without any, what the file says in short. */
+/** `check`: every mistake in a configuration file, with its place and path; without any, what the file says in short. */
 import { type Config, ConfigError, loadSnapshot } from '../config/index.ts';
 import { parse } from './flags.ts';
 import { checkHelp } from './help.ts';
@@ -44,10 +44,11 @@ function bad(file: string, { problems }: ConfigError, json: boolean): number {
     return exit.config;
   }
   const paint = paintFor(process.stderr);
-  for (const { path, message } of problems)
-    process.stderr.write(
-      `${file}: ${path === '' ? '' : `${paint('bold', path)}: `}${paint('red', message)}\n`,
-    );
+  for (const { path, message, line, column } of problems) {
+    const place = line === undefined ? '' : `:${line}:${column ?? 1}`;
+    const where = path === '' ? '' : `${paint('bold', path)}: `;
+    process.stderr.write(`${file}${place}: ${where}${paint('red', message)}\n`);
+  }
   return exit.config;
 }
 

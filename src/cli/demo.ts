@@ -39,6 +39,7 @@ export async function demo(args: readonly string[], version: string): Promise<nu
     return await runGateway({
       version,
       config,
+      endsAtOnce: true,
       flags: {
         host: '127.0.0.1',
         // what a person reads here is the list of things to try

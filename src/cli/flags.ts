@@ -33,7 +33,7 @@ export function parse<T extends NonNullable<ParseArgsConfig['options']>>(
   try {
     return parseArgs({ args: [...args], options: config, allowPositionals, strict: true });
   } catch (error) {
-    throw usageError((error as Error).message.split('. ', 1)[0] ?? '');
+    throw usageError(`${(error as Error).message.split('. ', 1)[0] ?? ''} (--help says which there are)`);
   }
 }
 

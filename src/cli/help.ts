@@ -6,6 +6,7 @@ export const mainHelp = `tensorgate: one front door for model servers
   tensorgate demo     embedded model servers and the gateway in front of them
   tensorgate check    every mistake in a configuration file
   tensorgate models   what the fleet serves, and its health
+  tensorgate health   whether the gateway on this machine lives, by its exit code
 
   tensorgate COMMAND --help says more; tensorgate --version says which one this is.
 `;
@@ -34,10 +35,16 @@ Starts embedded model servers as processes of their own, and the gateway in fron
 
 export const checkHelp = `tensorgate check FILE [--json]
 
-Prints every mistake in a configuration with its path, and exits with 78; without one it exits with 0.
+Prints every mistake in a configuration with its line, column and path, and exits with 78; without one it exits with 0.
 `;
 
 export const modelsHelp = `tensorgate models [--admin http://127.0.0.1:8001] [--json]
 
 Asks a running gateway's admin door what its fleet serves, and how it is.
+`;
+
+export const healthHelp = `tensorgate health [--ready] [--config FILE | --admin http://127.0.0.1:8001]
+
+Asks the admin door for /healthz, or /readyz, and exits with 0 when it is well, else with 1 and the reason. With --config it is asked where and how that
+file says, TLS included.
 `;

@@ -8,6 +8,7 @@ const commands: Readonly<Record<string, (args: readonly string[], version: strin
   demo: async (...rest) => (await import('./demo.ts')).demo(...rest),
   check: async (args) => (await import('./check.ts')).check(args),
   models: async (args) => (await import('./models.ts')).models(args),
+  health: async (args) => (await import('./health.ts')).health(args),
 };
 
 /** Runs a command line (without node and script); gives the exit code. */
@@ -26,7 +27,7 @@ export async function run(args: readonly string[], version: string): Promise<num
     if (command === undefined)
       throw new CliError(
         exit.usage,
-        `there is no command "${name}": serve, demo, check, models (--help says more)`,
+        `there is no command "${name}": serve, demo, check, models, health (--help says more)`,
       );
     return await command(rest, version);
   } catch (error) {

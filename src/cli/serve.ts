@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly version: string;
   readonly flags: Flags;
   readonly config: string | undefined;
+  /** A signal ends it without waiting for anybody: there is no balancer in front that has to notice. */
+  readonly endsAtOnce?: boolean;
   /** Called once when the doors are open. */
   readonly onReady?: (gateway: Gateway, snapshot: Snapshot) => void;
 }
@@ -61,6 +63,24 @@ export function doorLines(gateway: Gateway, tls: boolean): string {
   if (admin !== undefined)
     lines.push(`admin              ${http}://${place(admin)}  (the dashboard; /readyz, /metrics)`);
   return `${lines.map((line) => `  ${line}`).join('\n')}\n`;
+}
+
+/** What stands in the way of a door, and what to do; undefined for other errors. */
+function whyNoDoor({
+  code,
+  address = '',
+  port = 0,
+}: NodeJS.ErrnoException & { address?: string; port?: number }): string | undefined {
+  switch (code) {
+    case 'EADDRINUSE':
+      return `port ${port} of ${address} is taken by another program: end that one (ss -ltnp names it), or choose other ports with --rest-port, --grpc-port and --admin-port`;
+    case 'EACCES':
+      return `this user may not listen on port ${port} of ${address}: ports below 1024 need a right of their own (CAP_NET_BIND_SERVICE)`;
+    case 'EADDRNOTAVAIL':
+      return `${address} is no address of this machine: --host (doors.host) takes one, or 0.0.0.0 for all`;
+    default:
+      return undefined;
+  }
 }
 
 /** Whether the files hold what a snapshot was made of. */
@@ -118,10 +138,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
     });
     followDrains(gateway);
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE' || code === 'EACCES' || code === 'EADDRNOTAVAIL')
-      throw new CliError(exit.unavailable, message);
-    throw error;
+    const why = whyNoDoor(error as NodeJS.ErrnoException & { address?: string; port?: number });
+    throw why === undefined ? error : new CliError(exit.unavailable, why);
   }
   options.onReady?.(gateway, snapshot);
   tellAccepted(snapshot.sources);
@@ -139,7 +157,8 @@ export async function runGateway(options: RunOptions): Promise<number> {
   const late = new Promise((resolve) => {
     setTimeout(resolve, endMs(current.config)).unref();
   });
-  await Promise.race([gateway.drain(), second, late]);
+  const ended = options.endsAtOnce === true ? gateway.stop() : gateway.drain();
+  await Promise.race([ended, second, late]);
   return code;
 }
 

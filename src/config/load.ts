@@ -6,6 +6,7 @@ import { interpolate } from './interpolate.ts';
 import { nameProblems } from './names.ts';
 import { networkProblems } from './networks.ts';
 import { ConfigError, type Problem } from './problem.ts';
+import { withPlaces } from './places.ts';
 import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
 import { rateLimitProblems } from './rate-limits.ts';
 import { maxConfigBytes, maxPemBytes, readText } from './read-text.ts';
@@ -231,7 +232,9 @@ export function loadSnapshot(
   const config = problems.length === 0 ? withOwnNames(draft as Config) : (draft as Config);
   const files = new Map<string, string>();
   if (problems.length === 0) crossCheck(config, files, problems, read);
-  if (problems.length > 0) throw new ConfigError(problems);
+  const source = path === undefined ? undefined : sources.get(path);
+  if (problems.length > 0)
+    throw new ConfigError(source === undefined ? problems : withPlaces(problems, source));
   for (const [file, text] of files) sources.set(file, text);
   return { config: freeze(config), files, sources, path };
 }

@@ -5,6 +5,9 @@ export interface Problem {
   /** "fleets.default.backends[1]"; empty for the file as a whole. */
   readonly path: string;
   readonly message: string;
+  /** Of the file, from 1 on; absent for what a flag says, or what is not there. */
+  readonly line?: number;
+  readonly column?: number;
 }
 
 /** More are a file that was meant for something else. */
@@ -15,10 +18,11 @@ export class ConfigError extends Error {
 
   constructor(found: readonly Problem[]) {
     // a mistake is told with what stands there, which may be a URL with its password
-    const problems = found.map(({ path, message }) => ({ path, message: hideSecrets(message) }));
-    const told = problems
-      .slice(0, maxTold)
-      .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+    const problems = found.map((problem) => ({ ...problem, message: hideSecrets(problem.message) }));
+    const told = problems.slice(0, maxTold).map(({ path, message, line }) => {
+      const place = line === undefined ? '' : ` (line ${line})`;
+      return path === '' ? message : `${path}: ${message}${place}`;
+    });
     if (problems.length > maxTold) told.push(`and ${problems.length - maxTold} more`);
     super(told.join('\n'));
     this.name = 'ConfigError';

@@ -8,6 +8,7 @@ import { fault, guard, guarded } from '../faults.ts';
 import {
   Http1Server,
   type Http2Limits,
+  refusal,
   type TimeLimits,
   Standstill,
   Http2Server,
@@ -249,13 +250,17 @@ export async function listen(
       if (trust === trustOf(options.tls)) acceptGuarded(socket);
       else socket.destroy();
     });
-    made.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+    made.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? raw.get(peerOf(socket)) : undefined;
+      if (plain === undefined) socket.destroy();
+      else tellPlain(plain, socket);
+    });
     return made;
   }
 
   let secure = secureBy(options);
   // those in a TLS handshake too, which have not been accepted yet
-  const raw = new Set<Socket>();
+  const raw = new Map<string, Socket>();
   const perAddress = new AddressLimit(() => options);
   const server = createTcpServer((socket) => {
     const leave = perAddress.enter(socket.remoteAddress ?? '');
@@ -264,9 +269,10 @@ export async function listen(
       socket.destroy();
       return;
     }
-    raw.add(socket);
+    const peer = peerOf(socket);
+    raw.set(peer, socket);
     socket.once('close', () => {
-      raw.delete(socket);
+      raw.delete(peer);
       leave();
     });
     const by = secure;
@@ -325,8 +331,8 @@ export async function listen(
 
   /** All open connections have to go, since they might not be made any more. */
   function outdate(drainMs: number): void {
-    const old = [...raw];
-    for (const socket of [...raw, ...sockets.keys()]) outdated.add(socket);
+    const old = [...raw.values()];
+    for (const socket of [...old, ...sockets.keys()]) outdated.add(socket);
     for (const connection of http2) connection.shutdown();
     for (const connection of http1Ends) connection.shutdown();
     for (const socket of silent) socket.destroy();
@@ -382,10 +388,22 @@ export async function listen(
       for (const connection of http2) connection.destroy();
       http1.closeAllConnections();
       http1.close();
-      for (const socket of raw) socket.destroy();
+      for (const socket of raw.values()) socket.destroy();
       await closed;
     },
   };
+}
+
+/** Plain HTTP at a port that speaks TLS: said in words that its client can read. @param tls what TLS has made of it */
+function tellPlain(plain: Socket, tls: Socket): void {
+  plain.on('error', () => plain.destroy());
+  plain.write(refusal(400, 'this port speaks TLS: ask it with https://, or with TLS for gRPC'), () => {
+    plain.end();
+  });
+  setTimeout(() => {
+    tls.destroy();
+    plain.destroy();
+  }, firstBytesMs).unref();
 }
 
 /** A request whose handler has thrown: an answer where there is none yet, and the end of its connection. */

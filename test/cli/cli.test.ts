@@ -11,7 +11,7 @@ const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const cli = (...args: string[]): ReturnType<typeof run> => run(process.execPath, [main, ...args]);
 
 describe('the command line', () => {
-  for (const command of [[], ['serve'], ['demo'], ['check'], ['models']]) {
+  for (const command of [[], ['serve'], ['demo'], ['check'], ['models'], ['health']]) {
     it(`tensorgate ${[...command, '--help'].join(' ')} prints its help`, async () => {
       const { code, stdout, stderr } = await cli(...command, '--help');
       assert.equal(code, 0, stderr);
@@ -28,6 +28,14 @@ describe('the command line', () => {
     [['check'], 64, /^tensorgate: check takes one file/],
     [['check', '/nowhere.yaml'], 78, /cannot read \/nowhere\.yaml/],
     [['models', '--admin', 'http://127.0.0.1:1'], 69, /^tensorgate: no gateway answers/],
+    [
+      ['models', '--admin', '127.0.0.1:1'],
+      69,
+      /^tensorgate: no gateway answers at http:\/\/127\.0\.0\.1:1\//,
+    ],
+    [['models', '--admin', 'a b'], 64, /^tensorgate: --admin takes an address/],
+    [['health', '--admin', '127.0.0.1:1'], 1, /^tensorgate: connect ECONNREFUSED/],
+    [['health', '--admin', 'a', '--config', 'b'], 64, /give one of them/],
   ] as const) {
     it(`tensorgate ${args.join(' ')} ends with ${code} and one line`, async () => {
       const result = await cli(...args);
@@ -48,8 +56,8 @@ describe('the command line', () => {
       .map((line) => line.slice(file.length))
       .sort();
     assert.equal(lines.length, 2, stderr);
-    assert.equal(lines[0], ': doors.restPort: must be >= 0');
-    assert.match(lines[1] ?? '', /^: nope: unknown key \(known: doors, fleets, defaultFleet, models, /);
+    assert.equal(lines[0], ':1:10: doors.restPort: must be >= 0');
+    assert.match(lines[1] ?? '', /^:2:1: nope: unknown key \(known: doors, fleets, defaultFleet, models, /);
   });
 
   it('serve prints its doors, lists its fleet, and SIGTERM ends it with 0', async () => {
@@ -93,7 +101,14 @@ describe('the command line', () => {
       rest,
     );
     assert.equal(again.code, 69, again.stderr);
-    assert.match(again.stderr, /EADDRINUSE/);
+    assert.match(
+      again.stderr,
+      new RegExp(`port ${rest} of 127.0.0.1 is taken by another program: .* --rest-port`),
+    );
+    for (const flags of [[], ['--ready']]) {
+      const health = await cli('health', '--admin', `localhost:${admin}`, ...flags);
+      assert.equal(health.code, flags.length, health.stderr);
+    }
     assert.equal(await gateway.stop(), 0);
   });
 

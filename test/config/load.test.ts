@@ -279,3 +279,29 @@ describe('backend URLs', () => {
     });
   }
 });
+
+describe('the place of a mistake', () => {
+  for (const [text, path, line, column] of [
+    ['doors:\n  restPort: -1\n', 'doors.restPort', 2, 3],
+    ['fleets:\n  a:\n    backends:\n      - tfs://b:1\n      - nope\n', 'fleets.a.backends[1]', 5, 9],
+    ['fleets: { a.b: { backends: [tfs://b:1], weigth: 1 } }\n', 'fleets.a.b.weigth', 1, 41],
+    ['fleets: { a: { backends: [tfs://b:1] } }\nmodels:\n  m: { fleet: x }\n', 'models.m.fleet', 3, 8],
+  ] as const)
+    it(`${path} is line ${line}, column ${column}`, () => {
+      assert.throws(
+        () => loadSnapshot(file(text), {}, {}),
+        ({ problems }: ConfigError) => {
+          const found = problems.find((problem) => problem.path === path);
+          assert.deepEqual([found?.line, found?.column], [line, column], JSON.stringify(problems));
+          return true;
+        },
+      );
+    });
+
+  it('is none for what a flag says', () => {
+    assert.throws(
+      () => loadSnapshot(undefined, { backends: ['nope'] }, {}),
+      ({ problems: [problem] }: ConfigError) => problem !== undefined && problem.line === undefined,
+    );
+  });
+});

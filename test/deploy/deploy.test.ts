@@ -44,7 +44,7 @@ describe('the Dockerfile', () => {
 
   it('ends as a user without rights, with a health check and an exec-form entry point', () => {
     assert.deepEqual(of('USER'), ['USER 1000:1000']);
-    assert.match(of('HEALTHCHECK')[0] ?? '', /\/healthz/);
+    assert.match(of('HEALTHCHECK')[0] ?? '', /"health", "--config", "\/etc\/tensorgate\/tensorgate.yaml"/);
     for (const line of [...of('ENTRYPOINT'), ...of('CMD')])
       assert.doesNotThrow(() => JSON.parse(line.slice(line.indexOf('['))) as unknown);
   });
