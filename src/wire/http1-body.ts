@@ -1,7 +1,13 @@
 /** Where the body of an HTTP/1.1 request ends: by its length, or by its chunks (RFC 9112 §6, §7.1). */
+import { fieldLine } from './http1-field.ts';
 
-/** A chunk's size, and extensions that nobody here knows (RFC 9112 §7.1.1), without control characters. */
-const sizeLine = /^([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t -~\x80-\xff]*)?$/;
+/**
+ * A chunk's size, and extensions that nobody here knows (RFC 9112 §7.1.1): names with tokens or quoted strings. The grammar has blanks before the
+ * semicolon ("bad white space"); llhttp refuses them, and so does this: readers have disagreed about them.
+ */
+const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const quoted = String.raw`"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"`;
+const sizeLine = new RegExp(`^([0-9A-Fa-f]{1,8})(?:;${token}(?:=(?:${token}|${quoted}))?)*$`);
 /** Of extensions, and of trailer fields, in one body: both are read over. */
 const maxIgnoredBytes = 4096;
 
@@ -90,7 +96,7 @@ export class ChunkedBody implements BodyReader {
         return line === '';
       default:
         if (line === '') this.done = true;
-        return this.#ignore(line.length + 2);
+        return (this.done || fieldLine.test(line)) && this.#ignore(line.length + 2);
     }
   }
 

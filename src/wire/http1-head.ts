@@ -5,6 +5,7 @@
 import { recur } from '../recurring.ts';
 import { withoutBlanks } from './blanks.ts';
 import type { Headers } from './hpack-decoder.ts';
+import { fieldLine } from './http1-field.ts';
 import { isHostValue, readAbsoluteTarget } from './http1-target.ts';
 
 export interface Http1Head {
@@ -24,8 +25,6 @@ const maxMemoBytes = 2048;
 
 /** HEAD is not among them: its answers end where those of no other method do. */
 const requestLine = /^(GET|POST|PUT|PATCH|DELETE|OPTIONS) ([!-~]+) HTTP\/1\.1$/;
-/** The value with the white space around it. */
-const fieldLine = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)$/;
 /** They ask for more than an answer (another protocol, trailers) and need a general server. */
 const unusual: ReadonlySet<string> = new Set(['upgrade', 'trailer', 'http2-settings', 'proxy-connection']);
 

@@ -110,7 +110,7 @@ const collect = (
 };
 
 describe('bodies', () => {
-  const wire = Buffer.from('5;a="b" ; c\r\nhello\r\n00a\r\n, 10 bytes\r\n0\r\nx-t: 1\r\n\r\nPOST');
+  const wire = Buffer.from('5;a="b";c\r\nhello\r\n00a\r\n, 10 bytes\r\n0\r\nx-t: 1\r\n\r\nPOST');
 
   it('gives the same data wherever a chunked body is cut, and stops behind it', () => {
     for (let a = 0; a <= wire.length; a++) {
@@ -130,6 +130,10 @@ describe('bodies', () => {
     ['a control character in an extension', '5;a=\x01\r\nhello\r\n'],
     ['an extension that ends in a line feed', '5;a=b\nhello\r\n'],
     ['endless extensions', `5;${'a'.repeat(4096)}\r\nhello\r\n`],
+    ['white space before an extension', '5 ;a\r\nhello\r\n'],
+    ['an extension without a name', '5;\r\nhello\r\n'],
+    ['a quotation without an end', '5;a="\\"\r\nhello\r\n'],
+    ['a trailer that is no field', '0\r\n"x: y\r\n\r\n'],
     ['white space alone', '5 \r\nhello\r\n'],
     ['a bare line feed', '5\nhello\r\n'],
     ['data beyond its size', '5\r\nhello!\r\n0\r\n\r\n'],
