@@ -200,6 +200,49 @@ describe('the playground', { skip: missing('chromium') }, () => {
     }
   });
 
+  it('forgets the answer of another model, and says what bytes are that are no text', async () => {
+    const { page, errors } = await open('half_plus_two');
+    await send(page);
+    await page.getByLabel('Model', { exact: true }).selectOption('echo');
+    await page.getByText('Nothing sent yet.').waitFor();
+    await page.getByLabel('Signature').selectOption('string');
+    await page.getByLabel('File', { exact: true }).first().check();
+    await page.locator('input[type=file]').setInputFiles(sunset);
+    await page.getByText(/^sunset\.jpg, /).waitFor();
+    await send(page);
+    assert.match(await page.locator('.answer').innerText(), /JPEG image, [\d.]+ KiB: ff d8 ff/);
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  it('asks for a name where none is known, and fits one of 80 characters on a phone', async (t) => {
+    const bare = await startTestGateway(fleet.backends.map(({ url }) => url));
+    t.after(() => bare.stop());
+    const { page, errors } = await browser.page({ viewport: { width: 360, height: 740 } });
+    await page.goto(`http://${bare.admin}/#/playground`);
+    const name = page.getByLabel('Name of another model');
+    await name.fill('half_plus_two');
+    await name.blur();
+    await page.locator('fieldset').waitFor();
+    await send(page);
+    await name.fill('m'.repeat(80));
+    await name.blur();
+    await page.getByText(/^NOT_FOUND: /).waitFor();
+    const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.equal(wider, 0, 'nothing is wider than the screen');
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  it('says that no backend is up', async (t) => {
+    const lonely = await startTestGateway(['tfs://127.0.0.1:1'], { models: { m: {} } });
+    t.after(() => lonely.stop());
+    const { page } = await browser.page();
+    await page.goto(`http://${lonely.admin}/#/playground`);
+    await page.getByText(/^No backend is up: 127\.0\.0\.1:1, .*refused/i).waitFor();
+    await page.context().close();
+  });
+
   it('draws on the demo as it is started from a fresh build', async () => {
     const [rest, grpc, admin] = await Promise.all([freePort(), freePort(), freePort()]);
     const ports = ['--rest-port', String(rest), '--grpc-port', String(grpc), '--admin-port', String(admin)];

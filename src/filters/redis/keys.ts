@@ -3,14 +3,13 @@
  * primary that Sentinels name, or the nodes of a cluster, each with a link of its own: a node that is gone takes its own keys along and
  * no others. A server that says it is a node of a cluster is taken for one.
  */
-import slotOf from 'cluster-key-slot';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../call/index.ts';
 import { parseRedisUrl, type RedisAddress, type RedisServers } from '../../redis-url.ts';
 import { detach, guarded } from '../../faults.ts';
 import { codeOf, type Meaning, meaningOf } from './error-replies.ts';
 import { type LinkTimes, RedisLink, type RedisLinkDeps } from './link.ts';
-import { maxNodes, nameOf, slotCount, type Slots, slotsIn } from './slots.ts';
+import { maxNodes, nameOf, slotCount, slotOf, type Slots, slotsIn } from './slots.ts';
 import { primaryBy } from './sentinels.ts';
 
 export interface RedisKeysOptions extends LinkTimes {

@@ -1,8 +1,8 @@
 /** What a model answered: every output as numbers, and as bars where that says something. */
-import { type Answer, RpcError, type Tensor, texts } from '../../../../clients/web/src/index.ts';
+import { type Answer, RpcError, type Tensor } from '../../../../clients/web/src/index.ts';
 import { barChart, maxBars } from '../charts/bar-chart.ts';
 import { h } from '../dom.ts';
-import { duration, number } from '../format.ts';
+import { bytes, duration, number } from '../format.ts';
 import { infoText } from './sample.ts';
 
 /** Values of an output that are printed; nobody reads more. */
@@ -10,11 +10,38 @@ const maxValues = 256;
 /** Rows that get a chart. */
 const maxCharts = 3;
 
+/** Characters of one text, and bytes of one that is none. */
+const maxText = 400;
+const maxHex = 16;
+
+/** What a file begins with says what it is. */
+const kinds: readonly (readonly [name: string, begin: string])[] = [
+  ['JPEG image', '\xff\xd8\xff'],
+  ['PNG image', '\x89PNG'],
+  ['GIF image', 'GIF8'],
+  ['WAV or WebP', 'RIFF'],
+  ['gzip', '\x1f\x8b'],
+];
+
+/** A text in quotation marks; of other bytes how many they are, and how they begin. */
+function textOf(value: Uint8Array): string {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(value);
+    if (!/[\0-\x08\x0e-\x1f\x7f]/.test(text))
+      return JSON.stringify(text.length > maxText ? `${text.slice(0, maxText)} …` : text);
+  } catch {
+    // no text
+  }
+  const begin = String.fromCharCode(...value.subarray(0, 8));
+  const kind = kinds.find(([, bytesOf]) => begin.startsWith(bytesOf))?.[0] ?? 'no text';
+  const hex = Array.from(value.subarray(0, maxHex), (byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  return `${kind}, ${bytes(value.length)}: ${hex}${value.length > maxHex ? ' …' : ''}`;
+}
+
 const isFloat = (dtype: string): boolean => dtype.includes('float');
 
 function valuesOf(tensor: Tensor): string[] {
-  if (tensor.dtype === 'string')
-    return texts({ ...tensor, data: tensor.data.slice(0, maxValues) }).map((text) => JSON.stringify(text));
+  if (tensor.dtype === 'string') return tensor.data.slice(0, maxValues).map(textOf);
   if (tensor.dtype === 'bool')
     return [...tensor.data.slice(0, maxValues)].map((value) => (value === 0 ? 'false' : 'true'));
   return Array.from(tensor.data.slice(0, maxValues) as ArrayLike<number | bigint>, (value) =>

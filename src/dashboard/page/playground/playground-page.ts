@@ -29,11 +29,9 @@ export function playgroundPage(): Page {
   const about = h('div', { class: 'signature' });
   const inputs = h('div', { class: 'inputs' });
   const send = h('button', { type: 'submit', class: 'primary' }, 'Send');
-  const answer = h(
-    'div',
-    { class: 'answer', role: 'status' },
-    h('p', { class: 'hint' }, 'Nothing sent yet.'),
-  );
+  const nothing = (): HTMLElement => h('p', { class: 'hint' }, 'Nothing sent yet.');
+  const answer = h('div', { class: 'answer', role: 'status' }, nothing());
+  const unreachable = h('p', { class: 'problem', role: 'status', hidden: true });
   const code = codeView();
   const form = h(
     'form',
@@ -53,6 +51,7 @@ export function playgroundPage(): Page {
     'div',
     {},
     h('h1', {}, 'Playground'),
+    unreachable,
     h(
       'div',
       { class: 'playground' },
@@ -188,9 +187,17 @@ export function playgroundPage(): Page {
     }
   }
 
-  const loadAgain = (): void => void load();
+  /** What was answered before was another model's, or another part of it. */
+  function forget(): void {
+    answer.replaceChildren(nothing());
+  }
+  const loadAgain = (): void => {
+    forget();
+    void load();
+  };
+  const showName = (): void => void (otherName.hidden = modelSelect.value !== another);
   modelSelect.addEventListener('change', () => {
-    otherName.hidden = modelSelect.value !== another;
+    showName();
     if (!otherName.hidden) otherName.focus();
     // the inputs of another model are not to be filled while this one's are on their way
     for (const part of [signatureSelect, about, inputs]) part.replaceChildren();
@@ -199,7 +206,10 @@ export function playgroundPage(): Page {
   });
   otherName.addEventListener('change', loadAgain);
   versionSelect.addEventListener('change', loadAgain);
-  signatureSelect.addEventListener('change', showSignature);
+  signatureSelect.addEventListener('change', () => {
+    forget();
+    showSignature();
+  });
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     void run();
@@ -218,6 +228,14 @@ export function playgroundPage(): Page {
     ]);
   }
 
+  function showReach({ state }: Live): void {
+    const backends = state?.fleets.flatMap((fleet) => fleet.backends) ?? [];
+    const down = backends.filter(({ up }) => !up);
+    unreachable.hidden = backends.length === 0 || down.length < backends.length;
+    const [why] = down;
+    unreachable.textContent = `No backend is up${why === undefined ? '' : `: ${why.name}, ${why.reason}`}.`;
+  }
+
   return {
     title: 'Playground',
     element,
@@ -230,6 +248,9 @@ export function playgroundPage(): Page {
       begun ||= first;
       options(modelSelect, [...names.sort().map((name) => [name, name] as const), [another, 'another …']]);
       if (first && names.includes(favourite)) modelSelect.value = favourite;
+      // a fleet whose models nobody has named yet: the name is asked for at once
+      showName();
+      showReach(next);
       showVersions();
       if (first) loadAgain();
     },
