@@ -11,6 +11,7 @@ import {
   type Handler,
   type MemoryAccount,
   noMetadata,
+  type Refused,
 } from './call/index.ts';
 import {
   admitFilter,
@@ -72,6 +73,8 @@ export interface Core {
   readonly stream: OpenStream;
   /** Everything. */
   request(request: IncomingMessage, response: ServerResponse): void;
+  /** Told of what is answered before it gets here. */
+  readonly refused: Refused;
   /** Calls in flight go on. */
   close(): Promise<void>;
 }
@@ -262,6 +265,29 @@ export async function buildCore(
   const prefix = Math.floor(random() * 2 ** 40).toString(36);
   const nextId = (): string => `${prefix}-${(++sequence).toString(36)}`;
 
+  const knows = (model: string): boolean => routes.names.has(model) || view.knows(ownName(model));
+  for (const model of [...routes.names.keys(), ...routes.models.keys()]) observer.configured(model);
+  const refused: Refused = ({ status, message, peer, ...known }) => {
+    const { id = nextId(), via, method = '', path = '' } = known;
+    observer.answered({
+      id,
+      peer,
+      via: via ?? 'HTTP',
+      method,
+      path,
+      model: '',
+      knownModel: false,
+      status,
+      complete: true,
+      message,
+      durationMs: 0,
+      requestBytes: 0,
+      replyBytes: 0,
+      callEnd: undefined,
+    });
+    return id;
+  };
+
   const rpc = createRpcDoor({
     handler,
     memory,
@@ -269,6 +295,7 @@ export async function buildCore(
     clock,
     observer,
     cors,
+    refused,
     nextId,
     rewriteSpec(spec, { method, metadata }) {
       const asked = targetOf(spec);
@@ -295,9 +322,8 @@ export async function buildCore(
     reload,
   });
   const v2 = createV2Api({ handler, options: routes.rest, observer, clock, route });
-  const http = createHttpDoor({ options: routes.rest, cors, observer, memory, clock, nextId }, (url) =>
-    isV2(url) ? v2 : rest,
-  );
+  const httpDeps = { options: routes.rest, cors, observer, memory, clock, nextId, knows };
+  const http = createHttpDoor(httpDeps, (url) => (isV2(url) ? v2 : rest));
   const proxy = createProxyDoor({
     options: routes.proxy,
     upstream: httpFleetOf(httpFleets),
@@ -320,6 +346,7 @@ export async function buildCore(
     handler,
     shown: options.shown,
     stream,
+    refused,
     request(request, response) {
       if (!serveNodeRequest(request, response, (...asked) => stream(...asked, false)))
         proxy.handle(request, response);

@@ -228,6 +228,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     request: (request, response) => {
       core.request(request, response);
     },
+    refused: (refusal) => core.refused(refusal),
   };
   const listeners: Listener[] = [];
   const open = async (door: ListenOptions, to: typeof handlers): Promise<AddressInfo> => {

@@ -1,6 +1,7 @@
 /** The nouns of the gateway: a call on its way, the reply to it, and the one verb that answers it. */
 import type { Cancellation } from './cancel.ts';
 import type { Flow } from './flow.ts';
+import type { AskedOverHttp } from './http.ts';
 import type { Metadata } from './metadata.ts';
 
 /** The APIs that doors and backends speak. "other" is any gRPC service the gateway does not know. */
@@ -90,6 +91,8 @@ interface CallBase {
   readonly sequence?: Sequence | undefined;
   /** Absent for the gateway's own calls, which are few and small. */
   readonly memory?: CallMemory | undefined;
+  /** Absent where the door speaks in calls itself. */
+  readonly http?: AskedOverHttp | undefined;
   /** For logs and the x-request-id header. */
   readonly id: string;
   /** The client's address, for logs. */

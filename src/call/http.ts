@@ -1,5 +1,7 @@
 /** The nouns of HTTP that passes as it is: a request, its answer, and the backend that was chosen for it. */
 import type { Readable } from 'node:stream';
+import type { Interface } from './call.ts';
+import type { CallEnd } from './observer.ts';
 import type { StatusError } from './status.ts';
 
 export type HttpFields = Readonly<Record<string, string | string[] | undefined>>;
@@ -91,4 +93,55 @@ export interface HttpEnd {
   readonly replyBytes: number;
   /** Which backend answered; empty when none did. */
   readonly from: string;
+}
+
+/** The end of a request that a door answers itself, in words of HTTP, as its client saw it. */
+export interface DoorEnd {
+  /** What the answer has as x-request-id. */
+  readonly id: string;
+  /** The client's address. */
+  readonly peer: string;
+  /** "HTTP": it could not be read, so nobody knows what it was meant for. */
+  readonly via: Interface | 'HTTP';
+  /** Empty when it could not be read, as are the path and the model. */
+  readonly method: string;
+  /** With the query, which is nothing for a log: it may hold secrets. */
+  readonly path: string;
+  /** The public name of the model that is asked; empty when it asks none. */
+  readonly model: string;
+  /** True only for a model that the fleet or the configuration knows: others never make series. */
+  readonly knownModel: boolean;
+  /** What the client was told; 0 when it left before. */
+  readonly status: number;
+  /** Whether the answer was told to its end. */
+  readonly complete: boolean;
+  /** For the log; empty on success. */
+  readonly message: string;
+  readonly durationMs: number;
+  readonly requestBytes: number;
+  readonly replyBytes: number;
+  /** The end of the call that was made for it, where one was. */
+  readonly callEnd: CallEnd | undefined;
+}
+
+/** A request that is answered before anybody serves it. */
+export interface Refusal {
+  readonly status: number;
+  /** For the log. */
+  readonly message: string;
+  readonly peer: string;
+  /** As far as it could be read. */
+  readonly via?: Interface | undefined;
+  readonly method?: string | undefined;
+  readonly path?: string | undefined;
+  /** The client's own x-request-id. */
+  readonly id?: string | undefined;
+}
+
+/** Counts and logs a refusal. @returns what its answer has as x-request-id; empty: none */
+export type Refused = (refusal: Refusal) => string;
+
+/** The HTTP request that a call is made for: it is logged once, with what it was answered. */
+export interface AskedOverHttp {
+  callEnd: CallEnd | undefined;
 }

@@ -24,6 +24,8 @@ export { Flow, type FlowReader } from './flow.ts';
 export { Holding, type HoldingOwner } from './holding.ts';
 export type { Lender } from './lenders.ts';
 export type {
+  AskedOverHttp,
+  DoorEnd,
   HttpEnd,
   HttpFields,
   HttpHolder,
@@ -32,6 +34,8 @@ export type {
   HttpRequest,
   HttpUpstream,
   ListedModel,
+  Refusal,
+  Refused,
 } from './http.ts';
 export {
   type CopyHolder,

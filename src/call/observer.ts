@@ -1,7 +1,7 @@
 /** What the rooms tell telemetry: an interface, so that none of them knows Prometheus or a logger. */
 import type { FaultPlace } from '../faults.ts';
 import type { Call } from './call.ts';
-import type { HttpEnd } from './http.ts';
+import type { DoorEnd, HttpEnd } from './http.ts';
 import type { Code } from './status.ts';
 
 /** The end of one call as its client saw it. */
@@ -32,6 +32,10 @@ export interface Observer {
   /** HTTP that passes as it is, by the prefix that the configuration names. */
   httpStarted(prefix: string): void;
   httpEnded(end: HttpEnd): void;
+  /** A request that a door answers itself has ended: over REST, or refused before it was a call. */
+  answered(end: DoorEnd): void;
+  /** A model that the configuration names, by its public name. */
+  configured(model: string): void;
   retried(backend: string, reason: string): void;
   /** A call that waits for this backend was sent to another too, that one answered first, or the budget forbade it. */
   hedged(backend: string, event: 'sent' | 'won' | 'no budget'): void;
@@ -62,6 +66,8 @@ export const silentObserver: Observer = {
   callEnded() {},
   httpStarted() {},
   httpEnded() {},
+  answered() {},
+  configured() {},
   retried() {},
   hedged() {},
   ejected() {},

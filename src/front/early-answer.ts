@@ -5,13 +5,15 @@ export interface Answer {
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
   readonly text: string;
+  /** Its x-request-id; empty: none. */
+  readonly id: string;
 }
 
 const ignored: StreamEvents = { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
 
 /** Answers and throws the request's body away. */
-export function answerStream(stream: ServerStream, { status, headers, text }: Answer): StreamEvents {
-  const fields = [':status', String(status), ...headers.flat()];
+export function answerStream(stream: ServerStream, { status, headers, text, id }: Answer): StreamEvents {
+  const fields = [':status', String(status), ...headers.flat(), ...(id === '' ? [] : ['x-request-id', id])];
   if (text === '') stream.respond(fields, true);
   else {
     const body = Buffer.from(text);

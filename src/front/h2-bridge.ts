@@ -1,7 +1,15 @@
 /** Serves what is no RPC on an HTTP/2 stream: the HTTP/1.1 server behind an in-process pipe answers it. */
 import { type ClientRequest, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
 import { Duplex } from 'node:stream';
-import { Held, Holding, type MemoryAccount, StatusError } from '../call/index.ts';
+import {
+  allMetadata,
+  getMetadata,
+  Held,
+  Holding,
+  type MemoryAccount,
+  type Refused,
+  StatusError,
+} from '../call/index.ts';
 import { guarded } from '../faults.ts';
 import { answerStream } from './early-answer.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
@@ -109,21 +117,32 @@ function headOf(response: IncomingMessage): string[] {
   return fields;
 }
 
+export interface BridgeDeps {
+  readonly server: Server;
+  readonly memory: MemoryAccount;
+  readonly refused: Refused;
+}
+
 /** @param end the request has no body */
 export function bridge(
-  { server, memory }: { readonly server: Server; readonly memory: MemoryAccount },
+  { server, memory, refused }: BridgeDeps,
   stream: ServerStream,
   fields: Headers,
   end: boolean,
   peer: string,
 ): StreamEvents {
+  /** @returns the answer's x-request-id */
+  function told(status: number, message: string): string {
+    const [method, path] = [getMetadata(fields, ':method'), getMetadata(fields, ':path')];
+    return refused({ status, message, peer, method, path, id: allMetadata(fields, 'x-request-id') });
+  }
   let request: ClientRequest;
   try {
     request = openRequest(server, [...fields, ...stream.varying], end, peer);
   } catch (error) {
     // HTTP/1.1 has no way to say it: a control character in a value, or trailers announced without a body
-    const text = `Malformed request: ${(error as Error).message}\n`;
-    return answerStream(stream, { status: 400, headers: [], text });
+    const text = `Malformed request: ${(error as Error).message}`;
+    return answerStream(stream, { status: 400, headers: [], text: `${text}\n`, id: told(400, text) });
   }
   /** Of the body: what the server has not read. */
   const held = new Holding(memory, Held.requests, { stalledMs: () => 0, letGo: refuse });
@@ -186,7 +205,8 @@ export function bridge(
     const text = Buffer.from(`${message}\n`);
     const retryAfter = String(Math.ceil(retryAfterMs / 1000));
     const type = 'text/plain; charset=utf-8';
-    stream.respond([':status', '429', 'retry-after', retryAfter, 'content-type', type]);
+    const id = told(429, message);
+    stream.respond([':status', '429', 'retry-after', retryAfter, 'content-type', type, 'x-request-id', id]);
     stream.write(text);
     stream.end();
     stream.reset(noError);

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import { Held, type Holder, type MemoryAccount, type Observer } from '../call/index.ts';
+import { Held, type Holder, type MemoryAccount, type Observer, type Refused } from '../call/index.ts';
 import { fault, guard, guarded } from '../faults.ts';
 import {
   Http1Server,
@@ -19,7 +19,7 @@ import {
 import { AddressLimit } from './address-limit.ts';
 import { GonePeers, lookEveryMs } from './gone-peers.ts';
 import { bridge } from './h2-bridge.ts';
-import { createNodeServer } from './node-server.ts';
+import { createNodeServer, peerOf } from './node-server.ts';
 import { sniff } from './sniff.ts';
 import { type Certificates, tlsOptions, trustOf } from './tls.ts';
 
@@ -46,6 +46,9 @@ export interface ListenOptions {
   readonly writeTimeoutMs: number;
 }
 
+/** For the log: what is told of a fault of the gateway itself. */
+const faultText = 'internal error of the gateway';
+
 /** How often a draining port looks for connections that have nothing to do any more, in ms. */
 const sweepMs = 50;
 
@@ -67,6 +70,8 @@ export type OpenStream = (
 export interface Handlers {
   readonly stream?: OpenStream;
   request(request: IncomingMessage, response: ServerResponse): void;
+  /** Told of what is answered before either gets to see it. */
+  readonly refused?: Refused;
 }
 
 export interface Listener {
@@ -106,6 +111,8 @@ export async function listen(
   let draining = false;
   let timeLimits = timeLimitsOf(options);
 
+  const refused: Refused = (refusal) => handlers.refused?.(refusal) ?? '';
+
   const http1 = createNodeServer({
     headersTimeoutMs: options.headersTimeoutMs,
     keepAliveTimeoutMs: options.keepAliveTimeoutMs,
@@ -121,12 +128,13 @@ export async function listen(
         handlers.request(request, response);
       } catch (reason) {
         fault('http', reason);
-        endFaulty(response);
+        endFaulty(request, response, refused);
       }
     },
     onLimit(name) {
       observer.limited(name);
     },
+    refused,
   });
 
   function onWaiting(bytes: number): void {
@@ -161,7 +169,7 @@ export async function listen(
       onStream(stream, fields, end) {
         return (
           handlers.stream?.(stream, fields, peer, true) ??
-          bridge({ server: http1, memory }, stream, fields, end, peer)
+          bridge({ server: http1, memory, refused }, stream, fields, end, peer)
         );
       },
       onClose() {
@@ -170,6 +178,7 @@ export async function listen(
       onLimit(name) {
         observer.limited(name);
       },
+      onRefused: (status, message) => refused({ status, message, peer }),
       onWaiting,
       onKept,
     });
@@ -202,6 +211,7 @@ export async function listen(
       onLimit(name) {
         observer.limited(name);
       },
+      onRefused: (status, message) => refused({ status, message, peer }),
       onWaiting,
       onKept,
     });
@@ -407,10 +417,15 @@ function tellPlain(plain: Socket, tls: Socket): void {
 }
 
 /** A request whose handler has thrown: an answer where there is none yet, and the end of its connection. */
-function endFaulty(response: ServerResponse): void {
+function endFaulty(request: IncomingMessage, response: ServerResponse, refused: Refused): void {
   guard('http', () => {
-    if (response.headersSent) response.destroy();
-    else response.writeHead(500, { connection: 'close', 'content-length': 0 }).end();
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const { method, url: path, socket } = request;
+    const id = refused({ status: 500, message: faultText, peer: peerOf(socket), method, path });
+    response.writeHead(500, { connection: 'close', 'content-length': 0, 'x-request-id': id }).end();
   });
 }
 
@@ -428,8 +443,6 @@ const headLimitsOf = ({ http2 }: ListenOptions) => ({
 
 const everyMsOf = (limits: TimeLimits): number =>
   Math.max(10, Math.min(tickMs, ...Object.values(limits).map((ms) => ms / 4)));
-
-const peerOf = (socket: Socket): string => `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
 
 async function listening(server: Server, { host, port }: ListenOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Socket } from 'node:net';
+import type { Refused } from '../call/index.ts';
 import { guard, guarded } from '../faults.ts';
 import { Linger, refusal } from '../wire/index.ts';
 import { type Fault, faultOf, parseFault } from './http1-rules.ts';
@@ -21,6 +22,7 @@ export interface NodeServerOptions {
   request(request: IncomingMessage, response: ServerResponse): void;
   /** A limit refused something. */
   readonly onLimit: (name: string) => void;
+  readonly refused: Refused;
 }
 
 /** On one connection. */
@@ -30,6 +32,12 @@ interface Answers {
 }
 
 const ignore = (): void => undefined;
+
+/** The bridge's pipes say whose they are, too. */
+export function peerOf(socket: Duplex): string {
+  const { remoteAddress = '', remotePort = '' } = socket as Partial<Socket>;
+  return `${remoteAddress}:${remotePort}`;
+}
 
 /** Calls when an answer has left. */
 function after(answer: ServerResponse | undefined, then: () => void): void {
@@ -59,14 +67,14 @@ function linger(socket: Duplex): void {
 }
 
 export function createNodeServer(options: NodeServerOptions): Server {
-  const { headLimits, onLimit } = options;
+  const { headLimits, onLimit, refused } = options;
   const answers = new WeakMap<Duplex, Answers>();
   const unreadable = new WeakSet<Duplex>();
 
   function refuse(socket: Duplex, { status, text }: Fault): void {
     if (!socket.writable) return;
     if (status === 431) onLimit('headers');
-    socket.write(refusal(status, text));
+    socket.write(refusal(status, text, refused({ status, message: text, peer: peerOf(socket) })));
     linger(socket);
   }
 
@@ -104,7 +112,12 @@ export function createNodeServer(options: NodeServerOptions): Server {
       }
       if (fault.status === 431) onLimit('headers');
       const body = JSON.stringify({ error: fault.text });
-      response.writeHead(fault.status, {
+      const { method, url: path, headers } = request;
+      const own = headers['x-request-id']?.toString();
+      const { status, text: message } = fault;
+      const id = refused({ status, message, peer: peerOf(socket), method, path, id: own });
+      response.writeHead(status, {
+        ...(id === '' ? {} : { 'x-request-id': id }),
         'content-type': 'application/json',
         'content-length': String(Buffer.byteLength(body)),
         connection: 'close',

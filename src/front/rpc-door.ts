@@ -1,5 +1,5 @@
 /** The door for RPCs: native gRPC and gRPC-Web, told apart by content type, on streams of HTTP/2 and HTTP/1.1. */
-import { allMetadata, getMetadata } from '../call/index.ts';
+import { allMetadata, getMetadata, type Refused } from '../call/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 import type { Cors } from './cors.ts';
 import { type Answer, answerStream } from './early-answer.ts';
@@ -10,10 +10,11 @@ import { serveWeb } from './web/index.ts';
 
 export interface RpcDoorDeps extends RpcDeps {
   readonly cors: Cors;
+  readonly refused: Refused;
 }
 
 /** What a request is, before any of it is read. */
-type Verdict = { head: RpcHead } | { answer: Answer } | undefined;
+type Verdict = { head: RpcHead } | { answer: Omit<Answer, 'id'> } | undefined;
 
 /** @returns undefined for a request that is no RPC and belongs to another door */
 export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
@@ -52,7 +53,7 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
 
   function open(stream: ServerStream, head: RpcHead, peer: string): StreamEvents {
     const web = head.protocol !== 'grpc';
-    const begin = (inner: ServerStream): StreamEvents => {
+    const begin = (inner: ServerStream): Exchange => {
       const exchange = new Exchange(inner, head, deps, web ? 'gRPC-Web' : 'gRPC', peer);
       if (deps.memory.lacksRoomFor(stream)) exchange.letGo(deps.memory.refusal());
       else exchange.begin();
@@ -64,6 +65,17 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
   return (stream, fields, peer, http2) => {
     const verdict = judge(fields, http2);
     if (verdict === undefined) return undefined;
-    return 'head' in verdict ? open(stream, verdict.head, peer) : answerStream(stream, verdict.answer);
+    if ('head' in verdict) return open(stream, verdict.head, peer);
+    const { answer } = verdict;
+    const id = deps.refused({
+      status: answer.status,
+      message: answer.text.trimEnd(),
+      peer,
+      via: rpcHead(fields)?.protocol === 'grpc' ? 'gRPC' : 'gRPC-Web',
+      method: getMetadata(fields, ':method'),
+      path: getMetadata(fields, ':path'),
+      id: allMetadata(fields, 'x-request-id'),
+    });
+    return answerStream(stream, { ...answer, id });
   };
 }

@@ -1,10 +1,11 @@
-/** One structured log line a call, and who gets one: nobody, failures (so many a second) and a sample, or everybody. */
+/** One structured log line a call or refused request, and who gets one: nobody, failures (so many a second) and a sample, or everybody. */
 import {
   type After,
   type CallEnd,
   type Clock,
   Code,
   codeName,
+  type DoorEnd,
   type HttpEnd,
   type Log,
 } from '../call/index.ts';
@@ -48,6 +49,8 @@ const round = (ms: number): number => Math.round(ms * 100) / 100;
 export interface AccessLog {
   call(end: CallEnd): void;
   http(end: HttpEnd): void;
+  /** One line for a request, whether a call was made for it or not. */
+  answer(end: DoorEnd): void;
 }
 
 /** What writes the lines; undefined when the log is off. */
@@ -99,6 +102,14 @@ export function accessLog(
     http(end) {
       if (wanted(end.complete && end.status < 400, end.status)) log.info(httpFieldsOf(end), 'http');
     },
+    answer(end) {
+      const { callEnd, status } = end;
+      const failed = callEnd !== undefined && callEnd.code !== Code.OK;
+      const ok = end.complete && status < 400 && !failed;
+      if (!wanted(ok, failed ? codeName(callEnd.code) : status)) return;
+      if (callEnd === undefined) log.info(answerFieldsOf(end), 'http');
+      else log.info({ ...fieldsOf(callEnd), ...statusOf(end) }, 'call');
+    },
   };
 }
 
@@ -116,6 +127,33 @@ function httpFieldsOf(end: HttpEnd): object {
     bytesIn: end.requestBytes,
     bytesOut: end.replyBytes,
     backend: end.from,
+    ...(end.message === '' ? {} : { message: cut(end.message) }),
+  };
+}
+
+/** What an answer over HTTP adds to the call that was made for it. */
+function statusOf({ status, complete, message, callEnd }: DoorEnd): object {
+  return {
+    status,
+    ...(complete ? {} : { complete }),
+    // the call did well, and what came of it could not be told
+    ...(callEnd?.message === '' && message !== '' ? { message: cut(message) } : {}),
+  };
+}
+
+function answerFieldsOf(end: DoorEnd): object {
+  return {
+    id: cut(end.id),
+    peer: end.peer,
+    via: end.via,
+    method: cut(end.method),
+    path: cut(end.path.split('?', 1)[0] ?? ''),
+    ...(end.model === '' ? {} : { model: cut(end.model) }),
+    status: end.status,
+    complete: end.complete,
+    ms: round(end.durationMs),
+    bytesIn: end.requestBytes,
+    bytesOut: end.replyBytes,
     ...(end.message === '' ? {} : { message: cut(end.message) }),
   };
 }

@@ -144,7 +144,8 @@ export class CallMetrics {
   /** The model and version labels of a call: empty when naming them would let a client make series. */
   #names(end: CallEnd): [model: string, version: string] {
     const model = end.call.target?.model ?? '';
-    if (!end.knownModel) return ['', ''];
+    // it keeps its name while no backend is up to have it
+    if (!end.knownModel && !this.#known.has(model)) return ['', ''];
     const versions = this.learn(model, end.code === Code.OK ? end.version : '');
     if (versions === undefined) return ['', ''];
     return [model, versions.has(end.version) ? end.version : ''];

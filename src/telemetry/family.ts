@@ -89,6 +89,8 @@ export class NumberFamily extends Family<Cell> {
   constructor(type: 'counter' | 'gauge', options: FamilyOptions) {
     super(options);
     this.type = type;
+    // a counter that begins with its first event never rises to whoever looks at rates
+    if (options.labels.length === 0) this.cell();
   }
 
   protected create(): Cell {

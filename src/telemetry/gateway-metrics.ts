@@ -4,6 +4,29 @@ import { NumberFamily } from './family.ts';
 
 type CacheEvent = 'hit' | 'miss' | 'store' | 'error' | 'skip';
 
+/** What refuses: each has a series from the start. */
+const limits = [
+  'address connections',
+  'backend streams',
+  'body',
+  'connections',
+  'deadline',
+  'headers',
+  'idle connection',
+  'idle stream',
+  'memory',
+  'memory copies',
+  'memory readers',
+  'message',
+  'pipelined',
+  'queue',
+  'rate',
+  'slow body',
+  'slow headers',
+  'slow reader',
+  'streams',
+] as const;
+
 /** What is held for clients, by what it is held for, in bytes. */
 export interface HeldMemory {
   readonly limitBytes: number;
@@ -80,7 +103,8 @@ export class GatewayMetrics {
       'Faults of the gateway itself that were caught, by where they were: each is a bug, and its stack is in the log.',
       ['where'],
     );
-    for (const place of faultPlaces) this.faults.cell(place).value = 0;
+    for (const place of faultPlaces) this.faults.cell(place);
+    for (const limit of limits) this.limits.cell(limit);
     this.#held = family(
       'gauge',
       'memory_held_bytes',

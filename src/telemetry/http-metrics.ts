@@ -24,12 +24,11 @@ export class HttpMetrics {
     const route = ['prefix'];
     this.#requests = new NumberFamily(
       'counter',
-      options('requests_total', 'Requests passed on, by HTTP status; 0 when the client left before.', [
-        'prefix',
-        'method',
-        'status',
-        'complete',
-      ]),
+      options(
+        'requests_total',
+        'Requests below the prefixes that pass, by HTTP status; 0 when the client left before.',
+        ['prefix', 'method', 'status', 'complete'],
+      ),
     );
     this.#current = new NumberFamily('gauge', options('current_requests', 'Requests under way.', route));
     this.#time = new HistogramFamily(

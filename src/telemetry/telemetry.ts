@@ -3,6 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import { after, type After, type Clock, type Log, type Observer } from '../call/index.ts';
 import { accessLog, type AccessLogOptions } from './access-log.ts';
 import { CallMetrics } from './call-metrics.ts';
+import { DoorMetrics } from './door-metrics.ts';
 import { NumberFamily } from './family.ts';
 import { GatewayMetrics, type HeldMemory } from './gateway-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
@@ -72,6 +73,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
   const gateway = new GatewayMetrics(prefix, maxSeries);
   const traffic = new Traffic(options.maxModels);
   const http = new HttpMetrics(prefix, maxSeries);
+  const doors = new DoorMetrics(prefix, maxSeries, options.maxModels);
   const build = new NumberFamily('gauge', {
     name: `${prefix}_build_info`,
     help: 'Always 1; which gateway and Node this is.',
@@ -111,12 +113,22 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     callEnded(end) {
       calls.ended(end);
       traffic.callEnded(end);
-      logged?.call(end);
+      if (logged === undefined) return;
+      const { http: asked } = end.call;
+      if (asked === undefined) logged.call(end);
+      else asked.callEnd = end;
     },
     httpStarted: (route) => http.started(route),
     httpEnded(end) {
       http.ended(end);
       logged?.http(end);
+    },
+    answered(end) {
+      doors.ended(end);
+      logged?.answer(end);
+    },
+    configured(model) {
+      doors.learn(model);
     },
     retried(backend, reason) {
       gateway.retries.cell(backend, reason).value++;
@@ -129,6 +141,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     },
     backendState(backend, model, version, available) {
       calls.learn(model, version);
+      doors.learn(model);
       gateway.available.cell(backend, model, version).value = available ? 1 : 0;
     },
     backendQueue: (backend, waiting) => void (gateway.queue.cell(backend).value = waiting),
@@ -158,6 +171,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     build,
     ...calls.families,
     ...http.families,
+    ...doors.families,
     ...gateway.families,
     logDropped,
     logSuppressed,

@@ -23,6 +23,11 @@ export interface StreamEvents {
   onReset(code: number, notProcessed: boolean, fault?: string): void;
   /** Queued output has drained, to a quarter of what write() says stop at or below; the last time when nothing is queued. */
   onDrain(): void;
+  /**
+   * The stream's carrier has answered in its user's place; onReset follows (server ends of HTTP/1.1 only).
+   * @returns the answer's x-request-id
+   */
+  onAnswered?(status: number): string;
   /** Every so often (server ends only) while the stream is open: for those who watch the peer's pace. */
   onTick?(): void;
 }
@@ -73,6 +78,9 @@ export interface TimeLimits {
 /** So many bytes more wait for the peer; negative: fewer. */
 export type OnWaiting = (bytes: number) => void;
 
+/** A request is answered without its user. @param text what is wrong with it @returns the answer's x-request-id; empty: none */
+export type OnRefused = (status: number, text: string) => string;
+
 export interface ConnectionOptions {
   readonly limits: Http2Limits;
   /** A header field that differs from message to message: streams have it apart from their other fields. */
@@ -84,6 +92,8 @@ export interface ConnectionOptions {
   readonly vitalNames?: readonly string[];
   /** A limit refused something: "streams", "headers", "resets", ... */
   onLimit?(name: string): void;
+  /** As OnRefused (server ends only). */
+  readonly onRefused?: OnRefused | undefined;
   /** Told of output that waits for the peer; what it is told sums up to 0 when the connection is gone. */
   readonly onWaiting?: OnWaiting | undefined;
   /** Told in the same way of the heads of requests (server ends only), as far as they are large. */

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { fault, guard, guarded } from '../faults.ts';
-import type { OnWaiting, ServerStream, StreamEvents, TimeLimits, WaitingOutput } from './api.ts';
+import type { OnRefused, OnWaiting, ServerStream, StreamEvents, TimeLimits, WaitingOutput } from './api.ts';
 import type { Headers } from './hpack-decoder.ts';
 import { type BodyReader, ChunkedBody, SizedBody } from './http1-body.ts';
 import { readHttp1Head } from './http1-head.ts';
@@ -25,6 +25,7 @@ export interface Http1ServerOptions {
   onClose(): void;
   /** A limit refused something. */
   onLimit(name: string): void;
+  readonly onRefused?: OnRefused | undefined;
   /** As in ConnectionOptions. */
   readonly onWaiting?: OnWaiting | undefined;
   /** Told in the same way of bytes that came and are not read yet: of a head, or of requests behind the one under way. */
@@ -332,8 +333,13 @@ export class Http1Server {
   #tooLarge(text: string): void {
     this.#options.onLimit('headers');
     this.#draining = true;
-    this.output.text(refusal(431, text));
+    this.refuse(431, text);
     this.#finish();
+  }
+
+  /** Answers in nobody's place, or in that of a stream's user. @param id the answer's x-request-id, where that is known */
+  refuse(status: number, text: string, id = this.#options.onRefused?.(status, text)): void {
+    this.output.text(refusal(status, text, id));
   }
 
   #handOver(): void {
@@ -432,9 +438,7 @@ export class Http1Server {
     }
     this.#headBegan = false;
     this.#options.onLimit('slow headers');
-    this.output.text(
-      refusal(408, `the request's head took longer than ${this.#options.headersTimeoutMs} ms`),
-    );
+    this.refuse(408, `the request's head took longer than ${this.#options.headersTimeoutMs} ms`);
     this.#draining = true;
     this.#finish();
   }

@@ -4,7 +4,6 @@ import { connectionLost, ownFault, type ServerStream, type StreamEvents } from '
 import { ErrorCode } from './constants.ts';
 import { type Headers, noHeaders } from './hpack-decoder.ts';
 import { http1Fields } from './http1-fields.ts';
-import { refusal } from './http1-refusal.ts';
 import type { Http1Server } from './http1-server.ts';
 import type { ReadMemory } from './read-memory.ts';
 
@@ -58,7 +57,7 @@ export class Http1ServerStream implements ServerStream {
   broken(): void {
     this.requestComplete = true;
     const told = this.over;
-    if (!this.#headed) this.#connection.output.text(badRequest);
+    if (!this.#headed) this.#answerForUser(400, "the framing of the request's body is broken");
     this.over = true;
     if (!told) guard('stream', () => this.events?.onReset(ErrorCode.PROTOCOL_ERROR, false));
   }
@@ -79,11 +78,15 @@ export class Http1ServerStream implements ServerStream {
     if (this.#headed || this.over) socket.destroy();
     else {
       this.#headed = true;
-      output.text(internalServerError);
+      this.#answerForUser(500, 'internal error of the gateway');
       output.flush();
       socket.destroySoon();
     }
     this.#tellReset(ownFault);
+  }
+
+  #answerForUser(status: number, text: string): void {
+    this.#connection.refuse(status, text, this.events?.onAnswered?.(status));
   }
 
   #tellReset(code: number): void {
@@ -147,5 +150,3 @@ export class Http1ServerStream implements ServerStream {
 }
 
 const continueHead = 'HTTP/1.1 100 Continue\r\n\r\n';
-const internalServerError = refusal(500, 'internal error of the gateway');
-const badRequest = refusal(400, "the framing of the request's body is broken");

@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream';
 import { guarded } from '../faults.ts';
 import type {
   ConnectionOptions,
+  OnRefused,
   OnWaiting,
   ServerStream,
   StreamEvents,
@@ -27,7 +28,6 @@ export interface Http2ServerOptions extends ConnectionOptions {
 const shutdownPingMs = 1000;
 /** Less is not worth a stream, in bytes. */
 const minWaitingBytes = 16_384;
-const tooLarge: Headers = [':status', '431'];
 /** Heads above this are counted, in bytes: what is below is a part of what each call costs. */
 const largeHeadBytes = 4096;
 
@@ -35,6 +35,7 @@ export class Http2Server extends Connection {
   readonly #onStream: Http2ServerOptions['onStream'];
   readonly #onClose: (() => void) | undefined;
   readonly #onKept: OnWaiting | undefined;
+  readonly #onRefused: OnRefused | undefined;
   /** Of the header block that is being read. */
   #blockBytes = 0;
   /** Of large heads of open streams: what the account has. */
@@ -52,6 +53,7 @@ export class Http2Server extends Connection {
     this.#onStream = options.onStream;
     this.#onClose = options.onClose;
     this.#onKept = options.onKept;
+    this.#onRefused = options.onRefused;
     const { limits } = options;
     this.sendSettings([
       [Setting.MAX_CONCURRENT_STREAMS, limits.maxConcurrentStreams],
@@ -190,13 +192,15 @@ export class Http2Server extends Connection {
   }
 
   /** Answers a request that nobody gets to see. */
-  #refuse(id: number, end: boolean, head: Headers, text = ''): void {
+  #refuse(id: number, end: boolean, status: number, text: string): void {
     const stream = this.addStream(id);
     stream.remoteClosed = end;
-    if (text === '') stream.respond(head, true);
+    const requestId = this.#onRefused?.(status, text) ?? '';
+    const head = [':status', String(status), ...(requestId === '' ? [] : ['x-request-id', requestId])];
+    if (status === 431) stream.respond(head, true);
     else {
       stream.respond([...head, 'content-type', 'text/plain; charset=utf-8']);
-      stream.write(Buffer.from(text));
+      stream.write(Buffer.from(`${text}\n`));
       stream.end();
     }
     stream.reset(ErrorCode.NO_ERROR);
@@ -237,12 +241,12 @@ export class Http2Server extends Connection {
     }
     if (fields === undefined) {
       this.limited('headers');
-      this.#refuse(id, end, tooLarge);
+      this.#refuse(id, end, 431, 'the request has header fields beyond the limits');
       return;
     }
     const checked = checkRequest(fields);
     if (checked.status > 0 && !selfDependent) {
-      this.#refuse(id, end, [':status', String(checked.status)], `the request has ${checked.fault}\n`);
+      this.#refuse(id, end, checked.status, `the request has ${checked.fault}`);
       return;
     }
     if (selfDependent || !checked.ok) {

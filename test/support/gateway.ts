@@ -24,11 +24,13 @@ export interface TestGateway {
 /**
  * @param config as in a YAML file; what it leaves out has its default
  * @param more as on the command line
+ * @param logTo a file for the lines of the log
  */
 export async function startTestGateway(
   backends: readonly string[],
   config: Record<string, unknown> = {},
   more: Flags = {},
+  logTo?: string,
 ): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorgate-test-'));
   const path = join(folder, 'gateway.yaml');
@@ -45,7 +47,12 @@ export async function startTestGateway(
     adminPort: await freePort(),
     ...more,
   };
-  const load = () => gatewayOptions(loadSnapshot(path, flags, process.env), '0.0.0');
+  const load = () => {
+    const options = gatewayOptions(loadSnapshot(path, flags, process.env), '0.0.0');
+    if (logTo === undefined) return options;
+    const log = { ...options.telemetry.log, destination: logTo };
+    return { ...options, telemetry: { ...options.telemetry, log } };
+  };
   const reload = async (): Promise<void> => gateway.reload(load());
   const gateway: Gateway = await startGateway(load(), { version: '0.0.0', reload });
   const { rest, grpc, admin } = gateway.addresses;

@@ -23,6 +23,8 @@ export function recordingObserver(): RecordingObserver {
     callEnded: (end) => void ends.push(end),
     httpStarted: (prefix) => void events.push(`http ${prefix}`),
     httpEnded: ({ prefix, status, from }) => void events.push(`http ${prefix} ${status} ${from}`),
+    answered: ({ via, status, model }) => void events.push(`answered ${via} ${status} ${model}`),
+    configured: () => undefined,
     retried: (backend, reason) => void events.push(`retried ${backend} ${reason}`),
     hedged: (backend, event) => void events.push(`hedged ${backend} ${event}`),
     ejected: (backend, model) => void events.push(`ejected ${backend} ${model}`),

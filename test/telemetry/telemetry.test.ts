@@ -158,12 +158,11 @@ describe('metrics', () => {
     }
     for (let i = 100; i < 1100; i++) t.observer.callEnded(end({ code: Code.NOT_FOUND, version: String(i) }));
     for (let i = 0; i < 1000; i++) {
-      t.observer.callEnded(
-        end({ call: unaryCall(undefined, { method: method(`/foo.Bar/M${i}`) }), knownModel: false }),
-      );
+      const call = unaryCall(undefined, { method: method(`/foo.Bar/M${i}`), target: undefined });
+      t.observer.callEnded(end({ call, knownModel: false }));
     }
     const text = await body(t);
-    assert.ok(text.split('\n').length < 180, `${text.split('\n').length} lines`);
+    assert.ok(text.split('\n').length < 230, `${text.split('\n').length} lines`);
     assert.doesNotMatch(text, /invented|"M1"|"100"/);
     assert.match(
       text,
@@ -171,6 +170,14 @@ describe('metrics', () => {
     );
     assert.match(text, /^tensorgate_requests_fail\{.*name="half_plus_two",code="NOT_FOUND"\} 1000$/m);
     assert.match(text, /api="other",interface="gRPC",method="other",code="OK"\} 1000$/m);
+  });
+
+  it('keep the name of a model that no backend is up to have', async () => {
+    const { telemetry: t } = telemetry();
+    t.observer.backendState('a', 'half_plus_two', '1', true);
+    t.observer.backendState('a', 'half_plus_two', '1', false);
+    t.observer.callEnded(end({ code: Code.UNAVAILABLE, knownModel: false, version: '' }));
+    assert.match(await body(t), /^tensorgate_requests_fail\{.*name="half_plus_two",code="UNAVAILABLE"\} 1$/m);
   });
 
   it('bound the series that even the fleet makes', async () => {

@@ -27,12 +27,13 @@ import {
 import type { InflateLimits, ModelSpec, TargetWatch } from '../../codec/index.ts';
 import { detach, fault, guarded } from '../../faults.ts';
 import { targetOf } from '../../models/index.ts';
-import type { ServerStream, StreamEvents } from '../../wire/index.ts';
+import { ErrorCode, type ServerStream, type StreamEvents } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
 import { FrameWatch } from './frame-watch.ts';
 import { contentTypeOf, type RpcHead } from './head.ts';
 import { atTurnsEnd, type Latecomer } from './late.ts';
 import { type Opened, Opening } from './opening.ts';
+import { tellRefused } from './refused.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { type StreamSink, StreamTargets } from './stream-targets.ts';
 import { timeoutOf, type TimeoutOptions } from './timeout.ts';
@@ -62,10 +63,6 @@ export interface RpcDeps {
 
 /** A client with more than this on its way waits for us, not we for it, in bytes. */
 const onItsWayBytes = 16_384;
-
-/** RST_STREAM error codes (RFC 9113 §7). */
-const noError = 0;
-const internalError = 2;
 
 export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecomer {
   readonly #stream: ServerStream;
@@ -98,6 +95,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   /** Made when somebody looks. */
   #pace: Pace | undefined;
   readonly #reply: ReplyWriter;
+  #ownId: string | undefined;
 
   constructor(stream: ServerStream, head: RpcHead, deps: RpcDeps, via: Interface, peer: string) {
     this.#stream = stream;
@@ -125,7 +123,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       const timeoutMs = timeoutOf(head, this.#stream.varying, options);
       if (timeoutMs !== never) this.#deadline = clock() + timeoutMs;
     } catch (reason) {
-      this.#reply.onError(StatusError.from(reason));
+      this.#refuse(reason);
       return;
     }
     if (head.method.target !== undefined) {
@@ -349,7 +347,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       deadline: this.#deadline,
       cancellation: this.#cancellation,
       memory: this,
-      id: head.requestId ?? this.#deps.nextId(),
+      id: this.#id,
       peer: this.#peer,
     };
     // after all that came with the request: a call that was reset in the same breath reaches no backend (CVE-2023-44487)
@@ -384,7 +382,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
 
   #fail(reason: unknown): void {
     try {
-      this.#reply.cut(StatusError.from(reason));
+      this.#reply.cut(StatusError.from(reason), this.#id);
     } catch (second) {
       this.#broke(second);
     }
@@ -398,7 +396,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   /** Nothing can be said any more: the stream ends, and whoever works for it is called off. */
   #giveUp(): void {
     this.#reply.abort();
-    this.#stream.reset(internalError);
+    this.#stream.reset(ErrorCode.INTERNAL_ERROR);
     this.#cancellation.cancel();
     this.#letGo();
   }
@@ -444,16 +442,24 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   /** A request that cannot go on: the client is told, and whoever works on it is called off. */
   #refuse(reason: unknown): void {
     const error = StatusError.from(reason);
+    const { observer } = this.#deps;
     if (error.code === Code.RESOURCE_EXHAUSTED && error.retryAfterMs === undefined)
-      this.#deps.observer.limited('message');
-    this.#reply.cut(error);
+      observer.limited('message');
+    if (this.#request === undefined && !this.#reply.over)
+      tellRefused(observer, this.#head, [this.#via, this.#id, this.#peer], this.#received, error);
+    this.#reply.cut(error, this.#id);
     this.#cancellation.cancel(error);
+  }
+
+  /** Made when somebody asks. */
+  get #id(): string {
+    return (this.#ownId ??= this.#head.requestId ?? this.#deps.nextId());
   }
 
   /** The answer is out. */
   #over(): void {
     // an early answer: the client need not send the rest (RFC 9113 §8.1)
-    if (!this.#requestEnded) this.#stream.reset(noError);
+    if (!this.#requestEnded) this.#stream.reset(ErrorCode.NO_ERROR);
     this.#letGo();
   }
 

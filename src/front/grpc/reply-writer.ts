@@ -83,10 +83,15 @@ export class ReplyWriter implements FlowReader {
   }
 
   onError(error: StatusError): void {
+    this.#fail(error, undefined);
+  }
+
+  #fail(error: StatusError, id: string | undefined): void {
     // after the deadline nobody waits for the rest
     if (error.code === Code.DEADLINE_EXCEEDED && this.#headersSent && this.#stream.queuedBytes > 0)
       this.expire(error);
-    else this.onEnd(trailersOf(error));
+    else if (id === undefined) this.onEnd(trailersOf(error));
+    else this.onEnd([...trailersOf(error), 'x-request-id', id]);
   }
 
   /** The client has not read its answer in time: what it has not taken is thrown away. */
@@ -111,10 +116,13 @@ export class ReplyWriter implements FlowReader {
     this.#body?.abandon();
   }
 
-  /** Nothing more comes of the reply (a deadline, a refused request). */
-  cut(error: StatusError): void {
+  /**
+   * Nothing more comes of the reply (a deadline, a refused request).
+   * @param id x-request-id, where the gateway itself has refused the call
+   */
+  cut(error: StatusError, id?: string): void {
     if (this.over) return;
-    this.onError(error);
+    this.#fail(error, id);
     this.#body?.abandon(error);
   }
 }

@@ -1,5 +1,6 @@
 /** Who asks: what of an HTTP request goes along with the calls that are made for it, and how such a call is made. */
 import {
+  type AskedOverHttp,
   type Call,
   type CallMemory,
   type Cancellation,
@@ -25,6 +26,7 @@ export interface Asker extends CallMemory {
   readonly deadline: number;
   readonly id: string;
   readonly peer: string;
+  readonly http: AskedOverHttp;
 }
 
 export interface AskDeps {
@@ -53,6 +55,7 @@ export async function ask(
     cancellation: asker.cancellation,
     deadline: asker.deadline,
     memory: asker,
+    http: asker.http,
     id: asker.id,
     peer: asker.peer,
   };

@@ -8,7 +8,7 @@ import type { Cors } from '../cors.ts';
 import { type Pieces, writePieces } from './answer.ts';
 import type { Asker } from './asker.ts';
 import { BodyError } from './body.ts';
-import { type HeaderList, HttpExchange } from './exchange.ts';
+import { type ExchangeWatch, type HeaderList, HttpExchange } from './exchange.ts';
 import { httpStatus } from './status.ts';
 
 export interface HttpAnswer {
@@ -34,6 +34,8 @@ export interface HttpDoorDeps {
   readonly memory: MemoryAccount;
   readonly clock: Clock;
   readonly nextId: () => string;
+  /** Whether the fleet or the configuration knows a model by this public name. */
+  readonly knows: (model: string) => boolean;
 }
 
 /** Serves one request. */
@@ -47,7 +49,15 @@ function statusFor(error: StatusError): number {
 
 /** @param apiFor which API a path belongs to */
 export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => HttpApi): HttpDoor {
-  const { options, cors, observer, clock, nextId } = deps;
+  const { options, cors, observer, memory, clock, nextId, knows } = deps;
+  const watch: ExchangeWatch = {
+    onOver(exchange) {
+      observer.answered(exchange);
+    },
+    knows,
+    nowMs: clock,
+  };
+  const exchangeDeps = { memory, watch, nextId };
 
   /** CORS: what a browser asks before it sends a request of another origin. */
   function preflight(exchange: HttpExchange, headers: readonly string[]): void {
@@ -67,6 +77,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     }
     const error = StatusError.from(reason);
     const status = statusFor(error);
+    exchange.message = error.message;
     if (status === 413) observer.limited('body');
     const { retryAfterMs } = error;
     const retry =
@@ -75,8 +86,9 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
   }
 
   async function serve(exchange: HttpExchange, stream: ServerStream): Promise<void> {
-    const { head, peer, cancellation } = exchange;
-    const id = head.requestId ?? nextId();
+    const { head, peer, cancellation, id } = exchange;
+    const nowMs = clock();
+    exchange.startedMs = nowMs;
     const headers = ['x-request-id', id];
     if (head.method === 'OPTIONS') {
       preflight(exchange, headers);
@@ -87,14 +99,15 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
       const asker = {
         metadata: head.metadata,
         cancellation,
-        deadline: clock() + options.timeoutMs,
+        deadline: nowMs + options.timeoutMs,
         id,
         peer,
+        http: exchange,
         hold: (bytes: number) => {
           exchange.hold(bytes);
         },
       };
-      if (deps.memory.lacksRoomFor(stream)) throw deps.memory.refusal();
+      if (memory.lacksRoomFor(stream)) throw memory.refusal();
       const answer = await apiFor(head.url)(exchange, asker);
       const { status, body } = answer;
       const fields = [...headers, ...answer.headers];
@@ -106,7 +119,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
   }
 
   return (stream, fields, peer) => {
-    const exchange = new HttpExchange(stream, fields, peer, deps.memory);
+    const exchange = new HttpExchange(stream, fields, peer, exchangeDeps);
     // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
     queueMicrotask(() => {
       if (exchange.cancellation.reason === undefined)

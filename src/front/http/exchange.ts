@@ -1,10 +1,13 @@
 /** One HTTP request and its answer, whatever stream it came on: HTTP/2, our HTTP/1.1 end, or node:http. */
 import { Buffer } from 'node:buffer';
 import {
+  type AskedOverHttp,
+  type CallEnd,
   type CallMemory,
   Cancellation,
   Code,
   allMetadata,
+  type DoorEnd,
   Held,
   Holding,
   type HoldingOwner,
@@ -33,14 +36,41 @@ export interface BodyReader {
   onTick(): void;
 }
 
+/** Who is told of the end of requests; the same for all of a door. */
+export interface ExchangeWatch {
+  onOver(exchange: HttpExchange): void;
+  /** Whether the fleet or the configuration knows a model by this public name. */
+  knows(model: string): boolean;
+  nowMs(): number;
+}
+
 /** Names and values in turn. */
 export type HeaderList = readonly string[];
 
-export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
+export interface ExchangeDeps {
+  readonly memory: MemoryAccount;
+  readonly watch: ExchangeWatch;
+  readonly nextId: () => string;
+}
+
+export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, AskedOverHttp, DoorEnd {
   readonly fields: Headers;
   readonly head: HttpHead;
   /** "192.0.2.1:50000" */
   readonly peer: string;
+  readonly via = 'REST';
+  /** The client's own, or the one that its door gives it. */
+  id: string;
+  /** The public name of the model that it asks, as soon as that is known. */
+  model = '';
+  status = 0;
+  complete = false;
+  /** Why it failed, for the log. */
+  message = '';
+  startedMs: number | undefined;
+  requestBytes = 0;
+  callEnd: CallEnd | undefined;
+  readonly #watch: ExchangeWatch;
   /** Happens when the client leaves before it has its answer. */
   readonly cancellation = new Cancellation();
   readonly #stream: ServerStream;
@@ -58,12 +88,42 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   /** The answer is out, or the client has gone. */
   over = false;
 
-  constructor(stream: ServerStream, fields: Headers, peer: string, memory: MemoryAccount) {
+  constructor(stream: ServerStream, fields: Headers, peer: string, { memory, watch, nextId }: ExchangeDeps) {
+    this.#watch = watch;
     this.#held = new Holding(memory, Held.tensors, this);
     this.#stream = stream;
     this.fields = fields;
     this.head = httpHead(fields);
     this.peer = peer;
+    this.id = this.head.requestId ?? nextId();
+  }
+
+  // --- what is told of it ---
+
+  get method(): string {
+    return this.head.method;
+  }
+
+  get path(): string {
+    return this.head.url;
+  }
+
+  get knownModel(): boolean {
+    return this.model !== '' && this.#watch.knows(this.model);
+  }
+
+  get durationMs(): number {
+    return this.startedMs === undefined ? 0 : this.#watch.nowMs() - this.startedMs;
+  }
+
+  get replyBytes(): number {
+    return this.#written;
+  }
+
+  /** Whoever carries the stream has answered in this one's place: the request could not be read on, or its user has failed. */
+  onAnswered(status: number): string {
+    if (!this.over) this.status = status;
+    return this.id;
   }
 
   /** All fields of a name in lower case, joined; for those that HttpHead does not hold. */
@@ -94,6 +154,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   }
 
   onData(chunk: Buffer, memory?: ReadMemory): void {
+    this.requestBytes += chunk.length;
     if (this.over) this.credit(chunk.length);
     else if (this.#reader !== undefined) this.#reader.onData(chunk, memory);
     else this.#waits({ chunk, memory });
@@ -125,6 +186,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
     this.cancellation.cancel(reason);
     if (!this.#ended) this.#reader?.onLost(reason);
     this.onDrain();
+    this.#watch.onOver(this);
   }
 
   onDrain(): void {
@@ -139,6 +201,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   respond(status: number, headers: HeaderList): void {
     if (this.over) return;
     this.begun = true;
+    this.status = status;
     this.#stream.respond([':status', String(status), ...headers, 'date', httpDate()]);
   }
 
@@ -157,9 +220,11 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
   end(): void {
     if (this.over) return;
     this.#isOver();
+    this.complete = true;
     this.#stream.end();
     // an early answer: the client need not send the rest (RFC 9113 §8.1)
     if (!this.#ended) this.#stream.reset(ErrorCode.NO_ERROR);
+    this.#watch.onOver(this);
   }
 
   /** An answer that is whole. */
@@ -175,6 +240,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory {
     if (this.over) return;
     this.#isOver();
     this.#stream.reset(ErrorCode.INTERNAL_ERROR);
+    this.#watch.onOver(this);
   }
 
   #isOver(): void {

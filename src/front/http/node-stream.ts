@@ -44,7 +44,7 @@ class NodeStream implements ServerStream {
     /** What the stream's user throws ends the stream. */
     const alone = <A extends unknown[]>(listener: (...args: A) => void): ((...args: A) => void) =>
       guarded('stream', listener, () => {
-        this.#fail();
+        this.#fail(events);
         tellReset(ownFault);
       });
     request.on(
@@ -92,10 +92,15 @@ class NodeStream implements ServerStream {
       });
   }
 
-  #fail(): void {
+  #fail(events: StreamEvents): void {
     const response = this.#response;
-    if (response.headersSent) response.destroy();
-    else response.writeHead(500, { connection: 'close', 'content-length': 0 }).end();
+    if (response.headersSent) {
+      response.destroy();
+      return;
+    }
+    const id = events.onAnswered?.(500);
+    const told = id === undefined ? {} : { 'x-request-id': id };
+    response.writeHead(500, { connection: 'close', 'content-length': 0, ...told }).end();
   }
 
   write(chunk: Uint8Array, lent = false): boolean {

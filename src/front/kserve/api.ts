@@ -77,6 +77,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
 
   return async (exchange, asker) => {
     const route = v2RouteOf(exchange.head.method, exchange.head.url);
+    if ('model' in route) exchange.model = route.model;
     if (route.kind !== 'infer') return information(route, asker);
     const { body, from, version } = await infer(deps, target(route, asker, 'infer'), exchange, asker);
     const { pieces, headerBytes } = body;

@@ -46,6 +46,35 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
   /** The exchange that reply.from() works for: it calls the client's request() below before it returns. */
   let current: Exchange | undefined;
 
+  /** A request that gets no exchange, since it is for no backend, is counted where the others are. */
+  function tellAlone({ raw }: FastifyRequest, reply: FastifyReply, message: string): void {
+    const prefix = routeOf(options.routes, raw.url ?? '')?.prefix ?? '';
+    const { remoteAddress, remotePort } = raw.socket;
+    const startedMs = deps.clock();
+    deps.observer.httpStarted(prefix);
+    const response = reply.raw;
+    response.once(
+      'close',
+      guarded('http', () => {
+        deps.observer.httpEnded({
+          id: String(reply.getHeader('x-request-id')),
+          peer: `${remoteAddress ?? ''}:${remotePort ?? ''}`,
+          prefix,
+          method: raw.method ?? '',
+          path: (raw.url ?? '').split('?', 1)[0] ?? '',
+          status: response.headersSent ? response.statusCode : 0,
+          complete: response.writableFinished,
+          message,
+          durationMs: deps.clock() - startedMs,
+          firstByteMs: undefined,
+          requestBytes: 0,
+          replyBytes: 0,
+          from: '',
+        });
+      }),
+    );
+  }
+
   app.addHook('onRequest', (request, reply, done) => {
     const { raw, headers } = request;
     const { origin } = headers;
@@ -59,6 +88,7 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
         allowedMethods,
       ))
         void reply.header(name, value);
+      tellAlone(request, reply, '');
       void reply.code(204).send();
       return;
     }
@@ -96,10 +126,14 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
     // what is left of the body is not read: the connection cannot be used again
     if (!reply.request.raw.complete) void reply.header('connection', 'close');
     const exchange = exchanges.get(reply.request);
-    reply.raw.once(
-      'finish',
-      guarded('http', () => exchange?.end(error)),
-    );
+    if (exchange === undefined) tellAlone(reply.request, reply, error.message);
+    else
+      reply.raw.once(
+        'finish',
+        guarded('http', () => {
+          exchange.end(error);
+        }),
+      );
     void reply.code(status).type('application/json').send(openAiError(error));
   }
 

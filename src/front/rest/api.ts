@@ -162,8 +162,12 @@ export function createRestApi(deps: RestDeps): HttpApi {
   return async (exchange, asker) => {
     const { method, url } = exchange.head;
     const asked = method === 'POST' ? inferenceRoute(url) : undefined;
-    if (asked !== undefined) return inference(exchange, asked, asker);
+    if (asked !== undefined) {
+      exchange.model = asked.model;
+      return inference(exchange, asked, asker);
+    }
     const route = routeOf(method, url);
+    if ('model' in route) exchange.model = route.model;
     const body = `${JSON.stringify(await information(route, exchange, asker), undefined, 1)}\n`;
     return { status: route.kind === 'reload' ? 201 : 200, headers: ['content-type', jsonType], body };
   };

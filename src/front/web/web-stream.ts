@@ -144,9 +144,14 @@ class WebStream implements ServerStream, Holder {
   }
 }
 
+export interface WebExchange extends StreamEvents {
+  /** The request cannot go on: the client is told why. */
+  letGo(reason: StatusError): void;
+}
+
 export interface WebDeps {
   /** Begins the gRPC exchange on the stream that it is given. */
-  readonly open: (stream: ServerStream) => StreamEvents;
+  readonly open: (stream: ServerStream) => WebExchange;
   readonly memory: MemoryAccount;
 }
 
@@ -208,9 +213,7 @@ export function serveWeb(
     },
   };
   function refuse(reason: unknown): void {
-    exchange.onReset(cancel, false);
-    stream.respond([':status', '200', ...trailersOf(StatusError.from(reason))], true);
-    http.reset(noError);
+    exchange.letGo(StatusError.from(reason));
   }
   return events;
 }
