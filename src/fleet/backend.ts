@@ -37,6 +37,8 @@ export interface BackendDeps {
   readonly sharedLooks: SharedLooks | undefined;
   readonly onVersion: (backend: Backend, model: string, version: bigint, available: boolean) => void;
   readonly onChange: (model: string) => void;
+  /** It takes calls, or takes none any more. */
+  readonly onState: (backend: Backend) => void;
   readonly onRecovered: (backend: Backend) => void;
   /** A connection was lost, or could not be made. */
   readonly onLost: () => void;
@@ -85,7 +87,10 @@ export class Backend implements Roomy {
       onVersion: (model, version, available) => {
         deps.onVersion(this, model, version, available);
       },
-      onChange: deps.onChange,
+      onChange: (model) => {
+        if (model === '') deps.onState(this);
+        deps.onChange(model);
+      },
       onRecovered: () => {
         deps.onRecovered(this);
       },

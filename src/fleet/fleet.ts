@@ -2,6 +2,7 @@
 import type { Call, Clock, Handler, Log, Observer } from '../call/index.ts';
 import type { ModelState, ModelView } from '../models/index.ts';
 import { Backend } from './backend.ts';
+import { BackendLog } from './backend-log.ts';
 import { relativeCapacities } from './balance/load-reports.ts';
 import { Doubts } from './balance/doubts.ts';
 import { Outliers } from './balance/outliers.ts';
@@ -56,6 +57,7 @@ export class Fleet implements ModelView {
   readonly #incarnations: Incarnations;
   readonly #warmUps: WarmUps;
   readonly #upkeep: Upkeep;
+  readonly #log: BackendLog;
   readonly #chooser: Chooser;
   readonly #sequences: SequenceRouter;
   readonly #sources: Sources;
@@ -72,6 +74,15 @@ export class Fleet implements ModelView {
     this.#doubts = new Doubts(() => this.#options.ejection, clock);
     this.#watched = new WatchedModels(options.models, options.health.maxLearntModels, clock);
     this.#incarnations = new Incarnations(random);
+    this.#log = new BackendLog({
+      fleet: () => this.name,
+      log: deps.log,
+      clock,
+      count: () => {
+        const { list } = this.#members;
+        return { up: list.filter(({ health }) => health.up).length, of: list.length };
+      },
+    });
     this.#warmUps = new WarmUps(() => this.#options.warmUp, clock);
     this.#members = new Members({
       create: (address) => this.#backend(address),
@@ -82,6 +93,7 @@ export class Fleet implements ModelView {
       onGone: (backend) => {
         this.#outliers.forgetBackend(backend.name);
         this.#doubts.forgetBackend(backend.name);
+        this.#log.forget(backend.name);
         deps.observer.backendGone(backend.name);
       },
     });
@@ -151,6 +163,7 @@ export class Fleet implements ModelView {
     await Promise.race([first, late]);
     clearTimeout(timer);
     this.#upkeep.settle();
+    if (this.isUsed && !this.stopped) this.#log.settle();
   }
 
   /** Applies other options; backends that stay the same keep their connections, their health and their record. */
@@ -267,6 +280,10 @@ export class Fleet implements ModelView {
       onChange: (model) => {
         this.#rebuild(model);
       },
+      onState: ({ name, health }) => {
+        // a connection that is lost is being made again, and one that is on trial has yet to show itself
+        if (health.up || health.state === 'down') this.#log.saw(name, health.up, health.reason);
+      },
       onRecovered: ({ name, reportedLoad }) => {
         reportedLoad.startOver();
         // it was out of the choice already, and was not let in before it was well
@@ -295,6 +312,7 @@ export class Fleet implements ModelView {
 
   #tick(): void {
     const nowMs = this.#deps.clock();
+    this.#log.tick();
     const list = this.#members.list;
     const capacities = relativeCapacities(list.map(({ reportedLoad }) => reportedLoad.capacity(nowMs)));
     list.forEach((backend, i) => {

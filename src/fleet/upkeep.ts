@@ -45,11 +45,18 @@ export class Upkeep {
   onVersion(backend: Backend, model: string, version: bigint, available: boolean): void {
     const { observer, log, clock, outliers, doubts, incarnations } = this.#deps;
     observer.backendState(backend.name, model, String(version), available);
-    log.info(
-      { fleet: this.#deps.options().name, backend: backend.name, model, version: String(version), available },
-      available ? 'model is available' : 'model is not available',
-    );
-    if (!available) return;
+    const fields = {
+      fleet: this.#deps.options().name,
+      backend: backend.name,
+      model,
+      version: String(version),
+    };
+    if (!available) {
+      const reason = whyNot(backend, model, version);
+      log.info({ ...fields, available, reason }, 'model is not available');
+      return;
+    }
+    log.info({ ...fields, available }, 'model is available');
     outliers.clear(backend.name, model);
     doubts.forget(backend.name, model);
     incarnations.loaded(backend.name, model, version);
@@ -130,4 +137,14 @@ export class Upkeep {
     log.info({ fleet: options().name, backend: backend.name, model, requests, well }, 'model is warm');
     this.#deps.onChange(model);
   }
+}
+
+/** Why a version is not available any more at a backend. */
+function whyNot({ health }: Backend, model: string, version: bigint): string {
+  if (!health.up) return health.reason;
+  const state = health.versions(model)?.find((each) => each.version === version);
+  if (state === undefined) return 'the backend does not have it any more';
+  return state.errorMessage === ''
+    ? `it is ${state.state}`
+    : `it is ${state.state}: ${state.errorMessage.slice(0, 500)}`;
 }

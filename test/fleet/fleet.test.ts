@@ -8,7 +8,6 @@ import { Cancellation, Code, type Reply, StatusError, statusOf } from '../../src
 import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { type BackendAddress, Fleet, type FleetOptions } from '../../src/fleet/index.ts';
 import { silentLog, silentObserver } from '../../src/call/index.ts';
-import { defaultClientLimits } from '../../src/wire/index.ts';
 import { readAll, unaryCall, waitFor } from '../support/index.ts';
 import {
   predictReply,
@@ -18,6 +17,7 @@ import {
   startRawBackend,
 } from '../support/raw-backend.ts';
 import { nonceRequest } from '../journeys/history.ts';
+import { optionsOf } from './options.ts';
 
 const addressOf = ({ port }: { port: number }): BackendAddress => ({
   name: `127.0.0.1:${port}`,
@@ -25,67 +25,6 @@ const addressOf = ({ port }: { port: number }): BackendAddress => ({
   port,
   api: 'tfs',
 });
-
-function optionsOf(backends: readonly BackendAddress[], fields: Partial<FleetOptions> = {}): FleetOptions {
-  return {
-    name: 'test',
-    sources: [{ kind: 'fixed', backends }],
-    models: ['echo'],
-    health: {
-      check: 'model',
-      service: '',
-      path: '/',
-      port: 0,
-      intervalMs: 200,
-      fastIntervalMs: 50,
-      timeoutMs: 500,
-      fall: 3,
-      rise: 2,
-      maxLearntModels: 10,
-    },
-    ejection: {
-      consecutiveErrors: 5,
-      failurePercent: 50,
-      minCalls: 20,
-      baseMs: 10_000,
-      maxMs: 300_000,
-      maxPercent: 50,
-    },
-    balance: {
-      policy: 'round-robin',
-      hashOn: 'model',
-      boundPercent: 125,
-      zone: '',
-      zoneSpillFactor: 2,
-      slowStartMs: 0,
-      quorumPercent: 50,
-      panicPercent: 50,
-    },
-    concurrency: { maxInFlight: 64, quickMs: 0, adaptive: false, minInFlight: 4, maxStreams: 64 },
-    warmUp: { requests: 0, timeoutMs: 1000, maxBytes: 10_000 },
-    sequences: { idleMs: 1000, max: 10 },
-    connection: {
-      connectTimeoutMs: 500,
-      hungAfterMs: 1000,
-      maxConnections: 4,
-      maxQueue: 100,
-      http2: defaultClientLimits,
-    },
-    maxControlBytes: 100_000,
-    maxMessageBytes: 100_000,
-    maxInflateRatio: 100,
-    encoding: 'untouched',
-    json: {
-      maxBodyBytes: 1_000_000,
-      maxDepth: 64,
-      maxRank: 8,
-      maxElements: 1000,
-      maxStringBytes: 1000,
-      maxExampleValues: 1000,
-    },
-    ...fields,
-  };
-}
 
 describe('a fleet', () => {
   let servers: DemoServer[] = [];

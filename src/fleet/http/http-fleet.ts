@@ -15,12 +15,16 @@ import type { FleetDeps } from '../fleet.ts';
 import type { BackendState } from '../states.ts';
 import type { HttpAddress, HttpFleetOptions } from '../options.ts';
 import { createHttpClient, type HttpClient } from './client.ts';
+import { BackendLog } from '../backend-log.ts';
 import { ErrorShares } from './error-shares.ts';
 import { Shares } from './shares.ts';
 import { HttpWatch } from './watch.ts';
+import { guarded } from '../../faults.ts';
 
 /** How long start() waits for the first look at everything, in ms: a dead backend must not hold up the rest. */
 const startWaitMs = 1000;
+/** How often the log may have something to say that it held back, in ms. */
+const logTickMs = 1000;
 /** When fewer are left, ejected ones are taken again; of all, in hundredths. */
 const panicPercent = 50;
 
@@ -39,7 +43,11 @@ export class HttpFleet implements HttpUpstream {
   readonly #backends: readonly HttpBackend[];
   readonly #shares: Shares;
   readonly #errors: ErrorShares;
+  readonly #log: BackendLog;
+  #ticking: NodeJS.Timeout | undefined;
   #stopped = false;
+  /** start() may be called again after a reload. */
+  #settled = false;
 
   constructor(options: HttpFleetOptions, deps: Omit<FleetDeps, 'reserveLook'>) {
     this.name = options.name;
@@ -48,6 +56,12 @@ export class HttpFleet implements HttpUpstream {
     this.#outliers = new Outliers(() => options.ejection, deps.clock);
     this.#errors = new ErrorShares(() => options.ejection, deps.clock);
     this.#shares = new Shares(options.isTrusted, deps.clock);
+    this.#log = new BackendLog({
+      fleet: () => this.name,
+      log: deps.log,
+      clock: deps.clock,
+      count: () => ({ up: this.#backends.filter(({ watch }) => watch.up).length, of: this.#backends.length }),
+    });
     this.#backends = options.backends.map((address) => this.#add(address));
   }
 
@@ -57,13 +71,20 @@ export class HttpFleet implements HttpUpstream {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, startWaitMs);
     });
+    const tick = (): void => {
+      this.#log.tick();
+    };
+    this.#ticking ??= setInterval(guarded('backend', tick), logTickMs).unref();
     await Promise.race([Promise.all(this.#backends.map(({ watch }) => watch.start())), late]);
     clearTimeout(timer);
+    if (!this.#stopped && !this.#settled) this.#log.settle();
+    this.#settled = true;
   }
 
   /** Requests under way, and second attempts of theirs, go on with `graceful`; without it they are cut. */
   stop(graceful = true): void {
     this.#stopped = true;
+    clearInterval(this.#ticking);
     for (const { watch, client } of this.#backends) {
       watch.stop();
       if (!graceful) client.close(false);
@@ -165,7 +186,7 @@ export class HttpFleet implements HttpUpstream {
 
   #add(address: HttpAddress): HttpBackend {
     const { name } = address;
-    const { observer, log, random } = this.#deps;
+    const { observer, random } = this.#deps;
     const client = createHttpClient(address, this.#options.connectTimeoutMs);
     const watch: HttpWatch = new HttpWatch(this.#options.health, {
       client,
@@ -173,7 +194,7 @@ export class HttpFleet implements HttpUpstream {
       onChange: () => {
         const { up, reason } = watch;
         observer.backendState(name, '', '', up);
-        log.info({ fleet: this.name, backend: name, up, reason }, up ? 'backend is well' : 'backend is down');
+        this.#log.saw(name, up, reason);
         if (!up) return;
         this.#outliers.clear(name, '');
         this.#errors.clear(name);

@@ -11,6 +11,7 @@ const maxListBytes = 2 ** 20;
 export interface WatchDeps {
   readonly client: Pick<HttpClient, 'send'>;
   readonly random: () => number;
+  /** It takes requests, or takes none: the first look tells, and then each change. */
   readonly onChange: () => void;
 }
 
@@ -22,6 +23,7 @@ export class HttpWatch {
   #stopped = false;
   /** Looks in a row that timed out. */
   #timeouts = 0;
+  #seen = false;
   up = false;
   /** Why not; empty while it is up. */
   reason = 'not asked yet';
@@ -122,7 +124,8 @@ export class HttpWatch {
   }
 
   #set(up: boolean, reason: string): void {
-    const changed = this.up !== up;
+    const changed = this.up !== up || !this.#seen;
+    this.#seen = true;
     this.up = up;
     this.reason = reason;
     if (changed) this.#deps.onChange();
