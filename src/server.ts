@@ -9,6 +9,7 @@ import {
   listen,
   type Listener,
   type ListenOptions,
+  notAfterOf,
 } from './front/index.ts';
 import { buildCore } from './gateway.ts';
 import { FleetSet } from './fleets.ts';
@@ -64,6 +65,9 @@ const doorsOf = ({ doors }: GatewayOptions): (ListenOptions | undefined)[] => [
   doors.grpc,
   doors.admin,
 ];
+
+/** Labels, in the same order. */
+const doorNames = ['rest', 'grpc', 'admin'] as const;
 
 export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Promise<Gateway> {
   /** What is in force. */
@@ -135,6 +139,11 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
   };
   let core = (await build(options)).built;
 
+  function tellCertificates(): void {
+    for (const [i, door] of doorsOf(options).entries())
+      telemetry.certificate(doorNames[i] ?? '', door?.tls === undefined ? undefined : notAfterOf(door.tls));
+  }
+
   function ready(): { ok: boolean; reason: string } {
     if (state !== 'serving') return { ok: false, reason: state };
     const up = core.fleets.some((fleet) =>
@@ -170,6 +179,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     options = next;
     memory.limitBytes = next.memoryBytes;
     telemetry.configure(next.telemetry);
+    tellCertificates();
     for (const [i, door] of doorsOf(next).entries())
       if (door !== undefined) listeners[i]?.configure(door, next.shutdown.drainMs);
     log.info({}, 'configuration reloaded');
@@ -267,6 +277,8 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     await stop();
     throw error;
   }
+  // the certificates work: their doors are open
+  tellCertificates();
   state = 'serving';
 
   return {

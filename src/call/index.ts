@@ -75,7 +75,7 @@ export {
   noMetadata,
   withoutMetadata,
 } from './metadata.ts';
-export { type CallEnd, type Observer, silentObserver } from './observer.ts';
+export { type BackendMeter, type CallEnd, type Observer, silentObserver } from './observer.ts';
 export { hideSecrets, hideSecretsOf, isSecretName, learnSecret, learnSecretsOf } from './secrets.ts';
 export { Code, codeName, StatusError } from './status.ts';
 export { monotonic } from './turn-clock.ts';

@@ -24,6 +24,14 @@ export interface CallEnd {
   readonly knownModel: boolean;
 }
 
+/** Counts what is sent to one backend: looked up once, and kept by whoever sends. */
+export interface BackendMeter {
+  /** A call, or one attempt of it, has ended there with a gRPC code. */
+  called(code: number, tookMs: number): void;
+  /** A request over HTTP that passes has got its answer's head there, with this status. */
+  answered(status: number, tookMs: number): void;
+}
+
 /** Events outside of one call's start and end; labels are bounded by configuration, never by clients. */
 export interface Observer {
   /** What it gives comes back with the call's end. */
@@ -40,6 +48,13 @@ export interface Observer {
   /** A call that waits for this backend was sent to another too, that one answered first, or the budget forbade it. */
   hedged(backend: string, event: 'sent' | 'won' | 'no budget'): void;
   ejected(backend: string, model: string): void;
+  /** It is no longer ejected, whether it was or not. */
+  readmitted(backend: string, model: string): void;
+  meterOf(backend: string): BackendMeter;
+  /** Whether a backend takes calls, as its health says. */
+  backendUp(backend: string, up: boolean): void;
+  /** Whether an operator has taken it out. */
+  backendDrained(backend: string, drained: boolean): void;
   backendState(backend: string, model: string, version: string, available: boolean): void;
   backendInFlight(backend: string, inFlight: number): void;
   /** Calls that wait for a stream at a backend, because its own limit binds. */
@@ -50,6 +65,8 @@ export interface Observer {
   mirrored(model: string, outcome: 'ok' | 'failed' | 'skipped'): void;
   /** How many calls of a model wait for a place at a backend now. */
   queued(model: string, waiting: number): void;
+  /** A call of a model has got the place at a backend that it waited for. */
+  waited(model: string, ms: number): void;
   /**
    * Who decided about a call under a shared rate limit: Redis, the memory of what it said a moment ago, or this gateway
    * alone, because Redis is down, late, or answered with an error, or too many calls ask it already.
@@ -61,6 +78,8 @@ export interface Observer {
   faulted(where: FaultPlace, reason: unknown): void;
 }
 
+const silentMeter: BackendMeter = { called() {}, answered() {} };
+
 export const silentObserver: Observer = {
   callStarted() {},
   callEnded() {},
@@ -71,6 +90,10 @@ export const silentObserver: Observer = {
   retried() {},
   hedged() {},
   ejected() {},
+  readmitted() {},
+  meterOf: () => silentMeter,
+  backendUp() {},
+  backendDrained() {},
   backendState() {},
   backendInFlight() {},
   backendQueue() {},
@@ -78,6 +101,7 @@ export const silentObserver: Observer = {
   cache() {},
   mirrored() {},
   queued() {},
+  waited() {},
   sharedLimit() {},
   limited() {},
   faulted() {},

@@ -1,5 +1,6 @@
 /** One model server: its connections, its health, how much it has to do, and what each of its models is worth of late. */
 import {
+  type BackendMeter,
   type Call,
   type Clock,
   Code,
@@ -73,6 +74,8 @@ export class Backend implements Roomy {
   drained = false;
   readonly concurrency: ConcurrencyLimit;
   readonly #transport: Transport;
+  readonly #meter: BackendMeter;
+  #closed = false;
   readonly #deps: BackendDeps;
   /** By model; the one without a name stands for calls of no model, or of one that nobody watches. */
   readonly #replicas = new Map<string, Replica<Backend>>();
@@ -83,6 +86,7 @@ export class Backend implements Roomy {
     this.name = address.name;
     this.address = address;
     this.#deps = deps;
+    this.#meter = deps.observer.meterOf(this.name);
     this.health = new ModelHealth({
       onVersion: (model, version, available) => {
         deps.onVersion(this, model, version, available);
@@ -104,7 +108,7 @@ export class Backend implements Roomy {
         deps.onLost();
       },
       onQueue: (waiting: number): void => {
-        deps.observer.backendQueue(this.name, waiting);
+        if (!this.#closed) deps.observer.backendQueue(this.name, waiting);
       },
       onLimit: (name: string): void => {
         deps.observer.limited(name);
@@ -187,7 +191,12 @@ export class Backend implements Roomy {
       if (code === Code.OK || code === Code.DEADLINE_EXCEEDED)
         this.concurrency.ended(replica.model, tookMs, this.outstanding);
       if (streaming) this.#streams--;
-      observer.backendInFlight(this.name, --this.outstanding);
+      this.outstanding--;
+      // one that has left makes no series any more
+      if (!this.#closed) {
+        observer.backendInFlight(this.name, this.outstanding);
+        this.#meter.called(code, tookMs);
+      }
       const outcome: Outcome = {
         code,
         transport: error !== undefined && !error.fromBackend,
@@ -210,6 +219,7 @@ export class Backend implements Roomy {
   }
 
   close(graceful: boolean): void {
+    this.#closed = true;
     this.prober.stop();
     this.#transport.close(graceful);
   }

@@ -257,6 +257,7 @@ export class Fleet implements ModelView {
     const backend = this.#members.list.find((each) => each.name === name);
     if (backend === undefined) return false;
     backend.drained = drained;
+    this.#upkeep.tellDrained(backend, this.#watched.names());
     this.#rebuildAll();
     return true;
   }
@@ -264,6 +265,8 @@ export class Fleet implements ModelView {
   // --- what happens ---
 
   #backend(address: BackendAddress): Backend {
+    this.#deps.observer.backendUp(address.name, false);
+    this.#deps.observer.backendDrained(address.name, false);
     const { observer, clock, random, reserveLook, onRoom, sharedLooks } = this.#deps;
     return new Backend(address, {
       observer,
@@ -281,6 +284,7 @@ export class Fleet implements ModelView {
         this.#rebuild(model);
       },
       onState: ({ name, health }) => {
+        observer.backendUp(name, health.up);
         // a connection that is lost is being made again, and one that is on trial has yet to show itself
         if (health.up || health.state === 'down') this.#log.saw(name, health.up, health.reason);
       },
@@ -288,6 +292,7 @@ export class Fleet implements ModelView {
         reportedLoad.startOver();
         // it was out of the choice already, and was not let in before it was well
         this.#outliers.clear(name, '');
+        observer.readmitted(name, '');
       },
       onLost: () => {
         this.#sources.hurry();

@@ -44,7 +44,7 @@ export class Upkeep {
 
   onVersion(backend: Backend, model: string, version: bigint, available: boolean): void {
     const { observer, log, clock, outliers, doubts, incarnations } = this.#deps;
-    observer.backendState(backend.name, model, String(version), available);
+    observer.backendState(backend.name, model, String(version), available && !backend.drained);
     const fields = {
       fleet: this.#deps.options().name,
       backend: backend.name,
@@ -58,11 +58,23 @@ export class Upkeep {
     }
     log.info({ ...fields, available }, 'model is available');
     outliers.clear(backend.name, model);
+    observer.readmitted(backend.name, model);
     doubts.forget(backend.name, model);
     incarnations.loaded(backend.name, model, version);
     if (!this.#settled) return;
     backend.replica(model).startSlowly(clock());
     detach('backend', this.#warm(backend, model));
+  }
+
+  /** An operator has taken it out or put it back: what it has is not available while it is out. */
+  tellDrained(backend: Backend, models: readonly string[]): void {
+    const { observer } = this.#deps;
+    observer.backendDrained(backend.name, backend.drained);
+    if (!backend.health.up) return;
+    for (const model of models)
+      for (const { version, state } of backend.health.versions(model) ?? [])
+        if (state === 'AVAILABLE')
+          observer.backendState(backend.name, model, String(version), !backend.drained);
   }
 
   /**
@@ -119,6 +131,7 @@ export class Upkeep {
     const changed = ejected.model === '' ? undefined : ejected.model;
     this.#deps.onChange(changed);
     const comeBack = (): void => {
+      observer.readmitted(backend.name, ejected.model);
       // a few calls will tell whether it is well: they are few at first, and its failures so far are paid for
       for (const replica of backend.replicas)
         if (changed === undefined || replica.model === changed) replica.startSlowly(this.#deps.clock());

@@ -13,7 +13,7 @@ export { type LocalServicesOptions, localServices } from './grpc/services/index.
 export { createHttpDoor, serveNodeRequest } from './http/index.ts';
 export { createV2Api, isV2 } from './kserve/index.ts';
 export { listen, type Listener, type ListenOptions, type OpenStream } from './listen.ts';
-export { type Certificates, checkCertificates } from './tls.ts';
+export { type Certificates, checkCertificates, notAfterOf } from './tls.ts';
 export { createProxyDoor, type ProxyDoor, type ProxyOptions, type ProxyRoute } from './proxy/index.ts';
 export { createRestApi, type RestOptions } from './rest/index.ts';
 export { createRpcDoor } from './rpc-door.ts';

@@ -1,4 +1,5 @@
 /** What a TLS port shows its clients, and how it is exchanged while connections are open. */
+import { X509Certificate } from 'node:crypto';
 import tls, { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 
 /**
@@ -44,4 +45,10 @@ export function checkCertificates(certificates: Certificates): void {
 /** Who may connect, as a text to compare: everybody in plain text, everybody over TLS, or whom these authorities vouch for. */
 export function trustOf(certificates: Certificates | undefined): string {
   return certificates === undefined ? 'plain' : `tls ${certificates.clientCa ?? ''}`;
+}
+
+/** When the certificate that clients are shown expires, in seconds since 1970. @throws Error for a text that is none */
+export function notAfterOf({ cert }: Certificates): number {
+  // of a chain, the first one is the door's own
+  return new X509Certificate(cert).validToDate.getTime() / 1000;
 }

@@ -59,6 +59,11 @@ abstract class Family<T> {
     return this.#add(values);
   }
 
+  /** The cell of these label values, when there is one. */
+  peek(...values: string[]): T | undefined {
+    return this.#series.get(keyOf(values))?.cell;
+  }
+
   #add(values: readonly string[]): T {
     const series = { values, cell: this.create(), lines: undefined };
     this.#series.set(keyOf(values), series);
@@ -102,7 +107,7 @@ export class NumberFamily extends Family<Cell> {
   }
 
   protected print(lines: readonly string[], cell: Cell, out: string[]): void {
-    out.push(`${lines[0]}${cell.value}\n`);
+    out.push(`${lines[0]}${numberText(cell.value)}\n`);
   }
 }
 
@@ -135,6 +140,12 @@ export class HistogramFamily extends Family<Histogram> {
     }
     out.push(`${lines[buckets.length]}${cell.sumUs}\n${lines[buckets.length + 1]}${cell.count}\n`);
   }
+}
+
+/** As the text format writes numbers. */
+export function numberText(value: number): string {
+  if (Number.isFinite(value)) return String(value);
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf';
 }
 
 /** Joining makes a new text each time, and most of what is looked up on a call has one label. */

@@ -1,6 +1,7 @@
-/** What is counted beside calls: backends, retries, ejections, the cache, limits. */
+/** What is counted beside calls: retries, the cache, limits, and what backends are. */
 import { faultPlaces } from '../faults.ts';
-import { NumberFamily } from './family.ts';
+import { BackendMetrics } from './backend-metrics.ts';
+import { HistogramFamily, NumberFamily } from './family.ts';
 
 type CacheEvent = 'hit' | 'miss' | 'store' | 'error' | 'skip';
 
@@ -34,10 +35,8 @@ export interface HeldMemory {
 }
 
 export class GatewayMetrics {
-  readonly available: NumberFamily;
-  readonly inFlight: NumberFamily;
-  readonly queue: NumberFamily;
-  readonly ejections: NumberFamily;
+  readonly backends: BackendMetrics;
+  readonly waits: HistogramFamily;
   readonly retries: NumberFamily;
   readonly hedges: NumberFamily;
   readonly cache: NumberFamily;
@@ -48,30 +47,12 @@ export class GatewayMetrics {
   readonly faults: NumberFamily;
   readonly #held: NumberFamily;
   readonly #heldLimit: NumberFamily;
-  readonly families: readonly NumberFamily[];
+  readonly families: readonly (NumberFamily | HistogramFamily)[];
 
   constructor(prefix: string, maxSeries: number) {
     const family = (type: 'counter' | 'gauge', name: string, help: string, labels: string[]): NumberFamily =>
       new NumberFamily(type, { name: `${prefix}_${name}`, help, labels, maxSeries });
-    this.available = family(
-      'gauge',
-      'backend_available',
-      'Whether a model version is AVAILABLE at a backend.',
-      ['backend', 'name', 'version'],
-    );
-    this.inFlight = family('gauge', 'backend_in_flight', 'Calls under way at a backend.', ['backend']);
-    this.queue = family(
-      'gauge',
-      'backend_queue',
-      'Calls that wait because a backend allows no more streams.',
-      ['backend'],
-    );
-    this.ejections = family(
-      'counter',
-      'backend_ejections_total',
-      'Times a backend was ejected for a model.',
-      ['backend', 'name'],
-    );
+    this.backends = new BackendMetrics(prefix, maxSeries);
     this.retries = family(
       'counter',
       'retries_total',
@@ -112,16 +93,20 @@ export class GatewayMetrics {
       ['kind'],
     );
     this.#heldLimit = family('gauge', 'memory_limit_bytes', 'Bytes that may be held for clients.', []);
+    this.waits = new HistogramFamily({
+      name: `${prefix}_queue_time_us`,
+      help: 'Time until calls that had to wait got a place at a backend, in microseconds.',
+      labels: ['name'],
+      maxSeries,
+    });
     this.families = [
-      this.available,
-      this.inFlight,
-      this.queue,
-      this.ejections,
+      ...this.backends.families,
       this.retries,
       this.hedges,
       this.cache,
       this.mirrored,
       this.waiting,
+      this.waits,
       this.sharedLimits,
       this.limits,
       this.faults,
@@ -141,14 +126,7 @@ export class GatewayMetrics {
 
   /** A backend has left the fleet: addresses that never come back must not stay for ever. */
   backendGone(backend: string): void {
-    for (const family of [
-      this.available,
-      this.inFlight,
-      this.queue,
-      this.ejections,
-      this.retries,
-      this.hedges,
-    ])
-      family.drop('backend', backend);
+    this.backends.gone(backend);
+    for (const family of [this.retries, this.hedges]) family.drop('backend', backend);
   }
 }

@@ -49,6 +49,8 @@ export interface Telemetry {
   render(): Promise<Rendering>;
   /** The gateway's own metrics; those of the process are prom-client's. */
   readonly metrics: readonly MetricDescription[];
+  /** A door's certificate is good until then, in seconds since 1970; undefined: it shows none. */
+  certificate(door: string, notAfter: number | undefined): void;
   /** Other levels and samples of the logs, from now on. */
   configure(options: Pick<TelemetryOptions, 'log' | 'access'>): void;
   /** Resolves when waiting log lines are written, or after a second; for the end of the process. */
@@ -71,6 +73,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
   const { prefix, maxSeries } = options;
   const calls = new CallMetrics(options);
   const gateway = new GatewayMetrics(prefix, maxSeries);
+  const { backends } = gateway;
   const traffic = new Traffic(options.maxModels);
   const http = new HttpMetrics(prefix, maxSeries);
   const doors = new DoorMetrics(prefix, maxSeries, options.maxModels);
@@ -81,6 +84,12 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     maxSeries: 1,
   });
   build.cell(options.version, process.version).value = 1;
+  const certificates = new NumberFamily('gauge', {
+    name: `${prefix}_certificate_not_after_timestamp_seconds`,
+    help: 'When the certificate that a door shows expires, in seconds since 1970.',
+    labels: ['door'],
+    maxSeries,
+  });
   const logDropped = new NumberFamily('counter', {
     name: `${prefix}_log_lines_dropped_total`,
     help: 'Log lines that their destination did not take.',
@@ -136,16 +145,26 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     },
     hedged: (backend, event) => void gateway.hedges.cell(backend, event).value++,
     ejected(backend, model) {
-      gateway.ejections.cell(backend, model).value++;
+      backends.ejected(backend, model);
       traffic.ejected(backend);
+    },
+    readmitted(backend, model) {
+      backends.readmitted(backend, model);
+    },
+    meterOf: (backend) => backends.meterOf(backend),
+    backendUp(backend, up) {
+      backends.up(backend, up);
+    },
+    backendDrained(backend, drained) {
+      backends.drained(backend, drained);
     },
     backendState(backend, model, version, available) {
       calls.learn(model, version);
       doors.learn(model);
-      gateway.available.cell(backend, model, version).value = available ? 1 : 0;
+      backends.available.cell(backend, model, version).value = available ? 1 : 0;
     },
-    backendQueue: (backend, waiting) => void (gateway.queue.cell(backend).value = waiting),
-    backendInFlight: (backend, inFlight) => void (gateway.inFlight.cell(backend).value = inFlight),
+    backendQueue: (backend, waiting) => void (backends.queue.cell(backend).value = waiting),
+    backendInFlight: (backend, inFlight) => void (backends.inFlight.cell(backend).value = inFlight),
     backendGone(backend) {
       gateway.backendGone(backend);
       traffic.backendGone(backend);
@@ -155,6 +174,9 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
       traffic.cacheEvent(event);
     },
     mirrored: (model, outcome) => void gateway.mirrored.cell(model, outcome).value++,
+    waited(model, ms) {
+      gateway.waits.cell(model).observe(ms * 1000);
+    },
     queued: (model, waiting) => void (gateway.waiting.cell(model).value = waiting),
     sharedLimit: (limit, by) => void gateway.sharedLimits.cell(limit, by).value++,
     faulted(where, reason) {
@@ -173,9 +195,14 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     ...http.families,
     ...doors.families,
     ...gateway.families,
+    certificates,
     logDropped,
     logSuppressed,
   ];
+
+  /** prom-client writes "Nan", which is no number to parsers of OpenMetrics. */
+  const processText = async (): Promise<string> =>
+    (await processFigures.metrics()).replaceAll(/ Nan$/gm, ' NaN');
 
   async function renderOnce(): Promise<Rendering> {
     if (deps.memory !== undefined) gateway.memory(deps.memory());
@@ -183,7 +210,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     const out: string[] = [];
     for (const family of families) family.write(out);
     const own = out.join('');
-    return { contentType, body: options.processMetrics ? own + (await processFigures.metrics()) : own };
+    return { contentType, body: options.processMetrics ? own + (await processText()) : own };
   }
   let rendering: Promise<Rendering> | undefined;
 
@@ -196,6 +223,10 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
       return rendering;
     },
     metrics: families.map(({ type, options: { name, help, labels } }) => ({ name, type, help, labels })),
+    certificate(door, notAfter) {
+      if (notAfter === undefined) certificates.drop('door', door);
+      else certificates.cell(door).value = notAfter;
+    },
     configure({ log, access }) {
       logger.setLevel(log.level);
       logged = accessLog(access, logger.log, accessDeps);

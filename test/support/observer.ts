@@ -1,5 +1,5 @@
 /** An observer that remembers what it was told. */
-import type { CallEnd, Observer } from '../../src/call/index.ts';
+import { type CallEnd, type Observer, silentObserver } from '../../src/call/index.ts';
 
 export interface RecordingObserver extends Observer {
   started: number;
@@ -28,6 +28,10 @@ export function recordingObserver(): RecordingObserver {
     retried: (backend, reason) => void events.push(`retried ${backend} ${reason}`),
     hedged: (backend, event) => void events.push(`hedged ${backend} ${event}`),
     ejected: (backend, model) => void events.push(`ejected ${backend} ${model}`),
+    readmitted: () => undefined,
+    meterOf: (backend) => silentObserver.meterOf(backend),
+    backendUp: (backend, up) => void events.push(`up ${backend} ${up}`),
+    backendDrained: (backend, drained) => void events.push(`drained ${backend} ${drained}`),
     backendState: (backend, model, version, available) =>
       void events.push(`state ${backend} ${model} ${version} ${available}`),
     backendQueue: (backend, waiting) => void events.push(`queue ${backend} ${waiting}`),
@@ -36,6 +40,7 @@ export function recordingObserver(): RecordingObserver {
     cache: (model, event) => void events.push(`cache ${model} ${event}`),
     mirrored: (model, outcome) => void events.push(`mirrored ${model} ${outcome}`),
     queued: (model, waiting) => void events.push(`queued ${model} ${waiting}`),
+    waited: (model, ms) => void events.push(`waited ${model} ${ms}`),
     sharedLimit: (limit, by) => void events.push(`shared ${limit} ${by}`),
     faulted: (where) => void events.push(`faulted ${where}`),
     limited: (limit) => void events.push(`limited ${limit}`),

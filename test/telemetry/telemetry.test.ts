@@ -180,6 +180,34 @@ describe('metrics', () => {
     assert.match(await body(t), /^tensorgate_requests_fail\{.*name="half_plus_two",code="UNAVAILABLE"\} 1$/m);
   });
 
+  it('show which backends are ejected now, and time at backends and in the queue', async () => {
+    const { telemetry: t } = telemetry();
+    const { observer } = t;
+    observer.ejected('a', 'm');
+    observer.readmitted('b', 'm');
+    const meter = observer.meterOf('a');
+    meter.called(Code.OK, 1);
+    meter.called(Code.UNAVAILABLE, 1);
+    observer.waited('m', 2);
+    const text = await body(t);
+    assert.deepEqual(samples(text, 'tensorgate_backend_ejected'), [
+      'tensorgate_backend_ejected{backend="a",name="m"} 1',
+    ]);
+    assert.deepEqual(samples(text, 'tensorgate_backend_requests_total'), [
+      'tensorgate_backend_requests_total{backend="a",code="OK"} 1',
+      'tensorgate_backend_requests_total{backend="a",code="UNAVAILABLE"} 1',
+    ]);
+    assert.match(text, /^tensorgate_backend_request_time_us_sum\{backend="a"\} 1000$/m);
+    assert.match(text, /^tensorgate_queue_time_us_sum\{name="m"\} 2000$/m);
+    observer.readmitted('a', 'm');
+    assert.match(await body(t), /^tensorgate_backend_ejected\{backend="a",name="m"\} 0$/m);
+    observer.backendGone('a');
+    assert.doesNotMatch(await body(t), /backend="a"/);
+    // another fleet has it still
+    meter.called(Code.OK, 1);
+    assert.match(await body(t), /^tensorgate_backend_requests_total\{backend="a",code="OK"\} 1$/m);
+  });
+
   it('bound the series that even the fleet makes', async () => {
     const { telemetry: t } = telemetry({ maxSeries: 10 });
     for (let i = 0; i < 100; i++) t.observer.backendInFlight(`b${i}`, i);

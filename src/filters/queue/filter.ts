@@ -34,7 +34,7 @@ export interface QueueDeps {
   readonly hasRoom: (call: Call) => boolean;
   readonly clientOf: ClientOf;
   readonly latencies: Pick<LatencyBook, 'find'>;
-  readonly observer: Pick<Observer, 'limited' | 'queued'>;
+  readonly observer: Pick<Observer, 'limited' | 'queued' | 'waited'>;
   readonly clock: Clock;
   readonly after: After;
   /** Who is told when a backend has got room: the queue is among them as long as calls wait in it. */
@@ -63,9 +63,10 @@ class WaitingCall implements Waiter, CancelListener {
   readonly #promise: PromiseEnds;
   readonly onCancelled: (reason: StatusError) => void;
   disarm: () => void = ignore;
+  readonly sinceMs: number;
 
   constructor(
-    { call, client, next, places }: Waiting,
+    { call, client, next, places, sinceMs }: Waiting,
     promise: PromiseEnds,
     onCancelled: (reason: StatusError) => void,
   ) {
@@ -73,6 +74,7 @@ class WaitingCall implements Waiter, CancelListener {
     this.client = client;
     this.#next = next;
     this.#places = places;
+    this.sinceMs = sinceMs;
     this.#promise = promise;
     this.onCancelled = onCancelled;
   }
@@ -112,6 +114,7 @@ interface Waiting {
   readonly client: Client;
   readonly next: Handler;
   readonly places: Places;
+  readonly sinceMs: number;
 }
 
 interface PromiseEnds {
@@ -163,6 +166,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
         const late = hopeless(waiter.call, model);
         if (late === undefined) {
           line.serve();
+          observer.waited(model, clock() - waiter.sinceMs);
           waiter.start();
         } else {
           // it gives its place to the next one, so the line is no quicker for it
@@ -198,7 +202,8 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     toTell?.add(roomMade);
     keepLooking();
     return new Promise((resolve, reject) => {
-      const waiter = new WaitingCall({ call, client, next, places }, { resolve, reject }, (error) => {
+      const waiting = { call, client, next, places, sinceMs: clock() };
+      const waiter = new WaitingCall(waiting, { resolve, reject }, (error) => {
         line.delete(waiter);
         leave(model, line);
         waiter.refuse(error);

@@ -7,6 +7,8 @@ import { type Priority, WaitLine } from './wait-line.ts';
 
 /** A call that waits. */
 export interface Waiter {
+  /** When it came, in ms of the clock. */
+  readonly sinceMs: number;
   readonly call: Call;
   readonly client: Client;
   /** Its place is there. */

@@ -1,5 +1,6 @@
 /** A fleet of servers that get HTTP as it is: which of them are well, and the choice between them for each request. */
 import {
+  type BackendMeter,
   Code,
   type HttpHolder,
   type HttpLease,
@@ -31,6 +32,7 @@ const panicPercent = 50;
 interface HttpBackend extends Candidate {
   readonly client: HttpClient;
   readonly watch: HttpWatch;
+  readonly meter: BackendMeter;
   outstanding: number;
   drained: boolean;
 }
@@ -161,6 +163,9 @@ export class HttpFleet implements HttpUpstream {
     const backend = this.#backends.find((each) => each.name === name);
     if (backend === undefined) return false;
     backend.drained = drained;
+    const { observer } = this.#deps;
+    observer.backendDrained(name, drained);
+    observer.backendState(name, '', '', backend.watch.up && !drained);
     return true;
   }
 
@@ -193,17 +198,20 @@ export class HttpFleet implements HttpUpstream {
       random,
       onChange: () => {
         const { up, reason } = watch;
-        observer.backendState(name, '', '', up);
+        observer.backendUp(name, up);
+        observer.backendState(name, '', '', up && !backend.drained);
         this.#log.saw(name, up, reason);
         if (!up) return;
         this.#outliers.clear(name, '');
+        observer.readmitted(name, '');
         this.#errors.clear(name);
       },
     });
-    return {
+    const backend: HttpBackend = {
       name,
       client,
       watch,
+      meter: observer.meterOf(name),
       outstanding: 0,
       drained: false,
       zone: '',
@@ -211,12 +219,20 @@ export class HttpFleet implements HttpUpstream {
       ramp: 1,
       latencyMs: 0,
     };
+    observer.backendUp(name, false);
+    observer.backendDrained(name, false);
+    return backend;
   }
 
   async #send(backend: HttpBackend, request: HttpRequest) {
+    const { clock } = this.#deps;
+    const startedMs = clock();
     try {
-      return await backend.client.send(request);
+      const reply = await backend.client.send(request);
+      backend.meter.answered(reply.statusCode, clock() - startedMs);
+      return reply;
     } catch (reason) {
+      backend.meter.called(StatusError.from(reason).code, clock() - startedMs);
       if (reason instanceof StatusError && reason.notStarted) backend.watch.lost(reason.message);
       throw reason;
     }
@@ -238,7 +254,12 @@ export class HttpFleet implements HttpUpstream {
     const ejected = this.#outliers.record(backend.name, '', outcome, this.#backends.length);
     if (ejected === undefined) return;
     const { forMs } = ejected;
-    this.#deps.observer.ejected(backend.name, '');
+    const { observer } = this.#deps;
+    observer.ejected(backend.name, '');
+    const comeBack = (): void => {
+      observer.readmitted(backend.name, '');
+    };
+    setTimeout(guarded('backend', comeBack), forMs + 1).unref();
     this.#deps.log.warn(
       { fleet: this.name, backend: backend.name, forMs },
       'backend is ejected: it keeps failing',

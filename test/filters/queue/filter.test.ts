@@ -65,16 +65,21 @@ async function refused(answer: Promise<unknown>): Promise<StatusError> {
 
 describe('the queue', () => {
   it('lets calls through as long as there is room, and the next one when one has ended', async () => {
-    const { handler, running, observer } = harness(2);
+    const { handler, running, observer, timers } = harness(2);
     const answers = [handler(call()), handler(call()), handler(call())];
     assert.equal(running.length, 2);
     assert.deepEqual(observer.events, ['queued half_plus_two 1']);
+    timers.advance(7);
     running[0]?.end();
     assert.equal(running.length, 2);
     running[0]?.end();
     running[0]?.end();
     await Promise.all(answers);
-    assert.deepEqual(observer.events, ['queued half_plus_two 1', 'queued half_plus_two 0']);
+    assert.deepEqual(observer.events, [
+      'queued half_plus_two 1',
+      'waited half_plus_two 7',
+      'queued half_plus_two 0',
+    ]);
   });
 
   it('serves by priority, and takes an unknown one for normal', () => {
