@@ -14,7 +14,7 @@ import type {
 } from './filters/index.ts';
 import type { FleetOptions, HttpFleetOptions } from './fleet/index.ts';
 import type { CorsOptions, ListenOptions, ProxyOptions, RestOptions, RpcOptions } from './front/index.ts';
-import type { CatalogOptions, NameRoute } from './models/index.ts';
+import type { BatchDimensionOptions, CatalogOptions, NameRoute } from './models/index.ts';
 import type { TelemetryOptions } from './telemetry/index.ts';
 
 export interface GatewayOptions {
@@ -60,6 +60,7 @@ export interface RouteOptions {
   readonly proxy: ProxyOptions;
   readonly cors: CorsOptions;
   readonly catalog: CatalogOptions;
+  readonly batchDimension: BatchDimensionOptions;
   readonly retry: RetryOptions;
   /** Empty: no limit. */
   readonly rateLimits: readonly RateLimit[];

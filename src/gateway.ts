@@ -52,6 +52,7 @@ import { type FleetPlan, httpFleetOf, viewOf } from './fleets.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import type { Kept } from './kept.ts';
 import {
+  addBatchDimension,
   Catalog,
   createRouter,
   methods,
@@ -207,6 +208,13 @@ export async function buildCore(
   const budgetOf = (what: string, { budget }: { readonly budget: AttemptBudgetOptions }): AttemptBudget =>
     kept.keep(what, budget, () => new AttemptBudget(budget, clock));
 
+  const attempt: Handler = (call: Call) => pickFleet(call.target?.model).handler(call);
+  const control = [
+    deadlineFilter({ clock }),
+    retryFilter(routes.retry, { observer, clock, random, budget: budgetOf('own retries', routes.retry) }),
+  ].reduceRight((next, filter) => filter(next), attempt);
+  const catalog = new Catalog({ handler: control, view, clock, options: routes.catalog });
+
   const stack: readonly (Filter | undefined)[] = [
     // first, so that every call is counted, whatever becomes of it
     observeFilter({ observer, clock, view }),
@@ -226,6 +234,8 @@ export async function buildCore(
     // before all that sends a call twice, or not at all
     sequences &&
       sequenceFilter(sequences, { newId: newSequenceId, turns: kept.keep('turns', '', () => new Turns()) }),
+    // before whatever keeps or copies what the model is asked
+    addBatchDimension(routes.batchDimension, { catalog }),
     // before the cache, so that what is copied is what clients ask
     routes.mirrors.size === 0
       ? undefined
@@ -255,7 +265,6 @@ export async function buildCore(
           budget: budgetOf('hedges', routes.hedge),
         }),
   ];
-  const attempt: Handler = (call: Call) => pickFleet(call.target?.model).handler(call);
   const handler = stack
     .filter((filter) => filter !== undefined)
     .reduceRight((next, filter) => filter(next), attempt);
@@ -304,11 +313,6 @@ export async function buildCore(
       return target === asked && spec.version !== 0n ? undefined : specOf(target);
     },
   });
-  const control = [
-    deadlineFilter({ clock }),
-    retryFilter(routes.retry, { observer, clock, random, budget: budgetOf('own retries', routes.retry) }),
-  ].reduceRight((next, filter) => filter(next), attempt);
-  const catalog = new Catalog({ handler: control, view, clock, options: routes.catalog });
   const rest = createRestApi({
     handler,
     catalog,

@@ -53,7 +53,10 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   label.
 - V2 has one signature: TensorFlow Serving's clients see it as \`serving_default\`, and a \`signature_name\` of theirs is not looked at. V2
   clients reach the signature \`serving_default\` of TensorFlow Serving's models.
-- A string without a dimension becomes a list of one for V2 servers. Wanted outputs are picked by the gateway where a server gives all.
+- A string without a dimension becomes a list of one for models whose signature begins with the batch (-1), whichever API their server
+  speaks, and the outputs of one row lose theirs: OpenVINO Model Server takes such strings, TensorFlow does or not, as the operations of the
+  graph like it. \`inputs.addBatchDimension\` has it for numbers too, or for nobody. V2 servers get a list of one whatever the signature says.
+- Wanted outputs are picked by the gateway where a server gives all.
 - Classify, Regress and MultiInference, ModelStreamInfer, ModelConfig and ModelStatistics have no equivalent in the other API:
   UNIMPLEMENTED. Complex and quantized tensors have none in V2: INVALID_ARGUMENT. Inputs in shared memory stay with V2 servers.
 - JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.

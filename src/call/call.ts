@@ -87,6 +87,8 @@ interface CallBase {
   readonly failedAt?: readonly FailedAttempt[] | undefined;
   /** Told the name of the backend that the call is about to be sent to. */
   readonly onPicked?: ((backend: string) => void) | undefined;
+  /** A Predict whose first input may be a string without a dimension; a door has looked. */
+  readonly scalarText?: boolean | undefined;
   /** Set for stateful models: such a call keeps to one backend and is sent once, whatever its method allows. */
   readonly sequence?: Sequence | undefined;
   /** Absent for the gateway's own calls, which are few and small. */

@@ -98,3 +98,22 @@ export function rowsOf(tensor: Tensor, width: number, node: string): number {
   }
   return count / width;
 }
+
+/**
+ * Strings that the graph goes through one by one (tf.map_fn), which takes a list and nothing else. TensorFlow's own texts (2.21):
+ * it compares no shape with the signature, the op complains.
+ * @throws StatusError INVALID_ARGUMENT
+ */
+export function needStringList(tensors: ReadonlyMap<string, Tensor>, name: string): StringTensor {
+  const tensor = needStrings(tensors, name);
+  const { shape } = tensor;
+  if (shape.length === 1) return tensor;
+  const text =
+    shape.length === 0
+      ? 'Tensor must be at least a vector, but saw shape: []'
+      : `Specified a list with shape [] from a tensor with shape ${shapeText(shape.slice(1))}`;
+  throw new StatusError(
+    Code.INVALID_ARGUMENT,
+    `${text}\n\t [[{{node map/TensorArrayUnstack/TensorListFromTensor}}]]`,
+  );
+}

@@ -2,7 +2,10 @@
 export { Catalog, type CatalogContext, type CatalogDeps, type CatalogOptions } from './catalog.ts';
 export {
   abilitiesOf,
+  type AddBatchDimension,
+  addBatchDimension,
   asker,
+  type BatchDimensionOptions,
   createBridge,
   type Door,
   jsonOf,

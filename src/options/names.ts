@@ -2,7 +2,7 @@
 import type { Config } from '../config/index.ts';
 import type { MirrorRule, RateLimit } from '../filters/index.ts';
 import type { ModelRoute } from '../gateway-options.ts';
-import type { Destination, NameRoute } from '../models/index.ts';
+import type { AddBatchDimension, Destination, NameRoute } from '../models/index.ts';
 
 type Model = Config['models'][string];
 interface Place {
@@ -68,6 +68,17 @@ export function mirrorsOf({ models }: Config): ReadonlyMap<string, MirrorRule> {
       return [[ownName(name, model), { ...mirror, version }] as const];
     }),
   );
+}
+
+export function batchDimensionsOf({ models }: Config): ReadonlyMap<string, AddBatchDimension> {
+  const named = new Map<string, AddBatchDimension>();
+  for (const [name, model] of Object.entries(models)) {
+    const { addBatchDimension: add } = model;
+    if (add === undefined) continue;
+    const parts = [...model.split, ...model.rules].map((part) => part.model);
+    for (const own of [...parts, ownName(name, model)]) if (own !== undefined) named.set(own, add);
+  }
+  return named;
 }
 
 export function rateLimitsOf({ models, rateLimits }: Config): RateLimit[] {

@@ -4,7 +4,7 @@ import { type Config, type Snapshot, trustedBy } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf, sharedLimitsOf } from './redis.ts';
 import { jsonLimitsOf } from './json.ts';
-import { mirrorsOf, namesOf, ownName, rateLimitsOf, servedModels } from './names.ts';
+import { batchDimensionsOf, mirrorsOf, namesOf, ownName, rateLimitsOf, servedModels } from './names.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
 import { proxyOf } from './proxy.ts';
 
@@ -52,6 +52,12 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     proxy: proxyOf(config),
     cors: config.cors,
     catalog: { ttlMs: metadataTtlMs, maxEntries: 1000, maxBytes: controlLimits.bytes },
+    batchDimension: {
+      add: config.inputs.addBatchDimension,
+      models: batchDimensionsOf(config),
+      maxMessageBytes: grpc.maxMessageBytes,
+      maxInflateRatio: grpc.maxInflateRatio,
+    },
     retry: {
       maxAttempts: retry.maxAttempts,
       maxUnstarted: retry.maxUnstarted,

@@ -5,8 +5,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import type { PredictResponse, Tensor } from '../../src/codec/index.ts';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
-import { missing, python, run, startTestGateway, type TestGateway, tool } from '../support/index.ts';
+import { rawClient } from '../demo/client.ts';
+import {
+  missing,
+  python,
+  type RunningProcess,
+  run,
+  startProcess,
+  startTestGateway,
+  type TestGateway,
+  tool,
+} from '../support/index.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const image = here('../../examples/sunset.jpg');
@@ -272,4 +283,54 @@ describe('the client table', { skip: missing('ovmsclient', 'tfs', 'curl', 'grpcu
       assert.equal((picture.values as unknown as number[]).length, 3);
     },
   );
+});
+
+describe('one image without a dimension, before a real TensorFlow', { skip: missing('tfs') }, () => {
+  let server: RunningProcess;
+  let address: string;
+  before(async () => {
+    server = await startProcess(tool('tfs') as string, [here('python/tensorflow_server.py')], {
+      ready: /listens at 127/,
+      readyTimeoutMs: 90_000,
+    });
+    address = /listens at (\S+)/.exec(server.output())?.[1] as string;
+  });
+  after(async () => {
+    await server.stop();
+  });
+
+  /** As make_tensor_proto(bytes) has it. */
+  const image: Tensor = {
+    dtype: 'string',
+    shape: [],
+    values: [readFileSync(here('../../examples/digit-7.png'))],
+  };
+  async function predict(at: string): Promise<PredictResponse> {
+    const client = rawClient(Number(at.split(':')[1]));
+    try {
+      return await client.predict({ name: 'my_model' }, { input_name: image });
+    } finally {
+      client.close();
+    }
+  }
+
+  it('is refused by the server itself, by one of two operations of its graph', async () => {
+    await assert.rejects(predict(address), {
+      code: 3,
+      // they run at the same time
+      message:
+        /Tensor must be at least a vector, but saw shape: \[\]|slice index 0 of dimension 0 out of bounds/,
+    });
+  });
+
+  for (const scheme of ['tfs', 'grpc'])
+    it(`is answered through the gateway before ${scheme}://`, async () => {
+      const gateway = await startTestGateway([`${scheme}://${address}`]);
+      try {
+        const { outputs } = await predict(gateway.grpc);
+        assert.deepEqual(outputs.get('output_name')?.shape, [3]);
+      } finally {
+        await gateway.stop();
+      }
+    });
 });

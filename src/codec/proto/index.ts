@@ -67,6 +67,13 @@ export {
   specOfV2,
   versionTextOf,
 } from './kserve/index.ts';
+export {
+  mayBeScalarText,
+  readInputOutlines,
+  type TensorOutline,
+  withLeadingDimension,
+  withoutLeadingDimension,
+} from './leading-dimension.ts';
 export { isUnambiguousPredict } from './unambiguous-predict.ts';
 export {
   decodePredictRequestPieces,

@@ -1,6 +1,6 @@
 /** What the doors take and give: REST, gRPC, pages of other origins, HTTP/2. */
 import Type from 'typebox';
-import { bytes, count, flag, gibi, mebi, section } from './kinds.ts';
+import { batchDimension, bytes, count, flag, gibi, mebi, section } from './kinds.ts';
 
 export const rest = section(
   {
@@ -52,6 +52,16 @@ export const grpc = section(
     reflection: flag(true, 'Server reflection, so that grpcurl needs no proto files.'),
   },
   'Native gRPC and gRPC-Web.',
+);
+
+export const inputs = section(
+  {
+    addBatchDimension: batchDimension(
+      'Inputs of Predict that lack the batch dimension (-1) which the model’s signature begins with get one of 1: strings, where all inputs are strings without any dimension, which clients send for one image or text and OpenVINO Model Server takes; all, where each has one dimension less than the signature, for which requests wait until they are here; off. Outputs lose it again where the inputs had no dimension.',
+      'strings',
+    ),
+  },
+  'What models get in the place of what clients send.',
 );
 
 export const cors = section(

@@ -20,5 +20,12 @@ export const path = (value: string, description: string) =>
 export const section = <T extends Record<string, Type.TSchema>>(properties: T, description: string) =>
   Type.Object(properties, { additionalProperties: false, default: {}, description });
 
+/** Whose inputs get a batch dimension that their clients leave out. */
+export const batchDimension = (description: string, value?: 'strings') =>
+  Type.Union([Type.Literal('strings'), Type.Literal('all'), Type.Literal('off')], {
+    ...(value === undefined ? {} : { default: value }),
+    description,
+  });
+
 export const mebi = 2 ** 20;
 export const gibi = 2 ** 30;

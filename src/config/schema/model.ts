@@ -1,6 +1,6 @@
 /** What may be said of one model by its name. */
 import Type from 'typebox';
-import { bytes, count, flag, mebi } from './kinds.ts';
+import { batchDimension, bytes, count, flag, mebi } from './kinds.ts';
 
 const modelCache = Type.Object(
   {
@@ -51,6 +51,7 @@ export const model = Type.Object(
         description: 'Versions by label, for servers that have no labels of their own.',
       }),
     ),
+    addBatchDimension: Type.Optional(batchDimension('Instead of inputs.addBatchDimension.')),
     stateful: flag(
       false,
       'It keeps state between calls (sequence_id): these keep to one backend, one after the other, and are never sent twice. Needs the whole request before it is sent.',

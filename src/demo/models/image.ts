@@ -3,7 +3,7 @@ import type { NamedTensors, Tensor } from '../../codec/index.ts';
 import { decodeImage, type Image, meanColour, thumbnail } from '../images/image.ts';
 import { encodePng } from '../images/png.ts';
 import { bytesFeature, type DemoModel, examplesSignature, predictSignature, signatureMap } from '../model.ts';
-import { floatTensor, info, int32Tensor, needStrings, stringTensor } from '../tensors.ts';
+import { floatTensor, info, int32Tensor, needStringList, stringTensor } from '../tensors.ts';
 
 /** The classes: the corners of the RGB cube, its middle, and orange. */
 const colours: readonly (readonly [string, number, number, number])[] = [
@@ -33,7 +33,7 @@ function classifyColour(image: Image): { label: string; score: number }[] {
 }
 
 function describe(inputs: NamedTensors): NamedTensors {
-  const encoded = needStrings(inputs, 'image');
+  const encoded = needStringList(inputs, 'image');
   const images = encoded.values.map(decodeImage);
   const { shape } = encoded;
   return new Map<string, Tensor>([

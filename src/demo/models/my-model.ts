@@ -6,6 +6,7 @@ import {
   floatTensor,
   info,
   needNumeric,
+  needStringList,
   needStrings,
   stringTensor,
 } from '../tensors.ts';
@@ -14,17 +15,17 @@ import type { NamedTensors } from '../../codec/index.ts';
 
 export type MyModelVariant = 'image' | 'numeric' | 'string';
 
-/** The dtypes are those the page's clients send: np.array of floats is DT_DOUBLE. */
-const dtypes = {
-  image: { input: 'string', output: 'float' },
-  numeric: { input: 'double', output: 'double' },
-  string: { input: 'string', output: 'string' },
+/** The dtypes are those the page's clients send: np.array of floats is DT_DOUBLE. What works on each value alone takes any rank. */
+const tensors = {
+  image: { input: 'string', inputShape: [-1], output: 'float', outputShape: [-1, 3] },
+  numeric: { input: 'double', inputShape: undefined, output: 'double', outputShape: undefined },
+  string: { input: 'string', inputShape: undefined, output: 'string', outputShape: undefined },
 } as const;
 
 const runs: Readonly<Record<MyModelVariant, (inputs: NamedTensors) => NamedTensors>> = {
   /** Encoded JPEG or PNG to its mean red, green and blue, 0 to 1. */
   image(inputs) {
-    const encoded = needStrings(inputs, 'input_name');
+    const encoded = needStringList(inputs, 'input_name');
     const colours = encoded.values.flatMap((bytes) => meanColour(decodeImage(bytes)));
     return new Map([['output_name', floatTensor([...encoded.shape, 3], colours)]]);
   },
@@ -50,12 +51,12 @@ const runs: Readonly<Record<MyModelVariant, (inputs: NamedTensors) => NamedTenso
 };
 
 export function myModel(variant: MyModelVariant): DemoModel {
-  const { input, output } = dtypes[variant];
+  const { input, inputShape, output, outputShape } = tensors[variant];
   const signatures = signatureMap(
     predictSignature(
       'serving_default',
-      { input_name: info(input, undefined, 'serving_default_input_name:0') },
-      { output_name: info(output, undefined, 'StatefulPartitionedCall:0') },
+      { input_name: info(input, inputShape, 'serving_default_input_name:0') },
+      { output_name: info(output, outputShape, 'StatefulPartitionedCall:0') },
       runs[variant],
     ),
   );

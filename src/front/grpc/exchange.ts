@@ -92,6 +92,8 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   #rebuilt: Holding | undefined;
   /** Of a call whose model is not known yet. */
   #timer: NodeJS.Timeout | undefined;
+  /** As Call has it. */
+  #scalarText = false;
   /** Made when somebody looks. */
   #pace: Pace | undefined;
   readonly #reply: ReplyWriter;
@@ -264,7 +266,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
 
   /** @param memory of the newest chunk, which counts when it is all that goes on */
   #started(
-    { spec, chunks, watch }: Opened,
+    { spec, chunks, watch, scalarText }: Opened,
     more: readonly Uint8Array[],
     newest?: Uint8Array,
     memory?: Lender,
@@ -274,7 +276,10 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       this.#rest = watch;
       const all = more.length === 0 ? chunks : [...chunks, ...more];
       if (this.#head.method.streaming) this.#beginStream(spec, all);
-      else this.#dispatch(targetOf(spec), all, all.length === 1 && all[0] === newest ? memory : undefined);
+      else {
+        this.#scalarText = scalarText;
+        this.#dispatch(targetOf(spec), all, all.length === 1 && all[0] === newest ? memory : undefined);
+      }
     } catch (reason) {
       this.#refuse(reason);
     }
@@ -347,6 +352,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       deadline: this.#deadline,
       cancellation: this.#cancellation,
       memory: this,
+      scalarText: this.#scalarText,
       id: this.#id,
       peer: this.#peer,
     };

@@ -17,6 +17,7 @@ import {
   type InflateLimits,
   inflateMessage,
   inflateUntil,
+  mayBeScalarText,
   type ModelSpec,
   readModelSpec,
   readTaskSpec,
@@ -33,6 +34,8 @@ export interface Opened {
   readonly chunks: readonly Uint8Array[];
   /** Must see the rest of the message before it is sent on; undefined when it is here. */
   readonly watch?: TargetWatch | undefined;
+  /** As Call has it. */
+  readonly scalarText: boolean;
 }
 
 /** A spec to send instead of the client's, or undefined when the client's is right as it is. */
@@ -104,6 +107,7 @@ export class Opening {
   /** The spec is in the tasks of the message and not in the message itself. */
   readonly #inTasks: boolean;
   readonly #naming: Naming;
+  readonly #isPredict: boolean;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   /** Bytes that must be there before another look is worth its while: doubles, so that a drip costs linear time. */
@@ -118,6 +122,7 @@ export class Opening {
     const { method, encoding, memory } = call;
     this.#method = method;
     this.#inTasks = method.target === 'tasks';
+    this.#isPredict = method.target === 'spec' && method.name === 'Predict';
     this.#naming = method.target === 'name' ? byName : bySpec;
     this.#encoding = encoding;
     this.#limits = limits;
@@ -170,16 +175,23 @@ export class Opening {
     if (found.scattered) return this.#gathered(message, replaced ?? found.spec, all);
     const watch = whole ? undefined : this.#naming.watch(length - found.end);
     watch?.feed(message.subarray(found.end));
-    if (replaced === undefined) return { spec: found.spec, chunks: this.#chunks, watch };
+    const scalarText = this.#mayBeScalarText(message, found, whole);
+    if (replaced === undefined) return { spec: found.spec, chunks: this.#chunks, watch, scalarText };
     const chunks = withField(all, found.start, found.end, this.#naming.encode(replaced));
-    return { spec: replaced, chunks, watch };
+    return { spec: replaced, chunks, watch, scalarText };
   }
 
   /** A whole message whose spec is in pieces: it is sent on in one, so that nobody can read another. */
   #gathered(message: Uint8Array, spec: ModelSpec, all: Uint8Array): Opened {
     const behind = all.subarray(prefixBytes + message.length);
     const chunks = framed(this.#naming.replace(message, spec));
-    return { spec, chunks: behind.length === 0 ? chunks : [...chunks, behind] };
+    // nothing speaks against it: whoever wants to know looks closer
+    const scalarText = this.#isPredict;
+    return { spec, chunks: behind.length === 0 ? chunks : [...chunks, behind], scalarText };
+  }
+
+  #mayBeScalarText(message: Uint8Array, { start, end }: FoundSpec, whole: boolean): boolean {
+    return this.#isPredict && mayBeScalarText(message, start === 0 ? end : 0, whole);
   }
 
   #joined(): Uint8Array {
@@ -201,16 +213,20 @@ export class Opening {
     try {
       if (this.#inTasks) return this.#tasks(await inflated(), [all]);
       let whole = false;
+      let scalarText = false;
       const read = (beginning: Uint8Array, complete: boolean): FoundSpec | null | undefined => {
         whole = complete;
-        return this.#naming.read(beginning, complete);
+        const spec = this.#naming.read(beginning, complete);
+        if (spec !== null && spec !== undefined)
+          scalarText = this.#mayBeScalarText(beginning, spec, complete);
+        return spec;
       };
       const found = await inflateUntil(message, this.#encoding, this.#limits, read, hold);
       if (found === null || found === undefined) throw this.#naming.missing;
       const replaced = this.#rewritten(found.spec);
       if (replaced !== undefined || found.scattered) return this.#anew(await inflated(), all);
       if (!whole) await this.#watchInflated(message, found.end);
-      return { spec: found.spec, chunks: [all] };
+      return { spec: found.spec, chunks: [all], scalarText };
     } finally {
       // what goes on is the request's from here on
       this.#memory.hold(-held);
@@ -222,9 +238,10 @@ export class Opening {
     const found = this.#naming.read(message, true);
     if (found === null || found === undefined) throw this.#naming.missing;
     // a stream's messages go on as they came
-    if (this.#method.streaming) return { spec: found.spec, chunks: [all] };
+    if (this.#method.streaming) return { spec: found.spec, chunks: [all], scalarText: false };
     const spec = this.#rewritten(found.spec) ?? found.spec;
-    return { spec, chunks: framed(this.#naming.replace(message, spec)) };
+    const scalarText = this.#mayBeScalarText(message, found, true);
+    return { spec, chunks: framed(this.#naming.replace(message, spec)), scalarText };
   }
 
   /** @param from where the spec ends that was found @throws StatusError when another one follows */
@@ -249,7 +266,8 @@ export class Opening {
     // the model servers' own word for it
     if (spec === null) throw new StatusError(Code.INVALID_ARGUMENT, 'ModelSpec has no name specified.');
     const replaced = this.#rewrite(spec);
-    if (replaced === undefined) return { spec, chunks: asItCame };
-    return { spec: replaced, chunks: framed(replaceTaskSpecs(message, replaced)) };
+    if (replaced === undefined) return { spec, chunks: asItCame, scalarText: false };
+    const chunks = framed(replaceTaskSpecs(message, replaced));
+    return { spec: replaced, chunks, scalarText: false };
   }
 }

@@ -52,7 +52,8 @@ const plainMetadata = remembered((metadata) => [
   ...withoutMetadata(metadata, codingFields),
 ]);
 
-async function uncompressed(
+/** A message as it was before it was compressed. @param metadata that came with it @throws StatusError */
+export async function uncompressed(
   { pieces, compressed }: { pieces: Pieces; compressed: boolean },
   metadata: Metadata,
   limits: InflateLimits,

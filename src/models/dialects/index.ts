@@ -1,4 +1,5 @@
 /** The APIs that doors and backends speak, and the bridges between them. */
+export { type AddBatchDimension, addBatchDimension, type BatchDimensionOptions } from './batch-dimension.ts';
 export { createBridge } from './bridge.ts';
 export type { Door } from './door.ts';
 export { asker, BackendRefusal, requestOf } from './exchange.ts';

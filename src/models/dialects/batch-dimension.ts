@@ -1,0 +1,136 @@
+/** For clients that leave out the batch dimension where a model's signature has one: added on the way there, and taken off again. */
+import {
+  type Call,
+  Code,
+  type Filter,
+  flowOf,
+  messagePieces,
+  type Reply,
+  statusOf,
+  type Target,
+  withoutMetadata,
+} from '../../call/index.ts';
+import {
+  defaultSignature,
+  dtypes,
+  type InflateLimits,
+  joined,
+  type ModelMetadata,
+  piecesLength,
+  readInputOutlines,
+  type Signature,
+  type TensorInfo,
+  type TensorOutline,
+  withLeadingDimension,
+  withoutLeadingDimension,
+} from '../../codec/index.ts';
+import type { Catalog } from '../catalog.ts';
+import { requestOf, uncompressed, uncompressedCall } from './exchange.ts';
+import { Rebuilt } from './rebuilt.ts';
+
+/** Whose inputs get it: strings alone that have no dimension at all, whatever has one less than the signature, or nobody's. */
+export type AddBatchDimension = 'strings' | 'all' | 'off';
+
+export interface BatchDimensionOptions extends InflateLimits {
+  /** Of models that `models` does not name. */
+  readonly add: AddBatchDimension;
+  /** By the model server's own name. */
+  readonly models: ReadonlyMap<string, AddBatchDimension>;
+}
+
+const answerCoding: ReadonlySet<string> = new Set(['grpc-accept-encoding']);
+const replyCoding: ReadonlySet<string> = new Set(['grpc-encoding']);
+
+/** A tensor of any number of rows. */
+const isBatch = ({ shape }: TensorInfo): boolean => shape !== undefined && shape[0] === -1;
+
+/** True when every input has one dimension less than the signature says, which begins with the batch. */
+function lacksDimension(inputs: ReadonlyMap<string, TensorOutline>, { inputs: wanted }: Signature): boolean {
+  for (const [name, { shape }] of inputs) {
+    const info = wanted.get(name);
+    if (info?.shape === undefined || !isBatch(info) || shape.length !== info.shape.length - 1) return false;
+  }
+  return true;
+}
+
+function signatureOf({ signatures }: ModelMetadata, { signature }: Target): Signature | undefined {
+  return signatures.get(signature === '' ? defaultSignature : signature);
+}
+
+/**
+ * Only calls that may need it are read; only those that do, as far as can be told without the signature, wait for that.
+ * One whose signature cannot be had goes on as it came.
+ */
+export function addBatchDimension(
+  options: BatchDimensionOptions,
+  { catalog }: { readonly catalog: Pick<Catalog, 'known' | 'metadata'> },
+): Filter {
+  const { add: usual, models } = options;
+  const addTo = ({ model }: Target): AddBatchDimension => models.get(model) ?? usual;
+  const onlyStrings = usual !== 'all' && ![...models.values()].includes('all');
+
+  /** What the signature may have one dimension more of. */
+  function isCandidate(inputs: ReadonlyMap<string, TensorOutline>, target: Target): boolean {
+    if (inputs.size === 0) return false;
+    if (addTo(target) === 'all') return true;
+    for (const { dtypeNumber, shape } of inputs.values())
+      if (dtypeNumber !== dtypes.string.number || shape.length > 0) return false;
+    return true;
+  }
+
+  return (next) => {
+    /** Takes the dimension off the answer to one example. */
+    async function single(asked: Call, { outputs }: Signature, rebuilt: Rebuilt): Promise<Reply> {
+      const reply = await next({ ...asked, metadata: withoutMetadata(asked.metadata, answerCoding) });
+      const answer = await messagePieces(reply.body, options.maxMessageBytes, rebuilt.hold);
+      if (answer === undefined) return reply;
+      const { trailers } = answer;
+      const pieces = await uncompressed(answer, reply.metadata, options, rebuilt);
+      const drops = (name: string): boolean => {
+        const info = outputs.get(name);
+        return info !== undefined && (info.shape === undefined || isBatch(info));
+      };
+      const body = statusOf(trailers) === Code.OK ? withoutLeadingDimension(joined(pieces), drops) : pieces;
+      const metadata = withoutMetadata(reply.metadata, replyCoding);
+      return { metadata, body: flowOf(body, trailers), from: reply.from };
+    }
+
+    async function look(call: Call, target: Target): Promise<Reply> {
+      const rebuilt = new Rebuilt(call.memory);
+      const viewed = call.request.view();
+      try {
+        const pieces = await requestOf(call, options, rebuilt);
+        if (pieces.length > 1) rebuilt.hold(piecesLength(pieces));
+        const message = joined(pieces);
+        const inputs = readInputOutlines(message);
+        // the very bytes, unless they were too many to be kept
+        const asItCame = (): Promise<Reply> =>
+          next(call.request.retains ? call : uncompressedCall(call, flowOf(message)));
+        if (inputs === undefined || !isCandidate(inputs, target)) return await asItCame();
+        const metadata =
+          catalog.known(target) ?? (await catalog.metadata(target, call).catch(() => undefined));
+        if (call.cancellation.reason !== undefined) throw call.cancellation.reason;
+        const signature = metadata && signatureOf(metadata, target);
+        if (signature === undefined || !lacksDimension(inputs, signature)) return await asItCame();
+        const changed = uncompressedCall(call, flowOf(withLeadingDimension(message)));
+        const isSingle = [...inputs.values()].every(({ shape }) => shape.length === 0);
+        return await (isSingle ? single(changed, signature, rebuilt) : next(changed));
+      } finally {
+        viewed();
+        rebuilt.end();
+      }
+    }
+
+    return (call) => {
+      // nearly always; what is off costs no more than this
+      if (call.scalarText !== true && onlyStrings) return next(call);
+      const { target, method, kind } = call;
+      if (target === undefined || kind !== 'unary' || method.api !== 'tfs' || method.name !== 'Predict')
+        return next(call);
+      const add = addTo(target);
+      return add === 'off' || (add === 'strings' && call.scalarText !== true)
+        ? next(call)
+        : look(call, target);
+    };
+  };
+}
