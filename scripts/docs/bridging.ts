@@ -57,6 +57,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   speaks, and the outputs of one row lose theirs: OpenVINO Model Server takes such strings, TensorFlow does or not, as the operations of the
   graph like it. \`inputs.addBatchDimension\` has it for numbers too, or for nobody. V2 servers get a list of one whatever the signature says.
 - Wanted outputs are picked by the gateway where a server gives all.
+- \`id\` and the parameters of a V2 message, of its inputs, requested outputs and outputs pass through every conversion between V2's transports;
+  only \`binary_data\`, \`binary_data_size\` and \`binary_data_output\` end where a body is read. JSON lists and objects among parameters are passed
+  over, since gRPC has none. TensorFlow Serving's API has no parameters: it is UNIMPLEMENTED to ask it for a \`classification\`.
 - Classify, Regress and MultiInference, ModelStreamInfer, ModelConfig and ModelStatistics have no equivalent in the other API:
   UNIMPLEMENTED. Complex and quantized tensors have none in V2: INVALID_ARGUMENT. Inputs in shared memory stay with V2 servers.
 - JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.

@@ -13,6 +13,7 @@ export type { Example, Feature } from './example.ts';
 export {
   dtypeOfV2,
   noParameters,
+  withoutCarriage,
   type V2InferRequest,
   type V2InferResponse,
   type V2ModelIndex,

@@ -30,6 +30,8 @@ export interface V2InferResponse {
   readonly id: string;
   readonly parameters: V2Parameters;
   readonly outputs: NamedPieces;
+  /** Parameters of single outputs, by output. */
+  readonly outputParameters: ReadonlyMap<string, V2Parameters>;
 }
 
 export interface V2TensorMetadata {
@@ -77,3 +79,25 @@ export function v2Of(dtype: DType): string | undefined {
 }
 
 export const noParameters: V2Parameters = new Map();
+
+/** Parameters that say how HTTP carries tensors (the binary tensor extension): they end where the body is read. */
+const carriage: readonly string[] = ['binary_data_output', 'binary_data', 'binary_data_size'];
+
+export function withoutCarriage(parameters: V2Parameters): V2Parameters {
+  if (parameters.size === 0 || !carriage.some((name) => parameters.has(name))) return parameters;
+  return new Map([...parameters].filter(([name]) => !carriage.includes(name)));
+}
+
+const nobodys: ReadonlyMap<string, V2Parameters> = new Map();
+
+/** The parameters of those that have any; nearly always none. */
+export function parametersByName(
+  each: readonly { readonly name: string; readonly parameters: V2Parameters }[],
+): ReadonlyMap<string, V2Parameters> {
+  let found: Map<string, V2Parameters> | undefined;
+  for (const { name, parameters } of each) {
+    const own = withoutCarriage(parameters);
+    if (own.size > 0) (found ??= new Map<string, V2Parameters>()).set(name, own);
+  }
+  return found ?? nobodys;
+}

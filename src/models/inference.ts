@@ -1,6 +1,6 @@
 /** What a call means, whichever API says it: named tensors in, named tensors out, states, signatures. */
 import type { Target } from '../call/index.ts';
-import type { NamedPieces, Signature, V2Parameters } from '../codec/index.ts';
+import type { NamedPieces, Signature, V2Parameters, V2RequestedOutput } from '../codec/index.ts';
 import type { VersionState } from './view.ts';
 
 export interface Inference {
@@ -9,15 +9,21 @@ export interface Inference {
   readonly id: string;
   readonly parameters: V2Parameters;
   readonly inputs: NamedPieces;
-  /** Names of the outputs that are wanted; empty means all. */
-  readonly outputs: readonly string[];
+  /** Parameters of single inputs, by input. */
+  readonly inputParameters: ReadonlyMap<string, V2Parameters>;
+  /** The outputs that are wanted; empty means all. */
+  readonly outputs: readonly V2RequestedOutput[];
 }
 
 export interface InferenceReply {
   /** The version that ran; undefined when the server does not say. */
   readonly version: bigint | undefined;
+  /** The server's name for the request; empty when it has none. */
+  readonly id: string;
   readonly parameters: V2Parameters;
   readonly outputs: NamedPieces;
+  /** Parameters of single outputs, by output. */
+  readonly outputParameters: ReadonlyMap<string, V2Parameters>;
 }
 
 export interface ModelDescription {

@@ -45,9 +45,9 @@ export class Refused extends Error {
   }
 }
 
-type Unary = (path: string, message: Uint8Array) => Promise<Uint8Array>;
+export type Unary = (path: string, message: Uint8Array) => Promise<Uint8Array>;
 
-function overGrpc(address: string): { unary: Unary; close: () => void } {
+export function overGrpc(address: string): { unary: Unary; close: () => void } {
   const client = new Client(address, credentials.createInsecure(), { 'grpc.max_receive_message_length': -1 });
   const same = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
   return {
@@ -69,7 +69,7 @@ function overGrpc(address: string): { unary: Unary; close: () => void } {
   };
 }
 
-function overWeb(address: string): { unary: Unary; close: () => void } {
+export function overWeb(address: string): { unary: Unary; close: () => void } {
   return {
     async unary(path, message) {
       const head = Buffer.alloc(5);

@@ -266,7 +266,14 @@ describe('V2 JSON', () => {
           assert.ok(back !== undefined);
           assert.deepEqual(plain(tensorOf(back)), plain(tensorOf(tensor)));
           const reply = encodeV2ReplyJson(
-            { model: 'm', version: '3', id: '7', parameters: new Map(), outputs: new Map([['x', tensor]]) },
+            {
+              model: 'm',
+              version: '3',
+              id: '7',
+              parameters: new Map(),
+              outputs: new Map([['x', tensor]]),
+              outputParameters: new Map(),
+            },
             () => binary,
           );
           const read = decodeV2ReplyJson(joined(reply.pieces), reply.headerBytes, options);

@@ -186,6 +186,7 @@ describe('ModelInfer', () => {
           encodeModelInferResponse({
             ...who,
             parameters: new Map(),
+            outputParameters: new Map(),
             outputs: new Map([...outputs].map(([name, each]) => [name, piecesOf(each)])),
           }),
         );

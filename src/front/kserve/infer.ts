@@ -10,6 +10,7 @@ import {
   type V2Parameters,
   type V2RequestedOutput,
   versionTextOf,
+  withoutCarriage,
 } from '../../codec/index.ts';
 import { methodOf, specOf } from '../../models/index.ts';
 import { ask, type Asker } from '../http/asker.ts';
@@ -43,11 +44,6 @@ function wantsBinary(
   };
 }
 
-/** Parameters that say how HTTP carries tensors are not passed on. */
-const carriage: ReadonlySet<string> = new Set(['binary_data_output', 'binary_data', 'binary_data_size']);
-const passedOn = (parameters: V2Parameters): V2Parameters =>
-  new Map([...parameters].filter(([name]) => !carriage.has(name)));
-
 export interface V2Answer {
   readonly body: V2JsonBody;
   readonly from: string;
@@ -74,13 +70,17 @@ export async function infer(
     ...asked,
     model: target.model,
     version: versionTextOf(specOf(target)),
-    parameters: passedOn(asked.parameters),
-    outputs: asked.outputs.map(({ name, parameters }) => ({ name, parameters: passedOn(parameters) })),
+    parameters: withoutCarriage(asked.parameters),
+    outputs: asked.outputs.map(({ name, parameters }) => ({ name, parameters: withoutCarriage(parameters) })),
   });
   const answer = await ask(deps, method, target, message, asker);
   const reply = decodeModelInferResponse([answer.bytes], options.maxReplyBytes);
   return {
-    body: encodeV2ReplyJson({ ...reply, model: target.model, id: asked.id }, isBinary),
+    // one that the client gave is its own; otherwise the server may have made one
+    body: encodeV2ReplyJson(
+      { ...reply, model: target.model, id: asked.id === '' ? reply.id : asked.id },
+      isBinary,
+    ),
     from: answer.from,
     version: reply.version,
   };

@@ -7,7 +7,6 @@ import {
   decodeV2ReplyJson,
   encodeV2InferJson,
   joined,
-  noParameters,
   type TensorOptions,
   type V2InferRequest,
   type V2ModelMetadata,
@@ -138,7 +137,7 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
           length === undefined ? undefined : Number(length),
           tensors,
         );
-        return { version: names.numberOf(reply.version), parameters: noParameters, outputs: reply.outputs };
+        return { ...reply, version: names.numberOf(reply.version) };
       } catch (reason) {
         throw notUnderstood(reason, where);
       }

@@ -13,10 +13,10 @@ import {
   encodeModelMetadataResponse,
   encodeModelVersionRequest,
   joined,
-  noParameters,
   readControl,
   specOfV2,
   type V2ModelMetadata,
+  type V2Parameters,
 } from '../../codec/index.ts';
 import type { ModelServer } from '../inference.ts';
 import { methodOf } from '../methods.ts';
@@ -35,6 +35,15 @@ const methods = {
   infer: methodOf(`${service}/ModelInfer`),
 };
 
+/** @throws StatusError UNIMPLEMENTED */
+function refuseShared(kind: 'input' | 'output', name: string, parameters: V2Parameters): void {
+  if (!parameters.has('shared_memory_region')) return;
+  throw new StatusError(
+    Code.UNIMPLEMENTED,
+    `${kind} ${name} is in shared memory, which the model's server cannot ${kind === 'input' ? 'read' : 'write'}`,
+  );
+}
+
 /** What V2 clients ask, put to any server. */
 export const kserveDoor: Door = {
   name: 'the KServe V2 API',
@@ -43,28 +52,24 @@ export const kserveDoor: Door = {
       'ModelInfer',
       async (message, server, { maxBytes }) => {
         const request = decodeModelInferRequest(message, maxBytes);
-        for (const [name, parameters] of request.inputParameters) {
-          if (parameters.has('shared_memory_region')) {
-            throw new StatusError(
-              Code.UNIMPLEMENTED,
-              `input ${name} is in shared memory, which the model's server cannot read`,
-            );
-          }
-        }
+        for (const [name, parameters] of request.inputParameters) refuseShared('input', name, parameters);
+        for (const { name, parameters } of request.outputs) refuseShared('output', name, parameters);
         const wanted = request.outputs.map(({ name }) => name);
         const reply = await server.infer({
           target: targetOf(specOfV2(request.model, request.version)),
           id: request.id,
           parameters: request.parameters,
           inputs: request.inputs,
-          outputs: wanted,
+          inputParameters: request.inputParameters,
+          outputs: request.outputs,
         });
         return encodeModelInferResponse({
           model: request.model,
           version: reply.version === undefined ? '' : String(reply.version),
-          id: request.id,
+          id: request.id === '' ? reply.id : request.id,
           parameters: reply.parameters,
           outputs: wantedOutputs(reply.outputs, wanted),
+          outputParameters: reply.outputParameters,
         });
       },
     ],
@@ -162,8 +167,10 @@ export function kserveServer(ask: Ask, names: VersionNames, maxBytes: number): M
       );
       return {
         version: names.numberOf(reply.version),
-        parameters: noParameters,
+        id: reply.id,
+        parameters: reply.parameters,
         outputs: reply.outputs,
+        outputParameters: reply.outputParameters,
       };
     },
     async describe(target) {

@@ -1,6 +1,6 @@
 /** The outputs that a client wants, of those that a server gave: some servers give all of them whatever is asked. */
 import { Code, StatusError } from '../../call/index.ts';
-import type { NamedPieces, TensorPieces } from '../../codec/index.ts';
+import type { NamedPieces, TensorPieces, V2RequestedOutput } from '../../codec/index.ts';
 
 /** @throws StatusError INVALID_ARGUMENT in TensorFlow Serving's words for an output that there is not */
 export function wantedOutputs(outputs: NamedPieces, wanted: readonly string[]): NamedPieces {
@@ -17,4 +17,18 @@ export function wantedOutputs(outputs: NamedPieces, wanted: readonly string[]): 
     kept.set(name, tensor);
   }
   return kept;
+}
+
+/**
+ * The names of wanted outputs, for servers that give tensors as they are.
+ * @throws StatusError UNIMPLEMENTED for one that is to be another tensor (Triton's classification extension)
+ */
+export function plainOutputs(outputs: readonly V2RequestedOutput[]): string[] {
+  return outputs.map(({ name, parameters }) => {
+    if (!parameters.has('classification')) return name;
+    throw new StatusError(
+      Code.UNIMPLEMENTED,
+      `output ${name.slice(0, 200)} is wanted as a classification, which the model's server does not have`,
+    );
+  });
 }

@@ -16,6 +16,7 @@ import {
 import type { ModelDescription, ModelServer } from '../inference.ts';
 import type { VersionState, VersionStateName } from '../view.ts';
 import { jsonOf, type RestAnswer, type RestAsk, successful, tfsPath } from './http.ts';
+import { plainOutputs } from './outputs.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -155,7 +156,8 @@ export function tfsRestServer(ask: RestAsk, options: TfsRestOptions): ModelServe
   return {
     status: (target) => status(target),
     describe: (target) => describe(target),
-    async infer({ target, inputs }) {
+    async infer({ target, inputs, outputs }) {
+      plainOutputs(outputs);
       const description = await wait(signatures.get(target, (asked) => describe(asked, askForAll)));
       const name = target.signature === '' ? defaultSignature : target.signature;
       const signature = description.signatures.get(name);
@@ -169,8 +171,10 @@ export function tfsRestServer(ask: RestAsk, options: TfsRestOptions): ModelServe
       const answer = successful(await ask({ path: `${tfsPath(target)}:predict`, body, headers }), where);
       return {
         version: target.version ?? description.version,
+        id: '',
         parameters: noParameters,
         outputs: outputsOf(answer, signature),
+        outputParameters: new Map(),
       };
     },
   };

@@ -26,7 +26,7 @@ import { specOf, targetOf } from '../target.ts';
 import { stateName, stateNumber, type VersionState } from '../view.ts';
 import type { Door } from './door.ts';
 import type { Ask } from './exchange.ts';
-import { wantedOutputs } from './outputs.ts';
+import { plainOutputs, wantedOutputs } from './outputs.ts';
 
 const prediction = '/tensorflow.serving.PredictionService';
 const methods = {
@@ -56,7 +56,8 @@ export const tfsDoor: Door = {
           id: '',
           parameters: noParameters,
           inputs: tensors,
-          outputs: outputFilter,
+          inputParameters: new Map(),
+          outputs: outputFilter.map((output) => ({ name: output, parameters: noParameters })),
         });
         return encodePredictResponsePieces({
           spec: {
@@ -122,12 +123,15 @@ export function tfsServer(ask: Ask, maxBytes: number, write?: WriteTensor): Mode
     status,
     async infer({ target, inputs, outputs }) {
       const spec = specOf(target);
-      const request = encodePredictRequestPieces({ spec, tensors: inputs, outputFilter: outputs }, write);
+      const outputFilter = plainOutputs(outputs);
+      const request = encodePredictRequestPieces({ spec, tensors: inputs, outputFilter }, write);
       const reply = decodePredictResponsePieces(await ask(methods.predict, request), maxBytes);
       return {
         version: reply.spec?.version ?? target.version,
+        id: '',
         parameters: noParameters,
         outputs: reply.tensors,
+        outputParameters: new Map(),
       };
     },
     async describe(target) {

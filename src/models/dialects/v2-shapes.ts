@@ -5,7 +5,6 @@ import {
   dtypeOfV2,
   dtypes,
   type NamedPieces,
-  noParameters,
   type Signature,
   type TensorInfo,
   type TensorPieces,
@@ -36,8 +35,8 @@ export function inferRequestOf(inference: Inference, names: VersionNames): V2Inf
     id: inference.id,
     parameters: inference.parameters,
     inputs: withDimension(inference.inputs),
-    inputParameters: new Map(),
-    outputs: inference.outputs.map((name) => ({ name, parameters: noParameters })),
+    inputParameters: inference.inputParameters,
+    outputs: inference.outputs,
   };
 }
 

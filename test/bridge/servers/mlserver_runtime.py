@@ -1,7 +1,7 @@
 """The MLServer models of the bridge tests: a parameter of the settings says what each does."""
 
 from mlserver import MLModel
-from mlserver.types import InferenceRequest, InferenceResponse, RequestOutput, ResponseOutput, TensorData
+from mlserver.types import InferenceRequest, InferenceResponse, Parameters, RequestOutput, ResponseOutput, TensorData
 
 
 class BridgeModel(MLModel):
@@ -14,6 +14,8 @@ class BridgeModel(MLModel):
         data = list(tensor.data.root)
         does = extra["does"]
         datatype = tensor.datatype
+        if does == "parameters":
+            return self.parameters_of(payload, tensor)
         if does == "double":
             data = [2 * value for value in data]
         elif does == "upper":
@@ -22,4 +24,17 @@ class BridgeModel(MLModel):
             data = [float(len(v)) for v in data]
             datatype = "FP32"
         output = ResponseOutput(name=extra["output"], shape=tensor.shape, datatype=datatype, data=TensorData(root=data))
+        return InferenceResponse(model_name=self.name, model_version=self.version, id=payload.id, outputs=[output])
+
+    def parameters_of(self, payload: InferenceRequest, tensor) -> InferenceResponse:
+        """The content types that it was asked with, and one of its own."""
+        said = [each.parameters and each.parameters.content_type for each in (payload, tensor, *(payload.outputs or []))]
+        data = [str(each).encode("utf-8") for each in said]
+        output = ResponseOutput(
+            name="x",
+            shape=[len(data)],
+            datatype="BYTES",
+            data=TensorData(root=data),
+            parameters=Parameters(content_type="str"),
+        )
         return InferenceResponse(model_name=self.name, model_version=self.version, id=payload.id, outputs=[output])

@@ -3,7 +3,8 @@ import { type DType, dtypes } from '../../../src/codec/index.ts';
 
 export interface BridgeModel {
   readonly name: string;
-  readonly does: 'identity' | 'double' | 'upper' | 'length';
+  /** parameters: what it was asked with; MLServer alone has it. */
+  readonly does: 'identity' | 'double' | 'upper' | 'length' | 'parameters';
   readonly input: string;
   readonly output: string;
   readonly inputDtype: DType;

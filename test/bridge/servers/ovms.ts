@@ -173,6 +173,7 @@ const kserve = (version: string): Readonly<Record<string, Answer>> => ({
         id: request.id,
         parameters: new Map(),
         outputs: run(model, request.inputs),
+        outputParameters: new Map(),
       }),
     );
   },

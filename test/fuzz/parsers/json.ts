@@ -107,6 +107,7 @@ const inference = {
   id: '',
   parameters: new Map(),
   inputs: new Map([['x', { dtype: 'float' as const, shape: [1], pieces: [Buffer.alloc(4)] }]]),
+  inputParameters: new Map(),
   outputs: [],
 };
 

@@ -90,6 +90,7 @@ export const messages: readonly Buffer[] = [
       id: 'i',
       parameters: new Map([['p', 'v']]),
       outputs: new Map([['y', { dtype: 'float', shape: [1], pieces: [Buffer.alloc(4)] }]]),
+      outputParameters: new Map([['y', new Map([['p', 'v']])]]),
     }),
   ),
   bytesOf(

@@ -2,9 +2,11 @@
 import { joinInto } from '../../../call/index.ts';
 import {
   noParameters,
+  parametersByName,
   type V2InferRequest,
   type V2InferResponse,
   type V2RequestedOutput,
+  withoutCarriage,
 } from '../../kserve.ts';
 import type { TensorPieces } from '../../pieces.ts';
 import { readRoot, skip } from '../body.ts';
@@ -118,19 +120,9 @@ export function decodeV2InferJson(
     id,
     parameters,
     inputs: named(all),
-    inputParameters: new Map(
-      all
-        .map((each) => [each.name, withoutBinary(each.parameters)] as const)
-        .filter(([, own]) => own.size > 0),
-    ),
+    inputParameters: parametersByName(all),
     outputs,
   };
-}
-
-/** Says how HTTP carries a tensor, which is nobody else's business. */
-function withoutBinary(parameters: V2InferRequest['parameters']): V2InferRequest['parameters'] {
-  if (!parameters.has('binary_data_size')) return parameters;
-  return new Map([...parameters].filter(([name]) => name !== 'binary_data_size'));
 }
 
 /** Reads a reply. */
@@ -140,5 +132,12 @@ export function decodeV2ReplyJson(
   options: TensorOptions,
 ): Omit<V2InferResponse, 'model'> {
   const { id, version, parameters, tensors } = decode(body, headerBytes, false, options);
-  return { id, version, parameters, outputs: named(tensors ?? []) };
+  const all = tensors ?? [];
+  return {
+    id,
+    version,
+    parameters: withoutCarriage(parameters),
+    outputs: named(all),
+    outputParameters: parametersByName(all),
+  };
 }

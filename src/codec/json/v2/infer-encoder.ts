@@ -1,6 +1,12 @@
 /** V2 infer bodies as JSON, with the bytes of tensors behind it where that is wanted. */
 import { Buffer } from 'node:buffer';
-import type { V2InferRequest, V2InferResponse, V2Parameter, V2Parameters } from '../../kserve.ts';
+import {
+  type V2InferRequest,
+  type V2InferResponse,
+  type V2Parameter,
+  type V2Parameters,
+  withoutCarriage,
+} from '../../kserve.ts';
 import { type NamedPieces, type Pieces, piecesLength, type TensorPieces, tensorOf } from '../../pieces.ts';
 import { datatypeOf, rawOf } from '../../proto/kserve/tensors.ts';
 import { elementsOf } from '../../tensor.ts';
@@ -93,11 +99,11 @@ export function encodeV2ReplyJson(
   response: V2InferResponse,
   isBinary: (name: string) => boolean,
 ): V2JsonBody {
-  const { model, version, id, parameters, outputs } = response;
+  const { model, version, id, parameters, outputs, outputParameters } = response;
   const head =
     `"model_name":${JSON.stringify(model)},${member('model_version', version)}${member('id', id)}` +
     (parameters.size > 0 ? `"parameters":${parametersText(parameters)},` : '');
-  return encode(head, 'outputs', outputs, () => undefined, isBinary, '');
+  return encode(head, 'outputs', outputs, (name) => outputParameters.get(name), isBinary, '');
 }
 
 /**
@@ -108,15 +114,17 @@ export function encodeV2InferJson(
   request: V2InferRequest,
   { binary, listOutputs }: { readonly binary: boolean; readonly listOutputs: boolean },
 ): V2JsonBody {
-  const parameters = new Map(request.parameters);
+  const parameters = new Map(withoutCarriage(request.parameters));
   for (const each of [parameters, ...request.inputParameters.values()]) checkFinite(each);
+  for (const output of request.outputs) checkFinite(output.parameters);
   if (binary) parameters.set('binary_data_output', true);
   const head =
     member('id', request.id) + (parameters.size > 0 ? `"parameters":${parametersText(parameters)},` : '');
   const wanted = listOutputs ? request.outputs : [];
-  const outputs = wanted.map(({ name }) => {
-    const own = binary ? ',"parameters":{"binary_data":true}' : '';
-    return `{"name":${JSON.stringify(name)}${own}}`;
+  const outputs = wanted.map(({ name, parameters: asked }) => {
+    const own = new Map(withoutCarriage(asked));
+    if (binary) own.set('binary_data', true);
+    return `{"name":${JSON.stringify(name)}${own.size === 0 ? '' : `,"parameters":${parametersText(own)}`}}`;
   });
   const tail = outputs.length === 0 ? '' : `,"outputs":[${outputs.join(',')}]`;
   return encode(

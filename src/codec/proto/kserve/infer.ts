@@ -1,12 +1,13 @@
 /** ModelInferRequest and ModelInferResponse (grpc_service.proto): tensors are views on the message, nothing is copied. */
 import {
   noParameters,
+  parametersByName,
   type V2InferRequest,
   type V2InferResponse,
   type V2Parameters,
   type V2RequestedOutput,
 } from '../../kserve.ts';
-import type { Pieces } from '../../pieces.ts';
+import type { NamedPieces, Pieces } from '../../pieces.ts';
 import { PieceReader } from '../piece-reader.ts';
 import { wire } from '../reader.ts';
 import { checkEntries, defaultMaxTensorBytes } from '../tensor-decode.ts';
@@ -78,16 +79,13 @@ export function decodeModelInferRequest(
   maxTensorBytes = defaultMaxTensorBytes,
 ): V2InferRequest {
   const { model, version, id, parameters, heads, outputs, raw } = decode(message, true);
-  const inputParameters = new Map(
-    heads.filter((head) => head.parameters.size > 0).map((head) => [head.name, head.parameters]),
-  );
   return {
     model,
     version,
     id,
     parameters,
     inputs: assemble(heads, raw, maxTensorBytes),
-    inputParameters,
+    inputParameters: parametersByName(heads),
     outputs,
   };
 }
@@ -97,7 +95,8 @@ export function decodeModelInferResponse(
   maxTensorBytes = defaultMaxTensorBytes,
 ): V2InferResponse {
   const { model, version, id, parameters, heads, raw } = decode(message, false);
-  return { model, version, id, parameters, outputs: assemble(heads, raw, maxTensorBytes) };
+  const outputs = assemble(heads, raw, maxTensorBytes);
+  return { model, version, id, parameters, outputs, outputParameters: parametersByName(heads) };
 }
 
 function begin(model: string, version: string, id: string, parameters: V2Parameters): Writer {
@@ -109,14 +108,22 @@ function begin(model: string, version: string, id: string, parameters: V2Paramet
   return writer;
 }
 
+function writeHeads(
+  writer: Writer,
+  tensors: NamedPieces,
+  parameters: ReadonlyMap<string, V2Parameters>,
+): void {
+  for (const [name, tensor] of tensors) {
+    const head = tensorHeadWriter(name, tensor);
+    writeParameters(head, 4, parameters.get(name) ?? noParameters);
+    writer.message(5, head);
+  }
+}
+
 /** Every input raw: the one encoding that all servers take for all datatypes. */
 export function encodeModelInferRequest(request: V2InferRequest): Uint8Array[] {
   const writer = begin(request.model, request.version, request.id, request.parameters);
-  for (const [name, tensor] of request.inputs) {
-    const head = tensorHeadWriter(name, tensor);
-    writeParameters(head, 4, request.inputParameters.get(name) ?? noParameters);
-    writer.message(5, head);
-  }
+  writeHeads(writer, request.inputs, request.inputParameters);
   for (const { name, parameters } of request.outputs) {
     const output = new Writer().string(1, name);
     writeParameters(output, 2, parameters);
@@ -128,7 +135,7 @@ export function encodeModelInferRequest(request: V2InferRequest): Uint8Array[] {
 
 export function encodeModelInferResponse(response: V2InferResponse): Uint8Array[] {
   const writer = begin(response.model, response.version, response.id, response.parameters);
-  for (const [name, tensor] of response.outputs) writer.message(5, tensorHeadWriter(name, tensor));
+  writeHeads(writer, response.outputs, response.outputParameters);
   for (const tensor of response.outputs.values()) writer.pieces(6, rawOf(tensor));
   return writer.chunks();
 }
