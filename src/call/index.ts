@@ -77,5 +77,5 @@ export {
 } from './metadata.ts';
 export { type BackendMeter, type CallEnd, type Observer, silentObserver } from './observer.ts';
 export { hideSecrets, hideSecretsOf, isSecretName, learnSecret, learnSecretsOf } from './secrets.ts';
-export { Code, codeName, StatusError } from './status.ts';
+export { Code, codeName, type StatusDetails, StatusError } from './status.ts';
 export { monotonic } from './turn-clock.ts';

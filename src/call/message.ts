@@ -259,5 +259,6 @@ export function trailersOf(error: StatusError): Metadata {
   trailers.push(cutGrpcMessage(encodeGrpcMessage(error.message)));
   if (error.retryAfterMs !== undefined)
     trailers.push('grpc-retry-pushback-ms', String(Math.ceil(error.retryAfterMs)));
+  if (error.accepts !== undefined) trailers.push('grpc-accept-encoding', error.accepts.join(','));
   return trailers;
 }

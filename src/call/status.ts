@@ -47,6 +47,8 @@ export interface StatusDetails {
   readonly lostWith?: object;
   /** When it is worth while to try again, in ms from now: told to clients of either protocol. */
   readonly retryAfterMs?: number;
+  /** Content codings that are taken, where another one was refused: told to clients of either protocol. */
+  readonly accepts?: readonly string[];
   /** The call was called off because another backend was faster: what it took here says that this one is slow. */
   readonly outpaced?: boolean;
 }
@@ -60,6 +62,7 @@ export class StatusError extends Error {
   readonly brokenOff: boolean;
   readonly lostWith: object | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly accepts: readonly string[] | undefined;
   readonly outpaced: boolean;
 
   constructor(code: Code, message: string, details: StatusDetails = {}) {
@@ -72,6 +75,7 @@ export class StatusError extends Error {
     this.brokenOff = details.brokenOff ?? false;
     this.lostWith = details.lostWith;
     this.retryAfterMs = details.retryAfterMs;
+    this.accepts = details.accepts;
     this.outpaced = details.outpaced ?? false;
   }
 

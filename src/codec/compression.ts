@@ -1,8 +1,30 @@
-/** Compressed gRPC messages: the codings that the gateway can read, never further than it must. */
-import { createGunzip, createInflate } from 'node:zlib';
+/** Compressed messages: the codings that the gateway can read, never further than it must. */
+import type { Transform } from 'node:stream';
+import { constants, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from 'node:zlib';
 import { Code, StatusError } from '../call/index.ts';
 
-const codings = { gzip: createGunzip, deflate: createInflate } as const;
+/** A content coding that is read; of either protocol. */
+export type Coding = 'gzip' | 'deflate' | 'zstd';
+
+/** They are offered in this order. */
+export const codings: readonly Coding[] = ['gzip', 'deflate', 'zstd'];
+
+/** What inflates: zlib's streams count the bytes that they have used up. */
+export type Inflater = Transform & { readonly bytesWritten: number };
+
+/** RFC 9659: a window of 8 MiB is all that a sender may ask for. As a power of two. */
+const maxZstdWindow = 23;
+
+/**
+ * @param chunkSize what it inflates into at a time, in bytes; zlib's own when absent
+ * @param isRaw deflate data have no zlib header
+ */
+export function createInflater(coding: Coding, chunkSize: number | undefined, isRaw = false): Inflater {
+  const options = chunkSize === undefined ? {} : { chunkSize };
+  if (coding === 'gzip') return createGunzip(options);
+  if (coding === 'deflate') return isRaw ? createInflateRaw(options) : createInflate(options);
+  return createZstdDecompress({ ...options, params: { [constants.ZSTD_d_windowLogMax]: maxZstdWindow } });
+}
 
 export interface InflateLimits {
   /** The most that a message may become, in bytes. */
@@ -21,22 +43,33 @@ const firstLookBytes = 4096;
 const largeMessageBytes = 65_536;
 const largeChunkBytes = 65_536;
 
-/** @throws StatusError UNIMPLEMENTED for an unknown coding */
-function inflaterOf(encoding: string, bytes: number): ReturnType<typeof createGunzip> {
-  if (Object.hasOwn(codings, encoding)) {
-    const create = codings[encoding as keyof typeof codings];
-    return bytes < largeMessageBytes ? create() : create({ chunkSize: largeChunkBytes });
-  }
-  throw encoding === 'identity'
-    ? new StatusError(Code.INTERNAL, 'the message is marked as compressed, but grpc-encoding names no coding')
-    : new StatusError(
-        Code.UNIMPLEMENTED,
-        `grpc-encoding "${encoding.slice(0, 40)}" is not supported: identity, ${Object.keys(codings).join(', ')}`,
-      );
+/** @throws StatusError UNIMPLEMENTED for an unknown coding, with those that are taken (gRPC's compression.md) */
+function inflaterOf(encoding: string, bytes: number): Inflater {
+  const name = encoding.toLowerCase();
+  const coding = codings.find((each) => each === name);
+  if (coding !== undefined)
+    return createInflater(coding, bytes < largeMessageBytes ? undefined : largeChunkBytes);
+  if (name === 'identity')
+    throw new StatusError(
+      Code.INTERNAL,
+      'the message is marked as compressed, but grpc-encoding names no coding',
+    );
+  const accepts = ['identity', ...codings];
+  throw new StatusError(
+    Code.UNIMPLEMENTED,
+    `grpc-encoding "${encoding.slice(0, 40)}" is not supported: ${accepts.join(', ')}`,
+    { accepts },
+  );
 }
 
 const invalid = (encoding: string, cause: unknown): StatusError =>
-  new StatusError(Code.INTERNAL, `the message is no valid ${encoding} data`, { cause });
+  new StatusError(Code.INTERNAL, `the message is no valid ${encoding.toLowerCase()} data`, { cause });
+
+/** Behind the end of deflate data and of a zstd frame zlib looks no further, where other readers may; members of gzip it reads all. */
+function checkWhole({ bytesWritten }: Inflater, message: Uint8Array, encoding: string): void {
+  if (encoding.toLowerCase() !== 'gzip' && bytesWritten < message.length)
+    throw invalid(encoding, new Error('bytes behind the end of the data'));
+}
 
 /** What a message of so many compressed bytes may become. */
 function maxInflatedBytes(bytes: number, { maxMessageBytes, maxInflateRatio }: InflateLimits): number {
@@ -119,6 +152,7 @@ export async function inflateEach(
       if (bytes > most) throw tooLarge(message.length, limits);
       take(chunk);
     }
+    checkWhole(inflater, message, encoding);
   } catch (reason) {
     throw reason instanceof StatusError ? reason : invalid(encoding, reason);
   } finally {
@@ -152,6 +186,7 @@ async function inflate<T>(
       const found = look(soFar, false);
       if (found !== undefined) return found;
     }
+    checkWhole(inflater, message, encoding);
   } catch (reason) {
     throw reason instanceof StatusError ? reason : invalid(encoding, reason);
   } finally {

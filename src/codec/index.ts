@@ -36,7 +36,16 @@ export {
   tensorOf,
   type TensorPieces,
 } from './pieces.ts';
-export { type InflateLimits, inflateEach, inflateMessage, inflateUntil } from './compression.ts';
+export {
+  type Coding,
+  codings,
+  createInflater,
+  type InflateLimits,
+  inflateEach,
+  type Inflater,
+  inflateMessage,
+  inflateUntil,
+} from './compression.ts';
 export {
   BodyTooLarge,
   type DecodedExamples,

@@ -1,9 +1,9 @@
 /** Compressed messages are inflated no further than they must be, and never beyond a ratio. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { deflateSync, gzipSync } from 'node:zlib';
+import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { Code, StatusError } from '../../src/call/index.ts';
-import { inflateMessage, inflateUntil } from '../../src/codec/index.ts';
+import { inflateEach, inflateMessage, inflateUntil } from '../../src/codec/index.ts';
 
 const mebi = 2 ** 20;
 const upTo = (maxMessageBytes: number, maxInflateRatio = 100) => ({ maxMessageBytes, maxInflateRatio });
@@ -11,10 +11,38 @@ const refused = (code: number, message: RegExp) => (error: unknown) =>
   error instanceof StatusError && error.code === code && message.test(error.message);
 
 describe('inflateMessage', () => {
-  it('reads gzip and deflate', async () => {
+  it('reads gzip, deflate and zstd, in any case', async () => {
     const text = Buffer.from('tensors');
     assert.deepEqual(await inflateMessage(gzipSync(text), 'gzip', upTo(100)), text);
     assert.deepEqual(await inflateMessage(deflateSync(text), 'deflate', upTo(100)), text);
+    assert.deepEqual(await inflateMessage(zstdCompressSync(text), 'zstd', upTo(100)), text);
+    assert.deepEqual(await inflateMessage(gzipSync(text), 'GZIP', upTo(100)), text);
+  });
+
+  it('reads all of a message, or refuses it', async () => {
+    const text = Buffer.from('tensors');
+    const twice = Buffer.concat([gzipSync(text), gzipSync(text)]);
+    assert.deepEqual(await inflateMessage(twice, 'gzip', upTo(100)), Buffer.concat([text, text]));
+    for (const [coding, bytes] of [
+      ['deflate', Buffer.concat([deflateSync(text), deflateSync(text)])],
+      ['zstd', Buffer.concat([zstdCompressSync(text), zstdCompressSync(text)])],
+      ['zstd', zstdCompressSync(text).subarray(0, 10)],
+    ] as const) {
+      const wrong = refused(Code.INTERNAL, new RegExp(`no valid ${coding} data`));
+      await assert.rejects(inflateMessage(bytes, coding, upTo(100)), wrong);
+      await assert.rejects(
+        inflateEach(bytes, coding, upTo(100), () => undefined),
+        wrong,
+      );
+    }
+  });
+
+  it('names what it takes where it refuses a coding', async () => {
+    await assert.rejects(inflateMessage(Buffer.alloc(1), 'snappy', upTo(100)), (error: StatusError) => {
+      assert.equal(error.code, Code.UNIMPLEMENTED);
+      assert.deepEqual(error.accepts, ['identity', 'gzip', 'deflate', 'zstd']);
+      return true;
+    });
   });
 
   it('lets little become what it likes, and refuses bombs by their ratio', async () => {

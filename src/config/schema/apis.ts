@@ -18,7 +18,7 @@ export const rest = section(
     ),
     maxInflateRatio: count(
       100,
-      'Bytes that each byte of a gzip body may become, above the first MiB; text of numbers becomes 3 to 20.',
+      'Bytes that each byte of a compressed body may become, above the first MiB; text of numbers becomes 3 to 20.',
     ),
     maxReplyBytes: bytes(gibi, 'Largest reply of a backend that is turned into JSON.'),
     metadataStyle: Type.Union([Type.Literal('ovms'), Type.Literal('tfs')], {

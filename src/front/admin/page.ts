@@ -40,6 +40,6 @@ export function sendFile(
     .header('etag', etag);
   if (request.headers['if-none-match'] === etag) return reply.code(304).send();
   void reply.type(type);
-  if (!/\bgzip\b(?!;q=0)/.test(request.headers['accept-encoding'] ?? '')) return reply.send(body);
+  if (!/\bgzip\b(?!;q=0)/i.test(request.headers['accept-encoding'] ?? '')) return reply.send(body);
   return reply.header('content-encoding', 'gzip').send(gzip);
 }

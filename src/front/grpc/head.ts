@@ -16,7 +16,7 @@ export interface RpcHead {
   readonly timeout: string | undefined;
   /** The client's metadata for the backend: no pseudo-headers, nothing that belongs to one hop. */
   readonly metadata: Metadata;
-  /** grpc-encoding of the request's messages; "identity" when absent. */
+  /** grpc-encoding of the request's messages, lower case; "identity" when absent. */
   readonly encoding: string;
   readonly origin: string | undefined;
   readonly requestId: string | undefined;
@@ -72,6 +72,14 @@ function acceptedProtocol(accept: string | undefined, asked: Protocol): Protocol
 }
 
 /**
+ * Whether the one message of a call goes on inflated, since few servers know its coding: gRPC's own libraries have gzip, and most of
+ * them deflate. The door has to look into it in any case.
+ */
+export function isInflated({ target, streaming }: Method, coding: string): boolean {
+  return coding === 'zstd' && target !== undefined && !streaming;
+}
+
+/**
  * Reads the fields of an RPC; one that comes twice is a list, which few of them may be. Undefined when the content type is no gRPC one.
  * @param fields header fields without pseudo-headers' checks: `:path` must be among them
  */
@@ -112,6 +120,8 @@ function read(fields: Metadata): RpcHead | undefined {
   const content = rpcContentType(type);
   if (content === undefined) return undefined;
   const web = content.protocol !== 'grpc';
+  const method = methodOf(path);
+  const coding = encoding?.toLowerCase() ?? 'identity';
   const metadata: string[] = ['content-type', contentTypeOf('grpc', content.subtype)];
   let acceptsEncoding = false;
   for (let i = 0; i < fields.length; i += 2) {
@@ -119,18 +129,20 @@ function read(fields: Metadata): RpcHead | undefined {
     if (name.charCodeAt(0) === 58 /* : */ || hopFields.has(name) || (web && browserFields.has(name)))
       continue;
     if (name === 'grpc-accept-encoding') acceptsEncoding = true;
-    metadata.push(name, fields[i + 1] as string);
+    if (name !== 'grpc-encoding') metadata.push(name, fields[i + 1] as string);
+    // codings are the same in any case (RFC 9110 §8.4.1), which few servers know
+    else if (!isInflated(method, coding)) metadata.push(name, (fields[i + 1] as string).toLowerCase());
   }
   // The JavaScript parsers cannot read compressed frames, so an upstream must not choose to compress.
   if (web && !acceptsEncoding) metadata.push('grpc-accept-encoding', 'identity');
   return {
-    method: methodOf(path),
+    method,
     protocol: content.protocol,
     replyProtocol: acceptedProtocol(accept, content.protocol),
     subtype: content.subtype,
     timeout,
     metadata,
-    encoding: encoding ?? 'identity',
+    encoding: coding,
     origin,
     requestId,
   };

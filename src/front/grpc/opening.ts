@@ -27,6 +27,7 @@ import {
   replaceV2Spec,
   TargetWatch,
 } from '../../codec/index.ts';
+import { isInflated } from './head.ts';
 
 /** A fully known beginning: who is asked, and the chunks to send on in place of those that came. */
 export interface Opened {
@@ -211,7 +212,12 @@ export class Opening {
     };
     const inflated = (): Promise<Uint8Array> => inflateMessage(message, this.#encoding, this.#limits, hold);
     try {
-      if (this.#inTasks) return this.#tasks(await inflated(), [all]);
+      const goesInflated = isInflated(this.#method, this.#encoding);
+      if (this.#inTasks) {
+        const tasks = await inflated();
+        return this.#tasks(tasks, goesInflated ? framed([tasks]) : [all]);
+      }
+      if (goesInflated) return this.#anew(await inflated(), all);
       let whole = false;
       let scalarText = false;
       const read = (beginning: Uint8Array, complete: boolean): FoundSpec | null | undefined => {

@@ -19,7 +19,7 @@ export interface Pieces {
   readonly lent: boolean;
 }
 
-const accepted = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:$|[\s,;]))/;
+const accepted = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:$|[\s,;]))/i;
 
 function acceptsGzip({ head: { acceptEncoding } }: HttpExchange): boolean {
   return acceptEncoding !== undefined && accepted.test(acceptEncoding);

@@ -1,7 +1,13 @@
-/** A request's body, given to its decoder as it arrives; inflated when it is gzip, and never more of it than the limits. */
-import { createGunzip, type Gunzip } from 'node:zlib';
-import { type Clock, Code, type Observer, StatusError } from '../../call/index.ts';
-import { BodyTooLarge, type JsonBody } from '../../codec/index.ts';
+/** A request's body, given to its decoder as it arrives; inflated when it is compressed, and never more of it than the limits. */
+import { type Clock, Code, type Observer, type StatusDetails, StatusError } from '../../call/index.ts';
+import {
+  BodyTooLarge,
+  type Coding,
+  codings,
+  createInflater,
+  type Inflater,
+  type JsonBody,
+} from '../../codec/index.ts';
 import { guarded } from '../../faults.ts';
 import { ReadMemory } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
@@ -14,14 +20,14 @@ import { spend, turnIsSpent, whenTurnComes } from './turn.ts';
  * Node's pool, and cost more CPU. Not for bodies so small that it would be empty mostly.
  */
 const inflatedChunkBytes = 65_536;
-const smallGzipBytes = 16_384;
+const smallBytes = 16_384;
 
 /** Told apart from a backend's RESOURCE_EXHAUSTED: HTTP has a status for a body that is too large. */
 export class BodyError extends StatusError {
   readonly httpStatus: number;
 
-  constructor(httpStatus: number, message: string, cause?: unknown) {
-    super(Code.INVALID_ARGUMENT, message, { cause });
+  constructor(httpStatus: number, message: string, details: Pick<StatusDetails, 'cause' | 'accepts'> = {}) {
+    super(Code.INVALID_ARGUMENT, message, details);
     this.httpStatus = httpStatus;
   }
 }
@@ -29,7 +35,7 @@ export class BodyError extends StatusError {
 export interface BodyLimits {
   /** Of text, after inflation. */
   readonly maxBytes: number;
-  /** Text for each byte of gzip, above what any body may be. */
+  /** Text for each compressed byte, above what any body may be. */
   readonly maxInflateRatio: number;
   readonly pace: PaceOptions;
 }
@@ -39,6 +45,8 @@ export interface BodyDeps {
   readonly observer: Observer;
 }
 
+const noBytes = Buffer.alloc(0);
+
 /** Below this a body may inflate as it likes: empty images do, and it is little. */
 const freeInflatedBytes = 2 ** 20;
 
@@ -46,13 +54,23 @@ function tooLarge(maxBytes: number): BodyError {
   return new BodyError(413, `request body is larger than the limit of ${maxBytes} bytes`);
 }
 
-/** True for gzip, false for plain text. @throws BodyError 415 */
-function isGzip(coding: string | undefined): boolean {
-  if (coding === undefined || coding === '' || coding === 'identity') return false;
-  if (coding === 'gzip' || coding === 'x-gzip') return true;
+/**
+ * The one coding of a body; undefined for plain text.
+ * @throws BodyError 415, with those that are taken (RFC 9110 §15.5.16), also for several: a bomb within a bomb
+ */
+function codingOf(contentEncoding: string | undefined): Coding | undefined {
+  if (contentEncoding === undefined) return undefined;
+  const words = contentEncoding.split(',').map((word) => word.trim().toLowerCase());
+  const named = words.filter((word) => word !== '' && word !== 'identity');
+  const [first] = named;
+  if (first === undefined) return undefined;
+  const coding = codings.find((each) => each === (first === 'x-gzip' ? 'gzip' : first));
+  if (coding !== undefined && named.length === 1) return coding;
+  const offered = codings.join(', ');
   throw new BodyError(
     415,
-    `content-encoding "${coding.slice(0, 40)}" is not read here: send identity or gzip`,
+    `content-encoding "${contentEncoding.slice(0, 40)}" is not read here: send identity or one of ${offered}`,
+    { accepts: codings },
   );
 }
 
@@ -75,7 +93,9 @@ class BodyReading<T> implements BodyReader {
   readonly #observer: Observer;
   readonly #outcome: Outcome<T>;
   readonly #pace: Pace;
-  readonly #gunzip: Gunzip | undefined;
+  readonly #coding: Coding | undefined;
+  /** Made for the first byte, which says what deflate means. */
+  #inflater: Inflater | undefined;
   /** Text that waits for its turn. */
   readonly #queue = new PieceQueue();
   /** Bytes as they came. */
@@ -98,17 +118,18 @@ class BodyReading<T> implements BodyReader {
     this.#observer = observer;
     this.#outcome = outcome;
     this.#pace = new Pace(limits.pace, clock);
-    if (isGzip(exchange.head.contentEncoding)) this.#gunzip = this.#inflate();
-    else if ((exchange.head.contentLength ?? 0) > limits.maxBytes) throw tooLarge(limits.maxBytes);
+    this.#coding = codingOf(exchange.head.contentEncoding);
+    if (this.#coding === undefined && (exchange.head.contentLength ?? 0) > limits.maxBytes)
+      throw tooLarge(limits.maxBytes);
   }
 
   onData(chunk: Buffer, memory?: ReadMemory): void {
     const { length } = chunk;
     this.#received += length;
     if (this.#over) this.#exchange.credit(length);
-    else if (this.#gunzip === undefined) this.#take(chunk, memory);
-    else if (this.#hold(length))
-      this.#gunzip.write(chunk, (failed) => {
+    else if (this.#coding === undefined) this.#take(chunk, memory);
+    else if (length > 0 && this.#hold(length))
+      this.#inflaterFor(this.#coding, chunk).write(chunk, (failed) => {
         // a thread may still read what was given up
         if (!failed) memory?.giveBack(length);
         this.#exchange.hold(-length);
@@ -117,8 +138,8 @@ class BodyReading<T> implements BodyReader {
   }
 
   onEnd(): void {
-    if (this.#gunzip === undefined) this.#textEnds();
-    else this.#gunzip.end();
+    if (this.#coding === undefined) this.#textEnds();
+    else if (!this.#over) this.#inflaterFor(this.#coding, noBytes).end();
   }
 
   onLost(reason: StatusError): void {
@@ -132,18 +153,25 @@ class BodyReading<T> implements BodyReader {
       this.#pace.check(this.#received);
     } catch (cause) {
       this.#observer.limited('slow body');
-      this.#fail(new BodyError(408, (cause as Error).message, cause));
+      this.#fail(new BodyError(408, (cause as Error).message, { cause }));
     }
   }
 
-  #inflate(): Gunzip {
+  #inflaterFor(coding: Coding, first: Buffer): Inflater {
+    return (this.#inflater ??= this.#inflate(coding, first));
+  }
+
+  #inflate(coding: Coding, first: Buffer): Inflater {
     const { maxInflateRatio } = this.#limits;
     const { contentLength = Number.POSITIVE_INFINITY } = this.#exchange.head;
-    const gunzip = createGunzip(contentLength < smallGzipBytes ? {} : { chunkSize: inflatedChunkBytes });
+    // RFC 9110 §8.4.1.2: some senders leave the zlib header out. It begins with the method, 8
+    const isRaw = first.length > 0 && ((first[0] as number) & 0x0f) !== 8;
+    const chunkSize = contentLength < smallBytes ? undefined : inflatedChunkBytes;
+    const inflater = createInflater(coding, chunkSize, isRaw);
     const inflated = (chunk: Buffer): void => {
       if (this.#over) return;
       this.#inflated += chunk.length;
-      if (this.#inflated > Math.max(freeInflatedBytes, gunzip.bytesWritten * maxInflateRatio)) {
+      if (this.#inflated > Math.max(freeInflatedBytes, inflater.bytesWritten * maxInflateRatio)) {
         this.#fail(
           new BodyError(413, `request body inflates to more than ${maxInflateRatio} times its size`),
         );
@@ -154,26 +182,31 @@ class BodyReading<T> implements BodyReader {
       memory?.lend(chunk.length);
       memory?.isCut();
       this.#take(chunk, memory);
-      if (this.#queue.length > 0) gunzip.pause();
+      if (this.#queue.length > 0) inflater.pause();
+    };
+    // behind the end of deflate data and of a zstd frame zlib looks no further; others may
+    const broken = (cause: unknown = new Error('bytes behind the end of the data')): void => {
+      this.#fail(new BodyError(400, `request body is no valid ${coding}`, { cause }));
     };
     const failed = (reason: unknown): void => {
       this.#fail(reason);
     };
-    gunzip.on('data', guarded('stream', inflated, failed));
-    gunzip.on(
+    inflater.on('data', guarded('stream', inflated, failed));
+    inflater.on(
       'end',
       guarded(
         'stream',
         () => {
-          this.#textEnds();
+          if (coding !== 'gzip' && inflater.bytesWritten < this.#received) broken();
+          else this.#textEnds();
         },
         failed,
       ),
     );
-    gunzip.on('error', (cause) => {
-      this.#fail(new BodyError(400, 'request body is no valid gzip', cause));
+    inflater.on('error', (cause) => {
+      broken(cause);
     });
-    return gunzip;
+    return inflater;
   }
 
   /** False when there is no room: the body is over. */
@@ -206,7 +239,7 @@ class BodyReading<T> implements BodyReader {
     if (this.#over) queue.clear();
     if (queue.length > 0) whenTurnComes(this.#goOn);
     else if (this.#ended) this.#finish();
-    else this.#gunzip?.resume();
+    else this.#inflater?.resume();
   };
 
   #decode(chunk: Buffer, memory: ReadMemory | undefined): void {
@@ -219,7 +252,7 @@ class BodyReading<T> implements BodyReader {
     }
     spend(length);
     if (this.#decoder.keepsChunks !== true) memory?.giveBack(length);
-    if (this.#gunzip === undefined) this.#exchange.credit(length);
+    if (this.#coding === undefined) this.#exchange.credit(length);
   }
 
   #textEnds(): void {
@@ -242,14 +275,14 @@ class BodyReading<T> implements BodyReader {
     if (this.#over) return;
     this.#over = true;
     this.#queue.clear();
-    this.#gunzip?.destroy();
+    this.#inflater?.destroy();
     this.#outcome.reject(reason instanceof Error ? reason : new Error(String(reason)));
   }
 }
 
 /**
  * Reads a body to its end.
- * @throws BodyError 408 when it is too slow, 413 beyond a limit, 415 for a coding that is not read, 400 for broken gzip; what the decoder throws
+ * @throws BodyError 408 when it is too slow, 413 beyond a limit, 415 for a coding that is not read, 400 for broken data; what the decoder throws
  */
 export function readBody<T>(
   exchange: HttpExchange,

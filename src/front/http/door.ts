@@ -82,7 +82,9 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     const { retryAfterMs } = error;
     const retry =
       retryAfterMs === undefined ? [] : ['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))];
-    exchange.send(status, [...headers, ...jsonType, ...retry], errorBody(error.message));
+    const { accepts } = error;
+    const offer = accepts === undefined ? [] : ['accept-encoding', accepts.join(', ')];
+    exchange.send(status, [...headers, ...jsonType, ...retry, ...offer], errorBody(error.message));
   }
 
   async function serve(exchange: HttpExchange, stream: ServerStream): Promise<void> {

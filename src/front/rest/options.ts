@@ -12,7 +12,7 @@ export interface RestOptions {
   readonly strictDtypes: boolean;
   /** half, bfloat16 and uint16 have JSON values, which TensorFlow Serving's REST API refuses. */
   readonly extraDtypes: boolean;
-  /** Text that each byte of a gzip body may become. */
+  /** Text that each byte of a compressed body may become. */
   readonly maxInflateRatio: number;
   /** For a call, in ms. */
   readonly timeoutMs: number;

@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { deflateSync, gunzipSync, gzipSync } from 'node:zlib';
+import { buffer } from 'node:stream/consumers';
+import {
+  constants,
+  createZstdCompress,
+  deflateRawSync,
+  deflateSync,
+  gunzipSync,
+  gzipSync,
+  zstdCompressSync,
+} from 'node:zlib';
 import { type DemoFleet, startDemoFleet } from '../../../src/demo/index.ts';
 import { startTestGateway, type TestGateway } from '../../support/index.ts';
 
@@ -94,6 +103,7 @@ describe('bodies of the REST door', () => {
     for (const [accept, coding] of [
       ['gzip', 'gzip'],
       ['br, gzip;q=0.5', 'gzip'],
+      ['GZIP', 'gzip'],
       ['gzip;q=0', undefined],
       ['gzip; q=0.000', undefined],
       ['br', undefined],
@@ -103,7 +113,52 @@ describe('bodies of the REST door', () => {
     }
   });
 
-  it('of gzip may not inflate without end, nor be coded twice or otherwise', async () => {
+  it('are read in each coding that Node has, in any case, and whether deflate has its header or not', async () => {
+    const text = '{"instances": [1, 2.5]}';
+    const bodies: [string, Buffer][] = [
+      ['GZIP', gzipSync(text)],
+      ['X-GZip', gzipSync(text)],
+      ['identity, gzip', gzipSync(text)],
+      ['deflate', deflateSync(text)],
+      ['Deflate', deflateRawSync(text)],
+      ['zstd', zstdCompressSync(text)],
+      ['Zstd', zstdCompressSync(text)],
+      ['Identity', Buffer.from(text)],
+    ];
+    for (const [coding, body] of bodies) {
+      // byte by byte: which deflate it is, is known with the first
+      const bytes = Array.from(body, (byte) => Buffer.of(byte));
+      for (const chunks of [[body], bytes]) {
+        const answer = await post(gateway.rest, echo, chunks, { 'content-encoding': coding });
+        assert.equal(answer.status, 200, `${coding}: ${answer.body.toString()}`);
+        assert.deepEqual(JSON.parse(answer.body.toString()), { predictions: [1, 2.5] });
+      }
+    }
+  });
+
+  it('that are cut, or go on behind their end, are refused in each coding', async () => {
+    const text = '{"instances": [1]}';
+    for (const [coding, body] of [
+      ['gzip', gzipSync(text)],
+      ['deflate', deflateSync(text)],
+      ['zstd', zstdCompressSync(text)],
+    ] as const)
+      for (const broken of [
+        body.subarray(0, body.length - 5),
+        Buffer.concat([body, Buffer.from('garbage')]),
+        Buffer.alloc(0),
+        Buffer.from('no such data'),
+      ]) {
+        const refused = await post(gateway.rest, echo, [broken], { 'content-encoding': coding });
+        assert.equal(refused.status, 400, coding);
+        assert.equal(error(refused), `request body is no valid ${coding}`);
+      }
+    // of two frames only one would be read
+    const frames = Buffer.concat([zstdCompressSync('{"instances"'), zstdCompressSync(': [1]}')]);
+    assert.equal((await post(gateway.rest, echo, [frames], { 'content-encoding': 'zstd' })).status, 400);
+  });
+
+  it('may not inflate without end, nor ask for much memory, nor be coded twice or otherwise', async () => {
     const gzip = { 'content-encoding': 'gzip' };
     const fine = await post(
       gateway.rest,
@@ -116,14 +171,32 @@ describe('bodies of the REST door', () => {
     assert.equal(bomb.status, 413);
     assert.equal(error(bomb), 'request body inflates to more than 100 times its size');
     for (const [coding, body] of [
+      ['deflate', deflateSync(Buffer.alloc(30_000_000, ' '))],
+      ['zstd', zstdCompressSync(Buffer.alloc(30_000_000, ' '))],
+    ] as const) {
+      const refused = await post(gateway.rest, echo, [body], { 'content-encoding': coding });
+      assert.equal(refused.status, 413, coding);
+      assert.equal(error(refused), 'request body inflates to more than 100 times its size');
+    }
+    // a window of 16 MiB: RFC 9659 allows 8
+    const wide = createZstdCompress({ params: { [constants.ZSTD_c_windowLog]: 24 } });
+    wide.write(Buffer.alloc(1_000_000, ' '));
+    wide.end(Buffer.alloc(20_000_000, ' '));
+    const greedy = await post(gateway.rest, echo, [await buffer(wide)], { 'content-encoding': 'zstd' });
+    assert.equal(greedy.status, 400);
+    for (const [coding, body] of [
       ['gzip, gzip', gzipSync(gzipSync('{"instances": [1]}'))],
-      ['deflate', deflateSync('{"instances": [1]}')],
+      ['deflate, GZIP', 'x'],
       ['br', 'x'],
-      ['zstd', 'x'],
+      ['compress', 'x'],
     ] as const) {
       const refused = await post(gateway.rest, echo, [body], { 'content-encoding': coding });
       assert.equal(refused.status, 415, coding);
-      assert.equal(error(refused), `content-encoding "${coding}" is not read here: send identity or gzip`);
+      assert.equal(
+        error(refused),
+        `content-encoding "${coding}" is not read here: send identity or one of gzip, deflate, zstd`,
+      );
+      assert.equal(refused.headers['accept-encoding'], 'gzip, deflate, zstd');
     }
     const cut = await post(gateway.rest, echo, [gzipSync('{"instances": [1]}').subarray(0, 15)], gzip);
     assert.equal(cut.status, 400);
