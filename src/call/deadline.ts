@@ -14,14 +14,15 @@ const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1
 
 /**
  * Reads a grpc-timeout value (PROTOCOL-HTTP2.md: at most 8 digits and a unit) into milliseconds.
- * @throws StatusError INTERNAL when it is malformed, as gRPC servers answer.
+ * @param malformed the code for a value that is none; gRPC servers answer INTERNAL
+ * @throws StatusError
  */
-export function parseTimeout(value: string): number {
+export function parseTimeout(value: string, malformed: Code = Code.INTERNAL): number {
   const unit = unitMs[value.slice(-1)];
   const digits = value.slice(0, -1);
   if (unit === undefined || !/^[0-9]{1,8}$/.test(digits)) {
     throw new StatusError(
-      Code.INTERNAL,
+      malformed,
       `malformed grpc-timeout "${value.slice(0, 20)}": up to 8 digits and one of HMSmun`,
     );
   }

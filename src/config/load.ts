@@ -163,6 +163,16 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     ...certificateProblems(config, files),
   );
   if (deadlines.defaultMs > deadlines.maxMs) add('deadlines.defaultMs', 'is longer than deadlines.maxMs');
+  for (const [name, { deadlines: own }] of Object.entries(models)) {
+    if (own?.defaultMs === undefined || own.defaultMs <= (own.maxMs ?? deadlines.maxMs)) continue;
+    const path = `models.${name}.deadlines`;
+    add(
+      `${path}.defaultMs`,
+      own.maxMs === undefined
+        ? `is longer than deadlines.maxMs: ${path}.maxMs may be more`
+        : `is longer than ${path}.maxMs`,
+    );
+  }
 }
 
 /** A copy that has the names which somebody gave, and none of what every object has: "constructor" is no fleet. */

@@ -17,3 +17,4 @@ export { type Certificates, checkCertificates, notAfterOf } from './tls.ts';
 export { createProxyDoor, type ProxyDoor, type ProxyOptions, type ProxyRoute } from './proxy/index.ts';
 export { createRestApi, type RestOptions } from './rest/index.ts';
 export { createRpcDoor } from './rpc-door.ts';
+export type { TimeoutOptions } from './timeout.ts';

@@ -7,6 +7,7 @@ import { jsonLimitsOf } from './json.ts';
 import { batchDimensionsOf, mirrorsOf, namesOf, ownName, rateLimitsOf, servedModels } from './names.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
 import { proxyOf } from './proxy.ts';
+import { timeoutsOf } from './timeouts.ts';
 
 /** A reload that the fleet sees ends it sooner; in ms. */
 const metadataTtlMs = 60_000;
@@ -22,6 +23,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     bodyTimeoutMs: doors.bodyTimeoutMs,
     minBodyBytesPerSecond: doors.minBodyBytesPerSecond,
   };
+  const timeouts = timeoutsOf(config);
   return {
     fleets: fleetsOf(snapshot, workers),
     maxLooksPerSecond: config.probing.maxPerSecond,
@@ -32,8 +34,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     rpc: {
       maxMessageBytes: grpc.maxMessageBytes,
       maxInflateRatio: grpc.maxInflateRatio,
-      defaultTimeoutMs: deadlines.defaultMs,
-      maxTimeoutMs: deadlines.maxMs,
+      timeouts,
       maxRetainedBytes: retry.maxBufferedBytes,
       pace,
     },
@@ -44,7 +45,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
       strictDtypes: rest.strictDtypes,
       extraDtypes: rest.extraDtypes,
       maxInflateRatio: rest.maxInflateRatio,
-      timeoutMs: deadlines.defaultMs,
+      timeouts,
       pace,
       gzipMinBytes: rest.gzipMinBytes,
       maxReplyBytes: rest.maxReplyBytes,

@@ -105,6 +105,16 @@ describe('a configuration', () => {
       'deadlines.defaultMs: is longer than deadlines.maxMs',
     ],
     [
+      'a model’s default beyond the maximum for all',
+      `${fine}models: { m: { deadlines: { defaultMs: 700000 } } }`,
+      'models.m.deadlines.defaultMs: is longer than deadlines.maxMs: models.m.deadlines.maxMs may be more',
+    ],
+    [
+      'a model’s default beyond its own maximum',
+      `${fine}models: { m: { deadlines: { defaultMs: 5, maxMs: 4 } } }`,
+      'models.m.deadlines.defaultMs: is longer than models.m.deadlines.maxMs',
+    ],
+    [
       'no backend at all',
       'models: {}',
       'fleets: there is no backend: name one with --backend, or fleets in a configuration',

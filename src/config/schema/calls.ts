@@ -6,9 +6,12 @@ export const deadlines = section(
   {
     defaultMs: ms(
       30_000,
-      'For calls that bring none: TensorFlow Serving’s own for REST. A cold model needs more than a proxy’s usual 15 s.',
+      'For calls that bring none, over REST those without a grpc-timeout header: TensorFlow Serving’s own for REST. A cold model needs more than a proxy’s usual 15 s. Streams (ModelStreamInfer) and services that pass through have none.',
     ),
-    maxMs: ms(600_000, 'No call may ask for more.'),
+    maxMs: ms(
+      600_000,
+      'No call may ask for more, streams and services that pass through excepted: these end by their client’s deadline or by silence.',
+    ),
     streamIdleMs: ms(
       600_000,
       'A stream without a byte either way for so long ends with DEADLINE_EXCEEDED; 0: it may be silent for ever. Services that pass through included.',

@@ -5,6 +5,9 @@ import Type from 'typebox';
 export const ms = (value: number, description: string) =>
   // timers take no more: beyond it they fire at once
   Type.Integer({ minimum: 0, maximum: 2 ** 31 - 1, default: value, description: `${description} In ms.` });
+/** The same in the place of a setting for all. */
+export const ownMs = (description: string) =>
+  Type.Integer({ minimum: 1, maximum: 2 ** 31 - 1, description: `${description} In ms.` });
 export const bytes = (value: number, description: string) =>
   Type.Integer({ minimum: 1, default: value, description: `${description} In bytes.` });
 export const count = (value: number, description: string, minimum = 1) =>

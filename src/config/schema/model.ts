@@ -1,6 +1,6 @@
 /** What may be said of one model by its name. */
 import Type from 'typebox';
-import { batchDimension, bytes, count, flag, mebi } from './kinds.ts';
+import { batchDimension, bytes, count, flag, mebi, ownMs } from './kinds.ts';
 
 const modelCache = Type.Object(
   {
@@ -11,6 +11,14 @@ const modelCache = Type.Object(
     ),
   },
   { additionalProperties: false, description: 'Response cache of this model; needs cache.redisUrl.' },
+);
+
+const modelDeadlines = Type.Object(
+  {
+    defaultMs: Type.Optional(ownMs('Instead of deadlines.defaultMs.')),
+    maxMs: Type.Optional(ownMs('Instead of deadlines.maxMs; may be more.')),
+  },
+  { additionalProperties: false, description: 'How long calls of this model may take; streams excepted.' },
 );
 
 const destination = {
@@ -82,6 +90,7 @@ export const model = Type.Object(
     ),
     mirror: Type.Optional(mirror),
     cache: Type.Optional(modelCache),
+    deadlines: Type.Optional(modelDeadlines),
   },
   { additionalProperties: false, description: 'One model by its name.' },
 );

@@ -6,6 +6,7 @@ import {
   type Clock,
   Code,
   Flow,
+  getMetadata,
   type Handler,
   Held,
   Holding,
@@ -29,6 +30,7 @@ import { detach, fault, guarded } from '../../faults.ts';
 import { targetOf } from '../../models/index.ts';
 import { ErrorCode, type ServerStream, type StreamEvents } from '../../wire/index.ts';
 import { Pace, type PaceOptions } from '../pace.ts';
+import { moreTimeOf, type TimeoutOptions, timeoutOf } from '../timeout.ts';
 import { FrameWatch } from './frame-watch.ts';
 import { contentTypeOf, type RpcHead } from './head.ts';
 import { atTurnsEnd, type Latecomer } from './late.ts';
@@ -36,10 +38,10 @@ import { type Opened, Opening } from './opening.ts';
 import { tellRefused } from './refused.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { type StreamSink, StreamTargets } from './stream-targets.ts';
-import { timeoutOf, type TimeoutOptions } from './timeout.ts';
 
 /** `maxMessageBytes` holds either way, and by the message's prefix. */
-export interface RpcOptions extends InflateLimits, TimeoutOptions {
+export interface RpcOptions extends InflateLimits {
+  readonly timeouts: TimeoutOptions;
   /** Requests up to this size are kept for another attempt, in bytes. */
   readonly maxRetainedBytes: number;
   /** For requests of one message. */
@@ -122,7 +124,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     const head = this.#head;
     const { options, clock } = this.#deps;
     try {
-      const timeoutMs = timeoutOf(head, this.#stream.varying, options);
+      const timeoutMs = timeoutOf(head.method, this.#asked(), options.timeouts);
       if (timeoutMs !== never) this.#deadline = clock() + timeoutMs;
     } catch (reason) {
       this.#refuse(reason);
@@ -131,9 +133,11 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     if (head.method.target !== undefined) {
       const { rewriteSpec } = this.#deps;
       const { method, encoding } = head;
-      this.#opening = new Opening({ method, encoding, memory: this }, options, (spec) =>
-        rewriteSpec(spec, head),
-      );
+      const { byModel } = options.timeouts;
+      this.#opening = new Opening({ method, encoding, memory: this }, options, (spec) => {
+        if (byModel !== undefined) this.#deadline += moreTimeOf(spec.name, this.#asked(), options.timeouts);
+        return rewriteSpec(spec, head);
+      });
       if (this.#deadline !== never) atTurnsEnd(this);
     } else this.#dispatch(undefined, []);
   }
@@ -200,6 +204,11 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   }
 
   // --- deadline ---
+
+  /** grpc-timeout, as it came. */
+  #asked(): string | undefined {
+    return this.#head.timeout ?? getMetadata(this.#stream.varying, 'grpc-timeout');
+  }
 
   stillWaits(): void {
     if (this.#reply.over || this.#request !== undefined) return;

@@ -17,6 +17,7 @@ import {
   wholeMessage,
   wholeMessageNow,
 } from '../../call/index.ts';
+import { type TimeoutOptions, unaryTimeout } from '../timeout.ts';
 
 /** What is the same for all calls of one HTTP request. */
 export interface Asker extends CallMemory {
@@ -24,9 +25,18 @@ export interface Asker extends CallMemory {
   readonly cancellation: Cancellation;
   /** Of the whole answer, in ms of the clock. */
   readonly deadline: number;
+  /** When the request came, in ms of the clock, and its grpc-timeout. */
+  readonly beganMs: number;
+  readonly timeout: string | undefined;
   readonly id: string;
   readonly peer: string;
   readonly http: AskedOverHttp;
+}
+
+/** The same with the deadline that calls of a model have. @param model by the name that clients use */
+export function askerOf(asker: Asker, model: string, { byModel }: TimeoutOptions): Asker {
+  const own = byModel?.get(model);
+  return own === undefined ? asker : { ...asker, deadline: asker.beganMs + unaryTimeout(asker.timeout, own) };
 }
 
 export interface AskDeps {

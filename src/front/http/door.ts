@@ -1,10 +1,11 @@
 /** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
 import type { Clock, MemoryAccount, Observer } from '../../call/index.ts';
-import { StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../call/index.ts';
 import { detach } from '../../faults.ts';
 import { errorBody } from '../../codec/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
 import type { Cors } from '../cors.ts';
+import { type TimeoutOptions, unaryTimeout } from '../timeout.ts';
 import { type Pieces, writePieces } from './answer.ts';
 import type { Asker } from './asker.ts';
 import { BodyError } from './body.ts';
@@ -24,8 +25,7 @@ export type HttpApi = (exchange: HttpExchange, asker: Asker) => Promise<HttpAnsw
 
 export interface HttpDoorDeps {
   readonly options: {
-    /** For a whole answer, in ms. */
-    readonly timeoutMs: number;
+    readonly timeouts: TimeoutOptions;
     /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */
     readonly gzipMinBytes: number;
   };
@@ -101,7 +101,9 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
       const asker = {
         metadata: head.metadata,
         cancellation,
-        deadline: nowMs + options.timeoutMs,
+        deadline: nowMs + unaryTimeout(head.timeout, options.timeouts, Code.INVALID_ARGUMENT),
+        beganMs: nowMs,
+        timeout: head.timeout,
         id,
         peer,
         http: exchange,

@@ -8,6 +8,8 @@ export interface HttpHead {
   readonly url: string;
   readonly requestId: string | undefined;
   readonly origin: string | undefined;
+  /** grpc-timeout as it came. */
+  readonly timeout: string | undefined;
   readonly contentEncoding: string | undefined;
   readonly acceptEncoding: string | undefined;
   /** Of the body, in bytes; undefined when the client does not say. */
@@ -32,6 +34,7 @@ type Role =
   | 'url'
   | 'requestId'
   | 'origin'
+  | 'timeout'
   | 'contentEncoding'
   | 'acceptEncoding'
   | 'contentLength'
@@ -43,6 +46,7 @@ const known: readonly (readonly [name: string, role: Role])[] = [
   [':path', 'url'],
   ['x-request-id', 'requestId'],
   ['origin', 'origin'],
+  ['grpc-timeout', 'timeout'],
   ['content-encoding', 'contentEncoding'],
   ['accept-encoding', 'acceptEncoding'],
   ['content-length', 'contentLength'],
@@ -66,6 +70,7 @@ export function httpHead(fields: Headers): HttpHead {
   let url = '';
   let requestId: string | undefined;
   let origin: string | undefined;
+  let timeout: string | undefined;
   let contentEncoding: string | undefined;
   let acceptEncoding: string | undefined;
   let contentLength: number | undefined;
@@ -90,6 +95,9 @@ export function httpHead(fields: Headers): HttpHead {
       case 'origin':
         origin = joinedWith(origin, value);
         break;
+      case 'timeout':
+        timeout = joinedWith(timeout, value);
+        break;
       case 'contentEncoding':
         contentEncoding = joinedWith(contentEncoding, value);
         break;
@@ -108,6 +116,7 @@ export function httpHead(fields: Headers): HttpHead {
     url,
     requestId,
     origin,
+    timeout,
     contentEncoding,
     acceptEncoding,
     contentLength,

@@ -10,7 +10,7 @@ import {
   versionTextOf,
 } from '../../codec/index.ts';
 import { methodOf, specOf, targetOf } from '../../models/index.ts';
-import { ask, type Asker } from '../http/asker.ts';
+import { ask, type Asker, askerOf } from '../http/asker.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
 import type { RestDeps } from '../rest/api.ts';
 import { infer } from './infer.ts';
@@ -75,9 +75,10 @@ export function createV2Api(deps: V2Deps): HttpApi {
     }
   }
 
-  return async (exchange, asker) => {
+  return async (exchange, anyones) => {
     const route = v2RouteOf(exchange.head.method, exchange.head.url);
     if ('model' in route) exchange.model = route.model;
+    const asker = 'model' in route ? askerOf(anyones, route.model, deps.options.timeouts) : anyones;
     if (route.kind !== 'infer') return information(route, asker);
     const { body, from, version } = await infer(deps, target(route, asker, 'infer'), exchange, asker);
     const { pieces, headerBytes } = body;

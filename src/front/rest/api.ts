@@ -18,7 +18,7 @@ import {
   specOf,
   stateName,
 } from '../../models/index.ts';
-import { ask, type Asker } from '../http/asker.ts';
+import { ask, type Asker, askerOf } from '../http/asker.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import { infer, predict } from './infer.ts';
@@ -164,11 +164,12 @@ export function createRestApi(deps: RestDeps): HttpApi {
     const asked = method === 'POST' ? inferenceRoute(url) : undefined;
     if (asked !== undefined) {
       exchange.model = asked.model;
-      return inference(exchange, asked, asker);
+      return inference(exchange, asked, askerOf(asker, asked.model, options.timeouts));
     }
     const route = routeOf(method, url);
     if ('model' in route) exchange.model = route.model;
-    const body = `${JSON.stringify(await information(route, exchange, asker), undefined, 1)}\n`;
+    const by = 'model' in route ? askerOf(asker, route.model, options.timeouts) : asker;
+    const body = `${JSON.stringify(await information(route, exchange, by), undefined, 1)}\n`;
     return { status: route.kind === 'reload' ? 201 : 200, headers: ['content-type', jsonType], body };
   };
 }

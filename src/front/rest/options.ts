@@ -1,6 +1,7 @@
 /** What the REST door is told. */
 import type { JsonLimits } from '../../codec/index.ts';
 import type { PaceOptions } from '../pace.ts';
+import type { TimeoutOptions } from '../timeout.ts';
 
 export interface RestOptions {
   readonly json: JsonLimits;
@@ -14,8 +15,7 @@ export interface RestOptions {
   readonly extraDtypes: boolean;
   /** Text that each byte of a compressed body may become. */
   readonly maxInflateRatio: number;
-  /** For a call, in ms. */
-  readonly timeoutMs: number;
+  readonly timeouts: TimeoutOptions;
   /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */
   readonly gzipMinBytes: number;
   /** For bodies. */
