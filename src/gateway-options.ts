@@ -73,6 +73,8 @@ export interface RouteOptions {
   readonly streams: StreamsOptions;
   /** For addresses of proxies: there are many clients behind each. */
   readonly isTrusted: (address: string) => boolean;
+  /** The field in which they say who a request is from; absent: none, or there is no proxy. */
+  readonly forwardedHeader: 'x-forwarded-for' | 'forwarded' | undefined;
   /** Absent: no call waits for a place at a backend, and none is refused. */
   readonly queue?: QueueOptions | undefined;
   /** Absent: a call waits for its backend whatever it takes. */

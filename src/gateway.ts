@@ -39,12 +39,15 @@ import { type BackendState, HttpFleet } from './fleet/index.ts';
 import {
   createCors,
   createHttpDoor,
+  createPeerBehind,
   createProxyDoor,
   createRestApi,
   createRpcDoor,
   createV2Api,
   isV2,
   localServices,
+  peerOfFields,
+  peerOfRequest,
   type OpenStream,
   serveNodeRequest,
 } from './front/index.ts';
@@ -73,7 +76,7 @@ export interface Core {
   /** Everything but what passes through. */
   readonly stream: OpenStream;
   /** Everything. */
-  request(request: IncomingMessage, response: ServerResponse): void;
+  request(request: IncomingMessage, response: ServerResponse, peer: string): void;
   /** Told of what is answered before it gets here. */
   readonly refused: Refused;
   /** Calls in flight go on. */
@@ -336,7 +339,9 @@ export async function buildCore(
     clock,
     nextId,
   });
-  const stream: OpenStream = (on, fields, peer, http2) => {
+  const behind = createPeerBehind(routes);
+  const stream: OpenStream = (on, fields, connection, http2) => {
+    const peer = behind === undefined ? connection : peerOfFields(behind, routes, fields, connection);
     const events = rpc(on, fields, peer, http2);
     if (events !== undefined) return events;
     return proxy.takes(getMetadata(fields, ':path') ?? '') ? undefined : http(on, fields, peer);
@@ -351,9 +356,13 @@ export async function buildCore(
     shown: options.shown,
     stream,
     refused,
-    request(request, response) {
-      if (!serveNodeRequest(request, response, (...asked) => stream(...asked, false)))
-        proxy.handle(request, response);
+    request(request, response, peer) {
+      if (serveNodeRequest(request, response, peer, (...asked) => stream(...asked, false))) return;
+      proxy.handle(
+        request,
+        response,
+        behind === undefined ? peer : peerOfRequest(behind, routes, request, peer),
+      );
     },
     close: () => proxy.close(),
   };

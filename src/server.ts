@@ -235,8 +235,8 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
   // every door speaks every protocol, so that a client at the wrong port gets an answer it can read
   const handlers: Parameters<typeof listen>[1] = {
     stream: (...asked) => core.stream(...asked),
-    request: (request, response) => {
-      core.request(request, response);
+    request: (...asked) => {
+      core.request(...asked);
     },
     refused: (refusal) => core.refused(refusal),
   };
@@ -268,8 +268,8 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
             rest,
             grpc,
             admin: await open(adminDoor, {
-              request: (...http) => {
-                admin.handle(...http);
+              request: (request, response) => {
+                admin.handle(request, response);
               },
             }),
           };

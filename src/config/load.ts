@@ -155,6 +155,14 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
   }
   problems.push(
     ...networkProblems('doors.trustedProxies', doors.trustedProxies),
+    ...(doors.proxyProtocol && doors.trustedProxies.length === 0
+      ? [
+          {
+            path: 'doors.proxyProtocol',
+            message: 'needs doors.trustedProxies: from others no PROXY header is read',
+          },
+        ]
+      : []),
     ...nameProblems(config),
     ...proxyProblems(config),
     ...rateLimitProblems(config),

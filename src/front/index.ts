@@ -6,6 +6,7 @@ export {
   createAdminDoor,
   type PageFile,
 } from './admin/index.ts';
+export { createPeerBehind, type ForwardedOptions, peerOfFields, peerOfRequest } from './forwarded.ts';
 export { type Cors, type CorsOptions, createCors } from './cors.ts';
 export type { RpcDeps, RpcOptions } from './grpc/exchange.ts';
 export type { RewriteSpec } from './grpc/opening.ts';

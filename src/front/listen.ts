@@ -3,7 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
-import { Held, type Holder, type MemoryAccount, type Observer, type Refused } from '../call/index.ts';
+import {
+  addressOf,
+  Held,
+  type Holder,
+  type MemoryAccount,
+  type Observer,
+  type Refused,
+} from '../call/index.ts';
 import { fault, guard, guarded } from '../faults.ts';
 import {
   Http1Server,
@@ -17,6 +24,7 @@ import {
   type StreamEvents,
 } from '../wire/index.ts';
 import { AddressLimit } from './address-limit.ts';
+import { ConnectionPeers } from './connection-peers.ts';
 import { GonePeers, lookEveryMs } from './gone-peers.ts';
 import { bridge } from './h2-bridge.ts';
 import { createNodeServer, peerOf } from './node-server.ts';
@@ -40,6 +48,8 @@ export interface ListenOptions {
   readonly maxConnectionsPerAddress: number;
   /** For addresses that are left out of that: there are many clients behind each. */
   readonly isTrusted: (address: string) => boolean;
+  /** These begin each connection with a PROXY header, which says who it is from. */
+  readonly proxyProtocol?: boolean | undefined;
   /** An HTTP/2 connection without calls is closed after this, in ms. */
   readonly idleTimeoutMs: number;
   /** A client that takes nothing of what waits for it is cut off after this, in ms. */
@@ -69,7 +79,7 @@ export type OpenStream = (
 /** Who answers. What `stream` does not take is given to `request` by way of node:http. */
 export interface Handlers {
   readonly stream?: OpenStream;
-  request(request: IncomingMessage, response: ServerResponse): void;
+  request(request: IncomingMessage, response: ServerResponse, peer: string): void;
   /** Told of what is answered before either gets to see it. */
   readonly refused?: Refused;
 }
@@ -110,6 +120,7 @@ export async function listen(
   let endsSoon = false;
   let draining = false;
   let timeLimits = timeLimitsOf(options);
+  const peers = new ConnectionPeers(() => options);
 
   const refused: Refused = (refusal) => handlers.refused?.(refusal) ?? '';
 
@@ -125,7 +136,7 @@ export async function listen(
           return;
         }
         if (endsSoon) response.setHeader('connection', 'close');
-        handlers.request(request, response);
+        handlers.request(request, response, peers.peerOf(request.socket));
       } catch (reason) {
         fault('http', reason);
         endFaulty(request, response, refused);
@@ -161,7 +172,7 @@ export async function listen(
   }
 
   function serveHttp2(socket: Socket, initialBytes: Buffer): void {
-    const peer = peerOf(socket);
+    const peer = peers.peerOf(socket);
     const connection: Http2Server = new Http2Server(socket, {
       limits: options.http2,
       // the rest of a client's heads is the same from call to call
@@ -189,7 +200,7 @@ export async function listen(
 
   /** Requests are served straight off the socket; at the first that is proxied, or unusual, node:http takes the connection over. */
   function serveHttp1(socket: Socket, initialBytes: Buffer): void {
-    const peer = peerOf(socket);
+    const peer = peers.peerOf(socket);
     const connection: Http1Server = new Http1Server(socket, {
       headersTimeoutMs: options.headersTimeoutMs,
       keepAliveTimeoutMs: options.keepAliveTimeoutMs,
@@ -272,19 +283,19 @@ export async function listen(
   // those in a TLS handshake too, which have not been accepted yet
   const raw = new Map<string, Socket>();
   const perAddress = new AddressLimit(() => options);
-  const server = createTcpServer((socket) => {
-    const leave = perAddress.enter(socket.remoteAddress ?? '');
+  /** False, and it is closed: its address has enough. */
+  function enters(socket: Socket, address: string): boolean {
+    const leave = perAddress.enter(address);
     if (leave === undefined) {
       observer.limited('address connections');
       socket.destroy();
-      return;
+      return false;
     }
-    const peer = peerOf(socket);
-    raw.set(peer, socket);
-    socket.once('close', () => {
-      raw.delete(peer);
-      leave();
-    });
+    socket.once('close', leave);
+    return true;
+  }
+
+  function begin(socket: Socket): void {
     const by = secure;
     if (by === undefined) acceptGuarded(socket);
     else
@@ -295,6 +306,30 @@ export async function listen(
         },
         () => socket.destroy(),
       );
+  }
+
+  const server = createTcpServer((socket) => {
+    if (!enters(socket, socket.remoteAddress ?? '')) return;
+    const own = peerOf(socket);
+    raw.set(own, socket);
+    socket.once('close', () => raw.delete(own));
+    if (!peers.awaitsHeader(socket)) {
+      begin(socket);
+      return;
+    }
+    peers.readHeader(
+      socket,
+      (peer) => {
+        if (peer !== undefined && !enters(socket, addressOf(peer))) return;
+        const isPlain = secure === undefined;
+        begin(socket);
+        // TLS takes what was read too far by itself
+        if (isPlain) socket.resume();
+      },
+      () => {
+        observer.limited('PROXY header');
+      },
+    );
   });
   server.maxConnections = options.maxConnections;
   server.on('drop', () => {

@@ -17,7 +17,12 @@ export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
           key: pem(doors.tls.key),
           ...(doors.tls.clientCa === undefined ? {} : { clientCa: pem(doors.tls.clientCa) }),
         };
-  const door = (port: number, host: string, secure: ListenOptions['tls']): ListenOptions => ({
+  const door = (
+    port: number,
+    host: string,
+    secure: ListenOptions['tls'],
+    proxyProtocol: boolean,
+  ): ListenOptions => ({
     host,
     port,
     tls: secure,
@@ -27,13 +32,20 @@ export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
     maxConnections: doors.maxConnections,
     maxConnectionsPerAddress: doors.maxConnectionsPerAddress,
     isTrusted,
+    proxyProtocol,
     idleTimeoutMs: doors.idleTimeoutMs,
     writeTimeoutMs: doors.writeTimeoutMs,
   });
   const admin =
     doors.adminPort === 0
       ? undefined
-      : door(doors.adminPort, doors.adminHost ?? doors.host, doors.tls?.admin === true ? tls : undefined);
+      : // asked by machines beside it, not through the proxies
+        door(
+          doors.adminPort,
+          doors.adminHost ?? doors.host,
+          doors.tls?.admin === true ? tls : undefined,
+          false,
+        );
   const { adminActions, publicUrl } = doors;
   const adminNames = [
     ...doors.adminNames,
@@ -42,8 +54,8 @@ export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
     ...(doors.adminHost === undefined ? [] : [doors.adminHost]),
   ];
   return {
-    rest: door(doors.restPort, doors.host, tls),
-    grpc: door(doors.grpcPort, doors.host, tls),
+    rest: door(doors.restPort, doors.host, tls, doors.proxyProtocol),
+    grpc: door(doors.grpcPort, doors.host, tls, doors.proxyProtocol),
     admin,
     adminActions,
     adminNames,

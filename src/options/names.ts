@@ -82,7 +82,7 @@ export function batchDimensionsOf({ models }: Config): ReadonlyMap<string, AddBa
 }
 
 export function rateLimitsOf({ models, rateLimits }: Config): RateLimit[] {
-  return rateLimits.map(({ name, models: named, by, perSecond, burst, shared }) => ({
+  return rateLimits.map(({ name, models: named, by, withoutHeader, perSecond, burst, shared }) => ({
     name,
     models: new Set(
       named.map((each) => {
@@ -91,6 +91,7 @@ export function rateLimitsOf({ models, rateLimits }: Config): RateLimit[] {
       }),
     ),
     by: by === 'model' || by === 'peer' ? by : { header: by.slice('header:'.length) },
+    withoutHeader,
     perSecond,
     burst,
     shared,

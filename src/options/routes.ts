@@ -74,6 +74,10 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     arrival: { hereBytes: hereBytesOf(config), minBytesPerSecond: doors.minBodyBytesPerSecond },
     streams: { idleMs: deadlines.streamIdleMs },
     isTrusted: trustedBy(doors.trustedProxies),
+    forwardedHeader:
+      doors.trustedProxies.length === 0 || doors.forwardedHeader === 'none'
+        ? undefined
+        : doors.forwardedHeader,
     usualQuantile: hedge.quantile,
     queue: queue.enabled
       ? { maxLength: queue.maxLength, maxWaitMs: queue.maxWaitMs, priorityField: queue.priorityField }

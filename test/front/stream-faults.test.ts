@@ -50,8 +50,8 @@ async function startDoor(t: { after(f: () => Promise<void>): void }, at: At): Pr
     },
     {
       stream: open,
-      request(request, response) {
-        serveNodeRequest(request, response, open);
+      request(request, response, peer) {
+        serveNodeRequest(request, response, peer, open);
       },
     },
     silentObserver,

@@ -120,7 +120,12 @@ export const rateLimits = Type.Array(
         default: 'model',
         pattern: '^(model|peer|header:[a-z0-9-]+)$',
         description:
-          'What has a rate of its own: each model, each client address (peer), or each value of a header (header:x-tenant).',
+          'What has a rate of its own: each model, each client’s address (peer; of IPv6 the /64 network; behind doors.trustedProxies the forwarded one), or each value of a header (header:x-tenant).',
+      }),
+      withoutHeader: Type.Union([Type.Literal('share'), Type.Literal('pass')], {
+        default: 'share',
+        description:
+          'Calls without the header of `by` have one rate together (share), since leaving it out should gain nothing, or are not held to this limit (pass).',
       }),
       perSecond: Type.Number({ exclusiveMinimum: 0, description: 'Calls a second.' }),
       burst: count(10, 'Calls that may come at once after a pause.'),

@@ -78,8 +78,24 @@ export const doors = section(
     trustedProxies: Type.Array(Type.String(), {
       default: [],
       description:
-        'Addresses and networks (10.0.0.0/8, 2001:db8::/32) of balancers and proxies in front. maxConnectionsPerAddress leaves them out, and where clients have shares, each of their connections counts as a client.',
+        'Addresses and networks (10.0.0.0/8, 2001:db8::/32) of balancers and proxies in front. maxConnectionsPerAddress leaves them out, and what they say of where a request comes from (forwardedHeader, proxyProtocol) holds for rate limits, shares and the log. Where they say nothing, each of their connections counts as a client.',
     }),
+    forwardedHeader: Type.Union(
+      ['x-forwarded-for', 'forwarded', 'none'].map((name) => Type.Literal(name)) as [
+        Type.TLiteral<'x-forwarded-for'>,
+        Type.TLiteral<'forwarded'>,
+        Type.TLiteral<'none'>,
+      ],
+      {
+        default: 'x-forwarded-for',
+        description:
+          'The header in which trustedProxies say the client’s address: the last one in it that is no trusted proxy’s. They must add to it or write it anew; balancers that pass connections (TCP) let clients write it: none.',
+      },
+    ),
+    proxyProtocol: flag(
+      false,
+      'Connections from trustedProxies begin with a PROXY header, version 1 or 2, at the REST and gRPC doors; those without are closed. Others have none.',
+    ),
   },
   'The ports that clients use.',
 );

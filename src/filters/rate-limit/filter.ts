@@ -1,11 +1,13 @@
 /** Holds calls to rates: by model, by a header of theirs, or by the client's address; in this gateway, or in all of them together. */
 import {
+  addressOf,
   type After,
   type Call,
   type Clock,
   Code,
   type Filter,
   allMetadata,
+  networkOf,
   type Observer,
   StatusError,
 } from '../../call/index.ts';
@@ -19,8 +21,10 @@ export interface RateLimit extends Rate {
   readonly name: string;
   /** By the model servers' own names; empty: every model. */
   readonly models: ReadonlySet<string>;
-  /** What has a bucket of its own; a call without the header shares one with all others without it. */
+  /** What has a bucket of its own. */
   readonly by: 'model' | 'peer' | { readonly header: string };
+  /** Calls without that header share one bucket (also when absent), or are not limited. */
+  readonly withoutHeader?: 'share' | 'pass' | undefined;
   /** Held by all gateways together, as long as they can ask. */
   readonly shared: boolean;
 }
@@ -55,11 +59,13 @@ const maxKeys = 10_000;
 /** Longer values of a header are told apart by their beginning. */
 const maxKeyLength = 256;
 
-function keyOf(call: Call, { by }: RateLimit): string {
+/** Undefined for a call that the limit is not for. */
+function keyOf(call: Call, { by, withoutHeader }: RateLimit): string | undefined {
   if (by === 'model') return call.target?.model ?? '';
-  // a client's port changes with each connection
-  if (by === 'peer') return call.peer.replace(/:\d+$/, '');
-  return (allMetadata(call.metadata, by.header) ?? '').slice(0, maxKeyLength);
+  // a client's port changes with each connection, and of IPv6 it has a network
+  if (by === 'peer') return networkOf(addressOf(call.peer));
+  const value = allMetadata(call.metadata, by.header);
+  return value === undefined && withoutHeader === 'pass' ? undefined : (value ?? '').slice(0, maxKeyLength);
 }
 
 export function createRateLimits(
@@ -73,23 +79,26 @@ export function createRateLimits(
   const took = tell === undefined ? undefined : gatherTakes(tell, after);
 
   function met(call: Call, model: string, isShared: boolean): Met[] {
-    return all
-      .filter(({ limit }) => limit.shared === isShared)
-      .filter(({ limit: { models } }) => models.size === 0 || models.has(model))
-      .map((each) => ({ ...each, key: keyOf(call, each.limit) }));
+    return all.flatMap(({ limit, buckets }) => {
+      if (limit.shared !== isShared || (limit.models.size > 0 && !limit.models.has(model))) return [];
+      const key = keyOf(call, limit);
+      return key === undefined ? [] : [{ limit, buckets, key }];
+    });
   }
 
-  function refusal({ name, perSecond }: RateLimit, retryAfterMs: number): StatusError {
+  function refusal({ limit, key }: Met, retryAfterMs: number): StatusError {
     observer.limited('rate');
-    const text = `rate limit ${name}: no more than ${perSecond} calls a second`;
+    const { name, perSecond, by } = limit;
+    const who = typeof by === 'object' && key === '' ? ` for all that have no ${by.header} together` : '';
+    const text = `rate limit ${name}: no more than ${perSecond} calls a second${who}`;
     return new StatusError(Code.RESOURCE_EXHAUSTED, text, { retryAfterMs });
   }
 
   /** All or nothing: a call that one limit refuses takes nothing from the others. */
   function takeHere(cells: readonly Met[]): StatusError | undefined {
-    for (const { limit, buckets, key } of cells) {
-      const waitMs = buckets.waitMs(key);
-      if (waitMs > 0) return refusal(limit, waitMs);
+    for (const cell of cells) {
+      const waitMs = cell.buckets.waitMs(cell.key);
+      if (waitMs > 0) return refusal(cell, waitMs);
     }
     for (const { limit, buckets, key } of cells) {
       buckets.charge(key);
@@ -105,7 +114,7 @@ export function createRateLimits(
     const by = verdict.kind === 'unknown' ? verdict.why : verdict.kind === 'refused' ? verdict.by : 'redis';
     for (const { limit } of cells) observer.sharedLimit(limit.name, by);
     if (verdict.kind === 'unknown') return takeHere(cells);
-    if (verdict.kind === 'refused') return refusal((cells[verdict.index] as Met).limit, verdict.waitMs);
+    if (verdict.kind === 'refused') return refusal(cells[verdict.index] as Met, verdict.waitMs);
     // so that this gateway knows what it gave when Redis goes
     for (const { buckets, key } of cells) buckets.charge(key);
     return undefined;

@@ -169,11 +169,11 @@ function fieldsOf(request: IncomingMessage): string[] {
 export function serveNodeRequest(
   request: IncomingMessage,
   response: ServerResponse,
+  peer: string,
   open: (stream: ServerStream, fields: Headers, peer: string) => StreamEvents | undefined,
 ): boolean {
-  const { remoteAddress, remotePort } = request.socket;
   const stream = new NodeStream(request, response);
-  const events = open(stream, fieldsOf(request), `${remoteAddress ?? ''}:${remotePort ?? ''}`);
+  const events = open(stream, fieldsOf(request), peer);
   if (events !== undefined) stream.attach(events);
   return events !== undefined;
 }

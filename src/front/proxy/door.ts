@@ -28,7 +28,7 @@ export interface ProxyDoor {
   /** True for a path below one of the prefixes. */
   takes(url: string): boolean;
   /** Serves such a request. */
-  handle(request: IncomingMessage, response: ServerResponse): void;
+  handle(request: IncomingMessage, response: ServerResponse, peer: string): void;
   ready(): Promise<void>;
   close(): Promise<void>;
 }
@@ -41,6 +41,7 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
   const app = fastify({ logger: false, exposeHeadRoutes: false });
   // bodies are nobody's to read here
   app.removeAllContentTypeParsers();
+  const peers = new WeakMap<IncomingMessage, string>();
   const exchanges = new WeakMap<FastifyRequest, Exchange>();
   const exchangeOf = (request: FastifyRequest): Exchange => exchanges.get(request) as Exchange;
   /** The exchange that reply.from() works for: it calls the client's request() below before it returns. */
@@ -112,6 +113,7 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
         upstream: deps.upstream(route.fleet),
         target: found.target,
         id: String(reply.getHeader('x-request-id')),
+        peer: peers.get(raw) ?? '',
       },
       deps,
     );
@@ -264,7 +266,8 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
 
   return {
     takes: (url) => routeOf(options.routes, url) !== undefined,
-    handle(request, response) {
+    handle(request, response, peer) {
+      peers.set(request, peer);
       app.routing(request, response);
     },
     ready: async () => void (await app.ready()),

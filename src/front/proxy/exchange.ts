@@ -34,6 +34,8 @@ export interface Asked {
   /** Path and query for the backend: checked, and never built again. */
   readonly target: string;
   readonly id: string;
+  /** The client's. */
+  readonly peer: string;
 }
 
 /** Nothing happens by doing these twice (RFC 9110 §9.2.1). */
@@ -60,8 +62,7 @@ export class Exchange implements HttpHolder {
     this.asked = asked;
     this.#deps = deps;
     this.#startedMs = deps.clock();
-    const { remoteAddress, remotePort } = asked.request.raw.socket;
-    this.peer = `${remoteAddress ?? ''}:${remotePort ?? ''}`;
+    this.peer = asked.peer;
     this.#pace = new BodyPace(deps.options.pace, deps.clock);
     const { maxDurationMs } = deps.options;
     if (maxDurationMs > 0)

@@ -113,6 +113,26 @@ describe('createRateLimits', () => {
     await peers.handler(unaryCall(undefined, { peer: '10.0.0.1:1' }));
     await peers.handler(unaryCall(undefined, { peer: '10.0.0.2:1' }));
     await refused(peers.handler(unaryCall(undefined, { peer: '10.0.0.1:2' })));
+    // one client however its address is written, and whichever of its network's it takes
+    await refused(peers.handler(unaryCall(undefined, { peer: '::ffff:10.0.0.2:9' })));
+    await peers.handler(unaryCall(undefined, { peer: '2001:db8:1:2::1:9' }));
+    await refused(peers.handler(unaryCall(undefined, { peer: '2001:db8:1:2::77:9' })));
+    await peers.handler(unaryCall(undefined, { peer: '2001:db8:1:3::1:9' }));
+  });
+
+  it('hold calls without the header together, and say so, or let them pass', async () => {
+    const by = { header: 'x-tenant' };
+    for (const withoutHeader of [undefined, 'share'] as const) {
+      const { handler } = harness({ by, withoutHeader });
+      await handler(unaryCall(undefined, { peer: '10.0.0.1:1' }));
+      const error = await refused(handler(unaryCall(undefined, { peer: '10.0.0.2:1' })));
+      assert.match(error.message, /no more than 2 calls a second for all that have no x-tenant together/);
+    }
+    const { handler } = harness({ by, withoutHeader: 'pass' });
+    for (let i = 0; i < 5; i++) await handler(unaryCall());
+    const from = () => handler(unaryCall(undefined, { metadata: ['x-tenant', 'a'] }));
+    await from();
+    assert.match((await refused(from())).message, /a second$/);
   });
 
   it('leaves other models, and questions about models, alone', async () => {
