@@ -18,6 +18,7 @@ export {
   type UnaryCall,
 } from './call.ts';
 export { after, afterInput } from './alarms.ts';
+export { canBeMetadata, type TakesHeader, takesOfAnswers, takesOfRequests } from './headers.ts';
 export { type After, type Clock, formatTimeout, never, parseTimeout } from './deadline.ts';
 export { FirstAnswers } from './first-answers.ts';
 export { Flow, type FlowReader } from './flow.ts';

@@ -2,6 +2,7 @@
 import { parseBackendUrl } from './backend-url.ts';
 import { certificateProblems } from './certificates.ts';
 import { corsProblems } from './cors.ts';
+import { headerProblems } from './headers.ts';
 import { interpolate } from './interpolate.ts';
 import { nameProblems } from './names.ts';
 import { networkProblems } from './networks.ts';
@@ -167,6 +168,7 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     ...proxyProblems(config),
     ...rateLimitProblems(config),
     ...corsProblems(config),
+    ...headerProblems(config),
     ...redisProblems(config),
     ...certificateProblems(config, files),
   );

@@ -122,6 +122,9 @@ export interface FleetOptions {
   readonly sequences: SequenceOptions;
   readonly concurrency: ConcurrencyOptions;
   readonly connection: ConnectionOptions;
+  /** Which metadata servers over REST get, and which of their headers clients get, beyond the usual: names, or beginnings with a "*". */
+  readonly forwardHeaders?: readonly string[] | undefined;
+  readonly returnHeaders?: readonly string[] | undefined;
   /** Longest message of a control call's reply, in bytes. */
   readonly maxControlBytes: number;
   /** Longest message of a call that has to be read because its backend speaks another API, in bytes. */

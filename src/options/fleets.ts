@@ -18,6 +18,7 @@ import {
 import { controlLimits } from '../codec/index.ts';
 import { servedModels } from './names.ts';
 import { defaultClientLimits } from '../wire/index.ts';
+import { forwardHeadersOf } from './headers.ts';
 import { jsonLimitsOf } from './json.ts';
 
 type FleetConfig = Config['fleets'][string];
@@ -49,6 +50,8 @@ export function fleetsOf({ config, files }: Snapshot, workers: number): FleetOpt
     warmUp: fleet.warmUp,
     sequences: config.sequences,
     concurrency: concurrencyOf(fleet.concurrency, workers),
+    forwardHeaders: forwardHeadersOf(config),
+    returnHeaders: config.rest.returnHeaders,
     connection: { ...fleet.connection, http2: defaultClientLimits },
     maxControlBytes: controlLimits.bytes,
     maxMessageBytes: config.grpc.maxMessageBytes,

@@ -1,8 +1,10 @@
 /** What a reload replaces: fleets, models, and how calls are treated. */
+import { takesOfAnswers, takesOfRequests } from '../call/index.ts';
 import { controlLimits } from '../codec/index.ts';
 import { type Config, type Snapshot, trustedBy } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf, sharedLimitsOf } from './redis.ts';
+import { forwardHeadersOf } from './headers.ts';
 import { jsonLimitsOf } from './json.ts';
 import { batchDimensionsOf, mirrorsOf, namesOf, ownName, rateLimitsOf, servedModels } from './names.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
@@ -46,6 +48,8 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
       extraDtypes: rest.extraDtypes,
       maxInflateRatio: rest.maxInflateRatio,
       timeouts,
+      takesHeader: takesOfRequests(forwardHeadersOf(config)),
+      returnsHeader: takesOfAnswers(rest.returnHeaders),
       pace,
       gzipMinBytes: rest.gzipMinBytes,
       maxReplyBytes: rest.maxReplyBytes,

@@ -115,6 +115,11 @@ describe('a configuration', () => {
       'models.m.deadlines.defaultMs: is longer than models.m.deadlines.maxMs',
     ],
     [
+      'a rate by what proxies write',
+      `${fine}rateLimits: [{ name: a, by: "header:x-forwarded-for", perSecond: 1 }]`,
+      'rateLimits[0].by: x-forwarded-for is for proxies to say and for anybody to write, and no call over REST has it: go by peer, with doors.trustedProxies',
+    ],
+    [
       'no backend at all',
       'models: {}',
       'fleets: there is no backend: name one with --backend, or fleets in a configuration',
@@ -176,6 +181,24 @@ describe('a configuration', () => {
       );
     });
   }
+
+  it('refuses all that goes by a header that no call over REST has', () => {
+    const found = problems(
+      `${fine}models: { m: { rules: [{ header: grpc-timeout, value: 1S }], stickyHeader: host } }
+cache: { vary: [Content-Type, x-tenant] }
+rest: { forwardHeaders: [accept, seldon-*], returnHeaders: [content-length] }`,
+    );
+    assert.deepEqual(
+      found.map((line) => line.split(' ', 2).join(' ')),
+      [
+        'models.m.rules[0].header: grpc-timeout',
+        'models.m.stickyHeader: host',
+        'cache.vary[0]: content-type',
+        'rest.forwardHeaders[0]: accept',
+        'rest.returnHeaders[0]: content-length',
+      ],
+    );
+  });
 
   it('takes variables from the environment, and defaults for those that are not there', () => {
     const text = 'fleets: { default: { backends: ["tfs://${HOST}:${PORT:-8500}"] } }';

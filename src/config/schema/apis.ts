@@ -2,6 +2,12 @@
 import Type from 'typebox';
 import { batchDimension, bytes, count, flag, gibi, mebi, section } from './kinds.ts';
 
+const headers = (description: string) =>
+  Type.Array(Type.String({ pattern: '^[a-z0-9_.-]+\\*?$' }), {
+    default: [],
+    description: `${description} In lower case; a * at the end stands for any end.`,
+  });
+
 export const rest = section(
   {
     maxBodyBytes: bytes(64 * mebi, 'Largest body, after inflation; beyond it 413.'),
@@ -34,6 +40,12 @@ export const rest = section(
       'JSON for half, bfloat16 and uint16; without it they are refused, as in TensorFlow Serving.',
     ),
     allowReload: flag(false, 'POST /v1/config/reload reads the configuration again; without it 403.'),
+    forwardHeaders: headers(
+      'Headers of requests that go along to the model servers as metadata, besides authorization, traceparent, tracestate, baggage, b3, cache-control, x-* and those that rules, limits, cache.vary, hashOn and queue.priorityField name: seldon-model, triton-*. To REST servers from every door.',
+    ),
+    returnHeaders: headers(
+      'Fields of a model server’s answer that clients of REST get, besides x-*; of REST servers clients of every door. Pages read them when cors.exposeHeaders names them.',
+    ),
     gzipMinBytes: bytes(1024, 'Replies from this size on are compressed for clients that accept gzip.'),
   },
   'The REST door.',

@@ -6,9 +6,14 @@ import {
   Cancellation,
   Code,
   type HttpReply,
+  joinedWith,
   joinInto,
+  type Metadata,
   noMetadata,
   StatusError,
+  type TakesHeader,
+  takesOfAnswers,
+  takesOfRequests,
 } from '../../call/index.ts';
 import { OutOfBounds, type Pieces, piecesLength, type TensorOptions } from '../../codec/index.ts';
 import {
@@ -34,22 +39,32 @@ import type { OnOver, Transport, TransportEvents } from './transport.ts';
 
 type RestApi = 'tfs+http' | 'kserve+http';
 
-/** What a client's metadata may tell an HTTP backend: who it is, its tenant, its trace. */
-const forwarded = /^(authorization|traceparent|tracestate|baggage|x-.*)$/;
-
 interface SharedAsk {
   readonly own?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
   readonly maxBytes?: number;
 }
 
-function headersOf({ metadata }: Pick<Call, 'metadata'>): Record<string, string> {
+/** What a client's metadata may tell an HTTP backend. */
+function headersOf({ metadata }: Pick<Call, 'metadata'>, takes: TakesHeader): Record<string, string> {
   const headers: Record<string, string> = {};
   for (let i = 0; i < metadata.length; i += 2) {
     const name = metadata[i] as string;
-    if (forwarded.test(name)) headers[name] = metadata[i + 1] as string;
+    // what it says of caches is for the gateway's own
+    if (takes(name) && name !== 'cache-control')
+      headers[name] = joinedWith(headers[name], metadata[i + 1] as string);
   }
   return headers;
+}
+
+/** What an HTTP backend's answer tells its client. */
+function metadataOf({ headers }: RestAnswer, takes: TakesHeader): Metadata {
+  const metadata: string[] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || !takes(name)) continue;
+    for (const each of [value].flat()) metadata.push(name, each);
+  }
+  return metadata.length === 0 ? noMetadata : metadata;
 }
 
 const names: Readonly<Record<RestApi, string>> = {
@@ -76,6 +91,8 @@ export function createRestTransport(
   const versions = new VersionNames();
   const signatures = new KnownSignatures();
   const tensors: TensorOptions = { limits: json, strictDtypes: false, maxTensorBytes: maxMessageBytes };
+  const takesHeader = takesOfRequests(options.forwardHeaders ?? []);
+  const returnsHeader = takesOfAnswers(options.returnHeaders ?? []);
   let inFlight = 0;
   let abilities: Promise<V2Abilities> | undefined;
 
@@ -135,8 +152,12 @@ export function createRestTransport(
 
   const asking =
     (call: Call, rebuilt: Rebuilt): RestAsk =>
-    (question) =>
-      exchange(question, headersOf(call), call.cancellation, maxMessageBytes, rebuilt);
+    async (question) => {
+      const own = headersOf(call, takesHeader);
+      const answer = await exchange(question, own, call.cancellation, maxMessageBytes, rebuilt);
+      rebuilt.metadata = metadataOf(answer, returnsHeader);
+      return answer;
+    };
 
   /** What no call's end may end. @throws StatusError DEADLINE_EXCEEDED when there is no answer in that time */
   async function askForAll(
@@ -173,7 +194,7 @@ export function createRestTransport(
       const wait = <T>(promise: Promise<T>): Promise<T> => cancellation.until(promise);
       // with the first one's credentials, as its own question would have
       const askShared: RestAsk = (question) =>
-        askForAll(question, { own: headersOf(call), maxBytes: maxMessageBytes });
+        askForAll(question, { own: headersOf(call, takesHeader), maxBytes: maxMessageBytes });
       return tfsRestServer(ask, { where: name, limits: json, signatures, askForAll: askShared, wait });
     }
     const abilitiesNow = (): Promise<V2Abilities> => cancellation.until(known());

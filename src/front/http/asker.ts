@@ -13,6 +13,7 @@ import {
   type Method,
   statusOf,
   StatusError,
+  type TakesHeader,
   type Target,
   wholeMessage,
   wholeMessageNow,
@@ -54,7 +55,7 @@ export async function ask(
   target: Target | undefined,
   message: readonly Uint8Array[],
   asker: Asker,
-): Promise<{ bytes: Uint8Array; from: string }> {
+): Promise<{ bytes: Uint8Array; from: string; metadata: Metadata }> {
   const call: Call = {
     kind: 'unary',
     method,
@@ -89,5 +90,13 @@ export async function ask(
       Code.INTERNAL,
       `backend ${reply.from} compressed its answer without being asked to`,
     );
-  return { bytes: whole.bytes, from: reply.from };
+  return { bytes: whole.bytes, from: reply.from, metadata: reply.metadata };
+}
+
+/** Adds the fields of a backend's answer that clients of REST get. */
+export function addAnswerFields(fields: string[], metadata: Metadata, takes: TakesHeader): void {
+  for (let i = 0; i < metadata.length; i += 2) {
+    const name = metadata[i] as string;
+    if (takes(name)) fields.push(name, metadata[i + 1] as string);
+  }
 }

@@ -1,5 +1,5 @@
 /** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
-import type { Clock, MemoryAccount, Observer } from '../../call/index.ts';
+import type { Clock, MemoryAccount, Observer, TakesHeader } from '../../call/index.ts';
 import { Code, StatusError } from '../../call/index.ts';
 import { detach } from '../../faults.ts';
 import { errorBody } from '../../codec/index.ts';
@@ -10,6 +10,7 @@ import { type Pieces, writePieces } from './answer.ts';
 import type { Asker } from './asker.ts';
 import { BodyError } from './body.ts';
 import { type ExchangeWatch, type HeaderList, HttpExchange } from './exchange.ts';
+import { httpHead } from './head.ts';
 import { httpStatus } from './status.ts';
 
 export interface HttpAnswer {
@@ -26,6 +27,8 @@ export type HttpApi = (exchange: HttpExchange, asker: Asker) => Promise<HttpAnsw
 export interface HttpDoorDeps {
   readonly options: {
     readonly timeouts: TimeoutOptions;
+    /** Which headers of a request go along as metadata. */
+    readonly takesHeader: TakesHeader;
     /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */
     readonly gzipMinBytes: number;
   };
@@ -123,7 +126,8 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
   }
 
   return (stream, fields, peer) => {
-    const exchange = new HttpExchange(stream, fields, peer, exchangeDeps);
+    const head = httpHead(fields, options.takesHeader);
+    const exchange = new HttpExchange(stream, fields, head, peer, exchangeDeps);
     // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
     queueMicrotask(() => {
       if (exchange.cancellation.reason === undefined)

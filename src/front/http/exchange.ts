@@ -23,7 +23,7 @@ import {
   type StreamEvents,
 } from '../../wire/index.ts';
 import { httpDate } from './date.ts';
-import { type HttpHead, httpHead } from './head.ts';
+import type { HttpHead } from './head.ts';
 import { type Piece, PieceQueue } from './pieces.ts';
 
 /** Who takes a request's body: any number of onData, then exactly one of onEnd and onLost. */
@@ -88,12 +88,18 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
   /** The answer is out, or the client has gone. */
   over = false;
 
-  constructor(stream: ServerStream, fields: Headers, peer: string, { memory, watch, nextId }: ExchangeDeps) {
+  constructor(
+    stream: ServerStream,
+    fields: Headers,
+    head: HttpHead,
+    peer: string,
+    { memory, watch, nextId }: ExchangeDeps,
+  ) {
     this.#watch = watch;
     this.#held = new Holding(memory, Held.tensors, this);
     this.#stream = stream;
     this.fields = fields;
-    this.head = httpHead(fields);
+    this.head = head;
     this.peer = peer;
     this.id = this.head.requestId ?? nextId();
   }

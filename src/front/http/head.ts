@@ -1,5 +1,5 @@
 /** What an HTTP request's fields say to the doors that answer JSON, read in one pass. */
-import { joinedWith, type Metadata, recur } from '../../call/index.ts';
+import { joinedWith, type Metadata, recur, type TakesHeader } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
 export interface HttpHead {
@@ -18,15 +18,6 @@ export interface HttpHead {
   readonly metadata: Metadata;
 }
 
-/** What a client may send along to the model servers: who it is, its tenant, its trace. */
-const forwarded = /^(authorization|traceparent|tracestate|baggage|cache-control|x-.*)$/;
-const notForwarded: ReadonlySet<string> = new Set([
-  'x-forwarded-for',
-  'x-forwarded-proto',
-  'x-forwarded-host',
-  'x-forwarded-port',
-  'x-real-ip',
-]);
 const plainMetadata: Metadata = recur(['content-type', 'application/grpc']);
 
 type Role =
@@ -37,9 +28,7 @@ type Role =
   | 'timeout'
   | 'contentEncoding'
   | 'acceptEncoding'
-  | 'contentLength'
-  | 'forwarded'
-  | 'other';
+  | 'contentLength';
 
 const known: readonly (readonly [name: string, role: Role])[] = [
   [':method', 'method'],
@@ -51,21 +40,13 @@ const known: readonly (readonly [name: string, role: Role])[] = [
   ['accept-encoding', 'acceptEncoding'],
   ['content-length', 'contentLength'],
 ];
-/** Names that clients have sent, with the fixed ones. */
 const roles = new Map<string, Role>(known);
-/** Clients choose names, so no more than this many are remembered. */
-const maxRoles = 1000;
 
-function roleOf(name: string): Role {
-  let role = roles.get(name);
-  if (role !== undefined) return role;
-  role = forwarded.test(name) && !notForwarded.has(name) ? 'forwarded' : 'other';
-  if (roles.size < maxRoles && name.length <= 64) roles.set(name, role);
-  return role;
-}
-
-/** @param fields names in lower case, `:method` and `:path` among them */
-export function httpHead(fields: Headers): HttpHead {
+/**
+ * @param fields names in lower case, `:method` and `:path` among them
+ * @param takes what goes along as metadata
+ */
+export function httpHead(fields: Headers, takes: TakesHeader): HttpHead {
   let method = '';
   let url = '';
   let requestId: string | undefined;
@@ -78,7 +59,7 @@ export function httpHead(fields: Headers): HttpHead {
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
     const value = fields[i + 1] as string;
-    switch (roleOf(name)) {
+    switch (roles.get(name)) {
       case 'method':
         method = value;
         break;
@@ -87,9 +68,6 @@ export function httpHead(fields: Headers): HttpHead {
         break;
       case 'requestId':
         requestId = joinedWith(requestId, value);
-        (metadata ??= [...plainMetadata]).push(name, value);
-        break;
-      case 'forwarded':
         (metadata ??= [...plainMetadata]).push(name, value);
         break;
       case 'origin':
@@ -107,7 +85,8 @@ export function httpHead(fields: Headers): HttpHead {
       case 'contentLength':
         contentLength = Number(value);
         break;
-      case 'other':
+      default:
+        if (takes(name)) (metadata ??= [...plainMetadata]).push(name, value);
         break;
     }
   }

@@ -10,7 +10,7 @@ import {
   versionTextOf,
 } from '../../codec/index.ts';
 import { methodOf, specOf, targetOf } from '../../models/index.ts';
-import { ask, type Asker, askerOf } from '../http/asker.ts';
+import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
 import type { RestDeps } from '../rest/api.ts';
 import { infer } from './infer.ts';
@@ -80,7 +80,12 @@ export function createV2Api(deps: V2Deps): HttpApi {
     if ('model' in route) exchange.model = route.model;
     const asker = 'model' in route ? askerOf(anyones, route.model, deps.options.timeouts) : anyones;
     if (route.kind !== 'infer') return information(route, asker);
-    const { body, from, version } = await infer(deps, target(route, asker, 'infer'), exchange, asker);
+    const { body, from, version, metadata } = await infer(
+      deps,
+      target(route, asker, 'infer'),
+      exchange,
+      asker,
+    );
     const { pieces, headerBytes } = body;
     const headers =
       headerBytes === undefined
@@ -93,6 +98,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
           ];
     headers.push('x-served-by', from);
     if (version !== '') headers.push('x-model-version', version);
+    addAnswerFields(headers, metadata, deps.options.returnsHeader);
     return { status: 200, headers, body: { pieces: inTurn(pieces), lent: false } };
   };
 }

@@ -1,5 +1,5 @@
 /** V2 infer over REST: JSON and binary tensors in, the same question as ModelInfer, its answer as JSON and binary tensors. */
-import { Code, StatusError, type Target } from '../../call/index.ts';
+import { Code, type Metadata, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeModelInferResponse,
   decodeV2InferJson,
@@ -48,6 +48,8 @@ export interface V2Answer {
   readonly body: V2JsonBody;
   readonly from: string;
   readonly version: string;
+  /** Of the backend. */
+  readonly metadata: Metadata;
 }
 
 export async function infer(
@@ -82,6 +84,7 @@ export async function infer(
       isBinary,
     ),
     from: answer.from,
+    metadata: answer.metadata,
     version: reply.version,
   };
 }

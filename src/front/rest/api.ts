@@ -18,7 +18,7 @@ import {
   specOf,
   stateName,
 } from '../../models/index.ts';
-import { ask, type Asker, askerOf } from '../http/asker.ts';
+import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import { infer, predict } from './infer.ts';
@@ -151,11 +151,12 @@ export function createRestApi(deps: RestDeps): HttpApi {
 
   async function inference(exchange: HttpExchange, route: InferenceRoute, asker: Asker): Promise<HttpAnswer> {
     const target = targetOf(route, asker, 'infer');
-    const { body, from, version } = await (route.kind === 'predict'
+    const { body, from, version, metadata } = await (route.kind === 'predict'
       ? predict(deps, target, exchange, asker)
       : infer(deps, route.kind, target, exchange, asker));
     const headers = ['content-type', jsonType, 'x-served-by', from];
     if (version !== undefined) headers.push('x-model-version', String(version));
+    addAnswerFields(headers, metadata, options.returnsHeader);
     return { status: 200, headers, body: { pieces: body, lent: true } };
   }
 

@@ -1,5 +1,5 @@
 /** Predict, classify and regress: a JSON body in, the same question to a model server by gRPC, its answer as JSON. */
-import { StatusError, type Target } from '../../call/index.ts';
+import { type Metadata, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeClassificationResponse,
   decodePredictResponse,
@@ -30,6 +30,8 @@ export interface Answer {
   /** "127.0.0.1:8500" or "cache". */
   readonly from: string;
   readonly version: bigint | undefined;
+  /** Of the backend. */
+  readonly metadata: Metadata;
 }
 
 export function limitsOf({ json, maxInflateRatio, pace }: RestDeps['options']): BodyLimits {
@@ -61,7 +63,7 @@ export async function predict(
     asked.label === undefined
       ? { model: asked.model, version: metadata.version, signature: signatureName }
       : { model: asked.model, label: asked.label, signature: signatureName };
-  const { bytes, from } = await ask(
+  const { bytes, ...answer } = await ask(
     deps,
     predictMethod,
     target,
@@ -70,8 +72,8 @@ export async function predict(
   );
   const response = decodePredictResponse(bytes, options.maxReplyBytes);
   return {
+    ...answer,
     body: encodePredictJson(response.outputs, format, options),
-    from,
     version: response.spec?.version ?? metadata.version,
   };
 }
@@ -92,11 +94,11 @@ export async function infer(
   const target: Target = { ...asked, signature: signatureName };
   const message = encodeExamplesRequest(specOf(target), encodeInput(examples, context));
   const method = kind === 'classify' ? classifyMethod : regressMethod;
-  const { bytes, from } = await ask(deps, method, target, [message], asker);
+  const { bytes, ...answer } = await ask(deps, method, target, [message], asker);
   if (kind === 'classify') {
     const { spec, results } = decodeClassificationResponse(bytes);
-    return { body: encodeClassifyJson(results), from, version: spec?.version };
+    return { ...answer, body: encodeClassifyJson(results), version: spec?.version };
   }
   const { spec, values } = decodeRegressionResponse(bytes);
-  return { body: encodeRegressJson(values), from, version: spec?.version };
+  return { ...answer, body: encodeRegressJson(values), version: spec?.version };
 }

@@ -1,4 +1,5 @@
 /** What the REST door is told. */
+import type { TakesHeader } from '../../call/index.ts';
 import type { JsonLimits } from '../../codec/index.ts';
 import type { PaceOptions } from '../pace.ts';
 import type { TimeoutOptions } from '../timeout.ts';
@@ -16,6 +17,9 @@ export interface RestOptions {
   /** Text that each byte of a compressed body may become. */
   readonly maxInflateRatio: number;
   readonly timeouts: TimeoutOptions;
+  /** Which headers of a request go along as metadata, and which fields of a backend's answer clients get. */
+  readonly takesHeader: TakesHeader;
+  readonly returnsHeader: TakesHeader;
   /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */
   readonly gzipMinBytes: number;
   /** For bodies. */

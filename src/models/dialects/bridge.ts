@@ -47,7 +47,8 @@ export function createBridge({ door, spoken, server, from, limits }: BridgeOptio
     try {
       const message = await requestOf(call, limits, rebuilt);
       const context = { maxBytes: limits.maxMessageBytes };
-      return replyOf(await answer(message, server(call, rebuilt), context), from);
+      const reply = replyOf(await answer(message, server(call, rebuilt), context), from);
+      return rebuilt.metadata === noMetadata ? reply : { ...reply, metadata: rebuilt.metadata };
     } catch (reason) {
       if (reason instanceof BackendRefusal) return reason.reply;
       // not the server's words: whoever looks at its models has to know that

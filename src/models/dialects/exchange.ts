@@ -10,6 +10,7 @@ import {
   messagePieces,
   type Metadata,
   type Method,
+  noMetadata,
   type Reply,
   remembered,
   statusOf,
@@ -51,6 +52,12 @@ const plainMetadata = remembered((metadata) => [
   'application/grpc',
   ...withoutMetadata(metadata, codingFields),
 ]);
+
+/** What said how the backend's message is coded does not hold for the one that is made of it. */
+const answerMetadata = remembered((metadata) => {
+  const kept = withoutMetadata(metadata, codingFields);
+  return kept.length === 0 ? noMetadata : kept;
+});
 
 /** A message as it was before it was compressed. @param metadata that came with it @throws StatusError */
 export async function uncompressed(
@@ -106,6 +113,7 @@ export function asker(call: Call, backend: Handler, limits: InflateLimits, rebui
     if (answer === undefined)
       throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
     rebuilt.counts(answer.pieces);
+    rebuilt.metadata = answerMetadata(reply.metadata);
     return uncompressed(answer, reply.metadata, bounds, rebuilt);
   };
 }

@@ -1,5 +1,5 @@
 /** What one bridged attempt holds: what was made of its messages, and the backend's reply; given back when the attempt is over. */
-import type { CallMemory } from '../../call/index.ts';
+import { type CallMemory, type Metadata, noMetadata } from '../../call/index.ts';
 import { type Pieces, piecesLength } from '../../codec/index.ts';
 
 export class Rebuilt {
@@ -7,6 +7,8 @@ export class Rebuilt {
   /** Of pieces that are counted: others may be views on them. */
   readonly #buffers = new Set<ArrayBufferLike>();
   #bytes = 0;
+  /** What came with the backend's newest answer, for the reply that is made of it. */
+  metadata: Metadata = noMetadata;
 
   constructor(memory: CallMemory | undefined) {
     this.#memory = memory;

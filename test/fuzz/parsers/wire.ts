@@ -179,7 +179,7 @@ function fieldsOf(chance: Chance): void {
       rpcHead(fields);
       break;
     case 1:
-      httpHead(fields);
+      httpHead(fields, () => true);
       break;
     case 2:
       checkRequest(fields);
