@@ -60,7 +60,8 @@ export interface RouteOptions {
   readonly proxy: ProxyOptions;
   readonly cors: CorsOptions;
   readonly catalog: CatalogOptions;
-  readonly batchDimension: BatchDimensionOptions;
+  /** Absent: no input gets a batch dimension. */
+  readonly batchDimension?: BatchDimensionOptions | undefined;
   readonly retry: RetryOptions;
   /** Empty: no limit. */
   readonly rateLimits: readonly RateLimit[];

@@ -238,7 +238,7 @@ export async function buildCore(
     sequences &&
       sequenceFilter(sequences, { newId: newSequenceId, turns: kept.keep('turns', '', () => new Turns()) }),
     // before whatever keeps or copies what the model is asked
-    addBatchDimension(routes.batchDimension, { catalog }),
+    routes.batchDimension && addBatchDimension(routes.batchDimension, { catalog }),
     // before the cache, so that what is copied is what clients ask
     routes.mirrors.size === 0
       ? undefined

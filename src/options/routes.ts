@@ -57,12 +57,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     proxy: proxyOf(config),
     cors: config.cors,
     catalog: { ttlMs: metadataTtlMs, maxEntries: 1000, maxBytes: controlLimits.bytes },
-    batchDimension: {
-      add: config.inputs.addBatchDimension,
-      models: batchDimensionsOf(config),
-      maxMessageBytes: grpc.maxMessageBytes,
-      maxInflateRatio: grpc.maxInflateRatio,
-    },
+    batchDimension: batchDimensionOf(config),
     retry: {
       maxAttempts: retry.maxAttempts,
       maxUnstarted: retry.maxUnstarted,
@@ -111,6 +106,14 @@ function hereBytesOf({ http2 }: Config): number {
   const { initialWindowBytes, connectionWindowBytes, maxConcurrentStreams } = http2;
   const share = Math.floor(connectionWindowBytes / maxConcurrentStreams);
   return Math.max(1, Math.min(hereBytes, Math.floor(initialWindowBytes / 2), share));
+}
+
+function batchDimensionOf(config: Config): RouteOptions['batchDimension'] {
+  const { inputs, grpc } = config;
+  const add = inputs.addBatchDimension;
+  const models = batchDimensionsOf(config);
+  if (add === 'off' && [...models.values()].every((each) => each === 'off')) return undefined;
+  return { add, models, maxMessageBytes: grpc.maxMessageBytes, maxInflateRatio: grpc.maxInflateRatio };
 }
 
 function sequencesOf({ models, sequences, retry }: Config): RouteOptions['sequences'] {

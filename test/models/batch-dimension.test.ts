@@ -222,7 +222,7 @@ describe('the batch dimension', () => {
     kept.end();
     const { sent } = await send(new Uint8Array(0), {}, { metadata, request: kept });
     assert.deepEqual(sent[0]?.metadata, metadata);
-    assert.deepEqual((await wholeMessage((sent[0]).request, 2 ** 20))?.bytes, packed);
+    assert.deepEqual((await wholeMessage(sent[0].request, 2 ** 20))?.bytes, packed);
 
     const once = new Flow(true);
     for (const chunk of [prefix, packed]) once.push(chunk);
