@@ -315,7 +315,7 @@ describe('a reload', () => {
       assert.equal(await answer(plain), ok);
       await reload({ doors: { tls: certificate() } });
       await closed(plain);
-      assert.equal(await answer(open()), '');
+      assert.equal(await answer(open()), 'HTTP/1.1 400 Bad Request');
       const anonymous = secure(false);
       assert.equal(await answer(anonymous), ok);
       // one that node:http serves, which has been idle or is asked again
