@@ -13,13 +13,13 @@ import {
 } from './front/index.ts';
 import { buildCore } from './gateway.ts';
 import { FleetSet } from './fleets.ts';
-import { onFault } from './faults.ts';
+import { detach, guarded, onFault } from './faults.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { Kept } from './kept.ts';
 import { needsRestart } from './options/index.ts';
 import { droppedPrints } from './stdio.ts';
-import { createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
-import { type Peers, SharedTraffic, shareSights } from './workers/index.ts';
+import { countsOf, createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
+import { type Counted, type Peers, SharedTraffic, shareSights, textsOf } from './workers/index.ts';
 
 /** An operator takes a backend out of the choice, or back in. */
 export interface DrainChange {
@@ -65,6 +65,9 @@ const doorsOf = ({ doors }: GatewayOptions): (ListenOptions | undefined)[] => [
   doors.grpc,
   doors.admin,
 ];
+
+/** How often a worker's counts are kept in case it ends before it can say them, in ms. */
+const keepCountsMs = 10_000;
 
 /** Labels, in the same order. */
 const doorNames = ['rest', 'grpc', 'admin'] as const;
@@ -207,12 +210,28 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
 
   /** One page for all workers, whichever of them is asked. */
   async function render(): Promise<Rendering> {
-    const own = await telemetry.render();
-    if (peers === undefined) return own;
-    const others = (await peers.askOthers('metrics')) as string[];
-    return { ...own, body: mergeRenderings([own.body, ...others]) };
+    if (peers === undefined) return telemetry.render();
+    const own = await rendered(peers);
+    // the first process before the others: one that ends in between is in what was kept, and does not answer
+    const kept = peers.askKept();
+    const others = (await peers.askOthers('metrics')) as Counted[];
+    const body = mergeRenderings(textsOf({ worker: peers.id, body: own.body }, others, await kept));
+    return { ...own, body };
   }
-  peers?.onQuestion('metrics', async () => (await telemetry.render()).body);
+  /** What somebody gets to see must be in the sums as long as they are asked for, whatever becomes of this worker. */
+  async function rendered(by: Peers): Promise<Rendering> {
+    const own = await telemetry.render();
+    detach('worker', by.keep(countsOf(own.body)));
+    return own;
+  }
+  peers?.onQuestion('metrics', async (): Promise<Counted> => {
+    return { worker: peers.id, body: (await rendered(peers)).body };
+  });
+  const keepCounts = (): void => {
+    if (peers !== undefined) detach('worker', rendered(peers));
+  };
+  const keeping =
+    peers === undefined ? undefined : setInterval(guarded('timer', keepCounts), keepCountsMs).unref();
 
   const admin = createAdminDoor({
     version: deps.version,
@@ -248,7 +267,9 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
   };
   const stop = async (): Promise<void> => {
     state = 'draining';
+    clearInterval(keeping);
     await Promise.all(listeners.map((listener) => listener.stop()));
+    await peers?.keep(countsOf((await telemetry.render()).body));
     fleetSet.close(false);
     kept.close();
     await core.close();

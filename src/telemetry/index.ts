@@ -2,7 +2,7 @@
 export type { AccessLogOptions } from './access-log.ts';
 export { bucketEdgesUs } from './histogram.ts';
 export type { LoggerOptions, LogLevel } from './logger.ts';
-export { mergeRenderings } from './merge.ts';
+export { countsOf, mergeRenderings } from './merge.ts';
 export type { TrafficOf, TrafficPoint, TrafficTotals } from './traffic.ts';
 export {
   createTelemetry,

@@ -1,4 +1,5 @@
 /** The primary's part of what workers say to each other: it passes messages on, and knows who leads. */
+import type { KeptCounts } from './kept-counts.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 
 export interface HubWorker {
@@ -7,15 +8,21 @@ export interface HubWorker {
   send(message: ToWorker): void;
 }
 
-/** @param workers those that serve now, by age */
+/** @param workers those that serve now, by age @param counts what the first process itself is told, and asked for */
 export function createHub(
   workers: () => readonly HubWorker[],
+  counts?: Pick<KeptCounts, 'keep' | 'kept'>,
 ): (from: HubWorker, message: FromWorker) => void {
   return (from, message) => {
     const others = workers().filter(({ id }) => id !== from.id);
     switch (message.kind) {
       case 'ask': {
         const { id, to, topic, value } = message;
+        if (to === 'first') {
+          from.send({ kind: 'expect', id, answers: 1 });
+          from.send({ kind: 'answer', id, value: counts?.kept });
+          break;
+        }
         const [leader] = workers();
         const asked =
           to === 'others' ? others : leader === undefined || leader.id === from.id ? [] : [leader];
@@ -23,6 +30,9 @@ export function createHub(
         for (const worker of asked) worker.send({ kind: 'question', asker: from.id, id, topic, value });
         break;
       }
+      case 'keep':
+        counts?.keep(from.id, message.counts);
+        break;
       case 'tell':
         for (const worker of others)
           worker.send({ kind: 'news', from: from.id, topic: message.topic, value: message.value });

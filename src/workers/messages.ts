@@ -3,11 +3,11 @@
 /** How many workers there are: said by the primary when it starts one, since a configuration may change afterwards. */
 export const countVariable = 'TENSORGATE_WORKER_COUNT';
 
-/** A worker asks: every other one, or the one that leads. */
+/** A worker asks: every other one, the one that leads, or the first process. */
 export interface Ask {
   readonly kind: 'ask';
   readonly id: number;
-  readonly to: 'others' | 'leader';
+  readonly to: 'others' | 'leader' | 'first';
   readonly topic: string;
   readonly value: unknown;
 }
@@ -27,7 +27,13 @@ export interface Reply {
   readonly value: unknown;
 }
 
-export type FromWorker = Ask | Tell | Reply;
+/** A worker tells the first process what it has counted so far. */
+export interface Keep {
+  readonly kind: 'keep';
+  readonly counts: string;
+}
+
+export type FromWorker = Ask | Tell | Reply | Keep;
 
 export type ToWorker =
   /** How many answers come; 0 from a leader means that the asker leads. */

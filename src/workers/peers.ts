@@ -1,13 +1,20 @@
 /** A worker's part of what workers say to each other: questions to the others, and answers to theirs. */
 import type { After } from '../call/index.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { Kept } from './kept-counts.ts';
+import type { Ask, FromWorker, ToWorker } from './messages.ts';
 import { detach, fault } from '../faults.ts';
 
 export interface Peers {
+  /** Of this worker: no other one has it, nor will. */
+  readonly id: number;
   /** What the other workers answer, as far as they do in time. */
   askOthers(topic: string, value?: unknown): Promise<unknown[]>;
   /** What the leading worker answers; undefined when this one leads, or when the leader is silent. */
   askLeader(topic: string, value: unknown): Promise<unknown>;
+  /** What the first process has kept of what was counted; undefined when it is silent. */
+  askKept(): Promise<Kept | undefined>;
+  /** Tells the first process what this worker has counted; resolves when it is on its way. */
+  keep(counts: string): Promise<void>;
   tellOthers(topic: string, value: unknown): void;
   /** How this worker answers; an answer of undefined is none. */
   onQuestion(topic: string, answer: (value: unknown) => unknown): void;
@@ -15,7 +22,9 @@ export interface Peers {
 }
 
 export interface PeersDeps {
-  readonly send: (message: FromWorker) => void;
+  readonly id: number;
+  /** @param sent called when it is on its way, or has nowhere to go */
+  readonly send: (message: FromWorker, sent?: () => void) => void;
   readonly after: After;
   /** For one answer, in ms. */
   readonly timeoutMs: number;
@@ -28,6 +37,7 @@ interface Open {
 }
 
 export function createPeers({
+  id: ownId,
   send,
   after,
   timeoutMs,
@@ -37,7 +47,7 @@ export function createPeers({
   const news = new Map<string, (value: unknown, from: number) => void>();
   let sequence = 0;
 
-  function ask(to: 'others' | 'leader', topic: string, value: unknown): Promise<unknown[]> {
+  function ask(to: Ask['to'], topic: string, value: unknown): Promise<unknown[]> {
     return new Promise((resolve) => {
       const id = ++sequence;
       const disarm = after(timeoutMs, () => {
@@ -72,6 +82,18 @@ export function createPeers({
   }
 
   return {
+    id: ownId,
+    async askKept() {
+      return (await ask('first', 'counts', undefined))[0] as Kept | undefined;
+    },
+    keep: (counts) =>
+      new Promise((resolve) => {
+        const disarm = after(timeoutMs, resolve);
+        send({ kind: 'keep', counts }, () => {
+          disarm();
+          resolve();
+        });
+      }),
     async askOthers(topic, value) {
       return (await ask('others', topic, value)).filter((answer) => answer !== undefined);
     },

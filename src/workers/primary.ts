@@ -3,7 +3,9 @@ import cluster, { type Worker } from 'node:cluster';
 import { say } from '../stdio.ts';
 import { keepAccepted, type Sources } from './accepted.ts';
 import { relayDrains } from './drains.ts';
+import { mergeRenderings } from '../telemetry/index.ts';
 import { createHub, type HubWorker } from './hub.ts';
+import { KeptCounts } from './kept-counts.ts';
 import { guarded } from '../faults.ts';
 import { countVariable, type FromWorker, opened, saysLeaving } from './messages.ts';
 
@@ -23,12 +25,22 @@ const hubWorker = (worker: Worker): HubWorker => ({
 /** Passes on what workers say to each other; the one that has served longest leads. */
 function connectWorkers(): void {
   const serving = new Map<number, HubWorker>();
-  const hub = createHub(() => [...serving.values()]);
+  const counts = new KeptCounts(mergeRenderings);
+  const hub = createHub(() => [...serving.values()], counts);
   cluster.on('listening', (worker: Worker) => {
     if (!serving.has(worker.id)) serving.set(worker.id, hubWorker(worker));
   });
   cluster.on('exit', (worker: Worker) => {
     serving.delete(worker.id);
+    // what it has said last may still be in the channel
+    if (worker.isConnected())
+      worker.once(
+        'disconnect',
+        guarded('worker', () => {
+          counts.ended(worker.id);
+        }),
+      );
+    else counts.ended(worker.id);
   });
   cluster.on(
     'message',

@@ -16,9 +16,11 @@ export function processPeers(): Peers | undefined {
   const { worker } = cluster;
   if (cluster.isPrimary || worker === undefined) return undefined;
   const peers = createPeers({
-    send(message) {
+    id: worker.id,
+    send(message, sent = ignore) {
       // a primary that is gone takes its workers with it soon
-      if (worker.isConnected()) worker.send({ tensorgate: message }, ignore);
+      if (worker.isConnected()) worker.send({ tensorgate: message }, sent);
+      else sent();
     },
     after,
     timeoutMs,

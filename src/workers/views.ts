@@ -116,8 +116,17 @@ interface Part {
   readonly totals: TrafficTotals;
 }
 
-/** A worker that says nothing for so long has ended, in ms. */
-const forgottenAfterMs = 3000;
+/** A worker that says nothing for so long has no traffic, in ms. */
+const silentAfterMs = 3000;
+/** And after so long it has ended. */
+const endedAfterMs = 60_000;
+
+/** What one that says nothing any more has counted: it counts still, and does nothing. */
+function past(totals: TrafficTotals): TrafficTotals {
+  const still = (all: readonly TrafficOf[]): TrafficOf[] =>
+    all.map((each) => ({ ...each, rate: 0, errorRate: 0, p50Ms: null, p99Ms: null }));
+  return { ...totals, inFlight: 0, backends: still(totals.backends), models: still(totals.models) };
+}
 /** As many seconds as one worker shows. */
 const maxPoints = 300;
 
@@ -128,6 +137,9 @@ export class SharedTraffic {
   readonly #fleets: () => readonly FleetView[];
   readonly #clock: Clock;
   readonly #parts = new Map<number, Part>();
+  /** Of those that have ended, together; and who they were. */
+  #past: TrafficTotals | undefined;
+  readonly #ended = new Set<number>();
   readonly points: TrafficPoint[] = [];
 
   constructor(own: OwnTraffic, peers: Peers, fleets: () => readonly FleetView[], clock: Clock) {
@@ -136,6 +148,7 @@ export class SharedTraffic {
     this.#fleets = fleets;
     this.#clock = clock;
     peers.onNews('traffic', (value, from) => {
+      if (this.#ended.has(from)) return;
       this.#parts.set(from, { ...(value as Omit<Part, 'atMs'>), atMs: clock() });
     });
   }
@@ -150,7 +163,16 @@ export class SharedTraffic {
   }
 
   totals(): TrafficTotals {
-    return mergeTotals([this.#own.totals(), ...this.#others().map(({ totals }) => totals)]);
+    const others = this.#others().map(({ totals }) => totals);
+    const silentSince = this.#clock() - silentAfterMs;
+    const silent = [...this.#parts.values()].filter(({ atMs }) => atMs < silentSince);
+    const pasts = silent.map(({ totals }) => past(totals));
+    return mergeTotals([
+      this.#own.totals(),
+      ...others,
+      ...pasts,
+      ...(this.#past === undefined ? [] : [this.#past]),
+    ]);
   }
 
   /** This worker's fleets with the others' parts added. */
@@ -161,9 +183,15 @@ export class SharedTraffic {
     );
   }
 
+  /** Those that have something to say now. */
   #others(): Part[] {
-    const since = this.#clock() - forgottenAfterMs;
-    for (const [id, { atMs }] of this.#parts) if (atMs < since) this.#parts.delete(id);
-    return [...this.#parts.values()];
+    const nowMs = this.#clock();
+    for (const [id, { atMs, totals }] of this.#parts) {
+      if (atMs >= nowMs - endedAfterMs) continue;
+      this.#parts.delete(id);
+      this.#ended.add(id);
+      this.#past = mergeTotals([...(this.#past === undefined ? [] : [this.#past]), past(totals)]);
+    }
+    return [...this.#parts.values()].filter(({ atMs }) => atMs >= nowMs - silentAfterMs);
   }
 }

@@ -103,13 +103,30 @@ describe('a gateway of two workers', () => {
     const [victim] = workersOf(gateway) as [number];
     const all = loads(gateway, 4);
     await sleep(500);
+    const success = /_requests_success\{.*method="Predict".*\} /;
+    // whichever worker is asked, and whatever it finds: sums never go back
+    const sums = [await counted(gateway, success)];
+    assert.ok((sums[0] as number) > 0);
     process.kill(victim, 'SIGKILL');
     await waitFor(
-      () => workersOf(gateway).length === 2 && !workersOf(gateway).includes(victim),
+      async () => {
+        await sleep(200);
+        // the one that is asked may be the one that is gone
+        await counted(gateway, success).then(
+          (sum) => sums.push(sum),
+          () => undefined,
+        );
+        return workersOf(gateway).length === 2 && !workersOf(gateway).includes(victim);
+      },
       30_000,
       'another worker',
     );
     await sleep(1500);
+    sums.push(await counted(gateway, success));
+    assert.deepEqual(
+      sums,
+      sums.toSorted((a, b) => a - b),
+    );
     const late = loads(gateway, 4);
     await sleep(1000);
     await Promise.all([...all, ...late].map((load) => load.stop()));

@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { type CallEnd, Code } from '../../src/call/index.ts';
 import {
   bucketEdgesUs,
+  countsOf,
   createTelemetry,
   mergeRenderings,
   type Telemetry,
@@ -293,6 +294,20 @@ describe('merged metrics of several workers', () => {
     assert.equal(merged.match(/^# TYPE tensorgate_requests_success /gm)?.length, 1);
     const alone = await body(workers[0]!);
     assert.equal(mergeRenderings([alone]), alone);
+    const counts = countsOf(alone);
+    assert.match(counts, /^tensorgate_requests_success\{.*\} 1$/m);
+    assert.match(counts, /^tensorgate_request_time_us_count\{.*\} 1$/m);
+    assert.doesNotMatch(counts, /gauge|_backend_available|_backend_in_flight/);
+    assert.equal(mergeRenderings(['', counts]), counts);
+  });
+
+  it('are merged where one of two has no number yet', () => {
+    const lag = (text: string): string =>
+      `# TYPE nodejs_eventloop_lag_p99_seconds gauge\nnodejs_eventloop_lag_p99_seconds ${text}\n`;
+    assert.equal(mergeRenderings([lag('NaN'), lag('0.5')]), lag('0.5'));
+    assert.equal(mergeRenderings([lag('0.5'), lag('NaN')]), lag('0.5'));
+    assert.equal(mergeRenderings([lag('NaN'), lag('NaN')]), lag('NaN'));
+    assert.equal(mergeRenderings([lag('+Inf'), lag('1')]), lag('+Inf'));
   });
 });
 

@@ -1,7 +1,9 @@
 /** Workers that talk through a hub, without processes: who is asked, who leads, and what a silence costs. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { mergeRenderings } from '../../src/telemetry/index.ts';
 import { createHub, type HubWorker } from '../../src/workers/hub.ts';
+import { type Counted, KeptCounts, textsOf } from '../../src/workers/kept-counts.ts';
 import { createPeers, type Peers } from '../../src/workers/peers.ts';
 import { shareSights } from '../../src/workers/sights.ts';
 import { manualTimers } from '../support/index.ts';
@@ -10,7 +12,8 @@ import { manualTimers } from '../support/index.ts';
 function gateway(count: number) {
   const timers = manualTimers();
   const serving: HubWorker[] = [];
-  const hub = createHub(() => serving);
+  const counts = new KeptCounts(mergeRenderings);
+  const hub = createHub(() => serving, counts);
   const peers = Array.from({ length: count }, (_, i): Peers => {
     const worker: HubWorker = {
       id: i + 1,
@@ -20,7 +23,13 @@ function gateway(count: number) {
     };
     serving.push(worker);
     const own = createPeers({
-      send: (message) => setImmediate(() => hub(worker, message)),
+      id: i + 1,
+      send(message, sent) {
+        setImmediate(() => {
+          hub(worker, message);
+          sent?.();
+        });
+      },
       after: timers.after,
       timeoutMs: 1000,
     });
@@ -29,11 +38,13 @@ function gateway(count: number) {
   return {
     peers,
     timers,
-    kill: (id: number) =>
+    kill: (id: number): void => {
       serving.splice(
         serving.findIndex((worker) => worker.id === id),
         1,
-      ),
+      );
+      counts.ended(id);
+    },
   };
 }
 const turns = async (count: number): Promise<void> => {
@@ -85,6 +96,68 @@ describe('peers', () => {
     peers[1]?.tellOthers('drained', 'b');
     await turns(5);
     assert.deepEqual(heard, ['1 from 2: b', '3 from 2: b']);
+  });
+});
+
+describe('sums over workers', () => {
+  const text = (calls: number): string =>
+    `# HELP calls Calls.\n# TYPE calls counter\ncalls{code="OK"} ${calls}\n`;
+
+  /** Workers that have counted so much; each tells what somebody gets to see. */
+  function counting(...calls: number[]) {
+    const made = gateway(calls.length);
+    const values = [...calls];
+    const stuck = new Set<number>();
+    made.peers.forEach((peers, i) => {
+      peers.onQuestion('metrics', async (): Promise<Counted> => {
+        if (stuck.has(i)) await new Promise(() => undefined);
+        await peers.keep(text(values[i] as number));
+        return { worker: peers.id, body: text(values[i] as number) };
+      });
+    });
+    const scrape = async (by: number): Promise<number> => {
+      const peers = made.peers[by] as Peers;
+      await peers.keep(text(values[by] as number));
+      const kept = peers.askKept();
+      const others = (async () => (await peers.askOthers('metrics')) as Counted[])();
+      await turns(20);
+      made.timers.advance(1000);
+      const own = { worker: peers.id, body: text(values[by] as number) };
+      const merged = mergeRenderings(textsOf(own, await others, await kept));
+      return Number(/^calls\{code="OK"\} (\d+)$/m.exec(merged)?.[1]);
+    };
+    return { ...made, values, stuck, scrape };
+  }
+
+  it('never go back when a worker ends, whoever is asked', async () => {
+    const { values, scrape, kill } = counting(10, 20, 30);
+    assert.equal(await scrape(0), 60);
+    // nobody has seen the last five
+    values[1] = 25;
+    kill(2);
+    assert.equal(await scrape(0), 60);
+    assert.equal(await scrape(2), 60);
+    values[0] = 11;
+    assert.equal(await scrape(2), 61);
+    kill(1);
+    assert.equal(await scrape(2), 61);
+  });
+
+  it('never go back when a worker is too busy to answer', async () => {
+    const { scrape, stuck } = counting(10, 20);
+    assert.equal(await scrape(0), 30);
+    stuck.add(1);
+    assert.equal(await scrape(0), 30);
+    stuck.clear();
+    assert.equal(await scrape(0), 30);
+  });
+
+  it('have what a worker says at its end', async () => {
+    const { peers, values, scrape, kill } = counting(10, 20);
+    values[1] = 29;
+    await peers[1]?.keep(text(29));
+    kill(2);
+    assert.equal(await scrape(0), 39);
   });
 });
 

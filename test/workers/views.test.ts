@@ -82,6 +82,9 @@ describe('views of several workers', () => {
     const shared = new SharedTraffic(
       { tick: () => undefined, points: [point], totals: () => totals(3) },
       {
+        id: 1,
+        askKept: () => Promise.resolve(undefined),
+        keep: () => Promise.resolve(),
         askOthers: () => Promise.resolve([]),
         askLeader: () => Promise.resolve(undefined),
         onQuestion: () => undefined,
@@ -96,7 +99,18 @@ describe('views of several workers', () => {
     assert.equal(told.length, 1);
     assert.deepEqual(shared.points, [{ ...point, at: 1000, calls: 12, errors: 2, p99Ms: 9 }]);
     assert.equal(shared.totals().calls, 7);
-    advance(3001);
-    assert.equal(shared.totals().calls, 3);
+    assert.equal(shared.totals().inFlight, 2);
+    // the worker has ended: what it has counted counts still, what it did is over
+    for (const ms of [3001, 60_000]) {
+      advance(ms);
+      shared.tick(2000);
+      assert.equal(shared.totals().calls, 7);
+      assert.equal(shared.totals().inFlight, 1);
+      assert.equal(shared.totals().backends[0]?.rate, 2);
+      assert.equal(shared.points.at(-1)?.calls, 5);
+    }
+    // it was only stuck, for a minute
+    news?.({ fleets: [], point, totals: totals(9) }, 2);
+    assert.equal(shared.totals().calls, 7);
   });
 });
