@@ -6,6 +6,7 @@ import {
   type AdminFleet,
   checkCertificates,
   createAdminDoor,
+  exposureOf,
   listen,
   type Listener,
   type ListenOptions,
@@ -297,6 +298,12 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
   } catch (error) {
     await stop();
     throw error;
+  }
+  // once for all workers
+  const { admin: adminOptions, adminActions, rest: restOptions } = options.doors;
+  if (adminOptions !== undefined && (peers === undefined || peers.id === 1)) {
+    const exposure = exposureOf(adminOptions, { adminActions, clientHost: restOptions.host });
+    if (exposure !== undefined) log.warn({ host: adminOptions.host, port: adminOptions.port }, exposure);
   }
   // the certificates work: their doors are open
   tellCertificates();

@@ -4,6 +4,7 @@ export {
   type AdminDoor,
   type AdminFleet,
   createAdminDoor,
+  exposureOf,
   type PageFile,
 } from './admin/index.ts';
 export { createPeerBehind, type ForwardedOptions, peerOfFields, peerOfRequest } from './forwarded.ts';
