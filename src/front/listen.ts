@@ -274,7 +274,7 @@ export async function listen(
     made.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? raw.get(peerOf(socket)) : undefined;
       if (plain === undefined) socket.destroy();
-      else tellPlain(plain, socket);
+      else tellPlain(plain, socket, refused);
     });
     return made;
   }
@@ -440,9 +440,11 @@ export async function listen(
 }
 
 /** Plain HTTP at a port that speaks TLS: said in words that its client can read. @param tls what TLS has made of it */
-function tellPlain(plain: Socket, tls: Socket): void {
+function tellPlain(plain: Socket, tls: Socket, refused: Refused): void {
   plain.on('error', () => plain.destroy());
-  plain.write(refusal(400, 'this port speaks TLS: ask it with https://, or with TLS for gRPC'), () => {
+  const text = 'this port speaks TLS: ask it with https://, or with TLS for gRPC';
+  const id = refused({ status: 400, message: text, peer: peerOf(plain) });
+  plain.write(refusal(400, text, id), () => {
     plain.end();
   });
   setTimeout(() => {

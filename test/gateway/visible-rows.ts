@@ -105,7 +105,7 @@ const webFields = (type: string): string[] =>
 const chat = 'tensorgate_proxy_requests_total{prefix="/v3"';
 
 /** By whether a backend is there. */
-export const rows: Readonly<Record<'up' | 'down', Readonly<Record<string, Row>>>> = {
+export const rows: Readonly<Record<'up' | 'down' | 'tls', Readonly<Record<string, Row>>>> = {
   up: {
     'REST, an answer': {
       ask: http1('POST', `${model}:predict`, '{"instances":[1]}'),
@@ -375,6 +375,14 @@ export const rows: Readonly<Record<'up' | 'down', Readonly<Record<string, Row>>>
       status: 503,
       counted: `${chat},method="GET",status="503",complete="false"}`,
       logged: { via: 'proxy', status: 503 },
+    },
+  },
+  tls: {
+    'plain HTTP': {
+      ask: (gateway) => raw(gateway, 'GET / HTTP/1.1\r\nhost: a\r\n\r\n'),
+      status: 400,
+      counted: plain('HTTP', 400),
+      logged: { via: 'HTTP', status: 400 },
     },
   },
   down: {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
-import { freePort, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
+import { freePort, makeCertificates, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
 import { plain, rest, rows } from './visible-rows.ts';
 
 /** What counts answers. */
@@ -25,7 +25,7 @@ async function counts(gateway: TestGateway): Promise<Map<string, number>> {
 describe('what every answer leaves behind', () => {
   let folder: string;
   let fleet: DemoFleet;
-  const gateways = new Map<'up' | 'down', { gateway: TestGateway; log: string }>();
+  const gateways = new Map<keyof typeof rows, { gateway: TestGateway; log: string }>();
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'visible-'));
     fleet = await startDemoFleet({ replicas: 1, models: ['half_plus_two'] });
@@ -37,16 +37,22 @@ describe('what every answer leaves behind', () => {
       models: { half_plus_two: {} },
       proxy: { routes: [{ prefix: '/v3', fleet: 'generative' }] },
     };
-    for (const [name, backends] of [
-      ['up', fleet.backends.map(({ url }) => url)],
-      ['down', [nobody]],
+    const file = await makeCertificates('door');
+    const tls = { cert: file('door.pem'), key: file('door.key'), admin: false };
+    for (const [name, backends, more] of [
+      ['up', fleet.backends.map(({ url }) => url), {}],
+      ['tls', [nobody], { doors: { ...config.doors, tls } }],
+      ['down', [nobody], {}],
     ] as const) {
       const log = join(folder, `${name}.log`);
       const fleets = {
         default: { backends },
         generative: { backends: [`http://127.0.0.1:${await freePort()}`] },
       };
-      gateways.set(name, { gateway: await startTestGateway([], { ...config, fleets }, {}, log), log });
+      gateways.set(name, {
+        gateway: await startTestGateway([], { ...config, ...more, fleets }, {}, log),
+        log,
+      });
     }
   });
   after(async () => {
@@ -55,7 +61,7 @@ describe('what every answer leaves behind', () => {
     rmSync(folder, { recursive: true });
   });
 
-  for (const name of ['up', 'down'] as const) {
+  for (const name of ['up', 'tls', 'down'] as const) {
     for (const [title, row] of Object.entries(rows[name])) {
       it(`${title} (${row.status}): one count, one line, one id`, async () => {
         const { gateway, log } = gateways.get(name) as { gateway: TestGateway; log: string };
