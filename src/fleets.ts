@@ -104,7 +104,14 @@ export class FleetSet {
         await Promise.all(steps.map((step) => step()));
       },
       retire: () => {
-        for (const [name, fleet] of before) if (!next.has(name)) fleet.stop(true);
+        const stay = new Set([...next.values()].flatMap((fleet) => fleet.backends().map(({ name }) => name)));
+        for (const [name, fleet] of before) {
+          if (next.has(name)) continue;
+          fleet.stop(true);
+          // what is counted by backend goes with the last fleet that has it
+          for (const { name: backend } of fleet.backends())
+            if (!stay.has(backend)) this.#deps.observer.backendGone(backend);
+        }
       },
     };
   }

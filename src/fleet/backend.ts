@@ -89,9 +89,11 @@ export class Backend implements Roomy {
     this.#meter = deps.observer.meterOf(this.name);
     this.health = new ModelHealth({
       onVersion: (model, version, available) => {
-        deps.onVersion(this, model, version, available);
+        // a look may come back late
+        if (!this.#closed) deps.onVersion(this, model, version, available);
       },
       onChange: (model) => {
+        if (this.#closed) return;
         if (model === '') deps.onState(this);
         deps.onChange(model);
       },

@@ -98,6 +98,20 @@ describe('metrics of backends', () => {
     assert.equal(drained.get(`tensorgate_backend_drained{${one}}`), '1');
   });
 
+  it('go with the fleet that a reload takes away', async () => {
+    const [one, other] = [await freePort(), await freePort()];
+    const fleets = (...ports: number[]) =>
+      Object.fromEntries(
+        ports.map((port, i) => [i === 0 ? 'default' : 'more', { backends: [`tfs://127.0.0.1:${port}`] }]),
+      );
+    const gateway = await startGateway([], { fleets: fleets(one, other) });
+    const up = (port: number): string => `tensorgate_backend_up{backend="127.0.0.1:${port}"}`;
+    assert.equal((await samples(gateway)).get(up(other)), '0');
+    await gateway.configure({ fleets: fleets(one) });
+    await waitFor(async () => !(await samples(gateway)).has(up(other)), 5000, 'the series to go');
+    assert.equal((await samples(gateway)).get(up(one)), '0');
+  });
+
   it('have the time when the certificates of the doors expire', async () => {
     const file = await makeCertificates('door', 'other');
     const tls = { cert: file('door.pem'), key: file('door.key'), admin: false };
