@@ -306,9 +306,18 @@ export class Fleet implements ModelView {
     });
   }
 
-  #keyOf({ name, api, tls }: BackendAddress): string {
+  #keyOf({ name, alternates, api, tls }: BackendAddress): string {
     const { connection, encoding, maxMessageBytes, maxInflateRatio } = this.#options;
-    return JSON.stringify([name, api, tls, connection, encoding, maxMessageBytes, maxInflateRatio]);
+    return JSON.stringify([
+      name,
+      alternates,
+      api,
+      tls,
+      connection,
+      encoding,
+      maxMessageBytes,
+      maxInflateRatio,
+    ]);
   }
 
   #policy(): ReturnType<typeof policyOf> {

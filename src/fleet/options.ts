@@ -27,6 +27,8 @@ export interface BackendAddress extends BackendTraits {
   /** "127.0.0.1:8500": its name in metrics, logs and replies. */
   readonly name: string;
   readonly host: string;
+  /** Other addresses of the same server, for when `host` cannot be reached. */
+  readonly alternates?: readonly string[] | undefined;
   readonly port: number;
   /** Share of the calls compared with others, above 0; 1 when absent. */
   readonly weight?: number | undefined;

@@ -24,6 +24,7 @@ export interface Slice {
       readonly terminating?: boolean;
     };
     readonly zone?: string;
+    readonly targetRef?: { readonly kind: string; readonly uid: string };
   }[];
 }
 

@@ -44,6 +44,14 @@ export const discovery = section(
           default: [],
           description: 'DNS servers for dns+ and srv+ URLs, address or address:port; empty for the system’s.',
         }),
+        family: Type.Union(
+          [Type.Literal('auto'), Type.Literal('ipv4'), Type.Literal('ipv6'), Type.Literal('both')],
+          {
+            default: 'auto',
+            description:
+              'Of a name with addresses in IPv4 and in IPv6: auto takes one of each as one backend, and of more those of one family, IPv4 where this machine has it, since servers have both as a rule; both makes a backend of each address.',
+          },
+        ),
         minTtlMs: ms(1000, 'A shorter TTL is taken for this one: TTLs of 0 would be asked for all the time.'),
         maxTtlMs: ms(60_000, 'A longer TTL is taken for this one, so that a change is seen.'),
       },

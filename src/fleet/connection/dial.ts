@@ -1,9 +1,10 @@
 /** Opens one HTTP/2 connection to a backend: TCP, TLS if asked for, and the backend's first SETTINGS. */
 import { connect as tcpConnect, isIP, type Socket } from 'node:net';
-import { connect as tlsConnect } from 'node:tls';
+import { checkServerIdentity, connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { Code, StatusError } from '../../call/index.ts';
 import { guarded } from '../../faults.ts';
 import { Http2Client } from '../../wire/index.ts';
+import { whereOf } from './both-families.ts';
 import type { BackendAddress, ConnectionOptions } from '../options.ts';
 
 /** How a call ended, also when it was told at too great a length. */
@@ -24,16 +25,24 @@ export interface DialEvents {
 
 function open(address: BackendAddress): Socket {
   const { host, port, tls } = address;
-  if (tls === undefined) return tcpConnect({ host, port, noDelay: true });
+  const where = whereOf(address);
+  if (tls === undefined) return tcpConnect({ ...where, port, noDelay: true });
   const servername = tls.serverName ?? host;
-  return tlsConnect({
-    host,
+  const socket: TLSSocket = tlsConnect({
+    ...where,
     port,
     ALPNProtocols: ['h2'],
     ...(isIP(servername) === 0 ? { servername } : {}),
     ...(tls.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls.cert === undefined ? {} : { cert: tls.cert, key: tls.key }),
+    // by name, or by the address that answered
+    checkServerIdentity: (_name, certificate) =>
+      checkServerIdentity(
+        tls.serverName ?? (address.alternates && socket.remoteAddress) ?? host,
+        certificate,
+      ),
   });
+  return socket;
 }
 
 /** What a person reads: "connection refused" says more than ECONNREFUSED. */
@@ -47,7 +56,8 @@ function reasonOf(error: Error & { code?: string }): string {
     case 'ECONNRESET':
       return 'connection reset';
     default:
-      return error.message;
+      // of several attempts there is none
+      return error.message || (error.code ?? 'no connection');
   }
 }
 

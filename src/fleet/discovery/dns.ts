@@ -2,6 +2,7 @@
 import { ADDRCONFIG } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
 import type { BackendAddress, BackendTraits } from '../options.ts';
+import { type Hosts, ownFamily, serversOf } from './families.ts';
 import { changesOnly, nameOf, type Source, type SourceDeps, type SourceEvents } from './source.ts';
 import { detach } from '../../faults.ts';
 
@@ -13,6 +14,8 @@ export interface DnsOptions {
   /** With "a" only. */
   readonly port: number;
   readonly traits: BackendTraits;
+  /** Of a name with addresses in both families: one backend where there is one of each, else those of one family (auto); those of one; each its own backend. */
+  readonly family?: 'auto' | 'ipv4' | 'ipv6' | 'both' | undefined;
   /** "10.0.0.10" or "10.0.0.10:53"; empty for the system's. */
   readonly servers: readonly string[];
   /** A TTL below it is taken for it: names with a TTL of 0 would be asked for all the time. In ms. */
@@ -98,11 +101,18 @@ export function dnsSource(options: DnsOptions, { random }: Pick<SourceDeps, 'ran
 }
 
 async function answerOf(resolver: Resolver, options: DnsOptions): Promise<Answer> {
-  const { traits, maxTtlMs } = options;
+  const { traits, maxTtlMs, family = 'auto' } = options;
+  const own = ownFamily();
+  const servers = (found: readonly Address[]): Hosts[] =>
+    serversOf(
+      found.map(({ address }) => address),
+      family,
+      own,
+    );
   if (options.records === 'a') {
     const found = await addressesOf(resolver, options.name);
     return {
-      backends: found.map(({ address }) => backendAt(address, options.port, traits)),
+      backends: servers(found).map((hosts) => backendAt(hosts, options.port, traits)),
       ttlMs: ttlOf(found, maxTtlMs),
     };
   }
@@ -123,7 +133,7 @@ async function answerOf(resolver: Resolver, options: DnsOptions): Promise<Answer
     );
   return {
     backends: found.flatMap(({ addresses, port, weight }) =>
-      addresses.map(({ address }) => ({ ...backendAt(address, port, traits), weight })),
+      servers(addresses).map((hosts) => ({ ...backendAt(hosts, port, traits), weight })),
     ),
     ttlMs: ttlOf(
       found.flatMap(({ addresses }) => addresses),
@@ -154,6 +164,6 @@ function ttlOf(addresses: readonly Address[], maxTtlMs: number): number {
   return Math.min(...addresses.map(({ ttl }) => (ttl === undefined ? maxTtlMs : ttl * 1000)));
 }
 
-function backendAt(host: string, port: number, traits: BackendTraits): BackendAddress {
-  return { ...traits, name: nameOf(host, port), host, port };
+function backendAt(hosts: Hosts, port: number, traits: BackendTraits): BackendAddress {
+  return { ...traits, name: nameOf(hosts.host, port), ...hosts, port };
 }

@@ -1,6 +1,7 @@
 /** What EndpointSlices (discovery.k8s.io/v1) say: the addresses that are ready, with their port and zone. */
 import { isIP } from 'node:net';
 import type { BackendAddress } from '../options.ts';
+import { type Family, familyOf, hostsOf, ownFamily } from './families.ts';
 import type { KubernetesOptions } from './kubernetes.ts';
 import { nameOf } from './source.ts';
 
@@ -40,18 +41,30 @@ function portOf(slice: EndpointSlice, wanted: string): number | undefined {
 export function backendsIn(
   slices: readonly EndpointSlice[],
   { port: wanted, traits }: Pick<KubernetesOptions, 'port' | 'traits'>,
+  preferred: Family = ownFamily(),
 ): BackendAddress[] {
-  const found = new Map<string, BackendAddress>();
+  /** By the pod where it is said, which has an address in each slice of another family; else by the address. */
+  const found = new Map<string, { addresses: Map<Family, string>; port: number; zone: string | undefined }>();
   for (const slice of slices) {
     const port = portOf(slice, wanted);
     if (port === undefined || (slice.addressType !== 'IPv4' && slice.addressType !== 'IPv6')) continue;
-    for (const { addresses, conditions, zone } of listIn(slice.endpoints).map(objectIn)) {
+    for (const { addresses, conditions, zone, targetRef } of listIn(slice.endpoints).map(objectIn)) {
       // consumers use the first address; others were never defined
       const [host] = listIn(addresses);
       if (typeof host !== 'string' || isIP(host) === 0 || objectIn(conditions).ready === false) continue;
-      const name = nameOf(host, port);
-      found.set(name, { ...traits, name, host, port, ...(typeof zone === 'string' ? { zone } : {}) });
+      const { uid } = objectIn(targetRef);
+      const key = typeof uid === 'string' && uid !== '' ? `${uid} ${port}` : nameOf(host, port);
+      const known = found.get(key)?.addresses ?? new Map<Family, string>();
+      found.set(key, {
+        addresses: known.set(familyOf(host), host),
+        port,
+        zone: typeof zone === 'string' ? zone : undefined,
+      });
     }
   }
-  return [...found.values()];
+  return [...found.values()].map(({ addresses, port, zone }) => {
+    const hosts = hostsOf([...addresses.values()], preferred);
+    const name = nameOf(hosts.host, port);
+    return { ...traits, name, ...hosts, port, ...(zone === undefined ? {} : { zone }) };
+  });
 }

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { Code, errorOf, getMetadata, StatusError, statusOf } from '../../call/index.ts';
 import { decodeHealthCheckResponse, encodeHealthCheckRequest, servingStatus } from '../../codec/index.ts';
 import { methodOf } from '../../models/index.ts';
+import { whereOf } from '../connection/both-families.ts';
 import type { BackendAddress, HealthOptions } from '../options.ts';
 import { ask, type ProbeDeps } from './probe.ts';
 
@@ -25,15 +26,21 @@ export async function grpcHealthCheck(service: string, deps: ProbeDeps): Promise
 
 /** @throws StatusError UNAVAILABLE unless the answer is below 400, DEADLINE_EXCEEDED when there is none in time */
 export function httpHealthCheck(
-  { host, port, tls }: BackendAddress,
+  address: BackendAddress,
   options: Pick<HealthOptions, 'path' | 'port' | 'timeoutMs'>,
 ): Promise<void> {
+  const { host, port, tls } = address;
   return new Promise((resolve, reject) => {
     const request = (tls === undefined ? httpRequest : httpsRequest)({
-      host,
+      ...whereOf(address),
       port: options.port === 0 ? port : options.port,
       path: options.path,
-      headers: { 'user-agent': 'tensorgate-health', connection: 'close' },
+      headers: {
+        // what is looked up is no name of it
+        ...(address.alternates === undefined ? {} : { host: address.name }),
+        'user-agent': 'tensorgate-health',
+        connection: 'close',
+      },
       // a connection of its own each time: that it can be made is part of the question
       agent: false,
       ...(tls === undefined

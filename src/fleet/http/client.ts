@@ -1,6 +1,7 @@
 /** The HTTP/1.1 connections to one backend: undici's, with TLS verified and connection failures told apart from others. */
 import { buildConnector, errors, Pool } from 'undici';
 import { Code, type HttpReply, type HttpRequest, StatusError } from '../../call/index.ts';
+import { whereOf } from '../connection/both-families.ts';
 import type { HttpAddress } from '../options.ts';
 
 /** An idle connection is not reused after this, in ms: uvicorn, under vLLM, closes its own after 5 s. */
@@ -23,19 +24,21 @@ export function createHttpClient(
   const { name, tls } = address;
   const origin = `${tls === undefined ? 'http' : 'https'}://${name}`;
   const where = `backend ${name}`;
+  const { host: hostname, lookup } = whereOf(address);
   const connect = buildConnector({
     timeout: connectTimeoutMs,
     rejectUnauthorized: true,
     ...(tls?.ca === undefined ? {} : { ca: tls.ca }),
     ...(tls?.cert === undefined ? {} : { cert: tls.cert, key: tls.key }),
     ...(tls?.serverName === undefined ? {} : { servername: tls.serverName }),
+    ...(lookup === undefined ? {} : { lookup, autoSelectFamily: true }),
   });
   const pool = new Pool(origin, {
     pipelining: 1,
     ...(maxConnections === undefined ? {} : { connections: maxConnections }),
     keepAliveTimeout: keepAliveMs,
     connect(options, done) {
-      connect(options, (...[error, socket]) => {
+      connect(lookup === undefined ? options : { ...options, hostname }, (...[error, socket]) => {
         // what fails here has not reached the backend: it may be sent to another
         if (error === null) done(null, socket);
         else done(noConnection(where, error), null);

@@ -48,14 +48,35 @@ describe('the source dns', () => {
   });
   after(() => dns.stop());
 
-  it('takes A and AAAA records together', async () => {
-    dns.records.set(name, [...addresses(['127.0.0.1'], 5), { type: 'AAAA', data: '::1', ttl: 5 }]);
-    const source = dnsSource(options(dns), { random });
-    const told = listen(source);
-    await waitFor(() => told.sets.length > 0);
-    source.stop();
-    assert.deepEqual(told.sets, [['127.0.0.1:8500', '[::1]:8500']]);
-  });
+  for (const [family, a, aaaa, are] of [
+    ['both', ['127.0.0.1'], ['::1'], ['127.0.0.1:8500', '[::1]:8500']],
+    ['auto', ['127.0.0.1'], ['::1'], ['127.0.0.1:8500 or ::1']],
+    ['auto', ['127.0.0.1', '127.0.0.2'], ['::1', '::2'], ['127.0.0.1:8500', '127.0.0.2:8500']],
+    ['auto', [], ['::1'], ['[::1]:8500']],
+    ['ipv6', ['127.0.0.1'], ['::1'], ['[::1]:8500']],
+    ['ipv4', ['127.0.0.1'], ['::1'], ['127.0.0.1:8500']],
+  ] as const)
+    for (const records of ['a', 'srv'] as const)
+      it(`takes A ${a.join()} and AAAA ${aaaa.join()} as ${are.join(' and ')} (${family}, ${records})`, async () => {
+        const host = records === 'a' ? name : 'target.test';
+        dns.records.set(host, [
+          ...addresses(a, 5),
+          ...aaaa.map((data) => ({ type: 'AAAA' as const, data, ttl: 5 })),
+        ]);
+        if (records === 'srv')
+          dns.records.set(name, [
+            { type: 'SRV', data: { port: 8500, target: host, priority: 1, weight: 1 }, ttl: 5 },
+          ]);
+        const source = dnsSource(options(dns, { family, records }), { random });
+        const sets: (readonly BackendAddress[])[] = [];
+        source.start({ onBackends: (set) => void sets.push(set), onProblem: () => undefined });
+        await waitFor(() => sets.length > 0);
+        source.stop();
+        assert.deepEqual(
+          sets[0]?.map(({ name: each, alternates = [] }) => [each, ...alternates].join(' or ')),
+          are,
+        );
+      });
 
   it('does not ask again before the TTL ends', async () => {
     dns.records.set(name, addresses(['127.0.0.1'], 1));

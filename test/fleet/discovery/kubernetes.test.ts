@@ -227,6 +227,44 @@ describe('endpoint slices', () => {
     );
   });
 
+  it('name a pod once that has an address in both families', () => {
+    const ofPod = (uid: string, address: string, ready = true) => ({
+      addresses: [address],
+      conditions: { ready },
+      targetRef: { kind: 'Pod', uid },
+    });
+    const v4 = slice('v4', [], {
+      endpoints: [ofPod('a', '10.0.0.1'), ofPod('b', '10.0.0.2'), ofPod('c', '10.0.0.3')],
+    });
+    const v6 = slice('v6', [], {
+      addressType: 'IPv6',
+      endpoints: [
+        ofPod('a', '2001:db8::1'),
+        ofPod('b', '2001:db8::2', false),
+        ofPod('d', '2001:db8::4'),
+        { addresses: ['2001:db8::5'] },
+      ],
+    });
+    const found = (preferred: 'ipv4' | 'ipv6', slices: readonly Slice[]): string[] =>
+      backendsIn(slices, { port: 'grpc', traits }, preferred).map(({ name, alternates = [] }) =>
+        [name, ...alternates].join(' or '),
+      );
+    const alone = ['[2001:db8::4]:8500', '[2001:db8::5]:8500'];
+    for (const slices of [
+      [v4, v6],
+      [v6, v4],
+    ]) {
+      assert.deepEqual(
+        found('ipv4', slices).sort(),
+        ['10.0.0.1:8500 or 2001:db8::1', '10.0.0.2:8500', '10.0.0.3:8500', ...alone].sort(),
+      );
+      assert.deepEqual(
+        found('ipv6', slices).sort(),
+        ['[2001:db8::1]:8500 or 10.0.0.1', '10.0.0.2:8500', '10.0.0.3:8500', ...alone].sort(),
+      );
+    }
+  });
+
   it('pass over parts that are nothing of the kind, and keep the others', () => {
     const odd = (fields: object): Slice => ({ ...slice('b', ['10.0.0.2']), ...fields });
     const endpoints = [
