@@ -9,7 +9,7 @@ export {
 } from './admin/index.ts';
 export { createPeerBehind, type ForwardedOptions, peerOfFields, peerOfRequest } from './forwarded.ts';
 export { type Cors, type CorsOptions, createCors } from './cors.ts';
-export type { RpcDeps, RpcOptions } from './grpc/exchange.ts';
+export type { RpcDeps, RpcOptions } from './grpc/deps.ts';
 export type { RewriteSpec } from './grpc/opening.ts';
 export { type LocalServicesOptions, localServices } from './grpc/services/index.ts';
 export { createHttpDoor, serveNodeRequest } from './http/index.ts';

@@ -15,7 +15,6 @@ import { fault, guard, guarded } from '../faults.ts';
 import {
   Http1Server,
   type Http2Limits,
-  refusal,
   type TimeLimits,
   Standstill,
   Http2Server,
@@ -28,6 +27,7 @@ import { ConnectionPeers } from './connection-peers.ts';
 import { GonePeers, lookEveryMs } from './gone-peers.ts';
 import { bridge } from './h2-bridge.ts';
 import { createNodeServer, peerOf } from './node-server.ts';
+import { endFaulty, tellPlain } from './port-answers.ts';
 import { sniff } from './sniff.ts';
 import { type Certificates, tlsOptions, trustOf } from './tls.ts';
 
@@ -55,9 +55,6 @@ export interface ListenOptions {
   /** A client that takes nothing of what waits for it is cut off after this, in ms. */
   readonly writeTimeoutMs: number;
 }
-
-/** For the log: what is told of a fault of the gateway itself. */
-const faultText = 'internal error of the gateway';
 
 /** How often a draining port looks for connections that have nothing to do any more, in ms. */
 const sweepMs = 50;
@@ -437,33 +434,6 @@ export async function listen(
       await closed;
     },
   };
-}
-
-/** Plain HTTP at a port that speaks TLS: said in words that its client can read. @param tls what TLS has made of it */
-function tellPlain(plain: Socket, tls: Socket, refused: Refused): void {
-  plain.on('error', () => plain.destroy());
-  const text = 'this port speaks TLS: ask it with https://, or with TLS for gRPC';
-  const id = refused({ status: 400, message: text, peer: peerOf(plain) });
-  plain.write(refusal(400, text, id), () => {
-    plain.end();
-  });
-  setTimeout(() => {
-    tls.destroy();
-    plain.destroy();
-  }, firstBytesMs).unref();
-}
-
-/** A request whose handler has thrown: an answer where there is none yet, and the end of its connection. */
-function endFaulty(request: IncomingMessage, response: ServerResponse, refused: Refused): void {
-  guard('http', () => {
-    if (response.headersSent) {
-      response.destroy();
-      return;
-    }
-    const { method, url: path, socket } = request;
-    const id = refused({ status: 500, message: faultText, peer: peerOf(socket), method, path });
-    response.writeHead(500, { connection: 'close', 'content-length': 0, 'x-request-id': id }).end();
-  });
 }
 
 const timeLimitsOf = (options: ListenOptions): TimeLimits => ({

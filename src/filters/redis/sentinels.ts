@@ -20,9 +20,7 @@ async function ask(address: RedisAddress, master: string, credentials: Credentia
     }, credentials.connectTimeoutMs);
   });
   try {
-    const asked = client
-      .connect()
-      .then(() => client.call('SENTINEL', 'get-master-addr-by-name', master));
+    const asked = client.connect().then(() => client.call('SENTINEL', 'get-master-addr-by-name', master));
     const answer = await Promise.race([asked, late]);
     if (answer === null) throw new Error(`knows no servers named ${master}`);
     if (!isAddress(answer)) throw new Error('answers with something that is no address');

@@ -3,11 +3,9 @@ import {
   type Call,
   type CallMemory,
   Cancellation,
-  type Clock,
   Code,
   Flow,
   getMetadata,
-  type Handler,
   Held,
   Holding,
   type HoldingOwner,
@@ -15,53 +13,28 @@ import {
   joinInto,
   largeBytes,
   type Lender,
-  type MemoryAccount,
   type Metadata,
   never,
-  type Observer,
   prefixBytes,
   type Reply,
   StatusError,
   type Target,
   uint32At,
 } from '../../call/index.ts';
-import type { InflateLimits, ModelSpec, TargetWatch } from '../../codec/index.ts';
+import type { ModelSpec, TargetWatch } from '../../codec/index.ts';
 import { detach, fault, guarded } from '../../faults.ts';
 import { targetOf } from '../../models/index.ts';
 import { ErrorCode, type ServerStream, type StreamEvents } from '../../wire/index.ts';
-import { Pace, type PaceOptions } from '../pace.ts';
-import { moreTimeOf, type TimeoutOptions, timeoutOf } from '../timeout.ts';
+import { Pace } from '../pace.ts';
+import { moreTimeOf, timeoutOf } from '../timeout.ts';
 import { FrameWatch } from './frame-watch.ts';
+import type { RpcDeps } from './deps.ts';
 import { contentTypeOf, type RpcHead } from './head.ts';
 import { atTurnsEnd, type Latecomer } from './late.ts';
 import { type Opened, Opening } from './opening.ts';
 import { tellRefused } from './refused.ts';
 import { ReplyWriter } from './reply-writer.ts';
 import { type StreamSink, StreamTargets } from './stream-targets.ts';
-
-/** `maxMessageBytes` holds either way, and by the message's prefix. */
-export interface RpcOptions extends InflateLimits {
-  readonly timeouts: TimeoutOptions;
-  /** Requests up to this size are kept for another attempt, in bytes. */
-  readonly maxRetainedBytes: number;
-  /** For requests of one message. */
-  readonly pace: PaceOptions;
-}
-
-export interface RpcDeps {
-  readonly handler: Handler;
-  readonly options: RpcOptions;
-  /** As RewriteSpec; the call's method and metadata may decide, too. */
-  readonly rewriteSpec: (
-    spec: ModelSpec,
-    call: Pick<RpcHead, 'method' | 'metadata'>,
-  ) => ModelSpec | undefined;
-  readonly clock: Clock;
-  readonly observer: Observer;
-  readonly memory: MemoryAccount;
-  /** A new request id. */
-  readonly nextId: () => string;
-}
 
 /** A client with more than this on its way waits for us, not we for it, in bytes. */
 const onItsWayBytes = 16_384;

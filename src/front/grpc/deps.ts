@@ -1,0 +1,30 @@
+/** What an RPC is served with: its limits, and whoever answers it. */
+import type { Clock, Handler, MemoryAccount, Observer } from '../../call/index.ts';
+import type { InflateLimits, ModelSpec } from '../../codec/index.ts';
+import type { PaceOptions } from '../pace.ts';
+import type { TimeoutOptions } from '../timeout.ts';
+import type { RpcHead } from './head.ts';
+
+/** `maxMessageBytes` holds either way, and by the message's prefix. */
+export interface RpcOptions extends InflateLimits {
+  readonly timeouts: TimeoutOptions;
+  /** Requests up to this size are kept for another attempt, in bytes. */
+  readonly maxRetainedBytes: number;
+  /** For requests of one message. */
+  readonly pace: PaceOptions;
+}
+
+export interface RpcDeps {
+  readonly handler: Handler;
+  readonly options: RpcOptions;
+  /** As RewriteSpec; the call's method and metadata may decide, too. */
+  readonly rewriteSpec: (
+    spec: ModelSpec,
+    call: Pick<RpcHead, 'method' | 'metadata'>,
+  ) => ModelSpec | undefined;
+  readonly clock: Clock;
+  readonly observer: Observer;
+  readonly memory: MemoryAccount;
+  /** A new request id. */
+  readonly nextId: () => string;
+}
