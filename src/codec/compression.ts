@@ -1,13 +1,17 @@
 /** Compressed messages: the codings that the gateway can read, never further than it must. */
 import type { Transform } from 'node:stream';
-import { constants, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from 'node:zlib';
+import * as zlib from 'node:zlib';
 import { Code, StatusError } from '../call/index.ts';
 
 /** A content coding that is read; of either protocol. */
 export type Coding = 'gzip' | 'deflate' | 'zstd';
 
-/** They are offered in this order. */
-export const codings: readonly Coding[] = ['gzip', 'deflate', 'zstd'];
+/** They are offered in this order. Node reads zstd from 22.15 on. */
+export const codings: readonly Coding[] = [
+  'gzip',
+  'deflate',
+  ...('createZstdDecompress' in zlib ? (['zstd'] as const) : []),
+];
 
 /** What inflates: zlib's streams count the bytes that they have used up. */
 export type Inflater = Transform & { readonly bytesWritten: number };
@@ -21,9 +25,10 @@ const maxZstdWindow = 23;
  */
 export function createInflater(coding: Coding, chunkSize: number | undefined, isRaw = false): Inflater {
   const options = chunkSize === undefined ? {} : { chunkSize };
-  if (coding === 'gzip') return createGunzip(options);
-  if (coding === 'deflate') return isRaw ? createInflateRaw(options) : createInflate(options);
-  return createZstdDecompress({ ...options, params: { [constants.ZSTD_d_windowLogMax]: maxZstdWindow } });
+  if (coding === 'gzip') return zlib.createGunzip(options);
+  if (coding === 'deflate') return isRaw ? zlib.createInflateRaw(options) : zlib.createInflate(options);
+  const params = { [zlib.constants.ZSTD_d_windowLogMax]: maxZstdWindow };
+  return zlib.createZstdDecompress({ ...options, params });
 }
 
 export interface InflateLimits {
