@@ -161,6 +161,25 @@ const applied: Readonly<Record<string, readonly [value: unknown, holds: () => Pr
       for (const socket of both) socket.destroy();
     },
   ],
+  'doors.forwardedHeader': [
+    'none',
+    async () => {
+      const doors = { trustedProxies: ['127.0.0.1'], forwardedHeader: 'forwarded' };
+      await reload({ doors, telemetry: { accessLog: 'all' } });
+      await fetch(`http://127.0.0.1:${port('rest')}/v1/models/m`, {
+        headers: { forwarded: 'for=192.0.2.7' },
+      });
+      await waitFor(() => lines().includes('"peer":"192.0.2.7'));
+    },
+  ],
+  'doors.proxyProtocol': [
+    false,
+    async () => {
+      await reload({ doors: { proxyProtocol: true, trustedProxies: ['127.0.0.1'] } });
+      assert.match(await talk(`PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n${list}`), /^HTTP\/1\.1 200 /);
+      await closed(open(list));
+    },
+  ],
   'http2.maxConcurrentStreams': [
     7,
     async () => assert.equal((await settingsShown()).maxConcurrentStreams, 7),
