@@ -16,7 +16,8 @@ export const quickTimes = {
     idleTimeoutMs: 3000,
     keepAliveTimeoutMs: 2000,
   },
-  deadlines: { defaultMs: 2000, maxMs: 3000 },
+  // a stream has no deadline but its client's, and ends by silence
+  deadlines: { defaultMs: 2000, maxMs: 3000, streamIdleMs: 2000 },
   proxy: { headersTimeoutMs: 2000, idleTimeoutMs: 2000 },
 };
 
