@@ -1,6 +1,7 @@
 /** `health`: asks this machine's own gateway whether it lives, or is ready, for container engines and probes that have no HTTP client. */
 import http from 'node:http';
 import https from 'node:https';
+import { adminUrl } from './admin-url.ts';
 import { parse } from './flags.ts';
 import { healthHelp } from './help.ts';
 import { snapshotOf } from './serve.ts';
@@ -26,10 +27,7 @@ function doorOf(config: string): Door {
 }
 
 function doorAt(admin: string): Door {
-  const text = /^https?:\/\//.test(admin) ? admin : `http://${admin}`;
-  if (!URL.canParse(text))
-    throw usageError(`--admin takes an address such as http://localhost:8001, not "${admin}"`);
-  const { protocol, hostname, port } = new URL(text);
+  const { protocol, hostname, port } = adminUrl(admin);
   const tls = protocol === 'https:';
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) || (tls ? 443 : 80), tls };
 }

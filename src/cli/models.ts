@@ -1,8 +1,9 @@
 /** `models`: what a running gateway's fleet serves, and its health. */
+import { adminUrl } from './admin-url.ts';
 import { parse } from './flags.ts';
 import { modelsHelp } from './help.ts';
 import { type Paint, paintFor, table } from './terminal.ts';
-import { CliError, exit, usageError } from './usage.ts';
+import { CliError, exit } from './usage.ts';
 
 interface Version {
   readonly version: string | number;
@@ -32,14 +33,6 @@ interface Fleet {
     readonly available: number;
     readonly versions: readonly Version[];
   }[];
-}
-
-/** "localhost:8001" is what a person types. */
-function urlOf(admin: string): string {
-  const url = /^https?:\/\//.test(admin) ? admin : `http://${admin}`;
-  if (!URL.canParse(url))
-    throw usageError(`--admin takes an address such as http://localhost:8001, not "${admin}"`);
-  return url.replace(/\/+$/, '');
 }
 
 async function read(url: string): Promise<{ readonly fleets: readonly Fleet[] }> {
@@ -119,7 +112,7 @@ export async function models(args: readonly string[]): Promise<number> {
     process.stdout.write(modelsHelp);
     return exit.ok;
   }
-  const page = await read(`${urlOf(values.admin)}/api/fleet`);
+  const page = await read(`${adminUrl(values.admin).href.replace(/\/+$/, '')}/api/fleet`);
   if (values.json === true) process.stdout.write(`${JSON.stringify(page, undefined, 2)}\n`);
   else {
     const paint = paintFor(process.stdout);
