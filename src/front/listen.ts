@@ -269,9 +269,12 @@ export async function listen(
       else socket.destroy();
     });
     made.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? raw.get(peerOf(socket)) : undefined;
-      if (plain === undefined) socket.destroy();
-      else tellPlain(plain, socket, refused);
+      const answer = (): void => {
+        const plain = error.code === 'ERR_SSL_HTTP_REQUEST' ? raw.get(peerOf(socket)) : undefined;
+        if (plain === undefined) socket.destroy();
+        else tellPlain(plain, socket, refused);
+      };
+      guard('connection', answer, () => socket.destroy());
     });
     return made;
   }

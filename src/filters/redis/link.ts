@@ -30,7 +30,7 @@ export interface RedisLinkDeps extends Credentials, LinkTimes {
   readonly says: { readonly down: string | undefined; readonly back: string | undefined };
   /** Readies each new connection before its first command. */
   readonly prepare?: ((client: Redis) => void) | undefined;
-  readonly onUp?: (client: Redis, address: RedisAddress) => void;
+  readonly onUp?: () => void;
   readonly onDown?: () => void;
 }
 
@@ -194,7 +194,7 @@ export class RedisLink {
       .then(
         (role) => {
           if (role === 'slave') this.#down(client, 'it is a replica, which takes no writes', false);
-          else this.#isUp(client, address, role === 'master');
+          else this.#isUp(client, role === 'master');
         },
         (error: Error) =>
           this.#down(client, lastError === 'connection closed' ? error.message : lastError, false),
@@ -204,7 +204,7 @@ export class RedisLink {
   }
 
   /** @param sure it takes writes; else the next one tells, and the outage is not over before */
-  #isUp(client: Redis, address: RedisAddress, sure: boolean): void {
+  #isUp(client: Redis, sure: boolean): void {
     if (client !== this.#client || this.#closed) return;
     this.#up = true;
     if (sure) {
@@ -214,7 +214,7 @@ export class RedisLink {
       if (this.#saidDown && back !== undefined) this.#deps.log.info({}, back);
       this.#saidDown = false;
     }
-    this.#deps.onUp?.(client, address);
+    this.#deps.onUp?.();
   }
 
   /** Leaves this connection, ends what waits for it, and tries another later. */
