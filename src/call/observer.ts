@@ -26,6 +26,8 @@ export interface CallEnd {
 
 /** Counts what is sent to one backend: looked up once, and kept by whoever sends. */
 export interface BackendMeter {
+  /** Calls under way there now. */
+  inFlight(calls: number): void;
   /** A call, or one attempt of it, has ended there with a gRPC code. */
   called(code: number, tookMs: number): void;
   /** A request over HTTP that passes has got its answer's head there, with this status. */
@@ -56,7 +58,6 @@ export interface Observer {
   /** Whether an operator has taken it out. */
   backendDrained(backend: string, drained: boolean): void;
   backendState(backend: string, model: string, version: string, available: boolean): void;
-  backendInFlight(backend: string, inFlight: number): void;
   /** Calls that wait for a stream at a backend, because its own limit binds. */
   backendQueue(backend: string, waiting: number): void;
   backendGone(backend: string): void;
@@ -78,7 +79,7 @@ export interface Observer {
   faulted(where: FaultPlace, reason: unknown): void;
 }
 
-const silentMeter: BackendMeter = { called() {}, answered() {} };
+const silentMeter: BackendMeter = { inFlight() {}, called() {}, answered() {} };
 
 export const silentObserver: Observer = {
   callStarted() {},
@@ -95,7 +96,6 @@ export const silentObserver: Observer = {
   backendUp() {},
   backendDrained() {},
   backendState() {},
-  backendInFlight() {},
   backendQueue() {},
   backendGone() {},
   cache() {},

@@ -1,12 +1,15 @@
 /** The outermost filter: tells the observer of each call's start and, exactly once, of its end. */
 import {
   type Call,
+  type CallEnd,
   type CancelListener,
   type Clock,
   Code,
   decodeGrpcMessage,
   type Filter,
   getMetadata,
+  type Handler,
+  noMetadata,
   type Observer,
   type Reply,
   StatusError,
@@ -22,81 +25,105 @@ export interface ObserveDeps {
 
 /** Counts calls. Whatever happens first is the end: the reply's end or failure, a thrown error, the client's leaving. */
 export function observeFilter(deps: ObserveDeps): Filter {
-  return (next) => async (call) => {
-    const watch = new Watch(call, deps);
-    try {
-      const reply = await next(call);
-      watch.answered(reply);
-      return reply;
-    } catch (reason) {
-      const error = StatusError.from(reason);
-      watch.end(error.code, error);
-      throw error;
-    }
-  };
+  return (next) => (call) => new Watch(call, deps).over(next);
 }
 
-/** One call under observation. */
-class Watch implements CancelListener {
-  readonly #call: Call;
+/** One call under observation: as it ends, it is what is told of it. */
+class Watch implements CancelListener, CallEnd {
+  readonly call: Call;
+  readonly started: unknown;
+  code: Code = Code.UNKNOWN;
+  message = '';
+  where = '';
+  durationMs: number;
+  from = '';
+  requestBytes = 0;
+  replyBytes = 0;
+  version = '';
+  knownModel = false;
   readonly #deps: ObserveDeps;
   readonly #startedMs: number;
-  readonly #started: unknown;
   #reply: Reply | undefined;
   #ended = false;
 
   constructor(call: Call, deps: ObserveDeps) {
-    this.#call = call;
+    this.call = call;
     this.#deps = deps;
     this.#startedMs = deps.clock();
-    this.#started = deps.observer.callStarted(call);
+    // a fraction until it is known: from 0, V8 would make another shape of the object with the first one
+    this.durationMs = this.#startedMs;
+    this.started = deps.observer.callStarted(call);
     // A handler below may never settle a call that its client has left; its end must be told all the same.
     call.cancellation.listen(this);
   }
 
   onCancelled(reason: StatusError): void {
-    this.end(reason.code, reason);
+    this.#end(reason.code, reason);
   }
 
-  answered(reply: Reply): void {
+  /** Not async: that would be a promise and a generator more for every call. */
+  over(next: Handler): Promise<Reply> {
+    try {
+      return next(this.call).then(this.#answered, this.#failed);
+    } catch (reason) {
+      return Promise.resolve(reason).then(this.#failed);
+    }
+  }
+
+  readonly #answered = (reply: Reply): Reply => {
     this.#reply = reply;
     const { body } = reply;
-    if (!body.done) {
+    if (body.done) this.#bodyEnded(body.error);
+    else {
       const producerHook = body.onAbandon;
       body.onAbandon = (reason) => {
-        this.end(reason.code, reason);
+        this.#end(reason.code, reason);
         producerHook?.(reason);
       };
+      body.whenDone((error) => {
+        this.#bodyEnded(error);
+      });
     }
-    body.whenDone((error) => {
-      if (error !== undefined) this.end(error.code, error);
-      else this.end(statusOf(body.trailers));
-    });
+    return reply;
+  };
+
+  /** @throws what it is given, as a StatusError */
+  readonly #failed = (reason: unknown): never => {
+    const error = StatusError.from(reason);
+    this.#end(error.code, error);
+    throw error;
+  };
+
+  #bodyEnded(error: StatusError | undefined): void {
+    if (error === undefined) this.#end(statusOf(this.#reply?.body.trailers ?? noMetadata));
+    else this.#end(error.code, error);
   }
 
   /** `error` is what the gateway says; without one, the reply's trailers tell. */
-  end(code: Code, error?: StatusError): void {
+  #end(code: Code, error?: StatusError): void {
     if (this.#ended) return;
     this.#ended = true;
     const { observer, clock, view } = this.#deps;
-    const call = this.#call;
+    const call = this.call;
     call.cancellation.unlisten(this);
     const reply = this.#reply;
     const { target } = call;
-    const version = target === undefined ? undefined : (target.version ?? defaultVersion(call, view));
-    observer.callEnded({
-      call,
-      started: this.#started,
-      code,
-      message: error?.message ?? (code === Code.OK ? '' : messageOf(reply)),
-      where: error?.where ?? '',
-      durationMs: clock() - this.#startedMs,
-      from: reply?.from ?? (error?.fromBackend === true ? (error.where ?? '') : ''),
-      requestBytes: call.request.bytes,
-      replyBytes: reply?.body.bytes ?? 0,
-      version: versionText(version),
-      knownModel: target !== undefined && view.knows(target.model),
-    });
+    this.code = code;
+    this.durationMs = clock() - this.#startedMs;
+    this.requestBytes = call.request.bytes;
+    if (error !== undefined || code !== Code.OK) {
+      this.message = error?.message ?? messageOf(reply);
+      this.where = error?.where ?? '';
+    }
+    if (reply !== undefined) {
+      this.from = reply.from;
+      this.replyBytes = reply.body.bytes;
+    } else if (error?.fromBackend === true) this.from = error.where ?? '';
+    if (target !== undefined) {
+      this.version = versionText(target.version ?? defaultVersion(call, view));
+      this.knownModel = view.knows(target.model);
+    }
+    observer.callEnded(this);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   type Clock,
   Code,
   type Filter,
+  type Handler,
   type Observer,
   type Reply,
   StatusError,
@@ -39,6 +40,12 @@ const retriable: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.RESOURCE_EX
 const reasonOf = ({ notStarted, error }: Failure): string =>
   notStarted ? 'not started' : error.brokenOff ? 'broken off' : 'unavailable';
 
+/** How an attempt has ended; one that has a reply may have failed all the same. */
+interface Attempt {
+  readonly reply: Reply | undefined;
+  readonly failure: Failure | undefined;
+}
+
 export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
   const { observer, clock, random, budget = new AttemptBudget(options.budget, clock) } = deps;
   /** Lost connections whose place in the budget is taken. */
@@ -68,23 +75,10 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
     return clock() + ms >= call.deadline ? undefined : ms;
   }
 
-  return (next) => async (call) => {
-    budget.called();
+  async function retried(call: Call, next: Handler, first: Attempt): Promise<Reply> {
     let { avoid, failedAt } = call;
+    let { reply, failure } = first;
     for (let attempt = 1; ; attempt++) {
-      let reply: Reply | undefined;
-      let failure: Failure | undefined;
-      try {
-        reply = await next(
-          attempt === 1
-            ? call
-            : { ...call, avoid: avoid ?? [], failedAt, metadata: withAttempts(call.metadata, attempt - 1) },
-        );
-        failure = failureOf(reply);
-      } catch (reason) {
-        const error = StatusError.from(reason);
-        failure = { error, notStarted: error.notStarted, backend: error.where ?? '', pushbackMs: undefined };
-      }
       const again = failure !== undefined && mayRetry(call, failure, attempt);
       const ms = failure === undefined || !again ? undefined : waitMs(call, failure, attempt);
       if (failure === undefined || ms === undefined) {
@@ -101,6 +95,33 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
         failedAt = [...(failedAt ?? []), { backend: failure.backend, code, transport }];
       if (ms > 0) await sleep(ms);
       if (call.cancellation.reason !== undefined) throw call.cancellation.reason;
+      const metadata = withAttempts(call.metadata, attempt);
+      try {
+        reply = await next({ ...call, avoid, failedAt, metadata });
+        failure = failureOf(reply);
+      } catch (reason) {
+        reply = undefined;
+        failure = thrown(reason);
+      }
     }
+  }
+
+  return (next) => (call) => {
+    budget.called();
+    // nearly every call ends with its first attempt, and needs no more than one promise for it
+    return next(call).then(
+      (reply) => {
+        const failure = failureOf(reply);
+        if (failure !== undefined) return retried(call, next, { reply, failure });
+        call.request.release();
+        return reply;
+      },
+      (reason: unknown) => retried(call, next, { reply: undefined, failure: thrown(reason) }),
+    );
   };
+}
+
+function thrown(reason: unknown): Failure {
+  const error = StatusError.from(reason);
+  return { error, notStarted: error.notStarted, backend: error.where ?? '', pushbackMs: undefined };
 }

@@ -180,10 +180,10 @@ export class Backend implements Roomy {
 
   /** One attempt of a call; counts as work and as an outcome. */
   send(call: Call, replica: Replica<Backend>): Promise<Reply> {
-    const { observer, clock, onOutcome, onRoom } = this.#deps;
+    const { clock, onOutcome, onRoom } = this.#deps;
     const { streaming } = call.method;
     if (streaming) this.#streams++;
-    observer.backendInFlight(this.name, ++this.outstanding);
+    this.#meter.inFlight(++this.outstanding);
     const startedMs = clock();
     return this.attempt(call, (error, trailers) => {
       const nowMs = clock();
@@ -196,7 +196,7 @@ export class Backend implements Roomy {
       this.outstanding--;
       // one that has left makes no series any more
       if (!this.#closed) {
-        observer.backendInFlight(this.name, this.outstanding);
+        this.#meter.inFlight(this.outstanding);
         this.#meter.called(code, tookMs);
       }
       const outcome: Outcome = {

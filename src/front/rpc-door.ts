@@ -14,15 +14,12 @@ export interface RpcDoorDeps extends RpcDeps {
   readonly refused: Refused;
 }
 
-/** What a request is, before any of it is read. */
-type Verdict = { head: RpcHead } | { answer: Omit<Answer, 'id'> } | undefined;
-
 /** @returns undefined for a request that is no RPC and belongs to another door */
 export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
   const { cors } = deps;
 
-  function judge(fields: Headers, http2: boolean): Verdict {
-    const head = rpcHead(fields);
+  /** What is said to a request that is no call; undefined when it is meant as none. */
+  function refusalOf(head: RpcHead | undefined, fields: Headers): Omit<Answer, 'id'> | undefined {
     const path = getMetadata(fields, ':path') ?? '';
     if (head === undefined && !looksLikeRpc(path)) return undefined;
     const method = getMetadata(fields, ':method');
@@ -30,14 +27,16 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
     if (method === 'OPTIONS') {
       const requested = getMetadata(fields, 'access-control-request-headers');
       const headers = cors.preflight(origin, getMetadata(fields, 'access-control-request-method'), requested);
-      return { answer: { status: 204, headers, text: '' } };
+      return { status: 204, headers, text: '' };
     }
     const refuse = (
       status: number,
       text: string,
       more: readonly (readonly [string, string])[] = [],
-    ): Verdict => ({
-      answer: { status, headers: [...cors.headers(origin), ...more], text: `${text}\n` },
+    ): Omit<Answer, 'id'> => ({
+      status,
+      headers: [...cors.headers(origin), ...more],
+      text: `${text}\n`,
     });
     if (method !== 'POST') return refuse(405, `${path} is an RPC: POST it`, [['allow', 'POST, OPTIONS']]);
     if (head === undefined) {
@@ -46,33 +45,33 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
         `${path} is an RPC: its content-type must be application/grpc or application/grpc-web(-text)`,
       );
     }
-    if (head.protocol === 'grpc' && !http2) {
-      return refuse(415, 'application/grpc needs HTTP/2; over HTTP/1.1 use application/grpc-web');
-    }
-    return { head };
+    return refuse(415, 'application/grpc needs HTTP/2; over HTTP/1.1 use application/grpc-web');
   }
 
   function open(stream: ServerStream, head: RpcHead, peer: string): StreamEvents {
-    const web = head.protocol !== 'grpc';
-    const begin = (inner: ServerStream): Exchange => {
-      const exchange = new Exchange(inner, head, deps, web ? 'gRPC-Web' : 'gRPC', peer);
-      if (deps.memory.lacksRoomFor(stream)) exchange.letGo(deps.memory.refusal());
-      else exchange.begin();
-      return exchange;
-    };
-    return web ? serveWeb(stream, head, cors.headers, { open: begin, memory: deps.memory }) : begin(stream);
+    if (head.protocol === 'grpc') return begin(stream, stream, head, peer);
+    const openInner = (inner: ServerStream): Exchange => begin(inner, stream, head, peer);
+    return serveWeb(stream, head, cors.headers, { open: openInner, memory: deps.memory });
+  }
+
+  /** @param inner the stream as gRPC has it, of a web one */
+  function begin(inner: ServerStream, stream: ServerStream, head: RpcHead, peer: string): Exchange {
+    const exchange = new Exchange(inner, head, deps, head.protocol === 'grpc' ? 'gRPC' : 'gRPC-Web', peer);
+    if (deps.memory.lacksRoomFor(stream)) exchange.letGo(deps.memory.refusal());
+    else exchange.begin();
+    return exchange;
   }
 
   return (stream, fields, peer, http2) => {
-    const verdict = judge(fields, http2);
-    if (verdict === undefined) return undefined;
-    if ('head' in verdict) return open(stream, verdict.head, peer);
-    const { answer } = verdict;
+    const head = rpcHead(fields);
+    if (head?.isPosted === true && (http2 || head.protocol !== 'grpc')) return open(stream, head, peer);
+    const answer = refusalOf(head, fields);
+    if (answer === undefined) return undefined;
     const id = deps.refused({
       status: answer.status,
       message: answer.text.trimEnd(),
       peer,
-      via: rpcHead(fields)?.protocol === 'grpc' ? 'gRPC' : 'gRPC-Web',
+      via: head?.protocol === 'grpc' ? 'gRPC' : 'gRPC-Web',
       method: getMetadata(fields, ':method'),
       path: getMetadata(fields, ':path'),
       id: allMetadata(fields, 'x-request-id'),

@@ -5,7 +5,7 @@ import type { Histogram } from './histogram.ts';
 
 export class BackendMetrics {
   readonly available: NumberFamily;
-  readonly inFlight: NumberFamily;
+  readonly #inFlight: NumberFamily;
   readonly queue: NumberFamily;
   readonly ejections: NumberFamily;
   readonly #up: NumberFamily;
@@ -34,7 +34,7 @@ export class BackendMetrics {
     this.#ejected = gauge('ejected', 'Whether a backend is ejected for a model now, or as a whole.', [
       'name',
     ]);
-    this.inFlight = gauge('in_flight', 'Calls under way at a backend.');
+    this.#inFlight = gauge('in_flight', 'Calls under way at a backend.');
     this.queue = gauge('queue', 'Calls that wait because a backend allows no more streams.');
     this.ejections = counter('ejections_total', 'Times a backend was ejected for a model.', ['name']);
     this.#calls = counter(
@@ -54,7 +54,7 @@ export class BackendMetrics {
       this.#up,
       this.#drained,
       this.#ejected,
-      this.inFlight,
+      this.#inFlight,
       this.queue,
       this.ejections,
       this.#calls,
@@ -65,7 +65,11 @@ export class BackendMetrics {
   /** The same one for as long as the backend is there. */
   meterOf(backend: string): BackendMeter {
     let meter = this.#meters.get(backend);
-    if (meter === undefined) this.#meters.set(backend, (meter = new Meter(backend, this.#calls, this.#time)));
+    if (meter === undefined)
+      this.#meters.set(
+        backend,
+        (meter = new Meter(backend, { inFlight: this.#inFlight, calls: this.#calls, time: this.#time })),
+      );
     return meter;
   }
 
@@ -95,40 +99,50 @@ export class BackendMetrics {
   }
 }
 
+interface Metered {
+  readonly inFlight: NumberFamily;
+  readonly calls: NumberFamily;
+  readonly time: HistogramFamily;
+}
+
 /** Cells of one backend, each made when it is first counted on. */
 class Meter implements BackendMeter {
   readonly #backend: string;
-  readonly #calls: NumberFamily;
-  readonly #time: HistogramFamily;
+  readonly #families: Metered;
+  #inFlight: Cell | undefined;
   /** By gRPC code, and behind these by HTTP status. */
   #cells: (Cell | undefined)[] = [];
   #histogram: Histogram | undefined;
 
-  constructor(backend: string, calls: NumberFamily, time: HistogramFamily) {
+  constructor(backend: string, families: Metered) {
     this.#backend = backend;
-    this.#calls = calls;
-    this.#time = time;
+    this.#families = families;
+  }
+
+  inFlight(calls: number): void {
+    (this.#inFlight ??= this.#families.inFlight.cell(this.#backend)).value = calls;
   }
 
   called(code: number, tookMs: number): void {
-    const cell = (this.#cells[code] ??= this.#calls.cell(this.#backend, codeName(code)));
+    const cell = (this.#cells[code] ??= this.#families.calls.cell(this.#backend, codeName(code)));
     cell.value++;
     if (code === 0) this.#observe(tookMs);
   }
 
   answered(status: number, tookMs: number): void {
-    const cell = (this.#cells[status] ??= this.#calls.cell(this.#backend, String(status)));
+    const cell = (this.#cells[status] ??= this.#families.calls.cell(this.#backend, String(status)));
     cell.value++;
     if (status < 500) this.#observe(tookMs);
   }
 
   /** Another fleet may go on with a backend that one has let go. */
   startOver(): void {
+    this.#inFlight = undefined;
     this.#cells = [];
     this.#histogram = undefined;
   }
 
   #observe(ms: number): void {
-    (this.#histogram ??= this.#time.cell(this.#backend)).observe(ms * 1000);
+    (this.#histogram ??= this.#families.time.cell(this.#backend)).observe(ms * 1000);
   }
 }

@@ -122,9 +122,14 @@ export class CallMetrics {
   started(call: Call): Cell {
     const asked = call.target?.model ?? '';
     const model = this.#known.has(asked) ? asked : '';
-    const byModel = getOrAdd(this.#underWay, call.via, () => new Map<string, Cell>());
-    const cell = getOrAdd(byModel, model, () => this.#current.cell(call.via, model));
+    const cell = this.#underWay.get(call.via)?.get(model) ?? this.#newUnderWay(call.via, model);
     cell.value++;
+    return cell;
+  }
+
+  #newUnderWay(via: Interface, model: string): Cell {
+    const cell = this.#current.cell(via, model);
+    getOrAdd(this.#underWay, via, () => new Map<string, Cell>()).set(model, cell);
     return cell;
   }
 
@@ -154,24 +159,28 @@ export class CallMetrics {
   #seriesOf(end: CallEnd): CallSeries {
     const { method, via } = end.call;
     const key = method.api === 'other' ? 'other' : method;
+    const [model, version] = this.#names(end);
+    return (
+      this.#byMethod.get(key)?.get(via)?.get(model)?.get(version) ?? this.#newSeries(end, model, version)
+    );
+  }
+
+  #newSeries({ call: { method, via } }: CallEnd, model: string, version: string): CallSeries {
+    const labels = [...this.#methodLabels(method, via), model];
+    const series: CallSeries = {
+      codes: [],
+      latency:
+        inferenceMethods.has(method.name) && model !== '' ? this.#time.cell(via, model, version) : undefined,
+      requestBytes: this.#requestBytes.cell(via, model),
+      replyBytes: this.#replyBytes.cell(via, model),
+      answered: this.#accepted.cell(...labels),
+      refused: this.#rejected.cell(...labels),
+    };
+    const key = method.api === 'other' ? 'other' : method;
     const byInterface = getOrAdd(this.#byMethod, key, () => new Map<Interface, Models>());
     const models = getOrAdd(byInterface, via, () => new Map() as Models);
-    const [model, version] = this.#names(end);
-    const versions = getOrAdd(models, model, () => new Map() as Versions);
-    return getOrAdd(versions, version, () => {
-      const labels = [...this.#methodLabels(method, via), model];
-      return {
-        codes: [],
-        latency:
-          inferenceMethods.has(method.name) && model !== ''
-            ? this.#time.cell(via, model, version)
-            : undefined,
-        requestBytes: this.#requestBytes.cell(via, model),
-        replyBytes: this.#replyBytes.cell(via, model),
-        answered: this.#accepted.cell(...labels),
-        refused: this.#rejected.cell(...labels),
-      };
-    });
+    getOrAdd(models, model, () => new Map() as Versions).set(version, series);
+    return series;
   }
 
   #codeCell(end: CallEnd): Cell {

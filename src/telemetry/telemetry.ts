@@ -164,7 +164,6 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
       backends.available.cell(backend, model, version).value = available ? 1 : 0;
     },
     backendQueue: (backend, waiting) => void (backends.queue.cell(backend).value = waiting),
-    backendInFlight: (backend, inFlight) => void (backends.inFlight.cell(backend).value = inFlight),
     backendGone(backend) {
       gateway.backendGone(backend);
       traffic.backendGone(backend);

@@ -29,13 +29,15 @@ export function recordingObserver(): RecordingObserver {
     hedged: (backend, event) => void events.push(`hedged ${backend} ${event}`),
     ejected: (backend, model) => void events.push(`ejected ${backend} ${model}`),
     readmitted: () => undefined,
-    meterOf: (backend) => silentObserver.meterOf(backend),
+    meterOf: (backend) => ({
+      ...silentObserver.meterOf(backend),
+      inFlight: (calls) => void events.push(`inflight ${backend} ${calls}`),
+    }),
     backendUp: (backend, up) => void events.push(`up ${backend} ${up}`),
     backendDrained: (backend, drained) => void events.push(`drained ${backend} ${drained}`),
     backendState: (backend, model, version, available) =>
       void events.push(`state ${backend} ${model} ${version} ${available}`),
     backendQueue: (backend, waiting) => void events.push(`queue ${backend} ${waiting}`),
-    backendInFlight: (backend, inFlight) => void events.push(`inflight ${backend} ${inFlight}`),
     backendGone: (backend) => void events.push(`gone ${backend}`),
     cache: (model, event) => void events.push(`cache ${model} ${event}`),
     mirrored: (model, outcome) => void events.push(`mirrored ${model} ${outcome}`),

@@ -211,7 +211,7 @@ describe('metrics', () => {
 
   it('bound the series that even the fleet makes', async () => {
     const { telemetry: t } = telemetry({ maxSeries: 10 });
-    for (let i = 0; i < 100; i++) t.observer.backendInFlight(`b${i}`, i);
+    for (let i = 0; i < 100; i++) t.observer.meterOf(`b${i}`).inFlight(i);
     const lines = samples(await body(t), 'tensorgate_backend_in_flight');
     assert.equal(lines.length, 11);
     assert.match(lines[10]!, /backend="other"/);
@@ -222,7 +222,7 @@ describe('metrics', () => {
     const { observer } = t;
     observer.backendState('b:1', 'm', '1', true);
     observer.backendState('b:2', 'm', '1', false);
-    observer.backendInFlight('b:1', 3);
+    observer.meterOf('b:1').inFlight(3);
     observer.ejected('b:2', 'm');
     observer.retried('b:2', 'refused');
     observer.cache('m', 'hit');
@@ -281,7 +281,7 @@ describe('merged metrics of several workers', () => {
     for (const { observer } of workers) {
       observer.callEnded(end());
       observer.backendState('b', 'm', '1', true);
-      observer.backendInFlight('b', 2);
+      observer.meterOf('b').inFlight(2);
     }
     workers[1]!.observer.cache('m', 'miss');
     const merged = mergeRenderings(await Promise.all(workers.map(body)));

@@ -44,6 +44,8 @@ class Attempt {
   }
 }
 
+const ignore = (): void => undefined;
+
 const lost = new StatusError(Code.CANCELLED, 'another backend answered first', { outpaced: true });
 
 export class Race implements CancelListener {
@@ -54,7 +56,7 @@ export class Race implements CancelListener {
   #resolve!: (reply: Reply) => void;
   #reject!: (reason: unknown) => void;
   #settled = false;
-  #disarm: () => void = () => undefined;
+  #disarm = ignore;
   /** What the first attempt said that failed while others were under way. */
   #failure: { readonly reply: Reply } | { readonly reason: unknown } | undefined;
 

@@ -240,7 +240,7 @@ export class HttpFleet implements HttpUpstream {
 
   #count(backend: HttpBackend, change: number): void {
     backend.outstanding += change;
-    this.#deps.observer.backendInFlight(backend.name, backend.outstanding);
+    backend.meter.inFlight(backend.outstanding);
   }
 
   /** Whether an outcome says something of the backend, and not of the request. */

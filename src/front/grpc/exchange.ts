@@ -29,17 +29,17 @@ import { Pace } from '../pace.ts';
 import { moreTimeOf, timeoutOf } from '../timeout.ts';
 import { FrameWatch } from './frame-watch.ts';
 import type { RpcDeps } from './deps.ts';
-import { contentTypeOf, type RpcHead } from './head.ts';
+import type { RpcHead } from './head.ts';
 import { atTurnsEnd, type Latecomer } from './late.ts';
 import { type Opened, Opening } from './opening.ts';
 import { tellRefused } from './refused.ts';
-import { ReplyWriter } from './reply-writer.ts';
+import { type ReplyOwner, ReplyWriter } from './reply-writer.ts';
 import { type StreamSink, StreamTargets } from './stream-targets.ts';
 
 /** A client with more than this on its way waits for us, not we for it, in bytes. */
 const onItsWayBytes = 16_384;
 
-export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecomer {
+export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecomer, ReplyOwner {
   readonly #stream: ServerStream;
   readonly #head: RpcHead;
   readonly #deps: RpcDeps;
@@ -81,15 +81,8 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     this.#via = via;
     this.#peer = peer;
     const { maxMessageBytes } = deps.options;
-    const kind = {
-      maxMessageBytes,
-      contentType: contentTypeOf('grpc', head.subtype),
-      tellsServer: head.protocol !== 'grpc',
-    };
-    this.#reply = new ReplyWriter(stream, kind, () => {
-      this.#over();
-    });
-    this.#watch = new FrameWatch(deps.options.maxMessageBytes);
+    this.#reply = new ReplyWriter(stream, head, maxMessageBytes, this);
+    this.#watch = new FrameWatch(maxMessageBytes);
   }
 
   /** Begins; apart from the constructor, because a failure answers the stream at once. */
@@ -444,8 +437,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     return (this.#ownId ??= this.#head.requestId ?? this.#deps.nextId());
   }
 
-  /** The answer is out. */
-  #over(): void {
+  onReplied(): void {
     // an early answer: the client need not send the rest (RFC 9113 §8.1)
     if (!this.#requestEnded) this.#stream.reset(ErrorCode.NO_ERROR);
     this.#letGo();

@@ -12,6 +12,11 @@ export interface RpcHead {
   readonly replyProtocol: Protocol;
   /** "+proto", "+json", or "" when the client named none. */
   readonly subtype: string;
+  /** The content type of a native gRPC answer that names none. */
+  readonly contentType: string;
+  /** The answer ends its head with x-served-by: a page has no other way to learn who answered. */
+  readonly tellsServer: boolean;
+  readonly isPosted: boolean;
   /** grpc-timeout as it came; a stream may have it apart from the list. */
   readonly timeout: string | undefined;
   /** The client's metadata for the backend: no pseudo-headers, nothing that belongs to one hop. */
@@ -85,6 +90,7 @@ export function isInflated({ target, streaming }: Method, coding: string): boole
  */
 function read(fields: Metadata): RpcHead | undefined {
   let path = '';
+  let isPosted = false;
   let type: string | undefined;
   let timeout: string | undefined;
   let accept: string | undefined;
@@ -96,6 +102,9 @@ function read(fields: Metadata): RpcHead | undefined {
     switch (fields[i] as string) {
       case ':path':
         path = value;
+        break;
+      case ':method':
+        isPosted = value === 'POST';
         break;
       case 'content-type':
         type = joinedWith(type, value);
@@ -122,7 +131,8 @@ function read(fields: Metadata): RpcHead | undefined {
   const web = content.protocol !== 'grpc';
   const method = methodOf(path);
   const coding = encoding?.toLowerCase() ?? 'identity';
-  const metadata: string[] = ['content-type', contentTypeOf('grpc', content.subtype)];
+  const contentType = contentTypeOf('grpc', content.subtype);
+  const metadata: string[] = ['content-type', contentType];
   let acceptsEncoding = false;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] as string;
@@ -140,6 +150,9 @@ function read(fields: Metadata): RpcHead | undefined {
     protocol: content.protocol,
     replyProtocol: acceptedProtocol(accept, content.protocol),
     subtype: content.subtype,
+    contentType,
+    tellsServer: web,
+    isPosted,
     timeout,
     metadata,
     encoding: coding,

@@ -10,22 +10,19 @@ import {
 } from '../../call/index.ts';
 import type { ServerStream } from '../../wire/index.ts';
 import { FrameWatch } from './frame-watch.ts';
+import type { RpcHead } from './head.ts';
 import { headersOf, trailersOnly } from './reply-head.ts';
 
-export interface ReplyKind {
-  /** Largest message in bytes, by its length prefix. */
-  readonly maxMessageBytes: number;
-  /** The client's own, for answers that name none. */
-  readonly contentType: string;
-  /** The answer ends its head with x-served-by; a page has no other way to learn who answered. */
-  readonly tellsServer: boolean;
+/** Told once, when the last byte is written or the stream is gone. */
+export interface ReplyOwner {
+  onReplied(): void;
 }
 
 export class ReplyWriter implements FlowReader {
   readonly #stream: ServerStream;
-  readonly #kind: ReplyKind;
+  readonly #head: Pick<RpcHead, 'contentType' | 'tellsServer'>;
   readonly #watch: FrameWatch;
-  readonly #onOver: () => void;
+  readonly #owner: ReplyOwner;
   #body: Flow | undefined;
   #headersSent = false;
   /** Reply bytes that were written but wait for the client to read on. */
@@ -33,14 +30,17 @@ export class ReplyWriter implements FlowReader {
   #blocked = false;
   over = false;
 
-  /**
-   * @param onOver called once, when the last byte is written or the stream is gone
-   */
-  constructor(stream: ServerStream, kind: ReplyKind, onOver: () => void) {
+  /** @param maxMessageBytes the largest message, by its length prefix */
+  constructor(
+    stream: ServerStream,
+    head: Pick<RpcHead, 'contentType' | 'tellsServer'>,
+    maxMessageBytes: number,
+    owner: ReplyOwner,
+  ) {
     this.#stream = stream;
-    this.#kind = kind;
-    this.#watch = new FrameWatch(kind.maxMessageBytes);
-    this.#onOver = onOver;
+    this.#head = head;
+    this.#watch = new FrameWatch(maxMessageBytes);
+    this.#owner = owner;
   }
 
   answer(reply: Reply): void {
@@ -52,7 +52,7 @@ export class ReplyWriter implements FlowReader {
     this.#body = body;
     // a trailers-only reply stays one: clients tell it from headers followed by empty trailers
     const trailersOnlyReply = body.ended && body.bytes === 0 && reply.metadata.length === 0;
-    const { contentType, tellsServer } = this.#kind;
+    const { contentType, tellsServer } = this.#head;
     if (tellsServer || !trailersOnlyReply) {
       this.#headersSent = true;
       this.#stream.respond(headersOf(reply.metadata, contentType, tellsServer ? reply.from : undefined));
@@ -78,8 +78,8 @@ export class ReplyWriter implements FlowReader {
     if (this.over) return;
     this.over = true;
     if (this.#headersSent) this.#stream.end(trailers);
-    else this.#stream.respond(trailersOnly(trailers, this.#kind.contentType), true);
-    this.#onOver();
+    else this.#stream.respond(trailersOnly(trailers, this.#head.contentType), true);
+    this.#owner.onReplied();
   }
 
   onError(error: StatusError): void {
@@ -99,7 +99,7 @@ export class ReplyWriter implements FlowReader {
     const first = !this.over;
     this.over = true;
     this.#stream.cut(trailersOf(error));
-    if (first) this.#onOver();
+    if (first) this.#owner.onReplied();
   }
 
   /** The client has read on. */

@@ -1,6 +1,6 @@
 /** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
 import type { Clock, MemoryAccount, Observer, TakesHeader } from '../../call/index.ts';
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, recur, recurs, remembered, StatusError } from '../../call/index.ts';
 import { detach } from '../../faults.ts';
 import { errorBody } from '../../codec/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
@@ -10,7 +10,7 @@ import { type Pieces, writePieces } from './answer.ts';
 import type { Asker } from './asker.ts';
 import { BodyError } from './body.ts';
 import { type ExchangeWatch, type HeaderList, HttpExchange } from './exchange.ts';
-import { httpHead } from './head.ts';
+import { type HttpHead, httpHead } from './head.ts';
 import { httpStatus } from './status.ts';
 
 export interface HttpAnswer {
@@ -61,6 +61,12 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     nowMs: clock,
   };
   const exchangeDeps = { memory, watch, nextId };
+  /** Clients send the same fields again and again. */
+  const headOf = remembered((fields: Headers): HttpHead => {
+    const head = httpHead(fields, options.takesHeader);
+    if (recurs(fields)) recur(head.metadata);
+    return head;
+  });
 
   /** CORS: what a browser asks before it sends a request of another origin. */
   function preflight(exchange: HttpExchange, headers: readonly string[]): void {
@@ -126,8 +132,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
   }
 
   return (stream, fields, peer) => {
-    const head = httpHead(fields, options.takesHeader);
-    const exchange = new HttpExchange(stream, fields, head, peer, exchangeDeps);
+    const exchange = new HttpExchange(stream, fields, headOf(fields), peer, exchangeDeps);
     // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
     queueMicrotask(() => {
       if (exchange.cancellation.reason === undefined)

@@ -63,7 +63,11 @@ export async function predict(
     asked.label === undefined
       ? { model: asked.model, version: metadata.version, signature: signatureName }
       : { model: asked.model, label: asked.label, signature: signatureName };
-  const { bytes, ...answer } = await ask(
+  const {
+    bytes,
+    from,
+    metadata: fields,
+  } = await ask(
     deps,
     predictMethod,
     target,
@@ -72,8 +76,9 @@ export async function predict(
   );
   const response = decodePredictResponse(bytes, options.maxReplyBytes);
   return {
-    ...answer,
     body: encodePredictJson(response.outputs, format, options),
+    from,
+    metadata: fields,
     version: response.spec?.version ?? metadata.version,
   };
 }
@@ -94,11 +99,11 @@ export async function infer(
   const target: Target = { ...asked, signature: signatureName };
   const message = encodeExamplesRequest(specOf(target), encodeInput(examples, context));
   const method = kind === 'classify' ? classifyMethod : regressMethod;
-  const { bytes, ...answer } = await ask(deps, method, target, [message], asker);
+  const { bytes, from, metadata } = await ask(deps, method, target, [message], asker);
   if (kind === 'classify') {
     const { spec, results } = decodeClassificationResponse(bytes);
-    return { ...answer, body: encodeClassifyJson(results), version: spec?.version };
+    return { body: encodeClassifyJson(results), from, metadata, version: spec?.version };
   }
   const { spec, values } = decodeRegressionResponse(bytes);
-  return { ...answer, body: encodeRegressJson(values), version: spec?.version };
+  return { body: encodeRegressJson(values), from, metadata, version: spec?.version };
 }

@@ -35,6 +35,6 @@ export function localServices(options: LocalServicesOptions, deps: HealthDeps): 
     local.set(reflectionV1, reflection).set(reflectionV1alpha, reflection);
   }
   const server = serverService({ ...deps, version: options.version });
-  return (next) => async (call) =>
+  return (next) => (call) =>
     call.method.service === inference ? server(call, next) : (local.get(call.method.service) ?? next)(call);
 }
