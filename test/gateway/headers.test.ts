@@ -11,7 +11,7 @@ import {
   modelState,
 } from '../../src/codec/index.ts';
 import { framed, predictMessage, startTestGateway, type TestGateway } from '../support/index.ts';
-import { modelAnswers } from '../support/model-answers.ts';
+import { inferMessage, modelAnswers } from '../support/model-answers.ts';
 import { predictReply } from '../support/raw-backend.ts';
 import { connectWire, grpcFields, startWireServer, type WireServer } from '../support/wire.ts';
 
@@ -25,6 +25,8 @@ const sent = {
   'x-forwarded-for': '203.0.113.9',
 };
 const answered = { 'x-cost': '3', 'model-cost': '4', 'other-cost': '5', 'x-served-by': 'evil' };
+/** Of an answer's end, load reports (gRFC A51) among them. */
+const ended = { 'x-took': '7', 'endpoint-load-metrics-bin': 'CQAAAAAAAOA/' };
 const config = {
   rest: { forwardHeaders: ['seldon-model', 'triton-*'], returnHeaders: ['model-*'] },
   // what a rule goes by must arrive
@@ -69,7 +71,7 @@ describe('headers of calls', () => {
           ...Object.entries(answered).flat(),
         ]);
         stream.write(framed(known));
-        stream.end(['grpc-status', '0']);
+        stream.end(['grpc-status', '0', ...Object.entries(ended).flat()]);
       },
     }));
     http = createServer((request, response) => {
@@ -127,6 +129,21 @@ describe('headers of calls', () => {
         assert.equal(answer.headers.get('other-cost'), null);
         assert.doesNotMatch(answer.headers.get('x-served-by') ?? '', /evil/);
       });
+
+  for (const [path, message] of [
+    ['/tensorflow.serving.PredictionService/Predict', predictMessage()],
+    ['/inference.GRPCInferenceService/ModelInfer', inferMessage('half_plus_two', 1)],
+  ] as const)
+    it(`come back behind an answer, translated or not: ${path}`, async () => {
+      const client = await connectWire(Number(gateways.get('tfs')?.grpc.split(':')[1]));
+      const { headers, trailers } = await client.call(grpcFields(path), framed(message)).done;
+      client.destroy();
+      assert.equal(getMetadata(trailers, 'grpc-status'), '0', String([headers, trailers]));
+      for (const [name, value] of Object.entries(ended))
+        assert.equal(getMetadata(trailers, name), value, name);
+      assert.equal(trailers.filter((name) => name === 'grpc-status').length, 1);
+      assert.equal(getMetadata(headers, 'x-cost'), '3');
+    });
 
   it('go to REST servers with calls of gRPC, too, and come back', async () => {
     for (const backend of ['tfs+http', 'kserve+http']) {

@@ -3,6 +3,7 @@ import {
   type Call,
   Code,
   Flow,
+  flowOf,
   type Handler,
   noMetadata,
   type Reply,
@@ -47,8 +48,13 @@ export function createBridge({ door, spoken, server, from, limits }: BridgeOptio
     try {
       const message = await requestOf(call, limits, rebuilt);
       const context = { maxBytes: limits.maxMessageBytes };
-      const reply = replyOf(await answer(message, server(call, rebuilt), context), from);
-      return rebuilt.metadata === noMetadata ? reply : { ...reply, metadata: rebuilt.metadata };
+      const made = await answer(message, server(call, rebuilt), context);
+      const { metadata, trailers } = rebuilt;
+      return {
+        metadata,
+        body: trailers === undefined ? replyOf(made, from).body : flowOf(made, trailers),
+        from,
+      };
     } catch (reason) {
       if (reason instanceof BackendRefusal) return reason.reply;
       // not the server's words: whoever looks at its models has to know that

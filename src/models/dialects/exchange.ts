@@ -114,6 +114,7 @@ export function asker(call: Call, backend: Handler, limits: InflateLimits, rebui
       throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
     rebuilt.counts(answer.pieces);
     rebuilt.metadata = answerMetadata(reply.metadata);
+    rebuilt.trailers = trailers;
     return uncompressed(answer, reply.metadata, bounds, rebuilt);
   };
 }

@@ -9,6 +9,8 @@ export class Rebuilt {
   #bytes = 0;
   /** What came with the backend's newest answer, for the reply that is made of it. */
   metadata: Metadata = noMetadata;
+  /** What came behind it, the status OK among them; undefined where nothing can. */
+  trailers: Metadata | undefined;
 
   constructor(memory: CallMemory | undefined) {
     this.#memory = memory;
