@@ -137,7 +137,28 @@ describe('a V2 infer request in JSON', () => {
     refused(/no "inputs"/, {});
     refused(/needs name, shape and datatype/, x({ datatype: 'FP32', data: [1] }));
     refused(/takes 2 values, its data has the shape \[1\]/, x({ ...fp32, data: [1] }));
-    refused(/takes 2 values, its data has the shape \[2,1\]/, x({ ...fp32, data: [[1], [2]] }));
+    refused(
+      /takes 2 values, its data has the shape \[2,2\]/,
+      x({
+        ...fp32,
+        data: [
+          [1, 2],
+          [3, 4],
+        ],
+      }),
+    );
+    refused(
+      /tensor x has 1e39, which is beyond FP32/,
+      '{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[Infinity,1e39]}]}',
+    );
+    refused(
+      /Number too big to be stored in double/,
+      '{"inputs":[{"name":"x","datatype":"FP64","shape":[1],"data":[-1e400]}]}',
+    );
+    refused(
+      /tensor x has 65520, which is beyond FP16/,
+      '{"inputs":[{"name":"x","shape":[1],"data":[65520],"datatype":"FP16"}]}',
+    );
     refused(/negative dimension -1/, x({ ...fp32, shape: [-1], data: [1] }));
     refused(/datatype "FP33"/, x({ ...fp32, datatype: 'FP33', data: [1] }));
     refused(/not of expected type: float/, x({ ...fp32, data: ['a', 'b'] }));
@@ -161,6 +182,74 @@ describe('a V2 infer request in JSON', () => {
     refused(
       /more values than the limit of 1000/,
       x({ datatype: 'INT8', shape: [1001], data: new Array<number>(1001).fill(0) }),
+    );
+  });
+
+  it('takes values in their order, however they are nested', () => {
+    const int8 = { datatype: 'INT8', shape: [4] };
+    for (const data of [
+      [1, 2, 3, 4],
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [
+        [[1], [2]],
+        [[3], [4]],
+      ],
+    ])
+      assert.deepEqual(bytesOf(x({ ...int8, data })), [1, 2, 3, 4]);
+    assert.deepEqual(
+      bytesOf(
+        x({
+          datatype: 'INT8',
+          shape: [3, 2],
+          data: [
+            [1, 2, 3],
+            [4, 5, 6],
+          ],
+        }),
+      ),
+      [1, 2, 3, 4, 5, 6],
+    );
+    const strings = decode(x({ datatype: 'BYTES', shape: [2], data: [['a', 'b']] })).inputs.get('x');
+    assert.deepEqual(strings?.shape, [2]);
+  });
+
+  it('has members that are null as if they were not there', () => {
+    const input = { name: 'x', datatype: 'INT8', shape: [1], data: [7], parameters: null };
+    const { id, parameters, inputs, outputs } = decode({
+      id: null,
+      parameters: null,
+      outputs: null,
+      inputs: [input],
+    });
+    assert.deepEqual([id, [...parameters], [...inputs.keys()], outputs], ['', [], ['x'], []]);
+    const wanted = decode({
+      inputs: [input],
+      outputs: [{ name: 'y', parameters: null }],
+      parameters: { p: null },
+    });
+    assert.deepEqual([wanted.outputs[0]?.name, wanted.outputs[0]?.parameters.size], ['y', 0]);
+    assert.equal(wanted.parameters.size, 0);
+    // a null before bytes that stand behind the JSON
+    const binary = {
+      name: 'x',
+      datatype: 'INT8',
+      shape: [1],
+      data: null,
+      parameters: { binary_data_size: 1 },
+    };
+    assert.deepEqual(bytesOf({ inputs: [binary] }, Uint8Array.of(9)), [9]);
+    assert.throws(() => decode({ inputs: null }), /no "inputs"/);
+    assert.throws(() => decode(x({ ...input, shape: null })), /needs name, shape and datatype/);
+  });
+
+  it('keeps infinities that are written as such', () => {
+    const infinities = '{"inputs":[{"name":"x","datatype":"FP32","shape":[3],"data":[Infinity,-Inf,1e38]}]}';
+    assert.deepEqual(
+      [...new Float32Array(Uint8Array.from(bytesOf(infinities)).buffer)],
+      [Infinity, -Infinity, Math.fround(1e38)],
     );
   });
 

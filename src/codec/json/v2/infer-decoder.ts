@@ -13,7 +13,7 @@ import { readRoot, skip } from '../body.ts';
 import { BodyTooLarge, invalid } from '../limits.ts';
 import { Text } from '../text.ts';
 import { BinarySection, readTensors, type TensorOptions, type V2JsonTensor } from './tensors.ts';
-import { Once, readList, readObject, readParameters, readText, readWhole } from './values.ts';
+import { isNull, Once, readList, readObject, readParameters, readText, readWhole } from './values.ts';
 
 /** Collects a body. */
 export class V2Body {
@@ -76,6 +76,7 @@ function decode(
   readWhole(
     readRoot(text, function* (name) {
       if (known.has(name)) once.see(name);
+      if (yield* isNull(text)) return;
       if (name === tensorsKey) found.tensors = yield* readTensors(text, tensorsKey, binary, options);
       else if (name === 'id') found.id = yield* readText(text, 'id');
       else if (name === 'parameters') found.parameters = yield* readParameters(text);
@@ -87,6 +88,7 @@ function decode(
           const members = new Once();
           yield* readObject(text, 'outputs', function* (member) {
             if (outputMembers.has(member)) members.see(member);
+            if (yield* isNull(text)) return;
             if (member === 'name') output = yield* readText(text, 'name');
             else if (member === 'parameters') parameters = yield* readParameters(text);
             else yield* skip(text);

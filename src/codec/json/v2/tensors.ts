@@ -11,7 +11,8 @@ import { invalid, type JsonLimits } from '../limits.ts';
 import { byte, type Text } from '../text.ts';
 import type { ElementBudget } from '../values/values.ts';
 import { piecesOfParts } from './parts.ts';
-import { Once, readList, readObject, readParameters, readShape, readText } from './values.ts';
+import { checkRange } from './range.ts';
+import { isNull, Once, readList, readObject, readParameters, readShape, readText } from './values.ts';
 
 export interface V2JsonTensor {
   readonly name: string;
@@ -105,6 +106,7 @@ class TensorReading {
   *#member(member: string): Reading<void> {
     const text = this.#text;
     if (tensorMembers.has(member)) this.#once.see(member);
+    if (yield* isNull(text)) return;
     if (member === 'name') this.#name = yield* readText(text, 'name');
     else if (member === 'datatype') this.#datatype = yield* readText(text, 'datatype');
     else if (member === 'shape') this.#shape = yield* readShape(text);
@@ -134,8 +136,12 @@ class TensorReading {
     const info = { dtype, dtypeNumber: 0, shape: undefined, tensorName: name };
     const column = new Column(name, info, { limits, strictDtypes, extraDtypes: true }, this.#budget);
     column.begin(0);
+    const from = this.#text.at;
     while (!column.read(this.#text)) yield;
-    this.#data = piecesOfParts(column.finish());
+    const data = piecesOfParts(column.finish());
+    if (this.#what === 'inputs' && data.dtype !== 'string')
+      checkRange(name, data.dtype, data.pieces, this.#text, from);
+    this.#data = data;
   }
 
   #dtype(name: string, datatype: string): DType {
@@ -171,14 +177,10 @@ class TensorReading {
   }
 }
 
-/** Flat data takes the shape that was given; nested data must have it. */
+/** However data is nested, its values are taken in order, as Triton and MLServer take them. */
 function shaped(name: string, data: TensorPieces, shape: readonly number[]): TensorPieces {
   for (const size of shape) if (size < 0) throw invalid(`tensor ${name} has the negative dimension ${size}`);
-  const nested = data.shape.length > 1 || shape.length === data.shape.length;
-  const fits = nested
-    ? data.shape.length === shape.length && data.shape.every((size, i) => size === shape[i])
-    : elementsOf(data.shape) === elementsOf(shape);
-  if (!fits) {
+  if (elementsOf(data.shape) !== elementsOf(shape)) {
     throw invalid(
       `tensor ${name} of shape [${shape.join(',')}] takes ${elementsOf(shape)} values, its data has the shape [${data.shape.join(',')}]`,
     );

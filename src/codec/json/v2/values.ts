@@ -28,6 +28,14 @@ function* expectByte(text: Text, first: number, what: string, wanted: string): R
   if (found !== first) throw wrong(what, wanted);
 }
 
+/** Passes over a null, which says in V2 that a member is not set. */
+export function* isNull(text: Text): Reading<boolean> {
+  yield* nextByte(text);
+  if (text.type() !== 'Null') return false;
+  text.word('Null');
+  return true;
+}
+
 export function* readText(text: Text, what: string): Reading<string> {
   yield* expectByte(text, byte.quote, what, 'a string');
   return yield* shortString(text);
