@@ -30,8 +30,11 @@ const methods = {
 const nothing = [new Uint8Array(0)];
 
 const jsonType = ['content-type', 'application/json'];
-const json = (body: object): HttpAnswer => ({ status: 200, headers: jsonType, body: JSON.stringify(body) });
-const statusAlone = (status: number): HttpAnswer => ({ status, headers: [], body: '' });
+const json = (body: object, status = 200): HttpAnswer => ({
+  status,
+  headers: jsonType,
+  body: JSON.stringify(body),
+});
 
 export function createV2Api(deps: V2Deps): HttpApi {
   function target(
@@ -55,17 +58,19 @@ export function createV2Api(deps: V2Deps): HttpApi {
   async function information(route: Exclude<V2Route, { kind: 'infer' }>, asker: Asker): Promise<HttpAnswer> {
     switch (route.kind) {
       case 'live':
-      case 'ready':
-        return statusAlone(
-          decodeFlagResponse(await question(methods[route.kind], undefined, asker)) ? 200 : 503,
-        );
+      case 'ready': {
+        const { kind } = route;
+        const flag = decodeFlagResponse(await question(methods[kind], undefined, asker));
+        return json({ [kind]: flag }, flag ? 200 : 503);
+      }
       case 'server':
         return json(decodeServerMetadataResponse(await question(methods.server, undefined, asker)));
       case 'index':
         return json(decodeRepositoryIndexResponse(await question(methods.index, undefined, asker)));
       case 'model-ready': {
         const asked = target(route, asker, 'describe');
-        if (decodeFlagResponse(await question(methods.modelReady, asked, asker))) return statusAlone(200);
+        if (decodeFlagResponse(await question(methods.modelReady, asked, asker)))
+          return json({ name: route.model, ready: true });
         throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not ready`);
       }
       default: {

@@ -1,0 +1,41 @@
+/** What the V2 REST API says of health, which clients of KServe read from the body and others from the status. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { type DemoFleet, startDemoFleet } from '../../../src/demo/index.ts';
+import { startTestGateway, type TestGateway } from '../../support/index.ts';
+
+describe('health in V2 over REST', () => {
+  let fleet: DemoFleet;
+  const gateways: TestGateway[] = [];
+  before(async () => {
+    fleet = await startDemoFleet({ replicas: 1, models: ['half_plus_two'] });
+    gateways.push(await startTestGateway(fleet.backends.map(({ url }) => url)));
+    // nobody listens at port 1
+    gateways.push(await startTestGateway(['tfs://127.0.0.1:1']));
+  });
+  after(async () => {
+    for (const gateway of gateways) await gateway.stop();
+    await fleet.stop();
+  });
+  async function get(gateway: TestGateway | undefined, path: string): Promise<[number, unknown]> {
+    const answer = await fetch(`http://${gateway?.rest}${path}`);
+    return [answer.status, await answer.json()];
+  }
+
+  it('is live and ready, and so is a model', async () => {
+    const [up] = gateways;
+    assert.deepEqual(await get(up, '/v2/health/live'), [200, { live: true }]);
+    assert.deepEqual(await get(up, '/v2/health/ready'), [200, { ready: true }]);
+    const ready = { name: 'half_plus_two', ready: true };
+    assert.deepEqual(await get(up, '/v2/models/half_plus_two/ready'), [200, ready]);
+    const [status, body] = await get(up, '/v2/models/nobody/ready');
+    assert.equal(status, 404);
+    assert.match(JSON.stringify(body), /nobody/);
+  });
+
+  it('is live and not ready without a backend', async () => {
+    const [, down] = gateways;
+    assert.deepEqual(await get(down, '/v2/health/live'), [200, { live: true }]);
+    assert.deepEqual(await get(down, '/v2/health/ready'), [503, { ready: false }]);
+  });
+});
