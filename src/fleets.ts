@@ -1,23 +1,29 @@
 /** Several fleets as one: which fleet a model belongs to, one view of all models, and a reload that keeps what stays. */
-import type { Clock, HttpUpstream, Log, Observer } from './call/index.ts';
+import {
+  ByModel,
+  type Clock,
+  type HttpUpstream,
+  isSameModel,
+  type Log,
+  type ModelRef,
+  type Observer,
+} from './call/index.ts';
 import { Fleet, type FleetOptions, type HttpFleet, Pacer, type SharedLooks } from './fleet/index.ts';
 import type { RouteOptions } from './gateway-options.ts';
-import type { ModelView } from './models/index.ts';
+import type { ModelState, ModelView, NameRoute } from './models/index.ts';
 
-export type PickFleet = (model: string | undefined) => Fleet;
+/** The fleet that a model is served by; the default one for calls of no model. */
+export type PickFleet = (model: ModelRef | undefined) => Fleet;
 
 /** @throws Error when the default fleet is missing, which the configuration's check has excluded */
 export function fleetOf(
   fleets: readonly Fleet[],
-  routes: Pick<RouteOptions, 'defaultFleet' | 'models'>,
+  { defaultFleet }: Pick<RouteOptions, 'defaultFleet'>,
 ): PickFleet {
   const byName = new Map(fleets.map((fleet) => [fleet.name, fleet]));
-  const fallback = byName.get(routes.defaultFleet);
-  if (fallback === undefined) throw new Error(`there is no fleet ${routes.defaultFleet}`);
-  const byModel = new Map(
-    [...routes.models].map(([model, { fleet }]) => [model, byName.get(fleet) ?? fallback]),
-  );
-  return (model) => (model === undefined ? fallback : (byModel.get(model) ?? fallback));
+  const fallback = byName.get(defaultFleet);
+  if (fallback === undefined) throw new Error(`there is no fleet ${defaultFleet}`);
+  return (model) => (model?.fleet === undefined ? fallback : (byName.get(model.fleet) ?? fallback));
 }
 
 /** @throws Error for a fleet that is none, which the configuration's check has excluded */
@@ -30,13 +36,35 @@ export function httpFleetOf(fleets: readonly HttpFleet[]): (name: string) => Htt
   };
 }
 
-export function viewOf(fleets: readonly Fleet[], pick: PickFleet): ModelView {
+export interface ViewDeps {
+  readonly fleets: readonly Fleet[];
+  readonly pick: PickFleet;
+  /** By public names. */
+  readonly names: ReadonlyMap<string, NameRoute>;
+  /** The model that clients mean by a name. */
+  readonly modelOf: (name: string) => ModelRef;
+}
+
+export function viewOf({ fleets, pick, names, modelOf }: ViewDeps): ModelView {
+  /** Public names by the model that they lead to. */
+  const leading = new ByModel<string[]>();
+  for (const name of names.keys()) {
+    const model = modelOf(name);
+    const same = leading.get(model);
+    if (same === undefined) leading.set(model, [name]);
+    else same.push(name);
+  }
+  const asked = (model: ModelRef): readonly string[] =>
+    isSameModel(modelOf(model.model), model) ? [model.model] : (leading.get(model) ?? []);
+  const listed = ({ ofModels }: Fleet, state: ModelState): ModelState[] =>
+    asked({ fleet: ofModels, model: state.name }).map((name) => ({ ...state, name }));
   return {
-    defaultVersion: (model) => pick(model).defaultVersion(model),
-    incarnation: (model, version) => pick(model).incarnation(model, version),
-    knows: (model) => pick(model).knows(model),
-    // a model that two fleets happen to have belongs to the one that its calls go to
-    models: () => fleets.flatMap((fleet) => fleet.models().filter(({ name }) => pick(name) === fleet)),
+    defaultVersion: (model) => pick(model).defaultVersion(model.model),
+    incarnation: (model, version) => pick(model).incarnation(model.model, version),
+    knows: (model) => pick(model).knows(model.model),
+    state: (model) => pick(model).state(model.model),
+    asked,
+    models: () => fleets.flatMap((fleet) => fleet.models().flatMap((state) => listed(fleet, state))),
   };
 }
 
@@ -73,7 +101,7 @@ export class FleetSet {
   #pacer: Pacer | undefined;
   #fleets = new Map<string, Fleet>();
   /** As the configuration of now says. */
-  #pick: PickFleet | undefined;
+  #now: { readonly pick: PickFleet; readonly names: ReadonlyMap<string, NameRoute> } | undefined;
 
   constructor(deps: FleetSetDeps) {
     this.#deps = deps;
@@ -84,7 +112,7 @@ export class FleetSet {
   }
 
   /** @throws Error when the default fleet is missing, which the configuration's check has excluded */
-  plan(routes: Pick<RouteOptions, 'fleets' | 'maxLooksPerSecond' | 'defaultFleet' | 'models'>): FleetPlan {
+  plan(routes: Pick<RouteOptions, 'fleets' | 'maxLooksPerSecond' | 'defaultFleet' | 'names'>): FleetPlan {
     const { fleets: wanted, maxLooksPerSecond } = routes;
     const before = this.#fleets;
     const steps: (() => Promise<void>)[] = [];
@@ -95,22 +123,19 @@ export class FleetSet {
       // calls that came before a reload may be sent, or sent again, after it
       pickFleet: (model) => {
         const fleet = own(model);
-        return fleet.stopped ? (this.#pick?.(model) ?? fleet) : fleet;
+        return fleet.stopped ? (this.#successor(model) ?? fleet) : fleet;
       },
       commit: async () => {
         this.#pacer = new Pacer(maxLooksPerSecond, this.#deps.clock);
         this.#fleets = next;
-        this.#pick = own;
+        this.#now = { pick: own, names: routes.names };
         await Promise.all(steps.map((step) => step()));
       },
       retire: () => {
-        const stay = new Set([...next.values()].flatMap((fleet) => fleet.backends().map(({ name }) => name)));
         for (const [name, fleet] of before) {
           if (next.has(name)) continue;
           fleet.stop(true);
-          // what is counted by backend goes with the last fleet that has it
-          for (const { name: backend } of fleet.backends())
-            if (!stay.has(backend)) this.#deps.observer.backendGone(backend);
+          for (const { name: backend } of fleet.backends()) this.#forget(backend, fleet, [...next.values()]);
         }
       },
     };
@@ -118,6 +143,23 @@ export class FleetSet {
 
   close(graceful: boolean): void {
     for (const fleet of this.#fleets.values()) fleet.stop(graceful);
+  }
+
+  /** The fleet that has a model now, whose own has been let go: one of the same name, or the one that the model's own name leads to. */
+  #successor(model: ModelRef | undefined): Fleet | undefined {
+    if (this.#now === undefined) return undefined;
+    const { pick, names } = this.#now;
+    if (model === undefined || (model.fleet !== undefined && this.#fleets.has(model.fleet)))
+      return pick(model);
+    return pick({ fleet: names.get(model.model)?.fleet, model: model.model });
+  }
+
+  /** What is counted by backend goes with the last fleet that has it, and what is counted of its models there with their fleet. */
+  #forget(backend: string, { ofModels }: Fleet, others: readonly Fleet[]): void {
+    const still = others.filter((fleet) => fleet.backends().some(({ name }) => name === backend));
+    if (still.length === 0) this.#deps.observer.backendGone(backend);
+    else if (!still.some((fleet) => fleet.ofModels === ofModels))
+      this.#deps.observer.modelsGone(backend, ofModels);
   }
 
   #step(options: FleetOptions, steps: (() => Promise<void>)[]): Fleet {

@@ -1,4 +1,5 @@
 /** What a gateway is told: what stays as long as it runs, and what a reload replaces. */
+import type { ByModel } from './call/index.ts';
 import type {
   ArrivalOptions,
   CacheOptions,
@@ -49,11 +50,9 @@ export interface RouteOptions {
   readonly maxLooksPerSecond: number;
   /** Fleets that get HTTP as it is, for the proxy's routes. */
   readonly httpFleets: readonly HttpFleetOptions[];
-  /** The fleet of calls whose model is not named in `models`. */
+  /** The fleet of calls whose model no configuration names, or names without a fleet. */
   readonly defaultFleet: string;
-  /** By the model servers' own names. */
-  readonly models: ReadonlyMap<string, ModelRoute>;
-  /** By public names. */
+  /** By public names, and by own names of models that these lead to: clients may ask by both. */
   readonly names: ReadonlyMap<string, NameRoute>;
   readonly rpc: RpcOptions;
   readonly rest: RestOptions;
@@ -82,8 +81,8 @@ export interface RouteOptions {
   readonly hedge?: HedgeOptions | undefined;
   /** Absent: no model is stateful. */
   readonly sequences?: SequenceFilterOptions | undefined;
-  /** By the model server's own name; empty: no call is copied. */
-  readonly mirrors: ReadonlyMap<string, MirrorRule>;
+  /** By the model that is asked; empty: no call is copied. */
+  readonly mirrors: ByModel<MirrorRule>;
   /** Absent: no cache. */
   readonly cache?: { readonly store: RedisStoreOptions; readonly filter: CacheOptions } | undefined;
   /** gRPC services that the gateway does not know go to the default fleet as they are. */
@@ -92,8 +91,4 @@ export interface RouteOptions {
   readonly allowAdmin: boolean;
   readonly health: boolean;
   readonly reflection: boolean;
-}
-
-export interface ModelRoute {
-  readonly fleet: string;
 }

@@ -4,12 +4,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   after,
   afterInput,
+  ByModel,
   type Call,
   type Clock,
   type Filter,
   getMetadata,
   type Handler,
   type MemoryAccount,
+  type ModelRef,
   noMetadata,
   type Refused,
 } from './call/index.ts';
@@ -35,7 +37,7 @@ import {
   type Takes,
   Turns,
 } from './filters/index.ts';
-import { type BackendState, HttpFleet } from './fleet/index.ts';
+import { type BackendState, type Fleet, HttpFleet } from './fleet/index.ts';
 import {
   createCors,
   createHttpDoor,
@@ -60,7 +62,6 @@ import {
   createRouter,
   methods,
   purposeOf,
-  specOf,
   targetOf,
   type ModelState,
 } from './models/index.ts';
@@ -86,8 +87,10 @@ export interface Core {
 /** What readiness and the admin door see of a fleet, whatever its backends speak. */
 interface ShownFleet {
   readonly name: string;
+  /** Models of the default fleet are counted by their name alone. */
+  readonly isDefault: boolean;
   backends(): readonly BackendState[];
-  models(): readonly ModelState[];
+  models(): readonly (ModelState & { readonly asked: readonly string[] })[];
   setDrained(backend: string, drained: boolean): boolean;
 }
 
@@ -123,11 +126,11 @@ export async function buildCore(
   const { routes } = options;
   const { fleets, pickFleet } = plan;
   const { observer, log } = telemetry;
-  const hasRoom = (call: Call): boolean => pickFleet(call.target?.model).hasRoom(call);
+  const hasRoom = (call: Call): boolean => pickFleet(call.target).hasRoom(call);
   const clientOf = createClientOf(routes.isTrusted);
   const latencies = kept.keep(
     'latencies',
-    routes.usualQuantile,
+    [routes.usualQuantile, routes.defaultFleet],
     () => new LatencyBook(routes.usualQuantile, clock),
   );
   const queue =
@@ -143,11 +146,10 @@ export async function buildCore(
           toTell,
         });
   const othersWait = ({ target }: Call): boolean => {
-    const fleet = pickFleet(target?.model);
+    const fleet = pickFleet(target);
     return queue?.waits((model) => pickFleet(model) === fleet) === true;
   };
-  const compete = (one: Call, other: Call): boolean =>
-    pickFleet(one.target?.model) === pickFleet(other.target?.model);
+  const compete = (one: Call, other: Call): boolean => pickFleet(one.target) === pickFleet(other.target);
   const httpFleets = routes.httpFleets.map((fleet) =>
     kept.keep(
       `HTTP fleet ${fleet.name}`,
@@ -158,7 +160,21 @@ export async function buildCore(
       },
     ),
   );
-  const view = viewOf(fleets, pickFleet);
+  const route = createRouter(routes.names, random);
+  const modelOf = (name: string): ModelRef =>
+    route({ model: name, signature: '' }, { metadata: noMetadata, purpose: 'status' });
+  const view = viewOf({ fleets, pick: pickFleet, names: routes.names, modelOf });
+  const shown = (fleet: Fleet): ShownFleet => ({
+    name: fleet.name,
+    isDefault: fleet.ofModels === undefined,
+    backends: () => fleet.backends(),
+    models: () =>
+      fleet.models().map((state) => ({
+        ...state,
+        asked: view.asked({ fleet: fleet.ofModels, model: state.name }),
+      })),
+    setDrained: (backend, drained) => fleet.setDrained(backend, drained),
+  });
   const { cache, sharedLimits, sequences } = routes;
   const store =
     cache &&
@@ -194,9 +210,6 @@ export async function buildCore(
         });
   peers?.onNews('takes', (takes) => rates?.told(takes as Takes));
 
-  const route = createRouter(routes.names, random);
-  const ownName = (model: string): string =>
-    route({ model, signature: '' }, { metadata: noMetadata, purpose: 'status' }).model;
   const every = (listener: () => void): (() => void) => {
     const timer = setInterval(guarded('timer', listener), watchEveryMs).unref();
     return () => {
@@ -211,7 +224,7 @@ export async function buildCore(
   const budgetOf = (what: string, { budget }: { readonly budget: AttemptBudgetOptions }): AttemptBudget =>
     kept.keep(what, budget, () => new AttemptBudget(budget, clock));
 
-  const attempt: Handler = (call: Call) => pickFleet(call.target?.model).handler(call);
+  const attempt: Handler = (call: Call) => pickFleet(call.target).handler(call);
   const control = [
     deadlineFilter({ clock }),
     retryFilter(routes.retry, { observer, clock, random, budget: budgetOf('own retries', routes.retry) }),
@@ -226,7 +239,7 @@ export async function buildCore(
     // health and reflection are answered here, before anything is refused
     localServices(
       { health: routes.health, reflection: routes.reflection, services, version: options.telemetry.version },
-      { view, ownName, ready, every },
+      { view, modelOf, ready, every },
     ),
     admitFilter(routes),
     // before anything that a call costs
@@ -249,7 +262,7 @@ export async function buildCore(
           memory,
           clock,
           random,
-          inFlight: kept.keep('mirrors', '', () => new Map<string, number>()),
+          inFlight: kept.keep('mirrors', '', () => new ByModel<number>()),
         }),
     // before the retry: an answer at hand costs no attempt
     cache && store && cacheFilter(cache.filter, { store, view, observer }),
@@ -277,8 +290,8 @@ export async function buildCore(
   const prefix = Math.floor(random() * 2 ** 40).toString(36);
   const nextId = (): string => `${prefix}-${(++sequence).toString(36)}`;
 
-  const knows = (model: string): boolean => routes.names.has(model) || view.knows(ownName(model));
-  for (const model of [...routes.names.keys(), ...routes.models.keys()]) observer.configured(model);
+  const knows = (model: string): boolean => routes.names.has(model) || view.knows(modelOf(model));
+  for (const model of routes.names.keys()) observer.configured(model);
   const refused: Refused = ({ status, message, peer, ...known }) => {
     const { id = nextId(), via, method = '', path = '' } = known;
     observer.answered({
@@ -309,12 +322,7 @@ export async function buildCore(
     cors,
     refused,
     nextId,
-    rewriteSpec(spec, { method, metadata }) {
-      const asked = targetOf(spec);
-      const target = route(asked, { metadata, purpose: purposeOf(method) });
-      // version 0 means the default to OpenVINO Model Server's clients, a literal 0 to TensorFlow Serving
-      return target === asked && spec.version !== 0n ? undefined : specOf(target);
-    },
+    resolve: (spec, { method, metadata }) => route(targetOf(spec), { metadata, purpose: purposeOf(method) }),
   });
   const rest = createRestApi({
     handler,
@@ -351,7 +359,7 @@ export async function buildCore(
 
   return {
     // a gateway of HTTP fleets alone has one for models that is empty, and nothing to show
-    fleets: [...fleets.filter((fleet) => fleet.isUsed), ...httpFleets],
+    fleets: [...fleets.filter((fleet) => fleet.isUsed).map(shown), ...httpFleets],
     handler,
     shown: options.shown,
     stream,

@@ -203,6 +203,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
   const ownFleets = (): AdminFleet[] =>
     core.fleets.map((fleet) => ({
       name: fleet.name,
+      isDefault: fleet.isDefault,
       backends: fleet.backends().map((backend) => ({ ...backend })),
       models: fleet.models(),
     }));

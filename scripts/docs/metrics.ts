@@ -25,7 +25,8 @@ export const metricsPage = `# Metrics
 Made from the code by \`scripts/docs/\`; do not edit. The admin door gives them at \`/metrics\`, in the Prometheus text format.
 
 \`tensorgate\` is the prefix; \`telemetry.metricsPrefix\` changes it. Names, labels and bucket edges are those of OpenVINO Model Server
-(\`floor(10 × 1.8^i)\` µs), so its dashboards work with the prefix changed. \`name\` is the model. A model or version that no backend
+(\`floor(10 × 1.8^i)\` µs), so its dashboards work with the prefix changed. \`name\` is the model, and \`fleet\` its fleet: models of the default fleet
+have no such label, so that what a gateway with one fleet tells is the same when another comes, and \`sum by (name)\` is the sum of all fleets. A model or version that no backend
 has and no configuration names never makes a series: its calls count under an empty label. Beyond \`telemetry.maxModels\`,
 \`telemetry.maxVersionsPerModel\` and \`telemetry.maxSeries\` everything else shares one series.
 

@@ -1,4 +1,5 @@
 /** The nouns of the gateway: a call on its way, the reply to it, and the one verb that answers it. */
+import type { ModelRef } from './by-model.ts';
 import type { Cancellation } from './cancel.ts';
 import type { Flow } from './flow.ts';
 import type { AskedOverHttp } from './http.ts';
@@ -30,9 +31,11 @@ export interface Method {
   readonly streaming: boolean;
 }
 
-/** The model a call asks for. A version of undefined and no label mean the default version. */
-export interface Target {
-  readonly model: string;
+/**
+ * The model a call asks for. A version of undefined and no label mean the default version. What a message says has no fleet; a door
+ * finds it, and everything behind the doors goes by both.
+ */
+export interface Target extends ModelRef {
   readonly version?: bigint;
   readonly label?: string;
   /** Empty means the default signature. */

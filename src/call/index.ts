@@ -1,5 +1,6 @@
 /** The room's front door: what every other room may use of it. */
 export { addressOf, ipOf, networkOf, v4Bytes, v6Bytes } from './addresses.ts';
+export { ByModel, isSameModel, type ModelRef } from './by-model.ts';
 export { Cancellation, type CancelListener } from './cancel.ts';
 export {
   type Api,

@@ -1,5 +1,6 @@
 /** What the rooms tell telemetry: an interface, so that none of them knows Prometheus or a logger. */
 import type { FaultPlace } from '../faults.ts';
+import type { ModelRef } from './by-model.ts';
 import type { Call } from './call.ts';
 import type { DoorEnd, HttpEnd } from './http.ts';
 import type { Code } from './status.ts';
@@ -49,25 +50,28 @@ export interface Observer {
   retried(backend: string, reason: string): void;
   /** A call that waits for this backend was sent to another too, that one answered first, or the budget forbade it. */
   hedged(backend: string, event: 'sent' | 'won' | 'no budget'): void;
-  ejected(backend: string, model: string): void;
+  /** @param model with the empty name: the backend as a whole */
+  ejected(backend: string, model: ModelRef): void;
   /** It is no longer ejected, whether it was or not. */
-  readmitted(backend: string, model: string): void;
+  readmitted(backend: string, model: ModelRef): void;
   meterOf(backend: string): BackendMeter;
   /** Whether a backend takes calls, as its health says. */
   backendUp(backend: string, up: boolean): void;
   /** Whether an operator has taken it out. */
   backendDrained(backend: string, drained: boolean): void;
-  backendState(backend: string, model: string, version: string, available: boolean): void;
+  backendState(backend: string, model: ModelRef, version: string, available: boolean): void;
+  /** What was told of models of a fleet at a backend holds no more. @param fleet as ModelRef has it */
+  modelsGone(backend: string, fleet: string | undefined): void;
   /** Calls that wait for a stream at a backend, because its own limit binds. */
   backendQueue(backend: string, waiting: number): void;
   backendGone(backend: string): void;
-  cache(model: string, event: 'hit' | 'miss' | 'store' | 'error' | 'skip'): void;
+  cache(model: ModelRef, event: 'hit' | 'miss' | 'store' | 'error' | 'skip'): void;
   /** A call of this model was copied to another, or left uncopied. */
-  mirrored(model: string, outcome: 'ok' | 'failed' | 'skipped'): void;
+  mirrored(model: ModelRef, outcome: 'ok' | 'failed' | 'skipped'): void;
   /** How many calls of a model wait for a place at a backend now. */
-  queued(model: string, waiting: number): void;
+  queued(model: ModelRef, waiting: number): void;
   /** A call of a model has got the place at a backend that it waited for. */
-  waited(model: string, ms: number): void;
+  waited(model: ModelRef, ms: number): void;
   /**
    * Who decided about a call under a shared rate limit: Redis, the memory of what it said a moment ago, or this gateway
    * alone, because Redis is down, late, or answered with an error, or too many calls ask it already.
@@ -96,6 +100,7 @@ export const silentObserver: Observer = {
   backendUp() {},
   backendDrained() {},
   backendState() {},
+  modelsGone() {},
   backendQueue() {},
   backendGone() {},
   cache() {},

@@ -29,6 +29,8 @@ interface Fleet {
   readonly backends: readonly Backend[];
   readonly models: readonly {
     readonly name: string;
+    /** Names that clients ask for it by. */
+    readonly asked?: readonly string[];
     readonly backends: number;
     readonly available: number;
     readonly versions: readonly Version[];
@@ -74,6 +76,12 @@ function versionText({ version, state }: Version, paint: Paint): string {
     : paint(state === 'END' ? 'gray' : 'yellow', `${version} ${state.toLowerCase()}`);
 }
 
+/** Its own name, and others by which clients get it where its own leads to another fleet. */
+function named({ name, asked = [name] }: Fleet['models'][number], paint: Paint): string {
+  const others = asked.filter((each) => each !== name);
+  return others.length === 0 ? name : `${name} ${paint('gray', `(asked as ${others.join(', ')})`)}`;
+}
+
 function fleetText({ name, backends, models }: Fleet, paint: Paint): string {
   const head = (...cells: string[]): string[] => cells.map((cell) => paint('gray', cell));
   const servers = backends.map((backend) => {
@@ -83,7 +91,7 @@ function fleetText({ name, backends, models }: Fleet, paint: Paint): string {
   const served = [...models]
     .sort((a, b) => a.name.localeCompare(b.name))
     .map((model) => [
-      model.name,
+      named(model, paint),
       model.versions.map((version) => versionText(version, paint)).join('  '),
       paint(
         model.available < backends.length ? 'yellow' : 'green',

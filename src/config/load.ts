@@ -148,9 +148,7 @@ function crossCheck(config: Config, files: Map<string, string>, problems: Proble
     if ((fleet.tls?.cert === undefined) !== (fleet.tls?.key === undefined))
       add(`fleets.${name}.tls`, 'cert and key belong together');
   }
-  for (const [name, { fleet, cache }] of Object.entries(models)) {
-    if (fleet !== undefined && fleets[fleet] === undefined)
-      add(`models.${name}.fleet`, `there is no fleet named ${fleet}`);
+  for (const [name, { cache }] of Object.entries(models)) {
     if (cache?.enabled === true && config.cache.redisUrl === undefined)
       add(`models.${name}.cache`, 'needs cache.redisUrl');
   }

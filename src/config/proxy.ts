@@ -35,7 +35,7 @@ export function proxyRoutes({ proxy, fleets }: Config): readonly Route[] {
 const within = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);
 
 export function proxyProblems(config: Config): Problem[] {
-  const { fleets, models, proxy } = config;
+  const { fleets, proxy } = config;
   const problems: Problem[] = [];
   for (const [name, fleet] of Object.entries(fleets)) {
     const http = fleet.backends.filter((entry) => /^https?:/.test(urlOf(entry)));
@@ -53,14 +53,6 @@ export function proxyProblems(config: Config): Problem[] {
       path: 'defaultFleet',
       message: `${config.defaultFleet} is a fleet of http:// backends, which serve prefixes and no models`,
     });
-  for (const [name, { fleet }] of Object.entries(models)) {
-    const found = fleet === undefined ? undefined : fleets[fleet];
-    if (found !== undefined && isHttpFleet(found))
-      problems.push({
-        path: `models.${name}.fleet`,
-        message: `${fleet} is a fleet of http:// backends, which serve prefixes and no models`,
-      });
-  }
   const seen = new Set<string>();
   (proxy.routes ?? []).forEach(({ prefix, fleet }, i) => {
     const add = (key: string, message: string): void =>

@@ -1,5 +1,6 @@
 /** Copies calls to another model or version, whose answers are thrown away: the original neither waits nor fails for it. */
 import {
+  ByModel,
   type Call,
   Cancellation,
   type Clock,
@@ -24,6 +25,9 @@ import { type ModelSpec, replaceModelSpec, replaceTaskSpecs, replaceV2Spec } fro
 import { isInformation, specOf } from '../models/index.ts';
 
 export interface MirrorRule {
+  /** As ModelRef has it. */
+  readonly fleet?: string | undefined;
+  /** Absent: of the same name. */
   readonly model?: string | undefined;
   readonly version?: bigint | undefined;
   /** Share of the calls, in hundredths. */
@@ -44,7 +48,7 @@ export interface MirrorDeps {
   readonly clock: Clock;
   readonly random: () => number;
   /** Copies under way by model, those of before a reload among them. */
-  readonly inFlight?: Map<string, number>;
+  readonly inFlight?: ByModel<number>;
 }
 
 /** A copy may take so long, in ms; nobody waits for it. */
@@ -125,8 +129,8 @@ function collect(
   });
 }
 
-export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: MirrorDeps): Filter {
-  const { send, hasRoom, observer, memory, clock, random, inFlight = new Map<string, number>() } = deps;
+export function mirrorFilter(rules: ByModel<MirrorRule>, deps: MirrorDeps): Filter {
+  const { send, hasRoom, observer, memory, clock, random, inFlight = new ByModel<number>() } = deps;
 
   /** Runs to the copy's end; whatever goes wrong is its outcome. */
   async function copy(
@@ -178,17 +182,18 @@ export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: Mirro
     }
   }
 
-  function mirror(call: Call, { model, signature }: Target, rule: MirrorRule): void {
-    const under = inFlight.get(model) ?? 0;
+  function mirror(call: Call, of: Target, rule: MirrorRule): void {
+    const under = inFlight.get(of) ?? 0;
     // a copy costs no call that waits for room
     if (under >= rule.maxInFlight || memory.bytes > memory.limitBytes) {
-      observer.mirrored(model, 'skipped');
+      observer.mirrored(of, 'skipped');
       return;
     }
-    inFlight.set(model, under + 1);
+    inFlight.set(of, under + 1);
     const target: Target = {
-      model: rule.model ?? model,
-      signature,
+      model: rule.model ?? of.model,
+      signature: of.signature,
+      ...(rule.fleet === undefined ? {} : { fleet: rule.fleet }),
       ...(rule.version === undefined ? {} : { version: rule.version }),
     };
     const mine = new CopyMemory(memory);
@@ -196,14 +201,14 @@ export function mirrorFilter(rules: ReadonlyMap<string, MirrorRule>, deps: Mirro
       .catch(() => 'failed' as const)
       .then((outcome) => {
         mine.end();
-        inFlight.set(model, (inFlight.get(model) ?? 1) - 1);
-        observer.mirrored(model, outcome);
+        inFlight.set(of, (inFlight.get(of) ?? 1) - 1);
+        observer.mirrored(of, outcome);
       });
   }
 
   return (next) => (call) => {
     const { target } = call;
-    const rule = target === undefined ? undefined : rules.get(target.model);
+    const rule = target === undefined ? undefined : rules.get(target);
     if (
       target !== undefined &&
       rule !== undefined &&

@@ -121,7 +121,7 @@ class Watch implements CancelListener, CallEnd {
     } else if (error?.fromBackend === true) this.from = error.where ?? '';
     if (target !== undefined) {
       this.version = versionText(target.version ?? defaultVersion(call, view));
-      this.knownModel = view.knows(target.model);
+      this.knownModel = view.knows(target);
     }
     observer.callEnded(this);
   }
@@ -142,7 +142,7 @@ function versionText(version: bigint | undefined): string {
 /** A label's version is the backend's to know. */
 function defaultVersion(call: Call, view: ObserveDeps['view']): bigint | undefined {
   const { target } = call;
-  return target === undefined || target.label !== undefined ? undefined : view.defaultVersion(target.model);
+  return target === undefined || target.label !== undefined ? undefined : view.defaultVersion(target);
 }
 
 function messageOf(reply: Reply | undefined): string {

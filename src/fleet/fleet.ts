@@ -1,6 +1,6 @@
 /** A fleet: the backends that serve some models, seen as one Handler and as one view of those models. */
 import type { Call, Clock, Handler, Log, Observer } from '../call/index.ts';
-import type { ModelState, ModelView } from '../models/index.ts';
+import type { ModelState } from '../models/index.ts';
 import { Backend } from './backend.ts';
 import { BackendLog } from './backend-log.ts';
 import { relativeCapacities } from './balance/load-reports.ts';
@@ -42,7 +42,7 @@ const tickMs = 250;
 /** Backends that may say that they lack a model which they had a moment ago, for one call. */
 const maxStale = 3;
 
-export class Fleet implements ModelView {
+export class Fleet {
   readonly name: string;
   #options: FleetOptions;
   /** No call is served here any more. */
@@ -168,7 +168,10 @@ export class Fleet implements ModelView {
 
   /** Applies other options; backends that stay the same keep their connections, their health and their record. */
   async update(options: FleetOptions): Promise<void> {
+    const { ofModels: before } = this.#options;
     this.#options = options;
+    if (options.ofModels !== before)
+      for (const backend of this.#members.list) this.#upkeep.tellAnew(backend, this.#watched.names(), before);
     this.#watched.configure(options.models, options.health.maxLearntModels);
     this.#rebuildAll();
     this.#sources.update(options.sources);
@@ -219,7 +222,7 @@ export class Fleet implements ModelView {
     return this.#chooser.hasRoom(call);
   }
 
-  // --- what is known (ModelView) ---
+  // --- what is known of its models, by their own names ---
 
   defaultVersion(model: string): bigint | undefined {
     return this.#table.get(model)?.defaultVersion;
@@ -235,6 +238,15 @@ export class Fleet implements ModelView {
 
   models(): readonly ModelState[] {
     return modelStates(this.#members, this.#watched, this.#table);
+  }
+
+  state(model: string): ModelState | undefined {
+    return this.models().find(({ name }) => name === model);
+  }
+
+  /** As ModelRef has it. */
+  get ofModels(): string | undefined {
+    return this.#options.ofModels;
   }
 
   /** There is, or may be, a backend. */
@@ -292,7 +304,7 @@ export class Fleet implements ModelView {
         reportedLoad.startOver();
         // it was out of the choice already, and was not let in before it was well
         this.#outliers.clear(name, '');
-        observer.readmitted(name, '');
+        observer.readmitted(name, { fleet: this.#options.ofModels, model: '' });
       },
       onLost: () => {
         this.#sources.hurry();

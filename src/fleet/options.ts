@@ -113,6 +113,8 @@ export interface ConnectionOptions {
 
 export interface FleetOptions {
   readonly name: string;
+  /** The fleet of its models, as ModelRef has it: its name, or absent for the default fleet. */
+  readonly ofModels?: string | undefined;
   /** Where the backends are found; their answers are taken together. */
   readonly sources: readonly SourceOptions[];
   /** Models that are watched from the start. */

@@ -1,5 +1,5 @@
 /** What a fleet does when something happens at a backend: a version comes or goes, calls keep failing there. */
-import { type Clock, type FailedAttempt, type Log, type Observer } from '../call/index.ts';
+import { type Clock, type FailedAttempt, type Log, type ModelRef, type Observer } from '../call/index.ts';
 import type { Backend } from './backend.ts';
 import type { Doubts } from './balance/doubts.ts';
 import { type Outcome, type Outliers, verdictOn } from './balance/outliers.ts';
@@ -38,13 +38,17 @@ export class Upkeep {
     this.#settled = true;
   }
 
+  #refOf(model: string): ModelRef {
+    return { fleet: this.#deps.options().ofModels, model };
+  }
+
   isWarming(backend: Backend, model: string): boolean {
     return this.#warming.has(`${backend.name}\0${model}`);
   }
 
   onVersion(backend: Backend, model: string, version: bigint, available: boolean): void {
     const { observer, log, clock, outliers, doubts, incarnations } = this.#deps;
-    observer.backendState(backend.name, model, String(version), available && !backend.drained);
+    observer.backendState(backend.name, this.#refOf(model), String(version), available && !backend.drained);
     const fields = {
       fleet: this.#deps.options().name,
       backend: backend.name,
@@ -58,7 +62,7 @@ export class Upkeep {
     }
     log.info({ ...fields, available }, 'model is available');
     outliers.clear(backend.name, model);
-    observer.readmitted(backend.name, model);
+    observer.readmitted(backend.name, this.#refOf(model));
     doubts.forget(backend.name, model);
     incarnations.loaded(backend.name, model, version);
     if (!this.#settled) return;
@@ -70,11 +74,22 @@ export class Upkeep {
   tellDrained(backend: Backend, models: readonly string[]): void {
     const { observer } = this.#deps;
     observer.backendDrained(backend.name, backend.drained);
+    this.#tellModels(backend, models);
+  }
+
+  /** The fleet has become the default one, or is it no longer: what was told of its models was told under another name. */
+  tellAnew(backend: Backend, models: readonly string[], before: string | undefined): void {
+    this.#deps.observer.modelsGone(backend.name, before);
+    this.#tellModels(backend, models);
+  }
+
+  #tellModels(backend: Backend, models: readonly string[]): void {
+    const { observer } = this.#deps;
     if (!backend.health.up) return;
     for (const model of models)
       for (const { version, state } of backend.health.versions(model) ?? [])
         if (state === 'AVAILABLE')
-          observer.backendState(backend.name, model, String(version), !backend.drained);
+          observer.backendState(backend.name, this.#refOf(model), String(version), !backend.drained);
   }
 
   /**
@@ -121,7 +136,7 @@ export class Upkeep {
     const ejected = outliers.record(backend.name, model, outcome, countOf(model));
     if (ejected === undefined) return;
     doubts.forget(backend.name, model);
-    observer.ejected(backend.name, ejected.model);
+    observer.ejected(backend.name, this.#refOf(ejected.model));
     log.warn(
       { fleet: options().name, backend: backend.name, ...ejected },
       ejected.model === ''
@@ -131,7 +146,7 @@ export class Upkeep {
     const changed = ejected.model === '' ? undefined : ejected.model;
     this.#deps.onChange(changed);
     const comeBack = (): void => {
-      observer.readmitted(backend.name, ejected.model);
+      observer.readmitted(backend.name, this.#refOf(ejected.model));
       // a few calls will tell whether it is well: they are few at first, and its failures so far are paid for
       for (const replica of backend.replicas)
         if (changed === undefined || replica.model === changed) replica.startSlowly(this.#deps.clock());

@@ -10,7 +10,7 @@ export {
 export { createPeerBehind, type ForwardedOptions, peerOfFields, peerOfRequest } from './forwarded.ts';
 export { type Cors, type CorsOptions, createCors } from './cors.ts';
 export type { RpcDeps, RpcOptions } from './grpc/deps.ts';
-export type { RewriteSpec } from './grpc/opening.ts';
+export type { Resolve } from './grpc/opening.ts';
 export { type LocalServicesOptions, localServices } from './grpc/services/index.ts';
 export { createHttpDoor, serveNodeRequest } from './http/index.ts';
 export { createV2Api, isV2 } from './kserve/index.ts';

@@ -60,7 +60,7 @@ const method = methodOf('/tensorflow.serving.PredictionService/GetModelMetadata'
 
 export class Catalog {
   readonly #deps: CatalogDeps;
-  /** By model, version and label; the oldest first. */
+  /** By fleet, model, version and label; the oldest first. */
   readonly #entries = new Map<string, Entry>();
 
   constructor(deps: CatalogDeps) {
@@ -76,10 +76,10 @@ export class Catalog {
 
   #keyOf(target: Target): { version: bigint | undefined; incarnation: string; key: string } {
     const { view } = this.#deps;
-    const version =
-      target.version ?? (target.label === undefined ? view.defaultVersion(target.model) : undefined);
-    const incarnation = version === undefined ? '' : view.incarnation(target.model, version);
-    return { version, incarnation, key: `${target.model}\0${version ?? ''}\0${target.label ?? ''}` };
+    const version = target.version ?? (target.label === undefined ? view.defaultVersion(target) : undefined);
+    const incarnation = version === undefined ? '' : view.incarnation(target, version);
+    const key = `${target.fleet ?? ''}\0${target.model}\0${version ?? ''}\0${target.label ?? ''}`;
+    return { version, incarnation, key };
   }
 
   #holds(entry: Entry, incarnation: string): boolean {
@@ -97,7 +97,8 @@ export class Catalog {
     if (known !== undefined && this.#holds(known, incarnation))
       return untilCancelled(known.metadata, context);
     // the version is pinned, so that what is remembered for it is about it
-    const asked: Target = version === undefined ? target : { model: target.model, version, signature: '' };
+    const { fleet, model } = target;
+    const asked: Target = version === undefined ? target : { fleet, model, version, signature: '' };
     const metadata = this.#fetch(asked, context);
     this.#entries.delete(key);
     const entry: Entry = { metadata, incarnation, untilMs: clock() + options.ttlMs };

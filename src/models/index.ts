@@ -36,7 +36,7 @@ export {
   type RouterContext,
   type Rule,
 } from './router.ts';
-export { specOf, targetOf } from './target.ts';
+export { isSpecOf, specOf, targetOf } from './target.ts';
 export {
   type ModelState,
   type ModelView,

@@ -98,8 +98,8 @@ const information: ReadonlySet<string> = new Set([
 export const isInformation = ({ name, api }: Method): boolean => api !== 'other' && information.has(name);
 
 /** What a call of a method is for, as a router sees it. */
-export function purposeOf(method: Method): 'infer' | 'describe' | 'status' {
-  if (!isInformation(method)) return 'infer';
+export function purposeOf(method: Method): 'infer' | 'stream' | 'describe' | 'status' {
+  if (!isInformation(method)) return method.streaming ? 'stream' : 'infer';
   return method.name === 'GetModelStatus' ? 'status' : 'describe';
 }
 

@@ -1,4 +1,4 @@
-/** Which model and version a call for a public name gets: names mapped, labels resolved, calls split by weight or by a header. */
+/** Which model, version and fleet a call for a public name gets: names mapped, labels resolved, calls split by weight or by a header. */
 import { allMetadata, type Metadata, type Target } from '../call/index.ts';
 
 /** Where calls go; what is absent stays as the client asked. */
@@ -7,6 +7,8 @@ export interface Destination {
   readonly model?: string | undefined;
   readonly version?: bigint | undefined;
   readonly label?: string | undefined;
+  /** As ModelRef has it: the default fleet when absent, whatever the name's own is. */
+  readonly fleet?: string | undefined;
 }
 
 export interface Part extends Destination {
@@ -24,6 +26,8 @@ export interface Rule extends Destination {
 export interface NameRoute {
   /** The model server's own name; absent when it is the public one. */
   readonly model?: string | undefined;
+  /** Where calls go that no rule and no part of the split decides; absent: the default fleet. */
+  readonly fleet?: string | undefined;
   readonly labels: ReadonlyMap<string, bigint>;
   /** The first that matches decides. */
   readonly rules: readonly Rule[];
@@ -35,8 +39,11 @@ export interface NameRoute {
 
 export interface RouterContext {
   readonly metadata: Metadata;
-  /** Questions about a model are answered for the first part of a split, the same every time; its state for all versions. */
-  readonly purpose: 'infer' | 'describe' | 'status';
+  /**
+   * Questions about a model are answered for the first part of a split, the same every time; its state for all versions. The messages
+   * of a stream go on as they came: it may go to a part that is asked in the same words.
+   */
+  readonly purpose: 'infer' | 'stream' | 'describe' | 'status';
 }
 
 export type Router = (target: Target, context: RouterContext) => Target;
@@ -58,14 +65,19 @@ export function partAt(parts: readonly Part[], share: number): Part | undefined 
   return parts.findLast(({ weight }) => weight > 0);
 }
 
-/** @param routes by public name; a name without an entry is its own */
+/** What cannot be named anew goes to the name's own fleet, as long as that knows the model by this name. */
+function asItCame(target: Target, { model = target.model, fleet }: NameRoute): Target {
+  return fleet === undefined || model !== target.model ? target : { ...target, fleet };
+}
+
+/** @param routes by public name; a name without an entry is its own, in the default fleet */
 export function createRouter(routes: ReadonlyMap<string, NameRoute>, random: () => number): Router {
   return (target, { metadata, purpose }) => {
     const route = routes.get(target.model);
     if (route === undefined) return target;
     const { rules, split, labels, stickyField } = route;
     const rule = rules.find(({ field, value }) => allMetadata(metadata, field) === value);
-    let to: Destination = rule ?? {};
+    let to: Destination | undefined = rule;
     // a client that names a version, or a label, has chosen itself
     if (
       rule === undefined &&
@@ -75,16 +87,30 @@ export function createRouter(routes: ReadonlyMap<string, NameRoute>, random: () 
     ) {
       const key = stickyField === undefined ? undefined : allMetadata(metadata, stickyField);
       const share =
-        purpose !== 'infer' ? 0 : key === undefined ? random() : hashShare(`${target.model}\0${key}`);
-      to = partAt(split, share) ?? {};
+        purpose !== 'infer' && purpose !== 'stream'
+          ? 0
+          : key === undefined
+            ? random()
+            : hashShare(`${target.model}\0${key}`);
+      to = partAt(split, share);
     }
-    if (purpose === 'status') to = { model: to.model };
-    const model = to.model ?? route.model ?? target.model;
-    const asked = to.version ?? (to.label === undefined ? target.version : undefined);
-    const label = asked === undefined ? (to.label ?? target.label) : undefined;
+    const { model = route.model ?? target.model, fleet } = to ?? route;
+    // the state is that of all versions
+    const from = purpose === 'status' ? undefined : to;
+    const asked = from?.version ?? (from?.label === undefined ? target.version : undefined);
+    const label = asked === undefined ? (from?.label ?? target.label) : undefined;
     const version = asked ?? (label === undefined ? undefined : labels.get(label));
-    if (model === target.model && version === target.version && label === target.label) return target;
+    if (
+      purpose === 'stream' &&
+      (model !== target.model || version !== target.version || label !== target.label)
+    )
+      return asItCame(target, route);
     const { signature } = target;
+    if (fleet !== undefined) {
+      if (version !== undefined) return { fleet, model, signature, version };
+      return label === undefined ? { fleet, model, signature } : { fleet, model, signature, label };
+    }
+    if (model === target.model && version === target.version && label === target.label) return target;
     if (version !== undefined) return { model, signature, version };
     return label === undefined ? { model, signature } : { model, signature, label };
   };

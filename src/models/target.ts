@@ -14,6 +14,11 @@ export function targetOf(spec: ModelSpec): Target {
   return { model, signature };
 }
 
+/** Whether a ModelSpec asks a model server for this target as it is. One with a version 0 never does: it would be looked for literally. */
+export function isSpecOf({ model, version, label }: Target, spec: ModelSpec): boolean {
+  return spec.name === model && spec.version === version && spec.label === label;
+}
+
 /** The ModelSpec that asks a model server for a target. */
 export function specOf(target: Target): ModelSpec {
   return newSpec(target.model, target.signature, target.version, target.label);

@@ -1,4 +1,5 @@
-/** What is known of models right now: the fleet says it, filters and doors read it. */
+/** What is known of models right now: the fleets say it, filters and doors read it. */
+import type { ModelRef } from '../call/index.ts';
 
 /** tensorflow.serving.ModelVersionStatus.State by name. */
 export type VersionStateName = 'START' | 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END' | 'UNKNOWN';
@@ -15,6 +16,7 @@ export interface VersionState {
 
 /** One model as the whole fleet sees it. */
 export interface ModelState {
+  /** The model server's own; in lists for clients the one that they ask for. */
   readonly name: string;
   readonly versions: readonly VersionState[];
   /** Backends that serve it, and how many of them are healthy for it. */
@@ -24,11 +26,16 @@ export interface ModelState {
 
 export interface ModelView {
   /** The version that a call without one would run: the highest AVAILABLE; undefined when unknown. */
-  defaultVersion(model: string): bigint | undefined;
+  defaultVersion(model: ModelRef): bigint | undefined;
   /** Changes whenever that version was (re)loaded anywhere in the fleet: part of cache keys. */
-  incarnation(model: string, version: bigint): string;
+  incarnation(model: ModelRef, version: bigint): string;
   /** True when the configuration or a healthy backend knows the model: others never make metric series. */
-  knows(model: string): boolean;
+  knows(model: ModelRef): boolean;
+  /** Undefined when no backend has it and no configuration names it. */
+  state(model: ModelRef): ModelState | undefined;
+  /** The names that clients ask for it by: its own, or public ones where that leads to another; none for what only a part of a split leads to. */
+  asked(model: ModelRef): readonly string[];
+  /** By the names that clients ask for. */
   models(): readonly ModelState[];
 }
 

@@ -41,8 +41,11 @@ export function fleetsOf({ config, files }: Snapshot, workers: number): FleetOpt
           ]);
   return named.map(([name, fleet]) => ({
     name,
+    ofModels: name === config.defaultFleet ? undefined : name,
     sources: sourcesOf(fleet, files),
-    models: [...servedModels(config)].filter(([, { fleet: of }]) => of === name).map(([model]) => model),
+    models: servedModels(config)
+      .filter((ref) => (ref.fleet ?? config.defaultFleet) === name)
+      .map(({ model }) => model),
     health: fleet.health,
     ejection: fleet.ejection,
     // metadata has lower-case names alone

@@ -1,24 +1,24 @@
 /** What is kept in Redis: the response cache's and the shared rate limits' part of a configuration. */
+import { ByModel } from '../call/index.ts';
 import type { Config } from '../config/index.ts';
-import { ownName } from './names.ts';
+import { concerned } from './names.ts';
+import type { CacheModelOptions } from '../filters/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 
-export function cacheOf({ cache, models }: Config): RouteOptions['cache'] {
+const uncached: CacheModelOptions = { ttlMs: 1, maxEntryBytes: 0 };
+
+export function cacheOf(config: Config): RouteOptions['cache'] {
+  const { cache, models } = config;
   if (cache.redisUrl === undefined) return undefined;
-  const rules = { ttlMs: cache.ttlMs, maxEntryBytes: cache.maxEntryBytes };
-  const named = Object.entries(models)
-    .filter(([, model]) => model.cache?.enabled === true)
-    .map(
-      ([name, model]) =>
-        [
-          ownName(name, model),
-          {
-            ttlMs: model.cache?.ttlMs ?? rules.ttlMs,
-            maxEntryBytes: model.cache?.maxEntryBytes ?? rules.maxEntryBytes,
-          },
-        ] as const,
-    );
-  const off = Object.entries(models).filter(([, model]) => model.cache?.enabled === false);
+  const rules: CacheModelOptions = { ttlMs: cache.ttlMs, maxEntryBytes: cache.maxEntryBytes };
+  const named = Object.entries(models).flatMap(([name, { cache: own }]) => {
+    if (own === undefined) return [];
+    const { ttlMs = rules.ttlMs, maxEntryBytes = rules.maxEntryBytes } = own;
+    const wanted = own.enabled ? { ttlMs, maxEntryBytes } : uncached;
+    return concerned(config, name).map((ref) => [ref, wanted] as const);
+  });
+  // one name that says no is enough
+  named.sort(([, a], [, b]) => Number(a === uncached) - Number(b === uncached));
   return {
     store: {
       url: cache.redisUrl,
@@ -31,13 +31,9 @@ export function cacheOf({ cache, models }: Config): RouteOptions['cache'] {
       maxSetBytes: 8 * 2 ** 20,
     },
     filter: {
-      models: {
-        ...(cache.allModels ? { '*': rules } : {}),
-        ...Object.fromEntries(named),
-        ...Object.fromEntries(
-          off.map(([name, model]) => [ownName(name, model), { ttlMs: 1, maxEntryBytes: 0 }]),
-        ),
-      },
+      models: new ByModel(named),
+      others: cache.allModels ? rules : undefined,
+      defaultFleet: config.defaultFleet,
       maxRequestBytes: cache.maxRequestBytes,
       keyPrefix: cache.keyPrefix,
       // metadata has lower-case names alone

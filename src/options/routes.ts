@@ -1,12 +1,12 @@
 /** What a reload replaces: fleets, models, and how calls are treated. */
-import { takesOfAnswers, takesOfRequests } from '../call/index.ts';
+import { ByModel, takesOfAnswers, takesOfRequests } from '../call/index.ts';
 import { controlLimits } from '../codec/index.ts';
 import { type Config, type Snapshot, trustedBy } from '../config/index.ts';
 import type { RouteOptions } from '../gateway-options.ts';
 import { cacheOf, sharedLimitsOf } from './redis.ts';
 import { forwardHeadersOf } from './headers.ts';
 import { jsonLimitsOf } from './json.ts';
-import { batchDimensionsOf, mirrorsOf, namesOf, ownName, rateLimitsOf, servedModels } from './names.ts';
+import { batchDimensionsOf, concerned, mirrorsOf, namesOf, rateLimitsOf } from './names.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
 import { proxyOf } from './proxy.ts';
 import { timeoutsOf } from './timeouts.ts';
@@ -31,7 +31,6 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     maxLooksPerSecond: config.probing.maxPerSecond,
     httpFleets: httpFleetsOf(snapshot),
     defaultFleet: config.defaultFleet,
-    models: servedModels(config),
     names: namesOf(config),
     rpc: {
       maxMessageBytes: grpc.maxMessageBytes,
@@ -112,15 +111,18 @@ function batchDimensionOf(config: Config): RouteOptions['batchDimension'] {
   const { inputs, grpc } = config;
   const add = inputs.addBatchDimension;
   const models = batchDimensionsOf(config);
-  if (add === 'off' && [...models.values()].every((each) => each === 'off')) return undefined;
+  if (add === 'off' && [...models.entries()].every(([, each]) => each === 'off')) return undefined;
   return { add, models, maxMessageBytes: grpc.maxMessageBytes, maxInflateRatio: grpc.maxInflateRatio };
 }
 
-function sequencesOf({ models, sequences, retry }: Config): RouteOptions['sequences'] {
+function sequencesOf(config: Config): RouteOptions['sequences'] {
+  const { models, sequences, retry } = config;
   const stateful = Object.entries(models).filter(([, model]) => model.stateful);
   if (stateful.length === 0) return undefined;
   return {
-    models: new Set(stateful.map(([name, model]) => ownName(name, model))),
+    models: new ByModel(
+      stateful.flatMap(([name]) => concerned(config, name).map((ref) => [ref, true] as const)),
+    ),
     maxWaiting: sequences.maxWaiting,
     // what the doors keep of a request
     maxRequestBytes: retry.maxBufferedBytes,

@@ -166,6 +166,7 @@ function fieldsOf(end: CallEnd): object {
     via: call.via,
     method: cut(call.method.path),
     model: cut(call.target?.model ?? ''),
+    ...(call.target?.fleet === undefined ? {} : { fleet: call.target.fleet }),
     version: end.version,
     ...(call.target?.label === undefined ? {} : { label: cut(call.target.label) }),
     code: codeName(end.code),

@@ -1,13 +1,14 @@
 /** What is counted of backends: how they are, what they have under way, how their calls end and how long these take there. */
-import { type BackendMeter, codeName } from '../call/index.ts';
+import { type BackendMeter, codeName, type ModelRef } from '../call/index.ts';
 import { type Cell, HistogramFamily, NumberFamily } from './family.ts';
 import type { Histogram } from './histogram.ts';
+import { fleetLabel, labelsOf } from './model-labels.ts';
 
 export class BackendMetrics {
-  readonly available: NumberFamily;
+  readonly #available: NumberFamily;
   readonly #inFlight: NumberFamily;
   readonly queue: NumberFamily;
-  readonly ejections: NumberFamily;
+  readonly #ejections: NumberFamily;
   readonly #up: NumberFamily;
   readonly #drained: NumberFamily;
   readonly #ejected: NumberFamily;
@@ -28,15 +29,19 @@ export class BackendMetrics {
     const counter = (name: string, help: string, labels: string[] = []): NumberFamily =>
       new NumberFamily('counter', options(name, help, labels));
     const available = 'Whether a model version is AVAILABLE at a backend that is not drained.';
-    this.available = gauge('available', available, ['name', 'version']);
+    this.#available = gauge('available', available, ['name', fleetLabel, 'version']);
     this.#up = gauge('up', 'Whether a backend takes calls, as its health says.');
     this.#drained = gauge('drained', 'Whether an operator has taken a backend out.');
     this.#ejected = gauge('ejected', 'Whether a backend is ejected for a model now, or as a whole.', [
       'name',
+      fleetLabel,
     ]);
     this.#inFlight = gauge('in_flight', 'Calls under way at a backend.');
     this.queue = gauge('queue', 'Calls that wait because a backend allows no more streams.');
-    this.ejections = counter('ejections_total', 'Times a backend was ejected for a model.', ['name']);
+    this.#ejections = counter('ejections_total', 'Times a backend was ejected for a model.', [
+      'name',
+      fleetLabel,
+    ]);
     this.#calls = counter(
       'requests_total',
       'Calls and their further attempts by how they ended at a backend; by HTTP status where HTTP passes.',
@@ -50,13 +55,13 @@ export class BackendMetrics {
       ),
     );
     this.families = [
-      this.available,
+      this.#available,
       this.#up,
       this.#drained,
       this.#ejected,
       this.#inFlight,
       this.queue,
-      this.ejections,
+      this.#ejections,
       this.#calls,
       this.#time,
     ];
@@ -81,14 +86,25 @@ export class BackendMetrics {
     this.#drained.cell(backend).value = drained ? 1 : 0;
   }
 
-  ejected(backend: string, model: string): void {
-    this.ejections.cell(backend, model).value++;
-    this.#ejected.cell(backend, model).value = 1;
+  state(backend: string, model: ModelRef, version: string, available: boolean): void {
+    this.#available.cell(backend, ...labelsOf(model), version).value = available ? 1 : 0;
   }
 
-  readmitted(backend: string, model: string): void {
-    const cell = this.#ejected.peek(backend, model);
+  ejected(backend: string, model: ModelRef): void {
+    const labels = labelsOf(model);
+    this.#ejections.cell(backend, ...labels).value++;
+    this.#ejected.cell(backend, ...labels).value = 1;
+  }
+
+  readmitted(backend: string, model: ModelRef): void {
+    const cell = this.#ejected.peek(backend, ...labelsOf(model));
     if (cell !== undefined) cell.value = 0;
+  }
+
+  /** A fleet has let it go, or is the default fleet now, or is it no longer: others may have it still. */
+  modelsGone(backend: string, fleet = ''): void {
+    for (const family of [this.#available, this.#ejected, this.#ejections])
+      family.dropAll({ backend, [fleetLabel]: fleet });
   }
 
   /** It has left the fleet: addresses that never come back must not stay for ever. */

@@ -1,14 +1,17 @@
 /** What is counted of calls: requests by code, latency, bytes, how many are under way. */
 import {
   type Api,
+  ByModel,
   type Call,
   type CallEnd,
   Code,
   codeName,
   type Interface,
   type Method,
+  type ModelRef,
 } from '../call/index.ts';
 import { type Cell, HistogramFamily, NumberFamily } from './family.ts';
+import { fleetLabel, labelsOf } from './model-labels.ts';
 import type { Histogram } from './histogram.ts';
 
 /** OVMS's values of the label "api", and one for services that the gateway passes through. */
@@ -40,7 +43,10 @@ interface CallSeries {
 }
 
 type Versions = Map<string, CallSeries>;
-type Models = Map<string, Versions>;
+type Models = ByModel<Versions>;
+
+/** Calls of no model, and of such as nobody knows. */
+const nameless: ModelRef = { model: '' };
 
 export interface CallMetricsOptions {
   readonly prefix: string;
@@ -65,16 +71,16 @@ export class CallMetrics {
   /** method key -> interface -> model -> version; calls of unknown services share one method key. */
   readonly #byMethod = new Map<Method | 'other', Map<Interface, Models>>();
   /** Cells of #current by interface and model. */
-  readonly #underWay = new Map<Interface, Map<string, Cell>>();
+  readonly #underWay = new Map<Interface, ByModel<Cell>>();
   /** Models that the fleet or the configuration knows, and their versions that some server has shown to exist. */
-  readonly #known = new Map<string, Set<string>>();
+  readonly #known = new ByModel<Set<string>>();
 
   constructor(options: CallMetricsOptions) {
     this.#options = options;
     const { prefix, maxSeries } = options;
     const number = (type: 'counter' | 'gauge', name: string, help: string, labels: string[]): NumberFamily =>
       new NumberFamily(type, { name: `${prefix}_${name}`, help, labels, maxSeries });
-    const method = ['api', 'interface', 'method', 'name'];
+    const method = ['api', 'interface', 'method', 'name', fleetLabel];
     const full = [...method, 'version', 'code'];
     this.#success = number('counter', 'requests_success', 'Calls that ended with OK.', full);
     this.#fail = number('counter', 'requests_fail', 'Calls that ended with another status code.', full);
@@ -88,11 +94,15 @@ export class CallMetrics {
     this.#time = new HistogramFamily({
       name: `${prefix}_request_time_us`,
       help: 'Time of successful unary inference calls in the gateway, in microseconds.',
-      labels: ['interface', 'name', 'version'],
+      labels: ['interface', 'name', fleetLabel, 'version'],
       maxSeries,
     });
-    this.#current = number('gauge', 'current_requests', 'Calls under way.', ['interface', 'name']);
-    const bytes = ['interface', 'name'];
+    this.#current = number('gauge', 'current_requests', 'Calls under way.', [
+      'interface',
+      'name',
+      fleetLabel,
+    ]);
+    const bytes = ['interface', 'name', fleetLabel];
     this.#requestBytes = number('counter', 'request_bytes_total', 'Bytes of request messages.', bytes);
     this.#replyBytes = number('counter', 'response_bytes_total', 'Bytes of response messages.', bytes);
     this.families = [
@@ -108,10 +118,10 @@ export class CallMetrics {
   }
 
   /** A server has shown that this model, and this version of it, exist. */
-  learn(model: string, version: string): Set<string> | undefined {
+  learn(model: ModelRef, version: string): Set<string> | undefined {
     let versions = this.#known.get(model);
     if (versions === undefined) {
-      if (model === '' || this.#known.size >= this.#options.maxModels) return undefined;
+      if (model.model === '' || this.#known.size >= this.#options.maxModels) return undefined;
       this.#known.set(model, (versions = new Set()));
     }
     if (version !== '' && versions.size < this.#options.maxVersionsPerModel) versions.add(version);
@@ -120,16 +130,16 @@ export class CallMetrics {
 
   /** Gives the gauge that the call is counted on: it must be taken off the same one, though its model may be known by then. */
   started(call: Call): Cell {
-    const asked = call.target?.model ?? '';
-    const model = this.#known.has(asked) ? asked : '';
+    const asked = call.target ?? nameless;
+    const model = this.#known.has(asked) ? asked : nameless;
     const cell = this.#underWay.get(call.via)?.get(model) ?? this.#newUnderWay(call.via, model);
     cell.value++;
     return cell;
   }
 
-  #newUnderWay(via: Interface, model: string): Cell {
-    const cell = this.#current.cell(via, model);
-    getOrAdd(this.#underWay, via, () => new Map<string, Cell>()).set(model, cell);
+  #newUnderWay(via: Interface, model: ModelRef): Cell {
+    const cell = this.#current.cell(via, ...labelsOf(model));
+    getOrAdd(this.#underWay, via, () => new ByModel<Cell>()).set(model, cell);
     return cell;
   }
 
@@ -147,12 +157,12 @@ export class CallMetrics {
   }
 
   /** The model and version labels of a call: empty when naming them would let a client make series. */
-  #names(end: CallEnd): [model: string, version: string] {
-    const model = end.call.target?.model ?? '';
+  #names(end: CallEnd): [model: ModelRef, version: string] {
+    const model = end.call.target ?? nameless;
     // it keeps its name while no backend is up to have it
-    if (!end.knownModel && !this.#known.has(model)) return ['', ''];
+    if (!end.knownModel && !this.#known.has(model)) return [nameless, ''];
     const versions = this.learn(model, end.code === Code.OK ? end.version : '');
-    if (versions === undefined) return ['', ''];
+    if (versions === undefined) return [nameless, ''];
     return [model, versions.has(end.version) ? end.version : ''];
   }
 
@@ -165,20 +175,23 @@ export class CallMetrics {
     );
   }
 
-  #newSeries({ call: { method, via } }: CallEnd, model: string, version: string): CallSeries {
-    const labels = [...this.#methodLabels(method, via), model];
+  #newSeries({ call: { method, via } }: CallEnd, model: ModelRef, version: string): CallSeries {
+    const name = labelsOf(model);
+    const labels = [...this.#methodLabels(method, via), ...name];
     const series: CallSeries = {
       codes: [],
       latency:
-        inferenceMethods.has(method.name) && model !== '' ? this.#time.cell(via, model, version) : undefined,
-      requestBytes: this.#requestBytes.cell(via, model),
-      replyBytes: this.#replyBytes.cell(via, model),
+        inferenceMethods.has(method.name) && model.model !== ''
+          ? this.#time.cell(via, ...name, version)
+          : undefined,
+      requestBytes: this.#requestBytes.cell(via, ...name),
+      replyBytes: this.#replyBytes.cell(via, ...name),
       answered: this.#accepted.cell(...labels),
       refused: this.#rejected.cell(...labels),
     };
     const key = method.api === 'other' ? 'other' : method;
     const byInterface = getOrAdd(this.#byMethod, key, () => new Map<Interface, Models>());
-    const models = getOrAdd(byInterface, via, () => new Map() as Models);
+    const models = getOrAdd(byInterface, via, () => new ByModel<Versions>());
     getOrAdd(models, model, () => new Map() as Versions).set(version, series);
     return series;
   }
@@ -186,7 +199,8 @@ export class CallMetrics {
   #codeCell(end: CallEnd): Cell {
     const { method, via } = end.call;
     const family = end.code === Code.OK ? this.#success : this.#fail;
-    return family.cell(...this.#methodLabels(method, via), ...this.#names(end), codeName(end.code));
+    const [model, version] = this.#names(end);
+    return family.cell(...this.#methodLabels(method, via), ...labelsOf(model), version, codeName(end.code));
   }
 
   #methodLabels(method: Method, via: Interface): [api: string, via: string, name: string] {
@@ -194,7 +208,12 @@ export class CallMetrics {
   }
 }
 
-function getOrAdd<K, V>(map: Map<K, V>, key: K, create: () => V): V {
+interface Keyed<K, V> {
+  get(key: K): V | undefined;
+  set(key: K, value: V): unknown;
+}
+
+function getOrAdd<K, V>(map: Keyed<K, V>, key: K, create: () => V): V {
   let value = map.get(key);
   if (value === undefined) map.set(key, (value = create()));
   return value;

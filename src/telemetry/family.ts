@@ -72,8 +72,16 @@ abstract class Family<T> {
 
   /** Forgets the series whose label has this value. */
   drop(label: string, value: string): void {
-    const at = this.options.labels.indexOf(label);
-    for (const [key, series] of this.#series) if (series.values[at] === value) this.#series.delete(key);
+    this.dropAll({ [label]: value });
+  }
+
+  /** Forgets the series whose labels have all of these values. */
+  dropAll(labels: Readonly<Record<string, string>>): void {
+    const wanted = Object.entries(labels).map(
+      ([label, value]) => [this.options.labels.indexOf(label), value] as const,
+    );
+    for (const [key, { values }] of this.#series)
+      if (wanted.every(([at, value]) => values[at] === value)) this.#series.delete(key);
   }
 
   /** Appends the text of all series, in the Prometheus text format 0.0.4. */

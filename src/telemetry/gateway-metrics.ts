@@ -1,7 +1,9 @@
 /** What is counted beside calls: retries, the cache, limits, and what backends are. */
+import type { ModelRef } from '../call/index.ts';
 import { faultPlaces } from '../faults.ts';
 import { BackendMetrics } from './backend-metrics.ts';
 import { HistogramFamily, NumberFamily } from './family.ts';
+import { fleetLabel, labelsOf } from './model-labels.ts';
 
 type CacheEvent = 'hit' | 'miss' | 'store' | 'error' | 'skip';
 
@@ -65,12 +67,20 @@ export class GatewayMetrics {
       'Second attempts while the first waits for a backend that is silent, and which of them answered first.',
       ['backend', 'event'],
     );
-    this.cache = family('counter', 'cache_events_total', 'What the response cache did.', ['name', 'event']);
+    this.cache = family('counter', 'cache_events_total', 'What the response cache did.', [
+      'name',
+      fleetLabel,
+      'event',
+    ]);
     this.mirrored = family('counter', 'mirrored_total', 'Copies of calls to another model.', [
       'name',
+      fleetLabel,
       'outcome',
     ]);
-    this.waiting = family('gauge', 'queued_requests', 'Calls that wait for a place at a backend.', ['name']);
+    this.waiting = family('gauge', 'queued_requests', 'Calls that wait for a place at a backend.', [
+      'name',
+      fleetLabel,
+    ]);
     this.sharedLimits = family(
       'counter',
       'shared_limit_decisions_total',
@@ -96,7 +106,7 @@ export class GatewayMetrics {
     this.waits = new HistogramFamily({
       name: `${prefix}_queue_time_us`,
       help: 'Time until calls that had to wait got a place at a backend, in microseconds.',
-      labels: ['name'],
+      labels: ['name', fleetLabel],
       maxSeries,
     });
     this.families = [
@@ -120,8 +130,8 @@ export class GatewayMetrics {
     this.#heldLimit.cell().value = limitBytes;
   }
 
-  cacheEvent(model: string, event: CacheEvent): void {
-    this.cache.cell(model, event).value++;
+  cacheEvent(model: ModelRef, event: CacheEvent): void {
+    this.cache.cell(...labelsOf(model), event).value++;
   }
 
   /** A backend has left the fleet: addresses that never come back must not stay for ever. */

@@ -9,6 +9,7 @@ import { GatewayMetrics, type HeldMemory } from './gateway-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
 import { faultLog } from './fault-log.ts';
 import { createLogger, type LoggerOptions } from './logger.ts';
+import { labelsOf } from './model-labels.ts';
 import { Traffic } from './traffic.ts';
 
 export interface TelemetryOptions {
@@ -160,8 +161,12 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     },
     backendState(backend, model, version, available) {
       calls.learn(model, version);
-      doors.learn(model);
-      backends.available.cell(backend, model, version).value = available ? 1 : 0;
+      // clients ask by other names where this one leads elsewhere
+      if (model.fleet === undefined) doors.learn(model.model);
+      backends.state(backend, model, version, available);
+    },
+    modelsGone(backend, fleet) {
+      backends.modelsGone(backend, fleet);
     },
     backendQueue: (backend, waiting) => void (backends.queue.cell(backend).value = waiting),
     backendGone(backend) {
@@ -172,11 +177,11 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
       gateway.cacheEvent(model, event);
       traffic.cacheEvent(event);
     },
-    mirrored: (model, outcome) => void gateway.mirrored.cell(model, outcome).value++,
+    mirrored: (model, outcome) => void gateway.mirrored.cell(...labelsOf(model), outcome).value++,
     waited(model, ms) {
-      gateway.waits.cell(model).observe(ms * 1000);
+      gateway.waits.cell(...labelsOf(model)).observe(ms * 1000);
     },
-    queued: (model, waiting) => void (gateway.waiting.cell(model).value = waiting),
+    queued: (model, waiting) => void (gateway.waiting.cell(...labelsOf(model)).value = waiting),
     sharedLimit: (limit, by) => void gateway.sharedLimits.cell(limit, by).value++,
     faulted(where, reason) {
       gateway.faults.cell(where).value++;

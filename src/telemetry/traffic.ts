@@ -1,5 +1,5 @@
 /** What traffic was like lately, second by second: for people who look at the gateway itself, without a Prometheus. */
-import { type CallEnd, Code, codeName } from '../call/index.ts';
+import { ByModel, type CallEnd, Code, codeName, type ModelRef } from '../call/index.ts';
 import { Latencies } from './latencies.ts';
 
 /** One second of traffic. */
@@ -19,6 +19,8 @@ export interface TrafficPoint {
 /** One backend or model over the last ten seconds, and since the start. */
 export interface TrafficOf {
   readonly name: string;
+  /** Of a model that is not the default fleet's. */
+  readonly fleet?: string | undefined;
   /** Calls a second. */
   readonly rate: number;
   /** Calls a second that failed. */
@@ -91,6 +93,15 @@ class Tally {
   }
 }
 
+/** By name, or by model. */
+interface Tallies<K> {
+  readonly size: number;
+  get(key: K): Tally | undefined;
+  set(key: K, tally: Tally): unknown;
+}
+
+const nameless: ModelRef = { model: '' };
+
 interface Sums {
   readonly calls: number;
   readonly errors: number;
@@ -104,7 +115,7 @@ export class Traffic {
   readonly #maxNames: number;
   readonly #all = new Tally();
   readonly #backends = new Map<string, Tally>();
-  readonly #models = new Map<string, Tally>();
+  readonly #models = new ByModel<Tally>();
   readonly #codes: number[] = [];
   readonly #cache = new Map<string, number>();
   readonly #limits = new Map<string, number>();
@@ -130,7 +141,7 @@ export class Traffic {
     const timed = call.kind === 'unary';
     this.#all.add(ok, timed, durationMs);
     if (from !== '') this.#tally(this.#backends, from)?.add(ok, timed, durationMs);
-    if (knownModel) this.#tally(this.#models, call.target?.model ?? '')?.add(ok, timed, durationMs);
+    if (knownModel) this.#tally(this.#models, call.target ?? nameless)?.add(ok, timed, durationMs);
   }
 
   retried(backend: string): void {
@@ -175,7 +186,8 @@ export class Traffic {
     this.#before = sums;
     this.#points.push(point);
     if (this.#points.length > maxPoints) this.#points.shift();
-    for (const tallies of [this.#backends, this.#models]) for (const tally of tallies.values()) tally.mark();
+    for (const tallies of [this.#backends, this.#models])
+      for (const [, tally] of tallies.entries()) tally.mark();
     return point;
   }
 
@@ -185,8 +197,6 @@ export class Traffic {
   }
 
   totals(): TrafficTotals {
-    const views = (tallies: ReadonlyMap<string, Tally>): TrafficOf[] =>
-      [...tallies].map(([name, tally]) => tally.view(name));
     return {
       calls: this.#all.calls,
       inFlight: this.#inFlight,
@@ -197,8 +207,11 @@ export class Traffic {
       ejections: this.#all.ejections,
       cache: Object.fromEntries(this.#cache),
       limits: Object.fromEntries(this.#limits),
-      backends: views(this.#backends),
-      models: views(this.#models),
+      backends: [...this.#backends].map(([name, tally]) => tally.view(name)),
+      models: [...this.#models.entries()].map(([{ model, fleet }, tally]) => ({
+        ...tally.view(model),
+        ...(fleet === undefined ? {} : { fleet }),
+      })),
     };
   }
 
@@ -208,7 +221,7 @@ export class Traffic {
     return { calls, errors, retries, hits, misses, latencies: latencies.copy() };
   }
 
-  #tally(tallies: Map<string, Tally>, name: string): Tally | undefined {
+  #tally<K>(tallies: Tallies<K>, name: K): Tally | undefined {
     let tally = tallies.get(name);
     if (tally === undefined && tallies.size < this.#maxNames) {
       tally = new Tally();

@@ -52,13 +52,20 @@ function worst(values: readonly (number | null)[]): number | null {
 }
 
 function addNamed(all: readonly (readonly TrafficOf[])[]): readonly TrafficOf[] {
-  const byName = new Map<string, TrafficOf[]>();
-  for (const each of all.flat()) byName.set(each.name, [...(byName.get(each.name) ?? []), each]);
-  return [...byName].map(([name, parts]) => {
+  const same = new Map<string, TrafficOf[]>();
+  for (const each of all.flat()) {
+    const key = `${each.name}\0${each.fleet ?? ''}`;
+    const parts = same.get(key);
+    if (parts === undefined) same.set(key, [each]);
+    else parts.push(each);
+  }
+  return [...same.values()].map((parts) => {
+    const { name, fleet } = parts[0] as TrafficOf;
     const sum = (field: 'rate' | 'errorRate' | 'calls' | 'errors' | 'retries' | 'ejections'): number =>
       parts.reduce((total, part) => total + part[field], 0);
     return {
       name,
+      ...(fleet === undefined ? {} : { fleet }),
       rate: sum('rate'),
       errorRate: sum('errorRate'),
       p50Ms: worst(parts.map(({ p50Ms }) => p50Ms)),

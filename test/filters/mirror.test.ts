@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  ByModel,
   type Call,
   Flow,
   type Handler,
@@ -42,7 +43,7 @@ function harness(
   const copies: Call[] = [];
   const observer = recordingObserver();
   const memory = new MemoryAccount(limitBytes);
-  const filter = mirrorFilter(new Map([['half_plus_two', { ...rule, ...changes }]]), {
+  const filter = mirrorFilter(new ByModel([[{ model: 'half_plus_two' }, { ...rule, ...changes }]]), {
     send: async (copy) => {
       copies.push(copy);
       return send === undefined ? replyOf(Buffer.from('unheard'), 'b') : send(copy);
@@ -77,6 +78,18 @@ describe('mirrorFilter', () => {
     assert.equal(spec?.version, 2n);
     assert.ok(inputs.has('x'));
     assert.deepEqual(observer.events, ['mirrored half_plus_two ok']);
+  });
+
+  it('copies to the same model of another fleet, and counts it for the one that is asked', async () => {
+    const away = harness({ model: undefined, version: undefined, fleet: 'new' });
+    await away.handler(call());
+    await settle();
+    assert.deepEqual(away.copies[0]?.target, { fleet: 'new', model: 'half_plus_two', signature: '' });
+    // a model of that name in another fleet has no mirror
+    await away.handler({ ...call(), target: { fleet: 'new', model: 'half_plus_two', signature: '' } });
+    await settle();
+    assert.equal(away.copies.length, 1);
+    assert.deepEqual(away.observer.events, ['mirrored half_plus_two ok']);
   });
 
   it('is not noticed by the original when the copy fails, hangs or throws', async () => {

@@ -10,6 +10,7 @@ import {
   type Reply,
   replyOf,
   StatusError,
+  type ModelRef,
 } from '../../src/call/index.ts';
 import { observeFilter } from '../../src/filters/observe.ts';
 import {
@@ -23,7 +24,7 @@ import {
 } from '../support/index.ts';
 
 const view = {
-  knows: (model: string) => model === 'half_plus_two',
+  knows: ({ model }: ModelRef) => model === 'half_plus_two',
   defaultVersion: () => 7n as bigint | undefined,
 };
 

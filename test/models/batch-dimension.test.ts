@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import {
+  ByModel,
   type Call,
   Code,
   Flow,
@@ -79,7 +80,7 @@ async function send(
   const sent: Call[] = [];
   let asked = 0;
   const filter = addBatchDimension(
-    { add, models: new Map(), maxMessageBytes: 2 ** 20, maxInflateRatio: 100 },
+    { add, models: new ByModel(), maxMessageBytes: 2 ** 20, maxInflateRatio: 100 },
     {
       catalog: {
         known: () => known,

@@ -116,6 +116,84 @@ describe('createRouter', () => {
   });
 });
 
+describe('createRouter, between fleets', () => {
+  const split = [{ weight: 90 }, { fleet: 'new', weight: 10 }];
+
+  it('gives a name its fleet, and nothing else of it', () => {
+    const fields = { model: 'public', fleet: 'a' };
+    assert.deepEqual(routed(fields), { fleet: 'a', model: 'public', signature: 's' });
+    assert.deepEqual(routed(fields, { version: 7n }), {
+      fleet: 'a',
+      model: 'public',
+      signature: 's',
+      version: 7n,
+    });
+    assert.deepEqual(routed(fields, { label: 'x' }), {
+      fleet: 'a',
+      model: 'public',
+      signature: 's',
+      label: 'x',
+    });
+  });
+
+  it('splits one own name between them by weight', () => {
+    assert.equal(routed({ split }, {}, { random: 0.899 }).fleet, undefined);
+    assert.deepEqual(routed({ split }, {}, { random: 0.901 }), {
+      fleet: 'new',
+      model: 'public',
+      signature: 's',
+    });
+    // who names a version gets it where the name is at home
+    assert.equal(routed({ split }, { version: 1n }, { random: 0.95 }).fleet, undefined);
+    // a part without a fleet is the default fleet's, whatever the name's own is
+    assert.equal(routed({ split, fleet: 'home' }, {}, { random: 0.5 }).fleet, undefined);
+    assert.equal(routed({ split, fleet: 'home' }, { version: 1n }, { random: 0.5 }).fleet, 'home');
+  });
+
+  it('asks the first part for signatures and states', () => {
+    const turned = [split[1]!, split[0]!];
+    for (const purpose of ['describe', 'status'] as const)
+      for (const random of [0, 0.99]) {
+        assert.equal(routed({ split }, {}, { random, purpose }).fleet, undefined);
+        assert.equal(routed({ split: turned }, {}, { random, purpose }).fleet, 'new');
+      }
+  });
+
+  it('keeps a client at its fleet', () => {
+    const counts = { old: 0, new: 0 };
+    for (let user = 0; user < 1000; user++) {
+      const metadata = ['x-user', `user-${user}`];
+      const fleets = [0, 0.5, 0.99].map(
+        (random) => routed({ split, stickyField: 'x-user' }, {}, { metadata, random }).fleet,
+      );
+      assert.equal(new Set(fleets).size, 1);
+      counts[fleets[0] === 'new' ? 'new' : 'old']++;
+    }
+    assert.ok(counts.new > 70 && counts.new < 130, `${counts.new} of 1000`);
+  });
+
+  it('lets a rule choose the fleet', () => {
+    const rules = [{ field: 'x-tenant', value: 'beta', fleet: 'new' }];
+    const beta = { metadata: ['x-tenant', 'beta'] };
+    assert.equal(routed({ rules }, {}, beta).fleet, 'new');
+    assert.equal(routed({ rules }).fleet, undefined);
+  });
+
+  it('sends a stream to a part that is asked in the same words, and to no other', () => {
+    const stream = (fields: Partial<NameRoute>, random: number): Target =>
+      routed(fields, {}, { random, purpose: 'stream' });
+    assert.equal(stream({ split }, 0.95).fleet, 'new');
+    assert.equal(stream({ split }, 0.5).fleet, undefined);
+    const renamed = [{ model: 'other', fleet: 'new', weight: 1 }];
+    assert.deepEqual(stream({ split: renamed, fleet: 'home' }, 0), {
+      fleet: 'home',
+      model: 'public',
+      signature: 's',
+    });
+    assert.deepEqual(stream({ model: 'other', fleet: 'home' }, 0), { model: 'public', signature: 's' });
+  });
+});
+
 describe('partAt', () => {
   it('never gives a part without weight, and gives each its share', () => {
     check(

@@ -25,12 +25,14 @@ export interface TestGateway {
  * @param config as in a YAML file; what it leaves out has its default
  * @param more as on the command line
  * @param logTo a file for the lines of the log
+ * @param random in the place of Math.random
  */
 export async function startTestGateway(
   backends: readonly string[],
   config: Record<string, unknown> = {},
   more: Flags = {},
   logTo?: string,
+  random?: () => number,
 ): Promise<TestGateway> {
   const folder = mkdtempSync(join(tmpdir(), 'tensorgate-test-'));
   const path = join(folder, 'gateway.yaml');
@@ -54,7 +56,11 @@ export async function startTestGateway(
     return { ...options, telemetry: { ...options.telemetry, log } };
   };
   const reload = async (): Promise<void> => gateway.reload(load());
-  const gateway: Gateway = await startGateway(load(), { version: '0.0.0', reload });
+  const gateway: Gateway = await startGateway(load(), {
+    version: '0.0.0',
+    reload,
+    ...(random === undefined ? {} : { random }),
+  });
   const { rest, grpc, admin } = gateway.addresses;
   return {
     gateway,

@@ -1,5 +1,5 @@
 /** An observer that remembers what it was told. */
-import { type CallEnd, type Observer, silentObserver } from '../../src/call/index.ts';
+import { type CallEnd, type ModelRef, type Observer, silentObserver } from '../../src/call/index.ts';
 
 export interface RecordingObserver extends Observer {
   started: number;
@@ -8,6 +8,9 @@ export interface RecordingObserver extends Observer {
   readonly events: string[];
   count(event: string): number;
 }
+
+/** "m", or "fleet/m" when that is not the default one. */
+const nameOf = ({ fleet, model }: ModelRef): string => (fleet === undefined ? model : `${fleet}/${model}`);
 
 export function recordingObserver(): RecordingObserver {
   const events: string[] = [];
@@ -27,7 +30,7 @@ export function recordingObserver(): RecordingObserver {
     configured: () => undefined,
     retried: (backend, reason) => void events.push(`retried ${backend} ${reason}`),
     hedged: (backend, event) => void events.push(`hedged ${backend} ${event}`),
-    ejected: (backend, model) => void events.push(`ejected ${backend} ${model}`),
+    ejected: (backend, model) => void events.push(`ejected ${backend} ${nameOf(model)}`),
     readmitted: () => undefined,
     meterOf: (backend) => ({
       ...silentObserver.meterOf(backend),
@@ -36,13 +39,14 @@ export function recordingObserver(): RecordingObserver {
     backendUp: (backend, up) => void events.push(`up ${backend} ${up}`),
     backendDrained: (backend, drained) => void events.push(`drained ${backend} ${drained}`),
     backendState: (backend, model, version, available) =>
-      void events.push(`state ${backend} ${model} ${version} ${available}`),
+      void events.push(`state ${backend} ${nameOf(model)} ${version} ${available}`),
+    modelsGone: (backend, fleet) => void events.push(`models gone ${backend} ${fleet ?? ''}`),
     backendQueue: (backend, waiting) => void events.push(`queue ${backend} ${waiting}`),
     backendGone: (backend) => void events.push(`gone ${backend}`),
-    cache: (model, event) => void events.push(`cache ${model} ${event}`),
-    mirrored: (model, outcome) => void events.push(`mirrored ${model} ${outcome}`),
-    queued: (model, waiting) => void events.push(`queued ${model} ${waiting}`),
-    waited: (model, ms) => void events.push(`waited ${model} ${ms}`),
+    cache: (model, event) => void events.push(`cache ${nameOf(model)} ${event}`),
+    mirrored: (model, outcome) => void events.push(`mirrored ${nameOf(model)} ${outcome}`),
+    queued: (model, waiting) => void events.push(`queued ${nameOf(model)} ${waiting}`),
+    waited: (model, ms) => void events.push(`waited ${nameOf(model)} ${ms}`),
     sharedLimit: (limit, by) => void events.push(`shared ${limit} ${by}`),
     faulted: (where) => void events.push(`faulted ${where}`),
     limited: (limit) => void events.push(`limited ${limit}`),

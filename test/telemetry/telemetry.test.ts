@@ -120,7 +120,7 @@ describe('metrics', () => {
 
   it('time only successful unary inference', async () => {
     const { telemetry: t } = telemetry();
-    t.observer.backendState('b', 'half_plus_two', '1', true);
+    t.observer.backendState('b', { model: 'half_plus_two' }, '1', true);
     t.observer.callEnded(end({ code: Code.UNAVAILABLE }));
     t.observer.callEnded(
       end({
@@ -135,7 +135,7 @@ describe('metrics', () => {
 
   it('show what is under way, and nothing after every end', async () => {
     const { telemetry: t } = telemetry();
-    t.observer.backendState('b', 'half_plus_two', '1', true);
+    t.observer.backendState('b', { model: 'half_plus_two' }, '1', true);
     const call = unaryCall();
     const stranger = unaryCall(undefined, { target: { model: 'stranger', signature: '' } });
     const started = t.observer.callStarted(call);
@@ -175,8 +175,8 @@ describe('metrics', () => {
 
   it('keep the name of a model that no backend is up to have', async () => {
     const { telemetry: t } = telemetry();
-    t.observer.backendState('a', 'half_plus_two', '1', true);
-    t.observer.backendState('a', 'half_plus_two', '1', false);
+    t.observer.backendState('a', { model: 'half_plus_two' }, '1', true);
+    t.observer.backendState('a', { model: 'half_plus_two' }, '1', false);
     t.observer.callEnded(end({ code: Code.UNAVAILABLE, knownModel: false, version: '' }));
     assert.match(await body(t), /^tensorgate_requests_fail\{.*name="half_plus_two",code="UNAVAILABLE"\} 1$/m);
   });
@@ -184,12 +184,12 @@ describe('metrics', () => {
   it('show which backends are ejected now, and time at backends and in the queue', async () => {
     const { telemetry: t } = telemetry();
     const { observer } = t;
-    observer.ejected('a', 'm');
-    observer.readmitted('b', 'm');
+    observer.ejected('a', { model: 'm' });
+    observer.readmitted('b', { model: 'm' });
     const meter = observer.meterOf('a');
     meter.called(Code.OK, 1);
     meter.called(Code.UNAVAILABLE, 1);
-    observer.waited('m', 2);
+    observer.waited({ model: 'm' }, 2);
     const text = await body(t);
     assert.deepEqual(samples(text, 'tensorgate_backend_ejected'), [
       'tensorgate_backend_ejected{backend="a",name="m"} 1',
@@ -200,7 +200,7 @@ describe('metrics', () => {
     ]);
     assert.match(text, /^tensorgate_backend_request_time_us_sum\{backend="a"\} 1000$/m);
     assert.match(text, /^tensorgate_queue_time_us_sum\{name="m"\} 2000$/m);
-    observer.readmitted('a', 'm');
+    observer.readmitted('a', { model: 'm' });
     assert.match(await body(t), /^tensorgate_backend_ejected\{backend="a",name="m"\} 0$/m);
     observer.backendGone('a');
     assert.doesNotMatch(await body(t), /backend="a"/);
@@ -220,12 +220,12 @@ describe('metrics', () => {
   it('show backends until they are gone', async () => {
     const { telemetry: t } = telemetry();
     const { observer } = t;
-    observer.backendState('b:1', 'm', '1', true);
-    observer.backendState('b:2', 'm', '1', false);
+    observer.backendState('b:1', { model: 'm' }, '1', true);
+    observer.backendState('b:2', { model: 'm' }, '1', false);
     observer.meterOf('b:1').inFlight(3);
-    observer.ejected('b:2', 'm');
+    observer.ejected('b:2', { model: 'm' });
     observer.retried('b:2', 'refused');
-    observer.cache('m', 'hit');
+    observer.cache({ model: 'm' }, 'hit');
     observer.limited('body');
     const text = await body(t);
     for (const line of [
@@ -241,7 +241,7 @@ describe('metrics', () => {
     }
     observer.backendGone('b:2');
     assert.doesNotMatch(await body(t), /b:2/);
-    observer.backendState('b:2', 'm', '1', true);
+    observer.backendState('b:2', { model: 'm' }, '1', true);
     assert.match(await body(t), /available\{backend="b:2",name="m",version="1"\} 1/);
   });
 
@@ -280,10 +280,10 @@ describe('merged metrics of several workers', () => {
     const workers = [telemetry().telemetry, telemetry().telemetry];
     for (const { observer } of workers) {
       observer.callEnded(end());
-      observer.backendState('b', 'm', '1', true);
+      observer.backendState('b', { model: 'm' }, '1', true);
       observer.meterOf('b').inFlight(2);
     }
-    workers[1]!.observer.cache('m', 'miss');
+    workers[1]!.observer.cache({ model: 'm' }, 'miss');
     const merged = mergeRenderings(await Promise.all(workers.map(body)));
     assert.match(merged, /^tensorgate_requests_success\{.*\} 2$/m);
     assert.match(merged, /^tensorgate_request_time_us_bucket\{.*le="58"\} 2$/m);

@@ -84,6 +84,24 @@ describe('traffic', () => {
     assert.deepEqual([traffic.totals().backends[0]?.rate, traffic.totals().backends[0]?.p50Ms], [0, null]);
   });
 
+  it('counts models of one name in two fleets apart', () => {
+    const traffic = new Traffic(10);
+    traffic.callEnded(end());
+    for (let i = 0; i < 2; i++)
+      traffic.callEnded(
+        end({
+          call: unaryCall(undefined, { target: { fleet: 'new', model: 'half_plus_two', signature: '' } }),
+        }),
+      );
+    assert.deepEqual(
+      traffic.totals().models.map(({ name, fleet, calls }) => [name, fleet, calls]),
+      [
+        ['half_plus_two', undefined, 1],
+        ['half_plus_two', 'new', 2],
+      ],
+    );
+  });
+
   it('leaves streams out of the latencies, and unknown models out of the names', () => {
     const traffic = new Traffic(2);
     traffic.callEnded(end({ call: streamCall(), durationMs: 60_000 }));

@@ -48,6 +48,24 @@ describe('views of several workers', () => {
     ]);
   });
 
+  it('add up models of one name in two fleets apart', () => {
+    const [model] = totals(1).backends;
+    const worker = {
+      ...totals(1),
+      models: [
+        { ...model!, name: 'm' },
+        { ...model!, name: 'm', fleet: 'new' },
+      ],
+    };
+    assert.deepEqual(
+      mergeTotals([worker, worker]).models.map(({ name, fleet, calls }) => [name, fleet, calls]),
+      [
+        ['m', undefined, 2],
+        ['m', 'new', 2],
+      ],
+    );
+  });
+
   it('add up totals, by backend too', () => {
     const all = mergeTotals([totals(3), totals(4)]);
     assert.equal(all.calls, 7);

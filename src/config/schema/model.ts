@@ -25,6 +25,9 @@ const destination = {
   model: Type.Optional(Type.String({ minLength: 1, description: 'The model server’s own name.' })),
   version: Type.Optional(Type.Integer({ minimum: 1, description: 'A version.' })),
   label: Type.Optional(Type.String({ minLength: 1, description: 'A label, in the place of a version.' })),
+  fleet: Type.Optional(
+    Type.String({ minLength: 1, description: 'The fleet that serves it; that of the name when absent.' }),
+  ),
 };
 
 const field = (description: string) => Type.String({ pattern: '^[a-z0-9-]+$', description });
@@ -33,13 +36,14 @@ const mirror = Type.Object(
   {
     model: destination.model,
     version: destination.version,
+    fleet: destination.fleet,
     percent: Type.Number({ minimum: 0, maximum: 100, default: 100, description: 'Share of the calls.' }),
     maxInFlight: count(16, 'Copies under way; calls beyond are not copied.'),
     maxBytes: bytes(4 * mebi, 'Larger requests are not copied.'),
   },
   {
     additionalProperties: false,
-    description: 'Calls are copied to another model or version, whose answers are thrown away.',
+    description: 'Calls are copied to another model, version or fleet, whose answers are thrown away.',
   },
 );
 
@@ -52,7 +56,10 @@ export const model = Type.Object(
       }),
     ),
     fleet: Type.Optional(
-      Type.String({ description: 'The fleet that serves it; the default fleet when absent.' }),
+      Type.String({
+        description:
+          'The fleet that serves it; the default fleet when absent. Other fleets may have other models of the same name.',
+      }),
     ),
     labels: Type.Optional(
       Type.Record(Type.String(), Type.Integer({ minimum: 1 }), {

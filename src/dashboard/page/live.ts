@@ -26,9 +26,12 @@ export interface BackendState {
 
 export interface FleetState {
   readonly name: string;
+  readonly isDefault: boolean;
   readonly backends: readonly BackendState[];
   readonly models: readonly {
     readonly name: string;
+    /** Names that clients ask for it by. */
+    readonly asked: readonly string[];
     readonly versions: readonly VersionState[];
     readonly backends: number;
     readonly available: number;
@@ -49,6 +52,8 @@ export interface Point {
 
 export interface TrafficOf {
   readonly name: string;
+  /** Of a model that is not the default fleet's. */
+  readonly fleet?: string;
   readonly rate: number;
   readonly errorRate: number;
   readonly p50Ms: number | null;

@@ -1,9 +1,11 @@
 /** The response cache: a Predict that was answered before is answered from the store, whichever door it comes through. */
 import {
   allMetadata,
+  type ByModel,
   type Call,
   type Filter,
   type Handler,
+  type ModelRef,
   type Observer,
   type Reply,
   replyOf,
@@ -31,8 +33,11 @@ export interface CacheModelOptions {
 }
 
 export interface CacheOptions {
-  /** By model name; "*" stands for every other model that the fleet knows. Others are not cached. */
-  readonly models: Readonly<Record<string, CacheModelOptions>>;
+  readonly models: ByModel<CacheModelOptions>;
+  /** Of every other model that a fleet knows; absent: these are not cached. */
+  readonly others?: CacheModelOptions | undefined;
+  /** Part of keys in the place of a fleet that is not named: gateways with other default fleets may share the store. */
+  readonly defaultFleet: string;
   /** Larger requests (once every value is written out) are not looked up. */
   readonly maxRequestBytes: number;
   /** Before every key in the store. */
@@ -49,7 +54,7 @@ export interface CacheDeps {
 
 const signatureOf = ({ signature }: Target): string => (signature === '' ? defaultSignature : signature);
 
-/** A message that asks for something else than its call was routed by has another answer. */
+/** A message that asks for something else than its call was routed by has another answer. It says nothing of fleets. */
 const isSame = (said: Target, target: Target): boolean =>
   said.model === target.model &&
   (said.version === undefined || said.version === target.version) &&
@@ -58,7 +63,7 @@ const isSame = (said: Target, target: Target): boolean =>
 
 /** A call whose answer may be in the store. */
 interface Lookup {
-  readonly model: string;
+  readonly target: ModelRef;
   readonly version: bigint;
   readonly signature: string;
   readonly incarnation: string;
@@ -87,14 +92,13 @@ function wish(call: Call): 'use' | 'refresh' | 'skip' {
 
 export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
   const { store, view, observer } = deps;
-  const byModel = new Map(Object.entries(options.models));
-  const everyOther = byModel.get('*');
+  const { models, others } = options;
 
   function rulesOf(call: Call): CacheModelOptions | undefined {
     const { method, target } = call;
     if (call.kind !== 'unary' || target === undefined || call.sequence !== undefined) return undefined;
     if (method.api !== 'tfs' || method.name !== 'Predict') return undefined;
-    return byModel.get(target.model) ?? (view.knows(target.model) ? everyOther : undefined);
+    return models.get(target) ?? (others !== undefined && view.knows(target) ? others : undefined);
   }
 
   /** What to look up, or undefined when this call's answer cannot be told from others' by its tensors. */
@@ -102,19 +106,19 @@ export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
     const { target } = call;
     // Which version a label means is the backend's to know, and changes there.
     if (target === undefined || target.label !== undefined) return undefined;
-    const version = target.version ?? view.defaultVersion(target.model);
+    const version = target.version ?? view.defaultVersion(target);
     if (version === undefined) return undefined;
     const bytes = await requestMessage(call, options.maxRequestBytes);
     if (bytes === undefined || !isPlainPredict(bytes) || !isUnambiguousPredict(bytes)) return undefined;
-    const { model, signature } = target;
-    const incarnation = view.incarnation(model, version);
+    const { fleet = options.defaultFleet, model, signature } = target;
+    const incarnation = view.incarnation(target, version);
     try {
       const { spec, inputs, outputFilter } = decodePredictRequest(bytes, options.maxRequestBytes);
       if (spec === undefined || !isSame(targetOf(spec), target)) return undefined;
       const vary = options.vary.map((name) => allMetadata(call.metadata, name));
-      const key = cacheKey({ model, version, incarnation, signature, outputFilter, inputs, vary });
+      const key = cacheKey({ fleet, model, version, incarnation, signature, outputFilter, inputs, vary });
       return {
-        model,
+        target,
         version,
         signature: signatureOf(target),
         incarnation,
@@ -129,29 +133,29 @@ export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
   }
 
   /** The answer, or whether a fresh one should be stored. */
-  async function find({ key, name, model, rules }: Lookup): Promise<Uint8Array | boolean> {
+  async function find({ key, name, target, rules }: Lookup): Promise<Uint8Array | boolean> {
     const found = await store.get(name, rules.maxEntryBytes + envelopeBytes);
     if (found === 'unavailable') {
-      observer.cache(model, 'skip');
+      observer.cache(target, 'skip');
       return false;
     }
     if (found === 'absent') {
-      observer.cache(model, 'miss');
+      observer.cache(target, 'miss');
       return true;
     }
     const answer = found === 'failed' ? undefined : open(key, found);
-    observer.cache(model, answer === undefined ? 'error' : 'hit');
+    observer.cache(target, answer === undefined ? 'error' : 'hit');
     return answer ?? true;
   }
 
   /** True when this answer is what was asked for, as far as it says, and the version is still the one that was loaded then. */
-  function isOf({ model, version, signature, incarnation }: Lookup, answer: Uint8Array): boolean {
-    if (view.incarnation(model, version) !== incarnation) return false;
+  function isOf({ target, version, signature, incarnation }: Lookup, answer: Uint8Array): boolean {
+    if (view.incarnation(target, version) !== incarnation) return false;
     try {
       const { spec } = decodePredictResponse(answer);
       if (spec === undefined) return true;
       return (
-        (spec.name === '' || spec.name === model) &&
+        (spec.name === '' || spec.name === target.model) &&
         (spec.version === undefined || spec.version === version) &&
         (spec.signature === '' || spec.signature === signature)
       );
@@ -161,12 +165,12 @@ export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
   }
 
   async function askAndStore(next: Handler, call: UnaryCall, lookup: Lookup): Promise<Reply> {
-    const { rules, model, key, name } = lookup;
+    const { rules, target, key, name } = lookup;
     return copyReply(await next(call), rules.maxEntryBytes, (answer) => {
       if (!isOf(lookup, answer)) return;
       void store.set(name, seal(key, answer), rules.ttlMs).then((outcome) => {
-        if (outcome === 'stored') observer.cache(model, 'store');
-        else if (outcome === 'failed') observer.cache(model, 'error');
+        if (outcome === 'stored') observer.cache(target, 'store');
+        else if (outcome === 'failed') observer.cache(target, 'error');
       });
     });
   }
@@ -177,7 +181,7 @@ export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
     const wanted = wish(call);
     const lookup = wanted === 'skip' ? undefined : await lookupOf(call, rules);
     if (lookup === undefined) {
-      observer.cache(call.target.model, 'skip');
+      observer.cache(call.target, 'skip');
       return next(call);
     }
     const found = wanted === 'refresh' || (await find(lookup));

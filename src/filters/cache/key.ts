@@ -9,9 +9,11 @@ import { createHash } from 'node:crypto';
 import { defaultSignature, type NamedTensors } from '../../codec/index.ts';
 
 /** Part of every key: answers stored by a gateway that made keys in another way are never found. */
-const schema = 'tensorgate predict 1';
+const schema = 'tensorgate predict 2';
 
 export interface CacheQuestion {
+  /** The fleet that answers: another one has another model of that name. */
+  readonly fleet: string;
   readonly model: string;
   /** The resolved version: "default" is no answer's version. */
   readonly version: bigint;
@@ -35,6 +37,7 @@ export function cacheKey(question: CacheQuestion): Buffer {
   });
   const head = JSON.stringify([
     schema,
+    question.fleet,
     question.model,
     question.version.toString(),
     question.incarnation,

@@ -63,11 +63,11 @@ export function hedgeFilter(options: HedgeOptions, deps: HedgeDeps): Filter {
       mayReset,
     };
     return (call) => {
-      const model = call.target?.model;
-      if (call.kind !== 'unary' || model === undefined || !harmlessTwice(call) || !call.request.retains)
+      const { target } = call;
+      if (call.kind !== 'unary' || target === undefined || !harmlessTwice(call) || !call.request.retains)
         return next(call);
       budget.called();
-      return new Race(call, latencies.kind(model, messageBytes(call)), raceDeps).run();
+      return new Race(call, latencies.kind(target, messageBytes(call)), raceDeps).run();
     };
   };
 }

@@ -1,5 +1,5 @@
 /** How long answers take of late, by model, size of request and backend: what hedging and admission go by. */
-import { type Clock, FirstAnswers } from '../../call/index.ts';
+import { ByModel, type Clock, FirstAnswers, isSameModel, type ModelRef } from '../../call/index.ts';
 import { LatencyDigest } from './digest.ts';
 
 /** A backend's distribution counts from so many samples on, and the fastest answer from so many of all backends. */
@@ -112,8 +112,8 @@ export class Kind {
 export class LatencyBook {
   readonly #quantile: number;
   readonly #clock: Clock;
-  /** By model, then by class of size; the oldest model first. */
-  readonly #models = new Map<string, (Kind | undefined)[]>();
+  /** By model, then by class of size; the oldest model of a fleet first. */
+  readonly #models = new ByModel<(Kind | undefined)[]>();
   #kinds = 0;
 
   /** @param quantile the share (0 to 1) that "nearly all" means */
@@ -123,7 +123,7 @@ export class LatencyBook {
   }
 
   /** @param bytes size of the request message */
-  kind(model: string, bytes: number): Kind {
+  kind(model: ModelRef, bytes: number): Kind {
     const size = sizeClass(bytes);
     const known = this.#models.get(model)?.[size];
     if (known !== undefined) return known;
@@ -135,10 +135,10 @@ export class LatencyBook {
     return kind;
   }
 
-  /** @param but the model that was asked for just now */
-  #forgetOldest(but: string): void {
-    for (const [model, sizes] of this.#models) {
-      if (model === but) continue;
+  /** The default fleet's first, which all names that clients make up are counted to. @param but the model that was asked for just now */
+  #forgetOldest(but: ModelRef): void {
+    for (const [model, sizes] of this.#models.entries()) {
+      if (isSameModel(model, but)) continue;
       this.#kinds -= sizes.filter((kind) => kind !== undefined).length;
       this.#models.delete(model);
       return;
@@ -146,7 +146,7 @@ export class LatencyBook {
   }
 
   /** The same, if there is one. */
-  find(model: string, bytes: number): Kind | undefined {
+  find(model: ModelRef, bytes: number): Kind | undefined {
     return this.#models.get(model)?.[sizeClass(bytes)];
   }
 }

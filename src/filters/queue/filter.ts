@@ -1,6 +1,7 @@
 /** Lets no more calls to the backends than they take; the others wait a little in line, and are refused early rather than late. */
 import {
   type After,
+  ByModel,
   type Call,
   type CancelListener,
   type Clock,
@@ -8,6 +9,7 @@ import {
   type Filter,
   allMetadata,
   type Handler,
+  type ModelRef,
   never,
   type Observer,
   type Reply,
@@ -46,7 +48,7 @@ export interface Queue {
   /** A backend has got room: told by whoever knows. */
   readonly roomMade: () => void;
   /** Whether a call waits whose model is such a one. */
-  readonly waits: (isSuch: (model: string) => boolean) => boolean;
+  readonly waits: (isSuch: (model: ModelRef) => boolean) => boolean;
 }
 
 /** Deadlines beyond this are not compared with what answers take: looking it up has its price, too. In ms. */
@@ -129,7 +131,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   const { hasRoom, clientOf, latencies, observer, clock, after, toTell } = deps;
   const places = new Places();
   /** Only models of which calls wait, so that names cannot pile up. */
-  const lines = new Map<string, ModelLine>();
+  const lines = new ByModel<ModelLine>();
   let looking = false;
 
   function priorityOf(call: Call): Priority {
@@ -137,31 +139,31 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     return value === undefined ? 'normal' : (priorities.find((priority) => priority === value) ?? 'normal');
   }
 
-  function refusal(model: string, text: string, retryAfterMs: number): StatusError {
+  function refusal({ model }: ModelRef, text: string, retryAfterMs: number): StatusError {
     observer.limited('queue');
     return new StatusError(Code.RESOURCE_EXHAUSTED, `model ${model} is busy: ${text}`, { retryAfterMs });
   }
 
   /** The error of a call whose time is shorter than the fastest answer of late: at a backend it would cost, and be late. */
-  function hopeless(call: Call, model: string): StatusError | undefined {
+  function hopeless(call: Call, model: ModelRef): StatusError | undefined {
     if (call.deadline === never) return undefined;
     const leftMs = call.deadline - clock();
     if (leftMs > tightMs) return undefined;
     const leastMs = latencies.find(model, messageBytes(call))?.leastMs ?? 0;
     if (leftMs >= leastMs) return undefined;
     observer.limited('deadline');
-    const text = `deadline of ${Math.max(0, Math.round(leftMs))} ms cannot be met: answers of model ${model} take ${Math.round(leastMs)} ms now`;
+    const text = `deadline of ${Math.max(0, Math.round(leftMs))} ms cannot be met: answers of model ${model.model} take ${Math.round(leastMs)} ms now`;
     return new StatusError(Code.DEADLINE_EXCEEDED, text);
   }
 
-  function leave(model: string, line: ModelLine): void {
+  function leave(model: ModelRef, line: ModelLine): void {
     observer.queued(model, line.length);
     if (line.length === 0) lines.delete(model);
     if (lines.size === 0) toTell?.delete(roomMade);
   }
 
   function roomMade(): void {
-    for (const [model, line] of lines) {
+    for (const [model, line] of lines.entries()) {
       for (let waiter = line.first(); waiter !== undefined && hasRoom(waiter.call); waiter = line.first()) {
         const late = hopeless(waiter.call, model);
         if (late === undefined) {
@@ -188,7 +190,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     });
   }
 
-  function wait(call: Call, model: string, next: Handler): Promise<Reply> {
+  function wait(call: Call, model: ModelRef, next: Handler): Promise<Reply> {
     const line = lines.get(model) ?? new ModelLine(maxLength, places, clock);
     const client = clientOf(call);
     const priority = priorityOf(call);
@@ -221,9 +223,9 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
 
   return {
     roomMade,
-    waits: (isSuch) => lines.size > 0 && [...lines.keys()].some(isSuch),
+    waits: (isSuch) => lines.size > 0 && [...lines.entries()].some(([model]) => isSuch(model)),
     filter: (next) => (call) => {
-      const model = call.target?.model;
+      const model = call.target;
       if (call.kind !== 'unary' || model === undefined || isInformation(call.method)) return next(call);
       const late = hopeless(call, model);
       if (late !== undefined) return Promise.reject(late);

@@ -2,11 +2,13 @@
 import {
   addressOf,
   type After,
+  ByModel,
   type Call,
   type Clock,
   Code,
   type Filter,
   allMetadata,
+  type ModelRef,
   networkOf,
   type Observer,
   StatusError,
@@ -19,8 +21,8 @@ import { gatherTakes, type Takes } from './takes.ts';
 export interface RateLimit extends Rate {
   /** For errors, and what processes that hold it together call it: "per tenant". */
   readonly name: string;
-  /** By the model servers' own names; empty: every model. */
-  readonly models: ReadonlySet<string>;
+  /** Empty: every model. */
+  readonly models: readonly ModelRef[];
   /** What has a bucket of its own. */
   readonly by: 'model' | 'peer' | { readonly header: string };
   /** Calls without that header share one bucket (also when absent), or are not limited. */
@@ -59,9 +61,15 @@ const maxKeys = 10_000;
 /** Longer values of a header are told apart by their beginning. */
 const maxKeyLength = 256;
 
+/** A model of the default fleet by its name alone, as gateways that share a limit have always called it. */
+function modelKey(model: ModelRef | undefined): string {
+  if (model === undefined) return '';
+  return model.fleet === undefined ? model.model : `\0${model.fleet}\0${model.model}`;
+}
+
 /** Undefined for a call that the limit is not for. */
 function keyOf(call: Call, { by, withoutHeader }: RateLimit): string | undefined {
-  if (by === 'model') return call.target?.model ?? '';
+  if (by === 'model') return modelKey(call.target);
   // a client's port changes with each connection, and of IPv6 it has a network
   if (by === 'peer') return networkOf(addressOf(call.peer));
   const value = allMetadata(call.metadata, by.header);
@@ -74,13 +82,14 @@ export function createRateLimits(
 ): RateLimits {
   const all = limits.map((limit) => ({
     limit,
+    models: new ByModel(limit.models.map((model) => [model, true])),
     buckets: bucketsOf(limit, () => new Buckets(limit, maxKeys, clock)),
   }));
   const took = tell === undefined ? undefined : gatherTakes(tell, after);
 
-  function met(call: Call, model: string, isShared: boolean): Met[] {
-    return all.flatMap(({ limit, buckets }) => {
-      if (limit.shared !== isShared || (limit.models.size > 0 && !limit.models.has(model))) return [];
+  function met(call: Call, model: ModelRef, isShared: boolean): Met[] {
+    return all.flatMap(({ limit, models, buckets }) => {
+      if (limit.shared !== isShared || (limit.models.length > 0 && !models.has(model))) return [];
       const key = keyOf(call, limit);
       return key === undefined ? [] : [{ limit, buckets, key }];
     });
@@ -122,7 +131,7 @@ export function createRateLimits(
 
   return {
     filter: (next) => (call) => {
-      const model = call.target?.model;
+      const model = call.target;
       if (model === undefined || isInformation(call.method)) return next(call);
       const refused = takeHere(met(call, model, false));
       if (refused !== undefined) return Promise.reject(refused);

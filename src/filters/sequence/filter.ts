@@ -1,5 +1,6 @@
 /** Calls of stateful models: finds their sequence, gives out ids, and lets the calls of one sequence go one at a time. */
 import {
+  type ByModel,
   Code,
   type Filter,
   Flow,
@@ -20,7 +21,7 @@ import { Turns } from './turns.ts';
 
 export interface SequenceFilterOptions {
   /** Models that keep state between calls. */
-  readonly models: ReadonlySet<string>;
+  readonly models: ByModel<true>;
   /** Calls of one sequence that may wait for their turn. */
   readonly maxWaiting: number;
   /** Largest request that is read for its sequence, in bytes. */
@@ -60,8 +61,7 @@ export function sequenceFilter(
 ): Filter {
   return (next) => async (call) => {
     const { target } = call;
-    const dialect =
-      target !== undefined && options.models.has(target.model) ? dialectOf(call.method) : undefined;
+    const dialect = target !== undefined && options.models.has(target) ? dialectOf(call.method) : undefined;
     if (dialect === undefined || target === undefined || call.kind !== 'unary') return next(call);
     const message = await requestMessage(call, options.maxRequestBytes);
     if (call.cancellation.reason !== undefined) throw call.cancellation.reason;
@@ -81,7 +81,8 @@ export function sequenceFilter(
     };
     const request =
       given === undefined ? call.request : flowOfPieces(dialect.withId(message, given, control));
-    const end = await turns.take(`${target.model}\0${sequence.id}`, options.maxWaiting, call.cancellation);
+    const turn = `${target.fleet ?? ''}\0${target.model}\0${sequence.id}`;
+    const end = await turns.take(turn, options.maxWaiting, call.cancellation);
     let reply: Reply;
     try {
       reply = await next({ ...call, request, sequence });

@@ -7,6 +7,7 @@ import {
   type HttpRequest,
   type HttpUpstream,
   type ListedModel,
+  type ModelRef,
   StatusError,
 } from '../../call/index.ts';
 import { Outliers, withoutEjected } from '../balance/outliers.ts';
@@ -28,6 +29,8 @@ const startWaitMs = 1000;
 const logTickMs = 1000;
 /** When fewer are left, ejected ones are taken again; of all, in hundredths. */
 const panicPercent = 50;
+/** What is told of no model of its. */
+const wholeBackend: ModelRef = { model: '' };
 
 interface HttpBackend extends Candidate {
   readonly client: HttpClient;
@@ -39,6 +42,8 @@ interface HttpBackend extends Candidate {
 
 export class HttpFleet implements HttpUpstream {
   readonly name: string;
+  /** It has no models that the default fleet could have. */
+  readonly isDefault = false;
   readonly #options: HttpFleetOptions;
   readonly #deps: Omit<FleetDeps, 'reserveLook'>;
   readonly #outliers: Outliers;
@@ -165,7 +170,7 @@ export class HttpFleet implements HttpUpstream {
     backend.drained = drained;
     const { observer } = this.#deps;
     observer.backendDrained(name, drained);
-    observer.backendState(name, '', '', backend.watch.up && !drained);
+    observer.backendState(name, wholeBackend, '', backend.watch.up && !drained);
     return true;
   }
 
@@ -199,11 +204,11 @@ export class HttpFleet implements HttpUpstream {
       onChange: () => {
         const { up, reason } = watch;
         observer.backendUp(name, up);
-        observer.backendState(name, '', '', up && !backend.drained);
+        observer.backendState(name, wholeBackend, '', up && !backend.drained);
         this.#log.saw(name, up, reason);
         if (!up) return;
         this.#outliers.clear(name, '');
-        observer.readmitted(name, '');
+        observer.readmitted(name, wholeBackend);
         this.#errors.clear(name);
       },
     });
@@ -255,9 +260,9 @@ export class HttpFleet implements HttpUpstream {
     if (ejected === undefined) return;
     const { forMs } = ejected;
     const { observer } = this.#deps;
-    observer.ejected(backend.name, '');
+    observer.ejected(backend.name, wholeBackend);
     const comeBack = (): void => {
-      observer.readmitted(backend.name, '');
+      observer.readmitted(backend.name, wholeBackend);
     };
     setTimeout(guarded('backend', comeBack), forMs + 1).unref();
     this.#deps.log.warn(

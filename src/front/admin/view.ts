@@ -9,9 +9,13 @@ export interface AdminBackend {
 
 export interface AdminFleet {
   readonly name: string;
+  /** Figures of its models' traffic are those without a fleet. */
+  readonly isDefault: boolean;
   readonly backends: readonly AdminBackend[];
   readonly models: readonly {
     readonly name: string;
+    /** Names that clients ask for it by. */
+    readonly asked: readonly string[];
     readonly versions: readonly { readonly version: bigint; readonly state: string }[];
     readonly backends: number;
     readonly available: number;

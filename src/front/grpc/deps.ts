@@ -1,5 +1,5 @@
 /** What an RPC is served with: its limits, and whoever answers it. */
-import type { Clock, Handler, MemoryAccount, Observer } from '../../call/index.ts';
+import type { Clock, Handler, MemoryAccount, Observer, Target } from '../../call/index.ts';
 import type { InflateLimits, ModelSpec } from '../../codec/index.ts';
 import type { PaceOptions } from '../pace.ts';
 import type { TimeoutOptions } from '../timeout.ts';
@@ -17,11 +17,8 @@ export interface RpcOptions extends InflateLimits {
 export interface RpcDeps {
   readonly handler: Handler;
   readonly options: RpcOptions;
-  /** As RewriteSpec; the call's method and metadata may decide, too. */
-  readonly rewriteSpec: (
-    spec: ModelSpec,
-    call: Pick<RpcHead, 'method' | 'metadata'>,
-  ) => ModelSpec | undefined;
+  /** As Resolve; the call's method and metadata may decide, too. */
+  readonly resolve: (spec: ModelSpec, call: Pick<RpcHead, 'method' | 'metadata'>) => Target;
   readonly clock: Clock;
   readonly observer: Observer;
   readonly memory: MemoryAccount;

@@ -23,7 +23,6 @@ import {
 } from '../../call/index.ts';
 import type { ModelSpec, TargetWatch } from '../../codec/index.ts';
 import { detach, fault, guarded } from '../../faults.ts';
-import { targetOf } from '../../models/index.ts';
 import { ErrorCode, type ServerStream, type StreamEvents } from '../../wire/index.ts';
 import { Pace } from '../pace.ts';
 import { moreTimeOf, timeoutOf } from '../timeout.ts';
@@ -97,12 +96,13 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       return;
     }
     if (head.method.target !== undefined) {
-      const { rewriteSpec } = this.#deps;
+      const { resolve } = this.#deps;
       const { method, encoding } = head;
       const { byModel } = options.timeouts;
       this.#opening = new Opening({ method, encoding, memory: this }, options, (spec) => {
-        if (byModel !== undefined) this.#deadline += moreTimeOf(spec.name, this.#asked(), options.timeouts);
-        return rewriteSpec(spec, head);
+        if (byModel !== undefined && !method.streaming)
+          this.#deadline += moreTimeOf(spec.name, this.#asked(), options.timeouts);
+        return resolve(spec, head);
       });
       if (this.#deadline !== never) atTurnsEnd(this);
     } else this.#dispatch(undefined, []);
@@ -241,7 +241,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
 
   /** @param memory of the newest chunk, which counts when it is all that goes on */
   #started(
-    { spec, chunks, watch, scalarText }: Opened,
+    { target, spec, chunks, watch, scalarText }: Opened,
     more: readonly Uint8Array[],
     newest?: Uint8Array,
     memory?: Lender,
@@ -250,10 +250,10 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       this.#checkSingle();
       this.#rest = watch;
       const all = more.length === 0 ? chunks : [...chunks, ...more];
-      if (this.#head.method.streaming) this.#beginStream(spec, all);
+      if (this.#head.method.streaming) this.#beginStream(target, spec, all);
       else {
         this.#scalarText = scalarText;
-        this.#dispatch(targetOf(spec), all, all.length === 1 && all[0] === newest ? memory : undefined);
+        this.#dispatch(target, all, all.length === 1 && all[0] === newest ? memory : undefined);
       }
     } catch (reason) {
       this.#refuse(reason);
@@ -284,7 +284,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   }
 
   /** The first message has been read, as far as it has come; those that follow will be. @param chunks all that has come */
-  #beginStream(spec: ModelSpec, chunks: readonly Uint8Array[]): void {
+  #beginStream(target: Target, spec: ModelSpec, chunks: readonly Uint8Array[]): void {
     const all = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
     const size = prefixBytes + uint32At(all, 1);
     const sink: StreamSink = {
@@ -295,7 +295,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     };
     const how = { encoding: this.#head.encoding, limits: this.#deps.options, sink };
     this.#targets = new StreamTargets(spec, Math.max(0, size - all.length), how);
-    this.#dispatch(targetOf(spec), [all.subarray(0, size)]);
+    this.#dispatch(target, [all.subarray(0, size)]);
     const behind = all.subarray(size);
     if (behind.length > 0 && this.#targets.push(behind)) this.#request?.push(behind);
     if (this.#requestEnded && this.#targets.end()) this.#request?.end();

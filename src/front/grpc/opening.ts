@@ -7,6 +7,7 @@ import {
   type Method,
   prefixBytes,
   StatusError,
+  type Target,
   uint32At,
 } from '../../call/index.ts';
 import {
@@ -27,10 +28,13 @@ import {
   replaceV2Spec,
   TargetWatch,
 } from '../../codec/index.ts';
+import { isSpecOf, specOf } from '../../models/index.ts';
 import { isInflated } from './head.ts';
 
 /** A fully known beginning: who is asked, and the chunks to send on in place of those that came. */
 export interface Opened {
+  readonly target: Target;
+  /** What the message says now. */
   readonly spec: ModelSpec;
   readonly chunks: readonly Uint8Array[];
   /** Must see the rest of the message before it is sent on; undefined when it is here. */
@@ -39,8 +43,8 @@ export interface Opened {
   readonly scalarText: boolean;
 }
 
-/** A spec to send instead of the client's, or undefined when the client's is right as it is. */
-export type RewriteSpec = (spec: ModelSpec) => ModelSpec | undefined;
+/** The model that a client's spec means, and where it is served. */
+export type Resolve = (spec: ModelSpec) => Target;
 
 /** How the two APIs name a model at the front of a message. */
 interface Naming {
@@ -99,9 +103,18 @@ function framed(message: readonly Uint8Array[]): Uint8Array[] {
   return [messagePrefix(message.reduce((sum, part) => sum + part.length, 0)), ...message];
 }
 
+function isSameSpec(one: ModelSpec, other: ModelSpec): boolean {
+  return (
+    one.name === other.name &&
+    one.version === other.version &&
+    one.label === other.label &&
+    one.signature === other.signature
+  );
+}
+
 export class Opening {
   readonly #method: Method;
-  readonly #rewrite: RewriteSpec;
+  readonly #resolve: Resolve;
   readonly #encoding: string;
   readonly #limits: InflateLimits;
   readonly #memory: CallMemory;
@@ -118,7 +131,7 @@ export class Opening {
   constructor(
     call: { readonly method: Method; readonly encoding: string; readonly memory: CallMemory },
     limits: InflateLimits,
-    rewrite: RewriteSpec,
+    resolve: Resolve,
   ) {
     const { method, encoding, memory } = call;
     this.#method = method;
@@ -128,7 +141,7 @@ export class Opening {
     this.#encoding = encoding;
     this.#limits = limits;
     this.#memory = memory;
-    this.#rewrite = rewrite;
+    this.#resolve = resolve;
   }
 
   /**
@@ -172,23 +185,24 @@ export class Opening {
       return undefined;
     }
     if (found === null) throw this.#naming.missing;
-    const replaced = this.#rewritten(found.spec);
-    if (found.scattered) return this.#gathered(message, replaced ?? found.spec, all);
+    const target = this.#resolve(found.spec);
+    const replaced = this.#rewritten(found.spec, target);
+    if (found.scattered) return this.#gathered(message, { target, spec: replaced ?? found.spec }, all);
     const watch = whole ? undefined : this.#naming.watch(length - found.end);
     watch?.feed(message.subarray(found.end));
     const scalarText = this.#mayBeScalarText(message, found, whole);
-    if (replaced === undefined) return { spec: found.spec, chunks: this.#chunks, watch, scalarText };
+    if (replaced === undefined) return { target, spec: found.spec, chunks: this.#chunks, watch, scalarText };
     const chunks = withField(all, found.start, found.end, this.#naming.encode(replaced));
-    return { spec: replaced, chunks, watch, scalarText };
+    return { target, spec: replaced, chunks, watch, scalarText };
   }
 
   /** A whole message whose spec is in pieces: it is sent on in one, so that nobody can read another. */
-  #gathered(message: Uint8Array, spec: ModelSpec, all: Uint8Array): Opened {
+  #gathered(message: Uint8Array, { target, spec }: Pick<Opened, 'target' | 'spec'>, all: Uint8Array): Opened {
     const behind = all.subarray(prefixBytes + message.length);
     const chunks = framed(this.#naming.replace(message, spec));
     // nothing speaks against it: whoever wants to know looks closer
     const scalarText = this.#isPredict;
-    return { spec, chunks: behind.length === 0 ? chunks : [...chunks, behind], scalarText };
+    return { target, spec, chunks: behind.length === 0 ? chunks : [...chunks, behind], scalarText };
   }
 
   #mayBeScalarText(message: Uint8Array, { start, end }: FoundSpec, whole: boolean): boolean {
@@ -229,25 +243,29 @@ export class Opening {
       };
       const found = await inflateUntil(message, this.#encoding, this.#limits, read, hold);
       if (found === null || found === undefined) throw this.#naming.missing;
-      const replaced = this.#rewritten(found.spec);
-      if (replaced !== undefined || found.scattered) return this.#anew(await inflated(), all);
+      const target = this.#resolve(found.spec);
+      if (this.#rewritten(found.spec, target) !== undefined || found.scattered)
+        return this.#anew(await inflated(), all, { spec: found.spec, target });
       if (!whole) await this.#watchInflated(message, found.end);
-      return { spec: found.spec, chunks: [all], scalarText };
+      return { target, spec: found.spec, chunks: [all], scalarText };
     } finally {
       // what goes on is the request's from here on
       this.#memory.hold(-held);
     }
   }
 
-  /** The same of a compressed message that is there inflated, since it has to be sent on so. */
-  #anew(message: Uint8Array, all: Uint8Array): Opened {
+  /** The same of a compressed message that is there inflated, since it has to be sent on so. @param known what its beginning has said */
+  #anew(message: Uint8Array, all: Uint8Array, known?: Pick<Opened, 'target' | 'spec'>): Opened {
     const found = this.#naming.read(message, true);
     if (found === null || found === undefined) throw this.#naming.missing;
+    // a split that is asked twice may answer otherwise; what is named again behind it counts
+    const target =
+      known !== undefined && isSameSpec(known.spec, found.spec) ? known.target : this.#resolve(found.spec);
     // a stream's messages go on as they came
-    if (this.#method.streaming) return { spec: found.spec, chunks: [all], scalarText: false };
-    const spec = this.#rewritten(found.spec) ?? found.spec;
+    if (this.#method.streaming) return { target, spec: found.spec, chunks: [all], scalarText: false };
+    const spec = this.#rewritten(found.spec, target) ?? found.spec;
     const scalarText = this.#mayBeScalarText(message, found, true);
-    return { spec, chunks: framed(this.#naming.replace(message, spec)), scalarText };
+    return { target, spec, chunks: framed(this.#naming.replace(message, spec)), scalarText };
   }
 
   /** @param from where the spec ends that was found @throws StatusError when another one follows */
@@ -261,9 +279,9 @@ export class Opening {
     watch.finish();
   }
 
-  /** The messages of a stream must agree on their model, and only the first is seen here. */
-  #rewritten(spec: ModelSpec): ModelSpec | undefined {
-    return this.#method.streaming ? undefined : this.#rewrite(spec);
+  /** The spec to send in the place of the client's; undefined when that one is right, and for streams: only their first message is seen here. */
+  #rewritten(spec: ModelSpec, target: Target): ModelSpec | undefined {
+    return this.#method.streaming || isSpecOf(target, spec) ? undefined : specOf(target);
   }
 
   /** MultiInference names its model in each task. @param asItCame what to send when nothing needs to change */
@@ -271,9 +289,10 @@ export class Opening {
     const spec = readTaskSpec(message);
     // the model servers' own word for it
     if (spec === null) throw new StatusError(Code.INVALID_ARGUMENT, 'ModelSpec has no name specified.');
-    const replaced = this.#rewrite(spec);
-    if (replaced === undefined) return { spec, chunks: asItCame, scalarText: false };
+    const target = this.#resolve(spec);
+    const replaced = this.#rewritten(spec, target);
+    if (replaced === undefined) return { target, spec, chunks: asItCame, scalarText: false };
     const chunks = framed(replaceTaskSpecs(message, replaced));
-    return { spec: replaced, chunks, scalarText: false };
+    return { target, spec: replaced, chunks, scalarText: false };
   }
 }

@@ -90,7 +90,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
   /** One path for TensorFlow Serving's status and OpenAI's retrieval: the answer has the keys of both. */
   async function retrieve(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
     const other = deps.otherModels().find(({ id }) => id === route.model);
-    if (other !== undefined && !view.knows(route.model)) return other;
+    if (other !== undefined && !view.knows(targetOf({ model: route.model }, asker, 'status'))) return other;
     if (!deps.servesTensors)
       throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not found`);
     return { ...(await status(route, asker)), ...openAi(route.model) };

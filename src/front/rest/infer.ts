@@ -61,8 +61,8 @@ export async function predict(
   // the version whose signature was read is the one that is asked, even while versions change
   const target: Target =
     asked.label === undefined
-      ? { model: asked.model, version: metadata.version, signature: signatureName }
-      : { model: asked.model, label: asked.label, signature: signatureName };
+      ? { fleet: asked.fleet, model: asked.model, version: metadata.version, signature: signatureName }
+      : { fleet: asked.fleet, model: asked.model, label: asked.label, signature: signatureName };
   const {
     bytes,
     from,

@@ -1,5 +1,6 @@
 /** For clients that leave out the batch dimension where a model's signature has one: added on the way there, and taken off again. */
 import {
+  type ByModel,
   type Call,
   Code,
   type Filter,
@@ -34,8 +35,7 @@ export type AddBatchDimension = 'strings' | 'all' | 'off';
 export interface BatchDimensionOptions extends InflateLimits {
   /** Of models that `models` does not name. */
   readonly add: AddBatchDimension;
-  /** By the model server's own name. */
-  readonly models: ReadonlyMap<string, AddBatchDimension>;
+  readonly models: ByModel<AddBatchDimension>;
 }
 
 const answerCoding: ReadonlySet<string> = new Set(['grpc-accept-encoding']);
@@ -66,8 +66,8 @@ export function addBatchDimension(
   { catalog }: { readonly catalog: Pick<Catalog, 'known' | 'metadata'> },
 ): Filter {
   const { add: usual, models } = options;
-  const addTo = ({ model }: Target): AddBatchDimension => models.get(model) ?? usual;
-  const onlyStrings = usual !== 'all' && ![...models.values()].includes('all');
+  const addTo = (target: Target): AddBatchDimension => models.get(target) ?? usual;
+  const onlyStrings = usual !== 'all' && ![...models.entries()].some(([, add]) => add === 'all');
 
   /** What the signature may have one dimension more of. */
   function isCandidate(inputs: ReadonlyMap<string, TensorOutline>, target: Target): boolean {

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Code, messagePrefix, StatusError } from '../../../src/call/index.ts';
+import { Code, messagePrefix, StatusError, type Target } from '../../../src/call/index.ts';
 import {
   decodeModelInferRequest,
   decodePredictRequest,
@@ -83,10 +83,14 @@ function opened(
   chunks: readonly Uint8Array[],
   rewrite: (spec: ModelSpec) => ModelSpec | undefined,
 ): { spec: ModelSpec; sent: Uint8Array } {
+  const resolve = (spec: ModelSpec): Target => {
+    const { name: model, ...said } = rewrite(spec) ?? spec;
+    return { model, ...said };
+  };
   const opening = new Opening(
     { method: methodOf(paths[kind]), encoding: 'identity', memory },
     limits,
-    rewrite,
+    resolve,
   );
   for (const [i, chunk] of chunks.entries()) {
     const found = opening.push(chunk, i === chunks.length - 1);

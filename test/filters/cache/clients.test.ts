@@ -15,8 +15,8 @@ const keysOf = (lines: string): string[] =>
       assert.ok(isPlainPredict(bytes), line);
       const { inputs, outputFilter, spec } = decodePredictRequest(bytes);
       const { signature } = spec!;
-      const key = { model: 'm', version: 1n, incarnation: '', signature, outputFilter, inputs, vary: [] };
-      return cacheKey(key).toString('hex');
+      const asked = { fleet: 'f', model: 'm', version: 1n, incarnation: '' };
+      return cacheKey({ ...asked, signature, outputFilter, inputs, vary: [] }).toString('hex');
     });
 
 const tensorflow = `

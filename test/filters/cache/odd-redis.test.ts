@@ -1,7 +1,7 @@
 /** A Redis that answers, but not what was hoped for: loading, moved, late or in nonsense. Calls go without it, and soon. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { monotonic, silentLog } from '../../../src/call/index.ts';
+import { ByModel, monotonic, silentLog } from '../../../src/call/index.ts';
 import { cacheFilter, RedisStore } from '../../../src/filters/index.ts';
 import { readAll, recordingObserver, startFakeRedis, unaryCall, waitFor } from '../../support/index.ts';
 import { forModel, halfPlusTwo, request } from './questions.ts';
@@ -53,9 +53,10 @@ describe('a Redis that', () => {
       await waitFor(() => store.up);
       const observer = recordingObserver();
       const backend = halfPlusTwo();
+      const models = new ByModel([[{ model: 'm' }, forModel]]);
       const view = { defaultVersion: () => 1n, incarnation: () => '', knows: () => true };
       const handler = cacheFilter(
-        { models: { m: forModel }, maxRequestBytes: 10_000, keyPrefix: 'test:', vary: [] },
+        { models, defaultFleet: 'default', maxRequestBytes: 10_000, keyPrefix: 'test:', vary: [] },
         { store, observer, view },
       )(backend.handler);
       const start = performance.now();

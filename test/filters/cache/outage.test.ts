@@ -1,7 +1,7 @@
 /** A Redis that is killed, stopped, locked or absent: calls are answered all the same, and no slower than a time-out. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { type Handler, monotonic, silentLog } from '../../../src/call/index.ts';
+import { ByModel, type Handler, monotonic, silentLog } from '../../../src/call/index.ts';
 import { decodePredictResponse } from '../../../src/codec/index.ts';
 import { cacheFilter, RedisStore, type RedisStoreOptions } from '../../../src/filters/index.ts';
 import {
@@ -48,8 +48,9 @@ describe('a Redis that fails in mid-run', { skip: missing('redis-server') }, () 
     store = new RedisStore(options(), { clock: monotonic, log });
     await waitFor(() => store.up);
     observer = recordingObserver();
+    const models = new ByModel([[{ model: 'm' }, forModel]]);
     handler = cacheFilter(
-      { models: { m: forModel }, maxRequestBytes: 10_000, keyPrefix: 'test:', vary: [] },
+      { models, defaultFleet: 'default', maxRequestBytes: 10_000, keyPrefix: 'test:', vary: [] },
       { store, observer, view: { defaultVersion: () => 1n, incarnation: () => '', knows: () => true } },
     )(halfPlusTwo().handler);
   });

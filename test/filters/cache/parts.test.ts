@@ -29,6 +29,7 @@ const strings = (shape: number[], ...values: string[]): Tensor => ({
   values: values.map((value) => Buffer.from(value)),
 });
 const question = (fields: Partial<CacheQuestion> = {}): CacheQuestion => ({
+  fleet: 'f',
   model: 'm',
   version: 1n,
   incarnation: 'a',
@@ -70,6 +71,7 @@ describe('cache keys', () => {
       { model: 'n' },
       { version: 2n },
       { incarnation: 'b' },
+      { fleet: 'g' },
       { signature: 'other' },
       { outputFilter: ['y'] },
       { outputFilter: ['y', 'z'] },

@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { Redis } from 'ioredis';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import {
+  ByModel,
   type Call,
   Code,
   decodeGrpcMessage,
   Flow,
   flowOf,
   type Handler,
+  type ModelRef,
   monotonic,
   type Reply,
   silentLog,
@@ -18,6 +20,7 @@ import {
 import { decodePredictResponse } from '../../../src/codec/index.ts';
 import {
   cacheFilter,
+  type CacheModelOptions,
   type CacheOptions,
   RedisStore,
   type RedisStoreOptions,
@@ -64,9 +67,18 @@ describe('the response cache', { skip: missing('redis-server') }, () => {
     await waitFor(() => made.up, 20_000, 'the store to be up');
     return made;
   };
+  const only = (model: ModelRef, fields: Partial<CacheModelOptions> = {}): ByModel<CacheModelOptions> =>
+    new ByModel([[model, { ...forModel, ...fields }]]);
   const cached = (next: Handler = backend.handler, fields: Partial<CacheOptions> = {}): Handler =>
     cacheFilter(
-      { models: { m: forModel }, maxRequestBytes: 10_000, keyPrefix: 'test:', vary: [], ...fields },
+      {
+        models: only({ model: 'm' }),
+        defaultFleet: 'default',
+        maxRequestBytes: 10_000,
+        keyPrefix: 'test:',
+        vary: [],
+        ...fields,
+      },
       {
         store,
         observer,
@@ -141,7 +153,7 @@ describe('the response cache', { skip: missing('redis-server') }, () => {
   });
 
   it('forgets after the TTL', async () => {
-    const handler = cached(undefined, { models: { m: { ...forModel, ttlMs: 40 } } });
+    const handler = cached(undefined, { models: only({ model: 'm' }, { ttlMs: 40 }) });
     await ask(handler, call(request(5)));
     await stored(1);
     await waitFor(async () => (await admin.dbsize()) === 0);
@@ -188,7 +200,7 @@ describe('the response cache', { skip: missing('redis-server') }, () => {
       cached(() => Promise.reject(new StatusError(Code.UNAVAILABLE, 'no')))(call(request(5))),
       /no/,
     );
-    await ask(cached(undefined, { models: { m: { ...forModel, maxEntryBytes: 10 } } }), call(request(5)));
+    await ask(cached(undefined, { models: only({ model: 'm' }, { maxEntryBytes: 10 }) }), call(request(5)));
     await readAll((await cached(stubHandler(Buffer.from('not protobuf')).handler)(call(request(5)))).body);
     await sleep(30);
     assert.equal(await admin.dbsize(), 0);
@@ -224,11 +236,33 @@ describe('the response cache', { skip: missing('redis-server') }, () => {
     assert.equal(broken.calls.length, 1);
   });
 
+  it('never gives a fleet another one’s answer, whichever of them is the default one', async () => {
+    const models = new ByModel([
+      [{ model: 'm' }, forModel],
+      [{ fleet: 'new', model: 'm' }, forModel],
+    ]);
+    const at = (defaultFleet: string) => cached(undefined, { models, defaultFleet });
+    const there = { target: { fleet: 'new', model: 'm', signature: '' } };
+    await ask(at('old'), call(request(5)));
+    await stored(1);
+    assert.equal((await ask(at('old'), call(request(5), there))).from, '127.0.0.1:8500');
+    await waitFor(() => observer.count('cache new/m store') === 1, 20_000, 'the other answer');
+    assert.equal((await ask(at('old'), call(request(5), there))).from, 'cache');
+    // a gateway that calls no fleet by its name has the same answers of the same fleet, and none of others
+    assert.equal((await ask(at('new'), call(request(5)))).from, 'cache');
+    assert.equal((await ask(at('third'), call(request(5)))).from, '127.0.0.1:8500');
+    assert.equal(backend.calls.length, 3);
+    assert.deepEqual(
+      ['miss', 'hit'].map((event) => observer.count(`cache new/m ${event}`)),
+      [1, 1],
+    );
+  });
+
   it('caches only the models that are meant, and only Predict', async () => {
-    const other = cached(undefined, { models: { n: forModel } });
+    const other = cached(undefined, { models: only({ model: 'n' }) });
     await ask(other, call(request(5)));
     await ask(other, call(request(5)));
-    const every = cached(undefined, { models: { '*': forModel } });
+    const every = cached(undefined, { models: new ByModel(), others: forModel });
     const classify = { ...call(request(5)).method, name: 'Classify' };
     await ask(every, call(request(5), { method: classify }));
     assert.deepEqual(observer.events, []);

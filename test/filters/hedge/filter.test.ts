@@ -78,7 +78,7 @@ describe('hedgeFilter', () => {
 
   it('waits as long as is usual for the model, and longer', () => {
     const { handler, sent, timers, latencies } = harness(['a', 'b']);
-    const kind = latencies.kind('half_plus_two', 64);
+    const kind = latencies.kind({ model: 'half_plus_two' }, 64);
     kind.answered('b', 1);
     timers.advance(128);
     for (let i = 0; i < 20; i++) kind.answered('b', 128);

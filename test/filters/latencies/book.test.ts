@@ -49,7 +49,7 @@ describe('LatencyDigest', () => {
 describe('LatencyBook', () => {
   /** The answers of backends that have answered before. */
   function fill(book: TestBook, backends: Readonly<Record<string, number>>, bytes = 100): void {
-    const kind = book.kind('m', bytes);
+    const kind = book.kind({ model: 'm' }, bytes);
     for (const backend of Object.keys(backends)) kind.answered(backend, 1);
     book.advance(Math.max(...Object.values(backends)));
     for (const [backend, ms] of Object.entries(backends))
@@ -63,32 +63,32 @@ describe('LatencyBook', () => {
 
   it('says nothing while little is known', () => {
     const book = newBook();
-    assert.equal(book.find('m', 100), undefined);
-    book.kind('m', 100).answered('a', 5);
-    assert.equal(book.kind('m', 100).usualMs, undefined);
-    assert.equal(book.kind('m', 100).leastMs, 0);
+    assert.equal(book.find({ model: 'm' }, 100), undefined);
+    book.kind({ model: 'm' }, 100).answered('a', 5);
+    assert.equal(book.kind({ model: 'm' }, 100).usualMs, undefined);
+    assert.equal(book.kind({ model: 'm' }, 100).leastMs, 0);
   });
 
   it('takes the typical backend: one slow of three, or of two, is not usual', () => {
     const three = newBook();
     fill(three, { a: 2, b: 4, c: 900 });
-    assert.equal(three.kind('m', 100).usualMs, 4);
+    assert.equal(three.kind({ model: 'm' }, 100).usualMs, 4);
     const two = newBook();
     fill(two, { a: 2, b: 900 });
-    assert.equal(two.kind('m', 100).usualMs, 2);
+    assert.equal(two.kind({ model: 'm' }, 100).usualMs, 2);
   });
 
   it('finds a fleet usual that is slow as a whole', () => {
     const book = newBook();
     fill(book, { a: 800, b: 900, c: 1000 });
-    const { usualMs = 0, leastMs } = book.kind('m', 100);
+    const { usualMs = 0, leastMs } = book.kind({ model: 'm' }, 100);
     assert.ok(usualMs >= 900 && usualMs < 1080, `${usualMs} ms`);
     assert.equal(leastMs, 800);
   });
 
   it('knows the fastest answer of the last second or two, and counts no attempt that was given up', () => {
     const { clock, advance } = manualClock();
-    const kind = new LatencyBook(0.95, clock).kind('m', 1);
+    const kind = new LatencyBook(0.95, clock).kind({ model: 'm' }, 1);
     const answer = (ms: number): void => {
       for (let i = 0; i < 10; i++) kind.answered('a', ms);
     };
@@ -114,14 +114,14 @@ describe('LatencyBook', () => {
     const book = newBook();
     fill(book, { a: 300 });
     book.advance(250);
-    assert.equal(book.kind('m', 100).leastMs, 300);
+    assert.equal(book.kind({ model: 'm' }, 100).leastMs, 300);
     book.advance(1);
-    assert.equal(book.kind('m', 100).leastMs, 0);
+    assert.equal(book.kind({ model: 'm' }, 100).leastMs, 0);
   });
 
   it('learns nothing from calls that were sent before the first answer, however many they are', () => {
     const book = newBook();
-    const kind = book.kind('m', 100);
+    const kind = book.kind({ model: 'm' }, 100);
     // 64 calls at once; the first takes two seconds, the others wait behind it
     book.advance(2000);
     for (let i = 0; i < 64; i++) {
@@ -144,19 +144,19 @@ describe('LatencyBook', () => {
   it('takes the first answer after a long silence for a first one again', () => {
     const book = newBook();
     fill(book, { a: 20 });
-    const before = book.kind('m', 100).usualMs ?? 0;
+    const before = book.kind({ model: 'm' }, 100).usualMs ?? 0;
     assert.ok(before >= 20 && before < 24, `${before}`);
     book.advance(13_000);
-    for (let i = 0; i < 64; i++) book.kind('m', 100).answered('a', 2000);
+    for (let i = 0; i < 64; i++) book.kind({ model: 'm' }, 100).answered('a', 2000);
     book.advance(250);
-    assert.equal(book.kind('m', 100).leastMs, 0);
-    const { usualMs } = book.kind('m', 100);
+    assert.equal(book.kind({ model: 'm' }, 100).leastMs, 0);
+    const { usualMs } = book.kind({ model: 'm' }, 100);
     assert.ok(usualMs === undefined || usualMs === before, `${usualMs}`);
   });
 
   it('learns of a model that really takes two seconds', () => {
     const book = newBook();
-    const kind = book.kind('m', 100);
+    const kind = book.kind({ model: 'm' }, 100);
     for (let i = 0; i < 30; i++) {
       book.advance(500);
       for (const backend of ['a', 'b', 'c']) kind.answered(backend, 2000);
@@ -168,15 +168,26 @@ describe('LatencyBook', () => {
     const book = newBook();
     fill(book, { a: 2, b: 2 }, 100);
     fill(book, { a: 512, b: 512 }, 2 ** 24);
-    assert.equal(book.kind('m', 100).usualMs, 2);
-    assert.equal(book.kind('m', 2 ** 24).usualMs, 512);
+    assert.equal(book.kind({ model: 'm' }, 100).usualMs, 2);
+    assert.equal(book.kind({ model: 'm' }, 2 ** 24).usualMs, 512);
   });
 
   it('remembers a bounded number of kinds, whatever names clients ask for', () => {
     const book = newBook();
-    book.kind('m0', 1);
-    for (let i = 1; i <= 1000; i++) book.kind(`m${i}`, 1);
-    assert.equal(book.find('m0', 1), undefined);
-    assert.notEqual(book.find('m1000', 1), undefined);
+    book.kind({ model: 'm0' }, 1);
+    for (let i = 1; i <= 1000; i++) book.kind({ model: `m${i}` }, 1);
+    assert.equal(book.find({ model: 'm0' }, 1), undefined);
+    assert.notEqual(book.find({ model: 'm1000' }, 1), undefined);
+  });
+
+  it('holds a model of one fleet against none of another', () => {
+    const book = new LatencyBook(0.95, manualClock().clock);
+    const there = book.kind({ fleet: 'a', model: 'm' }, 1);
+    assert.notEqual(book.kind({ model: 'm' }, 1), there);
+    assert.notEqual(book.kind({ fleet: 'b', model: 'm' }, 1), there);
+    assert.equal(book.kind({ fleet: 'a', model: 'm' }, 1), there);
+    // names that clients make up push out none that the configuration has
+    for (let i = 0; i <= 1000; i++) book.kind({ model: `m${i}` }, 1);
+    assert.equal(book.find({ fleet: 'a', model: 'm' }, 1), there);
   });
 });

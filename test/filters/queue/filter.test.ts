@@ -64,6 +64,49 @@ async function refused(answer: Promise<unknown>): Promise<StatusError> {
 }
 
 describe('the queue', () => {
+  it('has a line for each fleet’s model of one name', () => {
+    const { queue, handler, observer } = harness(0);
+    const there = { fleet: 'new', model: 'half_plus_two', signature: '' };
+    void handler(call()).catch(() => undefined);
+    assert.equal(
+      queue.waits(({ fleet }) => fleet === 'new'),
+      false,
+    );
+    void handler(call(undefined, { target: there })).catch(() => undefined);
+    assert.equal(
+      queue.waits(({ fleet }) => fleet === 'new'),
+      true,
+    );
+    assert.deepEqual(observer.events, ['queued half_plus_two 1', 'queued new/half_plus_two 1']);
+  });
+
+  it('serves one fleet’s line while the other’s goes on waiting', () => {
+    const room = new Set<string | undefined>();
+    const timers = manualTimers();
+    const observer = recordingObserver();
+    const sent: (string | undefined)[] = [];
+    const queue = createQueue(options, {
+      hasRoom: ({ target }) => room.has(target?.fleet),
+      clientOf,
+      latencies: new LatencyBook(0.95, timers.clock),
+      observer,
+      clock: timers.clock,
+      after: timers.after,
+    });
+    const handler = queue.filter(({ target }) => {
+      sent.push(target?.fleet);
+      return new Promise(() => undefined);
+    });
+    for (const fleet of [undefined, 'new'])
+      void handler(call(undefined, { target: { fleet, model: 'half_plus_two', signature: '' } }));
+    room.add('new');
+    queue.roomMade();
+    assert.deepEqual(sent, ['new']);
+    room.add(undefined);
+    queue.roomMade();
+    assert.deepEqual(sent, ['new', undefined]);
+  });
+
   it('lets calls through as long as there is room, and the next one when one has ended', async () => {
     const { handler, running, observer, timers } = harness(2);
     const answers = [handler(call()), handler(call()), handler(call())];
@@ -211,7 +254,7 @@ describe('the queue', () => {
 
   it('refuses a call whose deadline is shorter than any answer of late, before a place is looked for', async () => {
     const { handler, latencies, observer, timers } = harness(1);
-    const kind = latencies.kind('half_plus_two', 64);
+    const kind = latencies.kind({ model: 'half_plus_two' }, 64);
     // the first ones are those of a server that has just started
     timers.advance(3000);
     for (let i = 0; i < 20; i++) kind.answered('a', 3000);

@@ -9,7 +9,7 @@ const pong = '+PONG\r\n';
 /** So slow that no token comes back while a test runs. */
 const limit: RateLimit = {
   name: 'all',
-  models: new Set(),
+  models: [],
   by: 'model',
   perSecond: 0.001,
   burst: 3,

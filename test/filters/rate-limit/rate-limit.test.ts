@@ -56,7 +56,7 @@ describe('Buckets', () => {
 describe('createRateLimits', () => {
   const limit: RateLimit = {
     name: 'l',
-    models: new Set(),
+    models: [],
     by: 'model',
     perSecond: 2,
     burst: 1,
@@ -136,7 +136,7 @@ describe('createRateLimits', () => {
   });
 
   it('leaves other models, and questions about models, alone', async () => {
-    const { handler } = harness({ models: new Set(['other']) });
+    const { handler } = harness({ models: [{ model: 'other' }] });
     await handler(unaryCall());
     await handler(unaryCall());
     const all = harness();

@@ -24,7 +24,7 @@ import {
 /** So slow that no token comes back while a test runs. */
 const slow: RateLimit = {
   name: 'per tenant',
-  models: new Set(),
+  models: [],
   by: { header: 'x-tenant' },
   perSecond: 0.001,
   burst: 50,

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  ByModel,
   Cancellation,
   Code,
   Flow,
@@ -42,7 +43,11 @@ function predict(id: bigint | undefined, control: number | undefined): Buffer {
 }
 const counter = { model: 'counter', signature: '' };
 const call = (message: Uint8Array) => unaryCall(message, { target: counter });
-const options = { models: new Set(['counter']), maxWaiting: 2, maxRequestBytes: 1000 };
+const options = {
+  models: new ByModel<true>([[{ model: 'counter' }, true]]),
+  maxWaiting: 2,
+  maxRequestBytes: 1000,
+};
 
 /**
  * ModelInferRequests of tritonclient 2.73.0: grpc._utils._get_inference_request(model_name='counter', inputs=[], ...) with

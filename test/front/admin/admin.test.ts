@@ -28,10 +28,12 @@ describe('the admin door', () => {
       fleets: () => [
         {
           name: 'default',
+          isDefault: true,
           backends: [{ name: '127.0.0.1:8500', inFlight: 2, latencies: new Map([['m', 1.5]]) }],
           models: [
             {
               name: 'm',
+              asked: ['m'],
               versions: [{ version: 9007199254740993n, state: 'AVAILABLE' }],
               backends: 1,
               available: 1,
@@ -113,10 +115,12 @@ describe('the admin door', () => {
       fleets: [
         {
           name: 'default',
+          isDefault: true,
           backends: [{ name: '127.0.0.1:8500', inFlight: 2, latencies: { m: 1.5 } }],
           models: [
             {
               name: 'm',
+              asked: ['m'],
               versions: [{ version: '9007199254740993', state: 'AVAILABLE' }],
               backends: 1,
               available: 1,

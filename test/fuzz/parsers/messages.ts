@@ -7,7 +7,7 @@ import { FrameWatch } from '../../../src/front/grpc/frame-watch.ts';
 import { Opening } from '../../../src/front/grpc/opening.ts';
 import { Base64Decoder } from '../../../src/front/web/base64.ts';
 import { FrameAssembler } from '../../../src/front/web/frame-assembler.ts';
-import { methods } from '../../../src/models/index.ts';
+import { methods, targetOf } from '../../../src/models/index.ts';
 import { framed, predictMessage } from '../../support/index.ts';
 import type { Chance } from '../chance.ts';
 import { rpcQuestions } from '../corpus.ts';
@@ -53,8 +53,8 @@ async function opening(chance: Chance): Promise<void> {
   const body = chance.percent(85) ? mutate(chance, base, bodies) : base;
   const encoding = chance.pick(['identity', 'gzip', 'deflate', 'br']);
   const rewritten = { name: 'other', version: 2n, signature: 'other' };
-  const reader = new Opening({ method, encoding, memory }, inflateLimits, () =>
-    chance.percent(50) ? rewritten : undefined,
+  const reader = new Opening({ method, encoding, memory }, inflateLimits, (spec) =>
+    targetOf(chance.percent(50) ? rewritten : spec),
   );
   const pieces = chance.pieces(body);
   for (const [i, piece] of pieces.entries()) {

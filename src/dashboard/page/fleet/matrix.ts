@@ -39,8 +39,11 @@ function condition({ up, drained, reason }: BackendState): HTMLElement {
   return drained ? chip('warn', '↓', 'drained', 'an operator took it out') : chip('good', '✓', 'up');
 }
 
-const traffic = (of: TrafficOf | undefined): string =>
-  of === undefined || of.rate === 0 ? 'idle' : `${number(of.rate)}/s, ${duration(of.p50Ms)}`;
+function traffic(of: TrafficOf | undefined): string {
+  if (of === undefined || of.rate === 0) return 'idle';
+  const failing = of.errorRate > 0 ? `, ${number(of.errorRate)}/s fail` : '';
+  return `${number(of.rate)}/s, ${duration(of.p50Ms)}${failing}`;
+}
 
 function header(
   fleet: string,
@@ -49,14 +52,13 @@ function header(
   mayDrain: boolean,
 ): HTMLElement {
   const { name, up, drained, reason, inFlight, zone } = backend;
-  const failing = of !== undefined && of.errorRate > 0 ? `, ${number(of.errorRate)}/s fail` : '';
   return h(
     'th',
     { scope: 'col' },
     h('span', { class: 'backend' }, name),
     condition(backend),
     zone !== undefined && zone !== '' && chip('idle', '⌂', zone, 'zone'),
-    h('span', { class: 'figures' }, `${traffic(of)}${failing}`),
+    h('span', { class: 'figures' }, traffic(of)),
     h('span', { class: 'figures' }, `99 % below ${duration(of?.p99Ms)}, ${inFlight} in flight`),
     // a reason begins with the backend's name, which stands above
     !up && h('span', { class: 'reason' }, reason.replace(`backend ${name}: `, '')),
@@ -89,12 +91,13 @@ function cell(model: string, backend: BackendState): HTMLElement {
 }
 
 export function matrix(
-  { name, backends, models }: FleetState,
+  { name, isDefault, backends, models }: FleetState,
   totals: Totals,
   mayDrain: boolean,
 ): HTMLElement {
   const ofBackend = new Map(totals.backends.map((of) => [of.name, of]));
-  const ofModel = new Map(totals.models.map((of) => [of.name, of]));
+  const own = isDefault ? undefined : name;
+  const ofModel = new Map(totals.models.filter(({ fleet }) => fleet === own).map((of) => [of.name, of]));
   const head = h(
     'tr',
     {},

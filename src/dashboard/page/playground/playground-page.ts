@@ -218,7 +218,7 @@ export function playgroundPage(): Page {
   function showVersions(): void {
     const found = live?.state?.fleets
       .flatMap(({ models }) => models)
-      .find(({ name }) => name === modelName());
+      .find(({ asked }) => asked.includes(modelName()));
     options(versionSelect, [
       [newest, 'newest'],
       ...(found?.versions ?? []).map(
@@ -242,7 +242,7 @@ export function playgroundPage(): Page {
     update(next) {
       live = next;
       const names = [
-        ...new Set(next.state?.fleets.flatMap(({ models }) => models.map(({ name }) => name)) ?? []),
+        ...new Set(next.state?.fleets.flatMap(({ models }) => models.flatMap(({ asked }) => asked)) ?? []),
       ];
       const first = !begun && next.hello !== undefined && names.length > 0;
       begun ||= first;

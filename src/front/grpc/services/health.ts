@@ -1,5 +1,13 @@
 /** grpc.health.v1.Health: the gateway as a whole under "", and every model under its public and its own name. */
-import { type Call, Code, type Handler, type Reply, replyOf, StatusError } from '../../../call/index.ts';
+import {
+  type Call,
+  Code,
+  type Handler,
+  type ModelRef,
+  type Reply,
+  replyOf,
+  StatusError,
+} from '../../../call/index.ts';
 import {
   decodeHealthCheckRequest,
   encodeHealthCheckResponse,
@@ -11,8 +19,8 @@ import { eachMessage, messageStream, requestMessage } from './messages.ts';
 
 export interface HealthDeps {
   readonly view: ModelView;
-  /** The model servers' own name of a model that clients know by another. */
-  readonly ownName: (name: string) => string;
+  /** The model that clients mean by a name. */
+  readonly modelOf: (name: string) => ModelRef;
   /** False while the gateway drains or has no backend at all. */
   readonly ready: () => boolean;
   /** Calls back every so often until the returned function is called; Watch looks for changes then. */
@@ -33,12 +41,11 @@ const ownServices: ReadonlySet<string> = new Set([
 /** health.proto bounds List so. */
 const maxListed = 100;
 
-export function healthService({ view, ownName, ready, every }: HealthDeps): Handler {
+export function healthService({ view, modelOf, ready, every }: HealthDeps): Handler {
   /** Undefined for a name that is neither ours nor a model's. */
   function statusOf(service: string): number | undefined {
     if (ownServices.has(service)) return ready() ? servingStatus.SERVING : servingStatus.NOT_SERVING;
-    const own = ownName(service);
-    const model = view.models().find(({ name }) => name === own);
+    const model = view.state(modelOf(service));
     if (model === undefined) return undefined;
     return model.available > 0 ? servingStatus.SERVING : servingStatus.NOT_SERVING;
   }

@@ -1,0 +1,86 @@
+/** What metrics call models of one name in two fleets. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { type CallEnd, Code } from '../../src/call/index.ts';
+import { createTelemetry, type Telemetry } from '../../src/telemetry/index.ts';
+import { unaryCall } from '../support/index.ts';
+
+const telemetry = (): Telemetry =>
+  createTelemetry(
+    {
+      prefix: 'tensorgate',
+      version: '1.2.3',
+      maxModels: 50,
+      maxVersionsPerModel: 4,
+      maxSeries: 1000,
+      processMetrics: false,
+      log: { level: 'silent', destination: 1 },
+      access: { mode: 'off', sample: 0, maxPerSecond: 100 },
+    },
+    { clock: () => performance.now(), random: () => 0.5 },
+  );
+
+const end = (fields: Partial<CallEnd> = {}): CallEnd => ({
+  call: unaryCall(),
+  started: undefined,
+  code: Code.OK,
+  message: '',
+  where: '',
+  durationMs: 0.05,
+  from: '127.0.0.1:8500',
+  requestBytes: 10,
+  replyBytes: 20,
+  version: '1',
+  knownModel: true,
+  ...fields,
+});
+
+/** The samples of a rendering whose line starts so. */
+const samples = (text: string, start: string): string[] =>
+  text.split('\n').filter((line) => line.startsWith(start));
+
+describe('metrics of several fleets', () => {
+  it('tell models of one name in two fleets apart, and leave those of the default fleet as they were', async () => {
+    const t = telemetry();
+    const there = { fleet: 'new', model: 'half_plus_two' };
+    const elsewhere = unaryCall(undefined, { target: { ...there, signature: '' } });
+    t.observer.backendState('a', { model: 'half_plus_two' }, '1', true);
+    t.observer.backendState('a', there, '1', false);
+    t.observer.callEnded(end());
+    t.observer.callEnded(end({ call: elsewhere, started: t.observer.callStarted(elsewhere) }));
+    t.observer.callEnded(end({ call: elsewhere }));
+    t.observer.cache(there, 'hit');
+    t.observer.mirrored(there, 'ok');
+    t.observer.queued(there, 2);
+    t.observer.waited(there, 1);
+    t.observer.ejected('a', there);
+    const text = (await t.render()).body;
+    const labels = 'api="TensorFlowServing",interface="gRPC",method="Predict",name="half_plus_two"';
+    assert.deepEqual(samples(text, 'tensorgate_requests_success'), [
+      `tensorgate_requests_success{${labels},version="1",code="OK"} 1`,
+      `tensorgate_requests_success{${labels},fleet="new",version="1",code="OK"} 2`,
+    ]);
+    for (const line of [
+      `requests_accepted{${labels},fleet="new"} 2`,
+      'request_time_us_count{interface="gRPC",name="half_plus_two",version="1"} 1',
+      'request_time_us_count{interface="gRPC",name="half_plus_two",fleet="new",version="1"} 2',
+      'request_bytes_total{interface="gRPC",name="half_plus_two",fleet="new"} 20',
+      'current_requests{interface="gRPC",name="half_plus_two",fleet="new"} 0',
+      'backend_available{backend="a",name="half_plus_two",version="1"} 1',
+      'backend_available{backend="a",name="half_plus_two",fleet="new",version="1"} 0',
+      'cache_events_total{name="half_plus_two",fleet="new",event="hit"} 1',
+      'mirrored_total{name="half_plus_two",fleet="new",outcome="ok"} 1',
+      'queued_requests{name="half_plus_two",fleet="new"} 2',
+      'queue_time_us_count{name="half_plus_two",fleet="new"} 1',
+      'backend_ejected{backend="a",name="half_plus_two",fleet="new"} 1',
+    ])
+      assert.ok(text.includes(`tensorgate_${line}\n`), line);
+    // another fleet still has that backend
+    t.observer.modelsGone('a', 'new');
+    const left = (await t.render()).body;
+    assert.deepEqual(samples(left, 'tensorgate_backend_available'), [
+      'tensorgate_backend_available{backend="a",name="half_plus_two",version="1"} 1',
+    ]);
+    assert.deepEqual(samples(left, 'tensorgate_backend_ejected'), []);
+  });
+});
