@@ -234,6 +234,31 @@ describe('the dashboard', { skip: missing('chromium') }, () => {
     await second.stop();
   });
 
+  it('shows a model of two fleets in both, each with its own traffic, and offers both names to play with', async () => {
+    const [old, fresh] = fleet.backends.map(({ url: backend }) => backend);
+    const two = await startTestGateway([], {
+      fleets: { default: { backends: [old] }, new: { backends: [fresh] } },
+      models: { half_plus_two: {}, fresh: { model: 'half_plus_two', fleet: 'new' } },
+    });
+    const { page, context, errors } = await browser.page();
+    await page.goto(`http://${two.admin}/`);
+    const row = (name: string) =>
+      page
+        .getByRole('region', { name: `Fleet ${name}, models` })
+        .locator('tbody tr', { hasText: 'half_plus_two' });
+    await row('new').waitFor();
+    const model = connect(`http://${two.rest}`).model('fresh');
+    for (let i = 0; i < 20; i++) await model.predict({ x: [i] });
+    await row('new').getByText(/\/s, /).waitFor();
+    assert.match((await row('default').textContent()) ?? '', /idle/);
+    await page.getByRole('link', { name: 'Playground' }).click();
+    const offered = await page.locator('select').first().locator('option').allTextContents();
+    for (const name of ['half_plus_two', 'fresh']) assert.ok(offered.includes(name), offered.join());
+    assert.deepEqual(errors, []);
+    await context.close();
+    await two.stop();
+  });
+
   it('follows the gateway over HTTP/2 with TLS too, and calls a model there', async () => {
     const secure = await startTestGateway(
       fleet.backends.map((backend) => backend.url),
