@@ -19,6 +19,16 @@ export interface ProberDeps {
   readonly random: () => number;
 }
 
+/** The gateway's own refusals on the way there; what a backend says is its own, and what is wrong with its answer counts as that. */
+function isOfTheQuestion({ code }: StatusError): boolean {
+  return (
+    code === Code.INVALID_ARGUMENT ||
+    code === Code.NOT_FOUND ||
+    code === Code.UNIMPLEMENTED ||
+    code === Code.RESOURCE_EXHAUSTED
+  );
+}
+
 /** Looks at one backend at the same time. */
 const maxParallel = 8;
 
@@ -86,6 +96,8 @@ export class Prober {
       const error = StatusError.from(reason);
       // a status of any kind is a sign of life
       if (error.fromBackend) return true;
+      // a question that cannot be put to it, about a name that a client made up, say, tells nothing of it either way
+      if (isOfTheQuestion(error)) return false;
       if (error.code === Code.DEADLINE_EXCEEDED) health.timedOut(options().fall, error.message);
       else health.wentDown(error.message);
       return false;

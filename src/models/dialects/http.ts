@@ -1,6 +1,6 @@
 /** One question to a REST backend: a request, a whole answer, and its errors as gRPC statuses. */
 import { Code, StatusError, type Target } from '../../call/index.ts';
-import { OutOfBounds, parseControlJson, type Pieces } from '../../codec/index.ts';
+import { controlLimits, OutOfBounds, parseControlJson, type Pieces } from '../../codec/index.ts';
 
 export interface RestAnswer {
   readonly status: number;
@@ -82,10 +82,16 @@ export function jsonOf({ body }: RestAnswer, where: string): Record<string, unkn
   throw new OutOfBounds(`backend ${where} answered something that is no JSON object`);
 }
 
-/** A name of the client's as one segment of a path. @throws StatusError NOT_FOUND for one that would be another path */
+/** A name of the client's as one segment of a path. @throws StatusError NOT_FOUND for one that would be another path, or that nobody has */
 export function segment(name: string): string {
   if (name === '' || name === '.' || name === '..')
     throw new StatusError(Code.NOT_FOUND, `no model or version is named "${name}"`);
+  // what is longer is taken from no server; some break a connection off where a path is too long for them
+  if (Buffer.byteLength(name) > controlLimits.nameBytes)
+    throw new StatusError(
+      Code.NOT_FOUND,
+      `no model or version has a name of more than ${controlLimits.nameBytes} bytes`,
+    );
   return encodeURIComponent(name);
 }
 

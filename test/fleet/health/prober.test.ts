@@ -115,6 +115,22 @@ describe('a prober', () => {
     mock.timers.reset();
   });
 
+  it('holds it against no backend when a question cannot be put to it', async () => {
+    const { prober, world, health, advance } = start(['a']);
+    await prober.start();
+    for (const code of [Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.UNIMPLEMENTED, Code.RESOURCE_EXHAUSTED]) {
+      world.error = new StatusError(code, 'no such name');
+      await advance(11_000);
+      assert.equal(health.up, true);
+    }
+    // what the way there has to say is another thing
+    world.error = new StatusError(Code.UNAVAILABLE, 'connection refused');
+    await advance(6000);
+    assert.equal(health.state, 'down');
+    prober.stop();
+    mock.timers.reset();
+  });
+
   it('looks at once when a connection was lost, but not again and again', async () => {
     const { prober, looks, health, advance } = start(['a']);
     await prober.start();
