@@ -15,7 +15,12 @@ import type {
 } from './filters/index.ts';
 import type { FleetOptions, HttpFleetOptions } from './fleet/index.ts';
 import type { CorsOptions, ListenOptions, ProxyOptions, RestOptions, RpcOptions } from './front/index.ts';
-import type { BatchDimensionOptions, CatalogOptions, NameRoute } from './models/index.ts';
+import type {
+  BatchDimensionOptions,
+  CatalogOptions,
+  NameRoute,
+  TensorContentOptions,
+} from './models/index.ts';
 import type { TelemetryOptions } from './telemetry/index.ts';
 
 export interface GatewayOptions {
@@ -59,6 +64,8 @@ export interface RouteOptions {
   readonly proxy: ProxyOptions;
   readonly cors: CorsOptions;
   readonly catalog: CatalogOptions;
+  /** Absent: replies have their numbers where the model server has put them. */
+  readonly tensorContent?: TensorContentOptions | undefined;
   /** Absent: no input gets a batch dimension. */
   readonly batchDimension?: BatchDimensionOptions | undefined;
   readonly retry: RetryOptions;

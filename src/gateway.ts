@@ -63,6 +63,7 @@ import {
   methods,
   purposeOf,
   targetOf,
+  tensorContent,
   type ModelState,
 } from './models/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
@@ -250,6 +251,8 @@ export async function buildCore(
     // before all that sends a call twice, or not at all
     sequences &&
       sequenceFilter(sequences, { newId: newSequenceId, turns: kept.keep('turns', '', () => new Turns()) }),
+    // around the cache, which keeps what the server says
+    routes.tensorContent && tensorContent(routes.tensorContent),
     // before whatever keeps or copies what the model is asked
     routes.batchDimension && addBatchDimension(routes.batchDimension, { catalog }),
     // before the cache, so that what is copied is what clients ask

@@ -56,6 +56,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - A string without a dimension becomes a list of one for models whose signature begins with the batch (-1), whichever API their server
   speaks, and the outputs of one row lose theirs: OpenVINO Model Server takes such strings, TensorFlow does or not, as the operations of the
   graph like it. \`inputs.addBatchDimension\` has it for numbers too, or for nobody. V2 servers get a list of one whatever the signature says.
+- Numbers of Predict replies come as the server writes them, TensorFlow Serving's in typed fields (float_val and so on), except for clients that ask
+  for a version that is present and 0, as OpenVINO Model Server's do: they get tensor_content, which its Go demo reads alone.
+  \`outputs.tensorContent: all\` has it for those too that say no version, as its C++ demo; \`off\` for nobody.
 - Wanted outputs are picked by the gateway where a server gives all.
 - \`id\` and the parameters of a V2 message, of its inputs, requested outputs and outputs pass through every conversion between V2's transports;
   only \`binary_data\`, \`binary_data_size\` and \`binary_data_output\` end where a body is read. JSON lists and objects among parameters are passed

@@ -92,6 +92,8 @@ interface CallBase {
   readonly onPicked?: ((backend: string) => void) | undefined;
   /** A Predict whose first input may be a string without a dimension; a door has looked. */
   readonly scalarText?: boolean | undefined;
+  /** Its model_spec asks for a version that is present and 0, as OpenVINO Model Server's clients do. */
+  readonly zeroVersion?: boolean | undefined;
   /** Set for stateful models: such a call keeps to one backend and is sent once, whatever its method allows. */
   readonly sequence?: Sequence | undefined;
   /** Absent for the gateway's own calls, which are few and small. */

@@ -151,6 +151,7 @@ export {
   type TensorOutline,
   withLeadingDimension,
   withoutLeadingDimension,
+  withTensorContent,
   type InferenceResult,
   type InferenceTask,
   type LoadReport,

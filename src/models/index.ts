@@ -18,6 +18,8 @@ export {
   type RestAnswer,
   type RestAsk,
   type RestQuestion,
+  tensorContent,
+  type TensorContentOptions,
   tfsDoor,
   tfsRestServer,
   tfsServer,

@@ -57,6 +57,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
     cors: config.cors,
     catalog: { ttlMs: metadataTtlMs, maxEntries: 1000, maxBytes: controlLimits.bytes },
     batchDimension: batchDimensionOf(config),
+    tensorContent: tensorContentOf(config),
     retry: {
       maxAttempts: retry.maxAttempts,
       maxUnstarted: retry.maxUnstarted,
@@ -113,6 +114,12 @@ function batchDimensionOf(config: Config): RouteOptions['batchDimension'] {
   const models = batchDimensionsOf(config);
   if (add === 'off' && [...models.entries()].every(([, each]) => each === 'off')) return undefined;
   return { add, models, maxMessageBytes: grpc.maxMessageBytes, maxInflateRatio: grpc.maxInflateRatio };
+}
+
+function tensorContentOf({ outputs, grpc }: Config): RouteOptions['tensorContent'] {
+  const { tensorContent: of } = outputs;
+  if (of === 'off') return undefined;
+  return { of, maxMessageBytes: grpc.maxMessageBytes, maxInflateRatio: grpc.maxInflateRatio };
 }
 
 function sequencesOf(config: Config): RouteOptions['sequences'] {

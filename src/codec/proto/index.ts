@@ -74,6 +74,7 @@ export {
   withLeadingDimension,
   withoutLeadingDimension,
 } from './leading-dimension.ts';
+export { withTensorContent } from './tensor-content.ts';
 export { isUnambiguousPredict } from './unambiguous-predict.ts';
 export {
   decodePredictRequestPieces,

@@ -76,6 +76,17 @@ export const inputs = section(
   'What models get in the place of what clients send.',
 );
 
+export const outputs = section(
+  {
+    tensorContent: Type.Union([Type.Literal('ovms'), Type.Literal('all'), Type.Literal('off')], {
+      default: 'ovms',
+      description:
+        'Replies to Predict get numbers that a model server wrote into typed fields (float_val, int_val and so on, TensorFlow Serving’s usual way) in tensor_content, OpenVINO Model Server’s way, which some of its clients read alone: ovms, where the client asks as these do, for a version that is present and 0; all, for those too that name no version, as its C++ demo; off. These replies wait until they are here.',
+    }),
+  },
+  'What clients get in the place of what models answer.',
+);
+
 export const cors = section(
   {
     origins: Type.Array(Type.String(), {

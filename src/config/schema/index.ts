@@ -1,6 +1,6 @@
 /** What an operator may say, with every default and its reason; the documentation and the checks are made from it. */
 import Type from 'typebox';
-import { cors, grpc, http2, inputs, rest } from './apis.ts';
+import { cors, grpc, http2, inputs, outputs, rest } from './apis.ts';
 import { cache, deadlines, hedge, queue, rateLimits, retry, sequences, sharedLimits } from './calls.ts';
 import { doors } from './doors.ts';
 import { fleet } from './fleet.ts';
@@ -34,6 +34,7 @@ export const configSchema = Type.Object(
     rest,
     grpc,
     inputs,
+    outputs,
     proxy,
     cors,
     http2,

@@ -68,6 +68,8 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   #timer: NodeJS.Timeout | undefined;
   /** As Call has it. */
   #scalarText = false;
+  /** As Call has it. */
+  #zeroVersion = false;
   /** Made when somebody looks. */
   #pace: Pace | undefined;
   readonly #reply: ReplyWriter;
@@ -212,11 +214,13 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       this.#dispatch(undefined, []);
       return;
     }
-    const opened = (this.#opening as Opening).push(chunk, complete);
+    const opening = this.#opening as Opening;
+    const opened = opening.push(chunk, complete);
     if (chunk !== undefined && (opened === undefined || opened instanceof Promise)) this.#hold(chunk.length);
     if (opened === undefined) return;
     this.#opening = undefined;
     if (!(opened instanceof Promise)) {
+      this.#zeroVersion = opening.zeroVersion;
       this.#started(opened, [], chunk, memory);
       return;
     }
@@ -227,6 +231,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       opened.then(
         (result) => {
           this.#waiting = undefined;
+          this.#zeroVersion = opening.zeroVersion;
           if (!this.#reply.over) this.#started(result, waiting);
         },
         (reason: unknown) => {
@@ -328,6 +333,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       cancellation: this.#cancellation,
       memory: this,
       scalarText: this.#scalarText,
+      zeroVersion: this.#zeroVersion,
       id: this.#id,
       peer: this.#peer,
     };

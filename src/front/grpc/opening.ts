@@ -126,6 +126,8 @@ export class Opening {
   #bytes = 0;
   /** Bytes that must be there before another look is worth its while: doubles, so that a drip costs linear time. */
   #next = prefixBytes + 1;
+  /** As Call has it; known once the target is. */
+  zeroVersion = false;
 
   /** @param call its method, the coding of its messages, and where it is counted what is inflated */
   constructor(
@@ -281,6 +283,7 @@ export class Opening {
 
   /** The spec to send in the place of the client's; undefined when that one is right, and for streams: only their first message is seen here. */
   #rewritten(spec: ModelSpec, target: Target): ModelSpec | undefined {
+    this.zeroVersion = spec.version === 0n;
     return this.#method.streaming || isSpecOf(target, spec) ? undefined : specOf(target);
   }
 

@@ -10,5 +10,6 @@ export { kserveDoor, kserveServer } from './kserve.ts';
 export { Rebuilt } from './rebuilt.ts';
 export { reencode } from './reencode.ts';
 export { KnownSignatures, tfsRestServer } from './tfs-rest.ts';
+export { tensorContent, type TensorContentOptions } from './tensor-content.ts';
 export { tfsDoor, tfsServer } from './tfs.ts';
 export { VersionNames } from './versions.ts';
