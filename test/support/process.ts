@@ -63,6 +63,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   readonly input?: string;
+  /** The input stays open: child.stdin takes more. */
+  readonly keepsInput?: boolean;
 }
 
 const children = new Set<ChildProcess>();
@@ -90,7 +92,7 @@ export async function startProcess(
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
   child.stdin.on('error', () => undefined);
-  child.stdin.end(options.input);
+  if (options.keepsInput !== true) child.stdin.end(options.input);
   const exited = new Promise<number | null>((resolve) => {
     child.once('close', (code) => {
       children.delete(child);

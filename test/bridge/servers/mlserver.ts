@@ -18,7 +18,7 @@ function settingsOf(model: BridgeModel): object {
   const tensor = (name: string, dtype: BridgeModel['inputDtype']): object => ({
     name,
     datatype: v2Of(dtype),
-    shape: [-1, -1],
+    shape: Array.from({ length: model.rank }, () => -1),
   });
   return {
     name: model.name,

@@ -3,12 +3,14 @@ import { type DType, dtypes } from '../../../src/codec/index.ts';
 
 export interface BridgeModel {
   readonly name: string;
-  /** parameters: what it was asked with; MLServer alone has it. */
-  readonly does: 'identity' | 'double' | 'upper' | 'length' | 'parameters';
+  /** parameters: what it was asked with, which MLServer alone has; sequence: its sequence id as text, which Triton alone has. */
+  readonly does: 'identity' | 'double' | 'upper' | 'length' | 'parameters' | 'sequence';
   readonly input: string;
   readonly output: string;
   readonly inputDtype: DType;
   readonly outputDtype: DType;
+  /** Dimensions of its tensors, for servers that insist on their number. */
+  readonly rank: 1 | 2;
 }
 
 /** The dtypes that both APIs have. */
@@ -23,12 +25,37 @@ export const bridgeModels: readonly BridgeModel[] = [
     output: 'x',
     inputDtype: dtype,
     outputDtype: dtype,
+    // strings have one dimension everywhere: OpenVINO Model Server knows no others
+    rank: dtype === 'string' ? 1 : 2,
   })),
   page('my_model', 'double', 'double', 'double'),
   page('my_string', 'upper', 'string', 'string'),
   page('my_image', 'length', 'string', 'float'),
 ];
 
-function page(name: string, does: BridgeModel['does'], inputDtype: DType, outputDtype: DType): BridgeModel {
-  return { name, does, input: 'input_name', output: 'output_name', inputDtype, outputDtype };
+/** What test/clients/rows.ts asks. */
+export const pageModels: readonly BridgeModel[] = [
+  page('my_model', 'double', 'double', 'double'),
+  page('my_matrix', 'double', 'double', 'double', 2),
+  page('my_string', 'upper', 'string', 'string'),
+  page('my_image', 'length', 'string', 'float'),
+  {
+    name: 'my_float',
+    does: 'identity',
+    input: 'x',
+    output: 'x',
+    inputDtype: 'float',
+    outputDtype: 'float',
+    rank: 1,
+  },
+];
+
+function page(
+  name: string,
+  does: BridgeModel['does'],
+  inputDtype: DType,
+  outputDtype: DType,
+  rank: 1 | 2 = 1,
+): BridgeModel {
+  return { name, does, input: 'input_name', output: 'output_name', inputDtype, outputDtype, rank };
 }

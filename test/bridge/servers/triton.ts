@@ -30,8 +30,7 @@ function typeOf(dtype: DType): string {
 }
 
 function configOf(model: BridgeModel): string {
-  // strings have one dimension everywhere: OpenVINO Model Server knows no others
-  const dims = model.does === 'identity' && model.inputDtype !== 'string' ? '-1, -1' : '-1';
+  const dims = model.rank === 2 ? '-1, -1' : '-1';
   return [
     `name: "${model.name}"`,
     'backend: "python"',

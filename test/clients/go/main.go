@@ -1,14 +1,15 @@
 // Command tfsclient sends what OpenVINO Model Server's Go and C++ image classification demos send, byte for byte the same messages:
-// model_spec with a version that is present and 0, signature "serving_default", tensor_content or string_val, no deadline; and it
-// reads only tensor_content from the reply, as they do.
+// model_spec with a version that is present and 0 (the Go one) or none (the C++ one, -no-version), signature "serving_default",
+// tensor_content or string_val, no deadline; and it reads only tensor_content from the reply, as they do.
 //
-//	tfsclient HOST:PORT MODEL numeric|image [FILE]
+//	tfsclient [-no-version] HOST:PORT MODEL numeric|image [FILE]
 package main
 
 import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -44,10 +45,11 @@ func shape(sizes ...uint64) []byte {
 	return out
 }
 
-func request(model string, tensor []byte) []byte {
-	version := varint(nil, 1, 0)
+func request(model string, tensor []byte, hasVersion bool) []byte {
 	spec := field(nil, 1, []byte(model))
-	spec = field(spec, 2, version)
+	if hasVersion {
+		spec = field(spec, 2, varint(nil, 1, 0))
+	}
 	spec = field(spec, 3, []byte("serving_default"))
 	entry := field(field(nil, 1, []byte("input_name")), 2, tensor)
 	return field(field(nil, 1, spec), 2, entry)
@@ -98,24 +100,27 @@ func find(message []byte, number protowire.Number) ([]byte, error) {
 }
 
 func run() error {
-	if len(os.Args) < 4 {
-		return fmt.Errorf("usage: tfsclient HOST:PORT MODEL numeric|image [FILE]")
+	noVersion := flag.Bool("no-version", false, "")
+	flag.Parse()
+	args := flag.Args()
+	if len(args) < 3 {
+		return fmt.Errorf("usage: tfsclient [-no-version] HOST:PORT MODEL numeric|image [FILE]")
 	}
 	tensor := numeric()
-	if os.Args[3] == "image" {
+	if args[2] == "image" {
 		var err error
-		if tensor, err = image(os.Args[4]); err != nil {
+		if tensor, err = image(args[3]); err != nil {
 			return err
 		}
 	}
-	connection, err := grpc.NewClient(os.Args[1],
+	connection, err := grpc.NewClient(args[0],
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultCallOptions(grpc.ForceCodec(raw{})))
 	if err != nil {
 		return err
 	}
 	defer connection.Close()
-	in, out := request(os.Args[2], tensor), []byte(nil)
+	in, out := request(args[1], tensor, !*noVersion), []byte(nil)
 	if err := connection.Invoke(context.Background(), "/tensorflow.serving.PredictionService/Predict", &in, &out); err != nil {
 		return err
 	}
@@ -136,7 +141,7 @@ func run() error {
 		return fmt.Errorf("tensor_content: %w", err)
 	}
 	values := []float64{}
-	if os.Args[3] == "numeric" {
+	if args[2] == "numeric" {
 		for i := 0; i+8 <= len(content); i += 8 {
 			values = append(values, math.Float64frombits(binary.LittleEndian.Uint64(content[i:])))
 		}

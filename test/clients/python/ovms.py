@@ -1,5 +1,5 @@
 """ovmsclient 2023.1 over gRPC or HTTP: runs the operations named on the command line and prints one JSON object.
-An operation may name another model: "image@my_image".
+An operation may name another model, and its input: "image@my_image", "scalar@my_float/x".
 
     python ovms.py grpc|http HOST:PORT MODEL OPERATION... [--image FILE] [--cert FILE [--client-cert FILE --client-key FILE]]
 """
@@ -62,6 +62,7 @@ def main():
         "image": image,
         "numpy": lambda: predict(np.array([float(i) for i in range(1, 1001)])),
         "numpy32": lambda: predict(np.array([[1.1, 2.5]], dtype=np.float32)),
+        "floats": lambda: predict(np.array([1.1, 2.5], dtype=np.float32)),
         "nan": lambda: predict(np.array([np.nan, np.inf, -np.inf, 1.5], dtype=np.float32)),
         "scalar": lambda: predict(3.5),
         "list": lambda: predict([1.0, 2.0, 3.0]),
@@ -77,10 +78,11 @@ def main():
         "unknown-input": lambda: client.predict(inputs={"nope": np.array([1.0])}, model_name=args.model),
     }
     results = {}
-    first = args.model
+    first = args.model, args.input
     for name in args.operations:
         operation, _, model = name.partition("@")
-        args.model = model or first
+        model, _, input = model.partition("/")
+        args.model, args.input = model or first[0], input or first[1]
         try:
             results[name] = plain(operations[operation]())
         except Exception as error:  # the client's own error classes are what the test compares

@@ -2,11 +2,14 @@
 An operation may name another model: "image@my_image".
 
     python tfs.py HOST:PORT MODEL OPERATION... [--image FILE]
+
+Without arguments it reads lists of them, one JSON text a line, and answers each with a line: TensorFlow takes seconds to begin.
 """
 
 import argparse
 import json
 import os
+import sys
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -35,20 +38,22 @@ def plain(value):
     return value
 
 
-def main():
+def answers(arguments):
     parser = argparse.ArgumentParser()
     parser.add_argument("target")
     parser.add_argument("model")
     parser.add_argument("operations", nargs="+")
     parser.add_argument("--image")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     channel = grpc.insecure_channel(args.target)
     models = model_service_pb2_grpc.ModelServiceStub(channel)
     prediction = prediction_service_pb2_grpc.PredictionServiceStub(channel)
 
-    def status():
+    def status(model=None, version=None):
         request = get_model_status_pb2.GetModelStatusRequest()
-        request.model_spec.name = args.model
+        request.model_spec.name = model or args.model
+        if version is not None:
+            request.model_spec.version.value = version
         answer = models.GetModelStatus(request, 10.0)
         return {
             version.version: {
@@ -128,6 +133,8 @@ def main():
 
     operations = {
         "status": status,
+        "unknown-model": lambda: status(model="no_such_model"),
+        "wrong-version": lambda: status(version=77),
         "metadata": metadata,
         "image": image,
         "numpy": lambda: predict(np.array([float(i) for i in range(1, 1001)])),
@@ -146,7 +153,12 @@ def main():
             results[name] = operations[operation]()
         except grpc.RpcError as error:
             results[name] = {"error": error.code().name, "message": error.details()}
-    print(json.dumps(results))
+    channel.close()
+    return results
 
 
-main()
+if sys.argv[1:]:
+    print(json.dumps(answers(sys.argv[1:])))
+else:
+    for line in sys.stdin:
+        print(json.dumps(answers(json.loads(line))), flush=True)
