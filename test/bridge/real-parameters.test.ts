@@ -29,7 +29,15 @@ describe('parameters before real servers', { skip: missing('tritonserver', 'mlse
 
   it('a classification of Triton’s', async () => {
     const server = await startTriton([
-      { name: 'one', does: 'identity', input: 'x', output: 'x', inputDtype: 'float', outputDtype: 'float' },
+      {
+        name: 'one',
+        does: 'identity',
+        input: 'x',
+        output: 'x',
+        inputDtype: 'float',
+        outputDtype: 'float',
+        rank: 2,
+      },
     ]);
     try {
       for (const url of [`kserve+http://${server.http}`, `kserve://${server.grpc}`]) {
@@ -51,6 +59,51 @@ describe('parameters before real servers', { skip: missing('tritonserver', 'mlse
     }
   });
 
+  it('a sequence id for Triton, to the last digit of 64 bits', async () => {
+    const server = await startTriton([
+      {
+        name: 'said',
+        does: 'sequence',
+        input: 'x',
+        output: 'id',
+        inputDtype: 'float',
+        outputDtype: 'string',
+        rank: 1,
+      },
+    ]);
+    try {
+      for (const url of [`kserve+http://${server.http}`, `grpc://${server.grpc}`]) {
+        const gateway = await startTestGateway([url]);
+        try {
+          await waitFor(async () => (await fetch(`http://${gateway.rest}/v2/models/said/ready`)).ok);
+          for (const id of ['12345678901234567890', '9007199254740993', '18446744073709551615', '7']) {
+            const response = await fetch(`http://${gateway.rest}/v2/models/said/infer`, {
+              method: 'POST',
+              // as text: JSON.stringify would round it
+              body:
+                `{"parameters":{"sequence_id":${id},"sequence_start":true,"sequence_end":true},` +
+                '"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}',
+            });
+            const text = await response.text();
+            assert.equal(response.status, 200, `${url}: ${text}`);
+            const { outputs } = JSON.parse(text) as { outputs: { data: string[] }[] };
+            assert.deepEqual(outputs[0]?.data, [id], url);
+          }
+          // what fits no type is nobody's sequence
+          const beyond = await fetch(`http://${gateway.rest}/v2/models/said/infer`, {
+            method: 'POST',
+            body: '{"parameters":{"sequence_id":18446744073709551616},"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[1]}]}',
+          });
+          assert.equal(beyond.status, 400, await beyond.text());
+        } finally {
+          await gateway.stop();
+        }
+      }
+    } finally {
+      await server.stop();
+    }
+  });
+
   it('the content types of MLServer’s', async () => {
     const server = await startMlserver([
       {
@@ -60,6 +113,7 @@ describe('parameters before real servers', { skip: missing('tritonserver', 'mlse
         output: 'x',
         inputDtype: 'string',
         outputDtype: 'string',
+        rank: 1,
       },
     ]);
     try {

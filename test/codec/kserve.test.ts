@@ -179,6 +179,34 @@ describe('ModelInfer', () => {
     );
   });
 
+  it('has a sequence id of 64 bits in the field that Triton reads, as its bits; other parameters in that of their number', () => {
+    for (const id of [7n, 2n ** 63n - 1n, 2n ** 63n, 12_345_678_901_234_567_890n, 2n ** 64n - 1n]) {
+      const given = new Map([
+        ['sequence_id', id],
+        ['own', id],
+      ]);
+      const bytes = joined(
+        encodeModelInferRequest({
+          model: 'm',
+          version: '',
+          id: '',
+          parameters: given,
+          inputs: new Map(),
+          inputParameters: new Map(),
+          outputs: [],
+        }),
+      );
+      const { parameters: written } = asObject('ModelInferRequest', bytes) as { parameters: object };
+      const text = String(id);
+      assert.deepEqual(
+        written,
+        parameterFields(new Map(given).set('sequence_id', BigInt.asIntN(64, id))),
+        text,
+      );
+      assert.deepEqual(new Map(decodeModelInferRequest([bytes]).parameters), given, text);
+    }
+  });
+
   it('of a reply goes there and back', () => {
     fc.assert(
       fc.property(names, tensors, cuts, (who, outputs, at) => {

@@ -14,7 +14,9 @@ class TritonPythonModel:
         self.dtype = config["input"][0]["data_type"]
         self.output = config["output"][0]["name"]
 
-    def run(self, tensor):
+    def run(self, request, tensor):
+        if self.does == "sequence":
+            return pb_utils.Tensor(self.output, np.array([str(request.correlation_id())], dtype=np.object_))
         if self.does == "identity":
             # NumPy has no bfloat16, DLPack no strings
             if self.dtype == "TYPE_BF16":
@@ -35,7 +37,7 @@ class TritonPythonModel:
         for request in requests:
             tensor = pb_utils.get_input_tensor_by_name(request, self.input)
             try:
-                responses.append(pb_utils.InferenceResponse([self.run(tensor)]))
+                responses.append(pb_utils.InferenceResponse([self.run(request, tensor)]))
             except Exception as error:
                 responses.append(pb_utils.InferenceResponse([], pb_utils.TritonError(str(error))))
         return responses

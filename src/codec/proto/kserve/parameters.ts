@@ -6,6 +6,11 @@ import { checkEntries } from '../tensor-decode.ts';
 import { Writer } from '../writer.ts';
 
 const maxInt64 = 2n ** 63n - 1n;
+/**
+ * Triton's, of 64 bits without a sign: over gRPC it takes it as int64_param alone, whose bits it takes for the number's (tried with 2.51), and
+ * refuses uint64_param.
+ */
+const sequenceId = 'sequence_id';
 
 /** Reads a piece of an InferParameter into what came before it: of its choices the last counts. */
 function readValue(reader: PieceReader, before: V2Parameter | undefined): V2Parameter | undefined {
@@ -41,18 +46,19 @@ export function readParameter(reader: PieceReader, before: V2Parameters): V2Para
   if (value === undefined) into.delete(key);
   else {
     if (!into.has(key)) checkEntries(into.size, 'parameters');
-    into.set(key, value);
+    const isNegative = key === sequenceId && typeof value === 'bigint' && value < 0n;
+    into.set(key, isNegative ? BigInt.asUintN(64, value as bigint) : value);
   }
   return into;
 }
 
-function valueWriter(value: V2Parameter): Writer {
+function valueWriter(key: string, value: V2Parameter): Writer {
   const writer = new Writer();
   switch (typeof value) {
     case 'boolean':
       return writer.bool(1, value);
     case 'bigint':
-      return value > maxInt64 ? writer.int64(5, value) : writer.int64(2, value);
+      return value > maxInt64 && key !== sequenceId ? writer.int64(5, value) : writer.int64(2, value);
     case 'string':
       return writer.string(3, value);
     default:
@@ -62,5 +68,5 @@ function valueWriter(value: V2Parameter): Writer {
 
 export function writeParameters(writer: Writer, field: number, parameters: V2Parameters): void {
   for (const [key, value] of parameters)
-    writer.message(field, new Writer().string(1, key).message(2, valueWriter(value)));
+    writer.message(field, new Writer().string(1, key).message(2, valueWriter(key, value)));
 }
