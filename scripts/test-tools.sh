@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what the tests drive besides npm packages: a Redis, a Chromium, a clock that jumps, Python venvs with the real clients, grpcurl, h2spec, toxiproxy.
+# Installs what the tests drive besides npm packages: a Redis, a Chromium, nginx, HAProxy, a clock that jumps, Python venvs with the real clients, grpcurl, h2spec, toxiproxy.
 # What is there already costs milliseconds and prints nothing. What cannot be had (offline, no root) is said loudly and
 # its tests skip; with CI=true that is a failure. Arguments, or TENSORGATE_TOOLS, choose tools by name.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium faketime go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver protoc hadolint}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium faketime nginx haproxy go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver protoc hadolint}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
@@ -30,6 +30,7 @@ say() { echo "tensorgate tests: $*" >&2; }
 have() {
   case $1 in
     redis) command -v redis-server >/dev/null ;;
+    nginx | haproxy) [[ -x /usr/sbin/$1 ]] || command -v "$1" >/dev/null ;;
     chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ;;
     faketime) compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null ;;
     go) command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ;;
@@ -59,6 +60,8 @@ PY
 install() {
   case $1 in
     redis) install_apt redis-server ;;
+    nginx) install_apt nginx-light ;;
+    haproxy) install_apt haproxy ;;
     chromium) install_apt chromium ;;
     faketime) install_apt libfaketime ;;
     go) install_apt golang-go ;;

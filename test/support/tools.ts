@@ -5,7 +5,8 @@ import { delimiter, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type ProcessResult, run } from './process.ts';
 
-export type Venv = 'tfs' | 'ovmsclient' | 'triton' | 'tritonserver' | 'mlserver' | 'protoc' | 'hadolint';
+export type Venv =
+  'tfs' | 'ovmsclient' | 'triton' | 'tritonserver' | 'mlserver' | 'kserve' | 'protoc' | 'hadolint';
 export type Tool =
   | 'redis-server'
   | 'redis-cli'
@@ -15,6 +16,8 @@ export type Tool =
   | 'chromium'
   | 'toxiproxy-server'
   | 'curl'
+  | 'nginx'
+  | 'haproxy'
   | 'libfaketime'
   | Venv;
 
@@ -25,6 +28,7 @@ const venvs: readonly string[] = [
   'triton',
   'tritonserver',
   'mlserver',
+  'kserve',
   'protoc',
   'hadolint',
 ] satisfies Venv[];
@@ -33,7 +37,12 @@ const venvs: readonly string[] = [
 export function tool(name: Tool): string | undefined {
   if (name === 'libfaketime') return faketimeLibrary();
   if (venvs.includes(name)) return existing(join(home, name, 'bin', 'python'));
-  const folders = [join(home, 'bin'), ...(process.env.PATH ?? '').split(delimiter), '/usr/local/go/bin'];
+  const folders = [
+    join(home, 'bin'),
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/sbin',
+    '/usr/local/go/bin',
+  ];
   for (const folder of folders) {
     const found = existing(join(folder, name));
     if (found !== undefined) return found;
