@@ -1,4 +1,4 @@
-/** KServe's own server, as PyPI has it, behind the gateway: a question by gRPC, from every kind of door. */
+/** KServe's own server, as PyPI has it, behind the gateway: a question by both of its transports, from every kind of door. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
@@ -19,37 +19,40 @@ describe('before KServe’s own server', { skip: missing('kserve') }, () => {
   });
   after(() => server.stop());
 
-  // over kserve+http:// its answers cannot be read yet: "model_version" is null there
-  it('kserve:// answers', async () => {
-    const gateway: TestGateway = await startTestGateway([`kserve://${server.grpc}`]);
-    try {
-      const url = `http://${gateway.rest}/v2/models/my_model`;
-      await waitFor(async () => (await fetch(`${url}/ready`)).ok, 60_000, 'my_model');
-      const response = await fetch(`${url}/infer`, {
-        method: 'POST',
-        body: JSON.stringify({
-          id: 'one',
-          inputs: [{ name: 'input_name', datatype: 'FP64', shape: [3], data: [1, 2.5, -3] }],
-        }),
-      });
-      const text = await response.text();
-      assert.equal(response.status, 200, text);
-      const { id, outputs } = JSON.parse(text) as { id: string; outputs: { data: number[] }[] };
-      assert.equal(id, 'one');
-      assert.deepEqual(outputs[0]?.data, [2, 5, -6]);
-      for (const door of ['v2-grpc', 'v2-web', 'v2-binary', 'tfs-grpc'] as const) {
-        const client = clientOf(door, gateway);
-        try {
-          const tensor = await client.infer('my_model', 'input_name', doubles, 'output_name');
-          assert.ok(tensor.dtype === 'double', door);
-          const bytes = Uint8Array.from(tensor.bytes).buffer;
-          assert.deepEqual([...new Float64Array(bytes)], [2, 5, -6], door);
-        } finally {
-          client.close();
+  for (const [scheme, over] of [
+    ['kserve+http', 'http'],
+    ['kserve', 'grpc'],
+  ] as const)
+    it(`${scheme}:// answers`, async () => {
+      const gateway: TestGateway = await startTestGateway([`${scheme}://${server[over]}`]);
+      try {
+        const url = `http://${gateway.rest}/v2/models/my_model`;
+        await waitFor(async () => (await fetch(`${url}/ready`)).ok, 60_000, 'my_model');
+        const response = await fetch(`${url}/infer`, {
+          method: 'POST',
+          body: JSON.stringify({
+            id: 'one',
+            inputs: [{ name: 'input_name', datatype: 'FP64', shape: [3], data: [1, 2.5, -3] }],
+          }),
+        });
+        const text = await response.text();
+        assert.equal(response.status, 200, text);
+        const { id, outputs } = JSON.parse(text) as { id: string; outputs: { data: number[] }[] };
+        assert.equal(id, 'one');
+        assert.deepEqual(outputs[0]?.data, [2, 5, -6]);
+        for (const door of ['v2-grpc', 'v2-web', 'v2-binary', 'tfs-grpc'] as const) {
+          const client = clientOf(door, gateway);
+          try {
+            const tensor = await client.infer('my_model', 'input_name', doubles, 'output_name');
+            assert.ok(tensor.dtype === 'double', door);
+            const bytes = Uint8Array.from(tensor.bytes).buffer;
+            assert.deepEqual([...new Float64Array(bytes)], [2, 5, -6], door);
+          } finally {
+            client.close();
+          }
         }
+      } finally {
+        await gateway.stop();
       }
-    } finally {
-      await gateway.stop();
-    }
-  });
+    });
 });
