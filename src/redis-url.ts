@@ -21,8 +21,9 @@ export interface RedisServers {
   readonly sentinelPassword: string | undefined;
 }
 
+/** With no example of a password: what looks like one is hidden wherever it is told. */
 const form =
-  'write redis://[user:password@]host:port/db, redis-cluster://host:port,host:port or redis-sentinel://host:port,host:port/db?master=NAME; rediss for TLS';
+  'write redis://host:port/db (user, password and @ before the host where it wants them), redis-cluster://host:port,host:port or redis-sentinel://host:port,host:port/db?master=NAME; rediss for TLS';
 
 const kinds = { '': 'one', '-cluster': 'cluster', '-sentinel': 'sentinel' } as const;
 const defaultPort = 6379;
@@ -38,6 +39,7 @@ const decoded = (text: string): string | undefined => (text === '' ? undefined :
 /** @returns what is wrong with it, never with the text itself: it has a password in it */
 export function parseRedisUrl(text: string): RedisServers | string {
   const scheme = /^(redis|rediss)(|-cluster|-sentinel):\/\//.exec(text);
+  if (!text.includes('://')) return `has no scheme, write redis:// before it; else ${form}`;
   if (scheme === null) return `is no URL of a Redis: ${form}`;
   const kind = kinds[scheme[2] as keyof typeof kinds];
   const [, authority = '', path = '', query = '', rest] =

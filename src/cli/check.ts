@@ -38,9 +38,10 @@ function good(file: string, config: Config, json: boolean): number {
   return exit.ok;
 }
 
-function bad(file: string, { problems }: ConfigError, json: boolean): number {
+function bad(file: string, { problems, more }: ConfigError, json: boolean): number {
   if (json) {
-    process.stdout.write(`${JSON.stringify({ file, ok: false, problems }, undefined, 2)}\n`);
+    const counted = more === 0 ? {} : { more };
+    process.stdout.write(`${JSON.stringify({ file, ok: false, problems, ...counted }, undefined, 2)}\n`);
     return exit.config;
   }
   const paint = paintFor(process.stderr);
@@ -49,6 +50,7 @@ function bad(file: string, { problems }: ConfigError, json: boolean): number {
     const where = path === '' ? '' : `${paint('bold', path)}: `;
     process.stderr.write(`${file}${place}: ${where}${paint('red', message)}\n`);
   }
+  if (more > 0) process.stderr.write(`${file}: and ${more} more\n`);
   return exit.config;
 }
 

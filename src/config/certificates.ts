@@ -1,7 +1,7 @@
 /** What can be wrong with certificates, keys and authorities: told before a port or a fleet has been given them. */
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import type { Problem } from './problem.ts';
+import type { Mistakes } from './mistakes.ts';
 import type { Config } from './schema/index.ts';
 
 interface Named {
@@ -22,10 +22,10 @@ function checkAuthorities(pem: string): void {
 }
 
 export function certificateProblems(
-  { doors, fleets }: Config,
+  config: Config,
   files: ReadonlyMap<string, string>,
-): Problem[] {
-  const problems: Problem[] = [];
+  mistakes: Mistakes,
+): void {
   const pemOf = (path: string | undefined): string | undefined =>
     path === undefined ? undefined : files.get(path);
   const check = (path: string, of: string, caKey: string, { cert, key, ca }: Named): void => {
@@ -34,21 +34,27 @@ export function certificateProblems(
     try {
       if (authorities !== undefined) checkAuthorities(authorities);
     } catch (error) {
-      problems.push({ path: `${path}.${caKey}`, message: `${ca ?? ''} does not work: ${reasonOf(error)}` });
+      mistakes.add(`${path}.${caKey}`, `${ca ?? ''} does not work: ${reasonOf(error)}`);
     }
     try {
       // what could not be read has been told
       if (pair.cert !== undefined && pair.key !== undefined) createSecureContext(pair);
     } catch (error) {
-      problems.push({
+      mistakes.add(
         path,
-        message: `the certificate and key of ${of} do not work: ${reasonOf(error)} (${cert ?? ''}, ${key ?? ''})`,
-      });
+        `the certificate and key of ${of} do not work: ${reasonOf(error)} (${cert ?? ''}, ${key ?? ''})`,
+      );
     }
   };
-  if (doors.tls !== undefined)
-    check('doors.tls', 'the doors', 'clientCa', { ...doors.tls, ca: doors.tls.clientCa });
-  for (const [name, { tls }] of Object.entries(fleets))
-    if (tls !== undefined) check(`fleets.${name}.tls`, `fleet ${name}`, 'ca', tls);
-  return problems;
+  mistakes.part(() => {
+    const { tls } = config.doors;
+    if (tls !== undefined) check('doors.tls', 'the doors', 'clientCa', { ...tls, ca: tls.clientCa });
+  });
+  mistakes.part(() => {
+    for (const name of Object.keys(config.fleets))
+      mistakes.part(() => {
+        const tls = config.fleets[name]?.tls;
+        if (tls !== undefined) check(`fleets.${name}.tls`, `fleet ${name}`, 'ca', tls);
+      });
+  });
 }

@@ -1,6 +1,6 @@
 /** Headers that a configuration goes by: which they are, and what can be wrong with them. */
 import { canBeMetadata } from '../call/index.ts';
-import type { Problem } from './problem.ts';
+import type { Mistakes } from './mistakes.ts';
 import type { Config } from './schema/index.ts';
 
 interface Named {
@@ -10,25 +10,63 @@ interface Named {
   readonly name: string;
 }
 
-/** What calls are told apart by: these go along with every call, whatever door it comes by. */
-export function namedHeaders({ models, rateLimits, cache, queue, fleets }: Config): Named[] {
+/**
+ * What calls are told apart by: these go along with every call, whatever door it comes by.
+ * @param part runs each part of the search
+ */
+export function namedHeaders(
+  config: Config,
+  part = (search: () => void): void => {
+    search();
+  },
+): Named[] {
   const named: Named[] = [];
   const add = (path: string, name: string): void => void named.push({ path, name: name.toLowerCase() });
-  for (const [model, { rules, stickyHeader }] of Object.entries(models)) {
-    rules.forEach(({ header }, i) => {
-      add(`models.${model}.rules[${i}].header`, header);
+  /** One after the other, each by itself. */
+  const each = <T>(list: () => readonly T[], look: (item: T, i: number) => void): void => {
+    part(() => {
+      const items = list();
+      for (let i = 0; i < items.length; i++)
+        part(() => {
+          look(items[i] as T, i);
+        });
     });
-    if (stickyHeader !== undefined) add(`models.${model}.stickyHeader`, stickyHeader);
-  }
-  rateLimits.forEach(({ by }, i) => {
-    if (by.startsWith('header:')) add(`rateLimits[${i}].by`, by.slice('header:'.length));
+  };
+  each(
+    () => Object.keys(config.models),
+    (model) => {
+      each(
+        () => config.models[model]?.rules ?? [],
+        ({ header }, i) => {
+          add(`models.${model}.rules[${i}].header`, header);
+        },
+      );
+      const { stickyHeader } = config.models[model] ?? {};
+      if (stickyHeader !== undefined) add(`models.${model}.stickyHeader`, stickyHeader);
+    },
+  );
+  each(
+    () => config.rateLimits,
+    ({ by }, i) => {
+      if (by.startsWith('header:')) add(`rateLimits[${i}].by`, by.slice('header:'.length));
+    },
+  );
+  each(
+    () => config.cache.vary,
+    (name, i) => {
+      add(`cache.vary[${i}]`, name);
+    },
+  );
+  part(() => {
+    add('queue.priorityField', config.queue.priorityField);
   });
-  cache.vary.forEach((name, i) => {
-    add(`cache.vary[${i}]`, name);
-  });
-  add('queue.priorityField', queue.priorityField);
-  for (const [fleet, { balance }] of Object.entries(fleets))
-    if (balance.hashOn !== 'model') add(`fleets.${fleet}.balance.hashOn`, balance.hashOn);
+  each(
+    () => Object.keys(config.fleets),
+    (fleet) => {
+      const hashOn = config.fleets[fleet]?.balance.hashOn;
+      if (hashOn !== undefined && hashOn !== 'model') add(`fleets.${fleet}.balance.hashOn`, hashOn);
+    },
+  );
   return named;
 }
 
@@ -42,14 +80,17 @@ function whyNot(name: string): string | undefined {
   return undefined;
 }
 
-export function headerProblems(config: Config): Problem[] {
-  const { forwardHeaders, returnHeaders } = config.rest;
-  const listed = [
-    ...forwardHeaders.map((name, i) => ({ path: `rest.forwardHeaders[${i}]`, name })),
-    ...returnHeaders.map((name, i) => ({ path: `rest.returnHeaders[${i}]`, name })),
-  ];
-  return [...namedHeaders(config), ...listed].flatMap(({ path, name }) => {
+export function headerProblems(config: Config, mistakes: Mistakes): void {
+  const part = (check: () => void): void => {
+    mistakes.part(check);
+  };
+  const named = namedHeaders(config, part);
+  for (const list of ['forwardHeaders', 'returnHeaders'] as const)
+    part(() => {
+      config.rest[list].forEach((name, i) => named.push({ path: `rest.${list}[${i}]`, name }));
+    });
+  for (const { path, name } of named) {
     const message = whyNot(name);
-    return message === undefined ? [] : [{ path, message }];
-  });
+    if (message !== undefined) mistakes.add(path, message);
+  }
 }

@@ -1,17 +1,10 @@
 /** A configuration file and the command line's flags become one Snapshot, or a list of everything that is wrong. */
-import { parseBackendUrl } from './backend-url.ts';
-import { certificateProblems } from './certificates.ts';
-import { corsProblems } from './cors.ts';
-import { headerProblems } from './headers.ts';
+import { crossCheck, type Read } from './cross-check.ts';
 import { interpolate } from './interpolate.ts';
-import { nameProblems } from './names.ts';
-import { networkProblems } from './networks.ts';
+import { Mistakes, readableParts } from './mistakes.ts';
 import { ConfigError, type Problem } from './problem.ts';
 import { withPlaces } from './places.ts';
-import { isHttpFleet, proxyProblems, urlOf } from './proxy.ts';
-import { rateLimitProblems } from './rate-limits.ts';
-import { maxConfigBytes, maxPemBytes, readText } from './read-text.ts';
-import { redisProblems } from './redis-url.ts';
+import { maxConfigBytes, readText } from './read-text.ts';
 import type { Config } from './schema/index.ts';
 import { learnSecretsIn } from './secrets.ts';
 import { schemaProblems } from './validate.ts';
@@ -45,9 +38,6 @@ export interface Snapshot {
   readonly path: string | undefined;
 }
 
-/** @throws the system's error, or an Error that names the limit */
-type Read = (path: string, maxBytes: number) => string;
-
 function readConfig(path: string, read: Read, sources: Map<string, string>): unknown {
   let source: string;
   try {
@@ -61,34 +51,58 @@ function readConfig(path: string, read: Read, sources: Map<string, string>): unk
 
 type Draft = Record<string, unknown>;
 
+const isMap = (value: unknown): value is Draft =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Sets what stands at a path, and leaves what is no map on the way as it is: the schema's check tells. */
+function set(draft: Draft, [key = '', ...rest]: readonly string[], value: unknown): void {
+  if (value === undefined) return;
+  if (rest.length === 0) {
+    draft[key] = value;
+    return;
+  }
+  const inner = draft[key] ?? {};
+  if (!isMap(inner)) return;
+  draft[key] = { ...inner };
+  set(draft[key] as Draft, rest, value);
+}
+
+/** Where each flag says something, and how it is spelt. */
+const settingsOf = (flags: Flags): ReadonlyMap<string, { readonly value: unknown; readonly flag: string }> =>
+  new Map([
+    ['doors.host', { value: flags.host, flag: '--host' }],
+    ['doors.restPort', { value: flags.restPort, flag: '--rest-port' }],
+    ['doors.grpcPort', { value: flags.grpcPort, flag: '--grpc-port' }],
+    ['doors.adminPort', { value: flags.adminPort, flag: '--admin-port' }],
+    ['doors.tls.cert', { value: flags.tlsCert, flag: '--tls-cert' }],
+    ['doors.tls.key', { value: flags.tlsKey, flag: '--tls-key' }],
+    ['doors.tls.clientCa', { value: flags.tlsClientCa, flag: '--tls-client-ca' }],
+    ['grpc.passthrough', { value: flags.passthrough, flag: '--passthrough' }],
+    ['telemetry.logLevel', { value: flags.logLevel, flag: '' }],
+    ['workers', { value: flags.workers, flag: '--workers' }],
+  ]);
+
+/** Mistakes in what flags say name the flag: they have no place in the file. */
+function flagged(problems: readonly Problem[], flags: Flags): readonly Problem[] {
+  const settings = settingsOf(flags);
+  return problems.map((problem) => {
+    const { path, message } = problem;
+    const setting = settings.get(path);
+    const isBackend = flags.backends !== undefined && /^fleets\.(default|http)\.backends\[/.test(path);
+    const flag = isBackend ? '--backend' : setting?.value === undefined ? '' : setting.flag;
+    return flag === '' ? problem : { path, message: `${message} (${flag})`, byFlag: true };
+  });
+}
+
 /** Writes what the flags say into the file's values. */
 function withFlags(draft: Draft, flags: Flags): void {
-  const set = (name: string, values: Record<string, unknown>): void => {
-    const present = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-    if (Object.keys(present).length > 0) draft[name] = { ...(draft[name] as object | undefined), ...present };
-  };
-  const { tlsCert, tlsKey, tlsClientCa } = flags;
-  const tls =
-    tlsCert === undefined && tlsKey === undefined && tlsClientCa === undefined
-      ? undefined
-      : clean({ cert: tlsCert, key: tlsKey, clientCa: tlsClientCa });
-  set('doors', {
-    host: flags.host,
-    restPort: flags.restPort,
-    grpcPort: flags.grpcPort,
-    adminPort: flags.adminPort,
-    tls,
-  });
-  set('grpc', { passthrough: flags.passthrough });
-  set('telemetry', { logLevel: flags.logLevel });
-  if (flags.models !== undefined) {
+  for (const [path, { value }] of settingsOf(flags)) set(draft, path.split('.'), value);
+  if (flags.models !== undefined && isMap(draft.models ?? {})) {
     const named = Object.fromEntries(flags.models.map((name) => [name, {}]));
     draft.models = { ...named, ...(draft.models as object | undefined) };
   }
-  if (flags.workers !== undefined) draft.workers = flags.workers;
   const fleet = (name: string, backends: readonly string[]): void => {
-    const fleets = (draft.fleets ?? {}) as Record<string, object>;
-    if (backends.length > 0) draft.fleets = { ...fleets, [name]: { ...fleets[name], backends } };
+    set(draft, ['fleets', name, 'backends'], backends.length > 0 ? backends : undefined);
   };
   const isHttp = (url: string): boolean => /^https?:/.test(url);
   const { backends = [] } = flags;
@@ -97,90 +111,6 @@ function withFlags(draft: Draft, flags: Flags): void {
     backends.filter((url) => !isHttp(url)),
   );
   fleet('http', backends.filter(isHttp));
-}
-
-const clean = (values: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-
-/** What a schema cannot say. */
-function crossCheck(config: Config, files: Map<string, string>, problems: Problem[], read: Read): void {
-  const add = (path: string, message: string): void => void problems.push({ path, message });
-  const need = (path: string, file: string | undefined): void => {
-    if (file === undefined || files.has(file)) return;
-    try {
-      files.set(file, read(file, maxPemBytes));
-    } catch (error) {
-      add(path, `cannot read ${file}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
-    }
-  };
-  const { doors, fleets, models, defaultFleet, deadlines } = config;
-  const ports = [doors.restPort, doors.grpcPort, doors.adminPort].filter((number) => number !== 0);
-  if (new Set(ports).size !== ports.length) add('doors', 'restPort, grpcPort and adminPort must differ');
-  need('doors.tls.cert', doors.tls?.cert);
-  need('doors.tls.key', doors.tls?.key);
-  need('doors.tls.clientCa', doors.tls?.clientCa);
-  if (Object.keys(fleets).length === 0)
-    add('fleets', 'there is no backend: name one with --backend, or fleets in a configuration');
-  // a gateway of HTTP fleets alone has no models, and so no fleet for them
-  else if (fleets[defaultFleet] === undefined && !Object.values(fleets).every(isHttpFleet))
-    add('defaultFleet', `there is no fleet named ${defaultFleet}`);
-  for (const [name, fleet] of Object.entries(fleets)) {
-    const seen = new Set<string>();
-    const { file, kubernetes } = fleet.discovery;
-    if (fleet.backends.length === 0 && file === undefined && kubernetes === undefined)
-      add(`fleets.${name}`, 'has neither backends nor a discovery.file or discovery.kubernetes');
-    if (kubernetes !== undefined) {
-      const parsed = parseBackendUrl(`${kubernetes.scheme}://host:1`);
-      if (typeof parsed === 'string') add(`fleets.${name}.discovery.kubernetes.scheme`, parsed);
-      if (kubernetes.namespace === '')
-        need(`fleets.${name}.discovery.kubernetes.namespaceFile`, kubernetes.namespaceFile);
-    }
-    fleet.backends.forEach((entry, i) => {
-      const url = urlOf(entry);
-      const parsed = parseBackendUrl(url);
-      if (typeof parsed === 'string') add(`fleets.${name}.backends[${i}]`, parsed);
-      if (seen.has(url)) add(`fleets.${name}.backends[${i}]`, `${url} is there twice`);
-      seen.add(url);
-    });
-    need(`fleets.${name}.tls.ca`, fleet.tls?.ca);
-    need(`fleets.${name}.tls.cert`, fleet.tls?.cert);
-    need(`fleets.${name}.tls.key`, fleet.tls?.key);
-    if ((fleet.tls?.cert === undefined) !== (fleet.tls?.key === undefined))
-      add(`fleets.${name}.tls`, 'cert and key belong together');
-  }
-  for (const [name, { cache }] of Object.entries(models)) {
-    if (cache?.enabled === true && config.cache.redisUrl === undefined)
-      add(`models.${name}.cache`, 'needs cache.redisUrl');
-  }
-  problems.push(
-    ...networkProblems('doors.trustedProxies', doors.trustedProxies),
-    ...(doors.proxyProtocol && doors.trustedProxies.length === 0
-      ? [
-          {
-            path: 'doors.proxyProtocol',
-            message: 'needs doors.trustedProxies: from others no PROXY header is read',
-          },
-        ]
-      : []),
-    ...nameProblems(config),
-    ...proxyProblems(config),
-    ...rateLimitProblems(config),
-    ...corsProblems(config),
-    ...headerProblems(config),
-    ...redisProblems(config),
-    ...certificateProblems(config, files),
-  );
-  if (deadlines.defaultMs > deadlines.maxMs) add('deadlines.defaultMs', 'is longer than deadlines.maxMs');
-  for (const [name, { deadlines: own }] of Object.entries(models)) {
-    if (own?.defaultMs === undefined || own.defaultMs <= (own.maxMs ?? deadlines.maxMs)) continue;
-    const path = `models.${name}.deadlines`;
-    add(
-      `${path}.defaultMs`,
-      own.maxMs === undefined
-        ? `is longer than deadlines.maxMs: ${path}.maxMs may be more`
-        : `is longer than ${path}.maxMs`,
-    );
-  }
 }
 
 /** A copy that has the names which somebody gave, and none of what every object has: "constructor" is no fleet. */
@@ -232,27 +162,51 @@ export function loadSnapshot(
   env: Readonly<Record<string, string | undefined>>,
   before?: ReadonlyMap<string, string>,
 ): Snapshot {
-  const problems: Problem[] = [];
   const read = before === undefined ? readText : from(before);
   const sources = new Map<string, string>();
-  const draft = path === undefined ? {} : interpolate(readConfig(path, read, sources), env, problems);
-  if (typeof draft !== 'object' || draft === null || Array.isArray(draft)) {
-    throw new ConfigError([
+  /** Files that it names. */
+  const asked = new Set<string>();
+  const fail = (problems: readonly Problem[]): never => {
+    const said = flagged(problems, flags);
+    const source = path === undefined ? undefined : sources.get(path);
+    throw new ConfigError(source === undefined ? said : withPlaces(said, source), [...asked]);
+  };
+  const mistakes = new Mistakes();
+  const draft = path === undefined ? {} : interpolate(readConfig(path, read, sources), env, mistakes.found);
+  if (typeof draft !== 'object' || draft === null || Array.isArray(draft))
+    return fail([
       {
         path: '',
         message: `${path ?? ''} holds no configuration: expected keys such as doors, fleets, models`,
       },
     ]);
-  }
   withFlags(draft as Draft, flags);
   learnSecretsIn(draft);
-  problems.push(...schemaProblems(draft));
-  const config = problems.length === 0 ? withOwnNames(draft as Config) : (draft as Config);
+  // variables that are not set: what would be wrong with a value without them is no news
+  const unset = new Set(mistakes.found.map((problem) => problem.path));
+  const malformed = new Set(unset);
+  const missing = new Map<string, string[]>();
+  for (const { problem, kind, key } of schemaProblems(draft)) {
+    const { path: at } = problem;
+    if (unset.has(at)) continue;
+    mistakes.found.push(problem);
+    if (kind === 'missing') missing.set(at, [...(missing.get(at) ?? []), key]);
+    else if (kind === 'value') malformed.add(at);
+  }
+  const config =
+    mistakes.found.length === 0
+      ? withOwnNames(draft as Config)
+      : (readableParts(draft, { values: malformed, missing }) as Config);
   const files = new Map<string, string>();
-  if (problems.length === 0) crossCheck(config, files, problems, read);
-  const source = path === undefined ? undefined : sources.get(path);
-  if (problems.length > 0)
-    throw new ConfigError(source === undefined ? problems : withPlaces(problems, source));
+  crossCheck(config, {
+    mistakes,
+    files,
+    read(file, maxBytes) {
+      asked.add(file);
+      return read(file, maxBytes);
+    },
+  });
+  if (mistakes.found.length > 0) return fail(mistakes.found);
   for (const [file, text] of files) sources.set(file, text);
   return { config: freeze(config), files, sources, path };
 }

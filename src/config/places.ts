@@ -2,6 +2,9 @@
 import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
 import type { Problem } from './problem.ts';
 
+/** Each is looked for among all keys; of more than these nobody is told. */
+const maxPlaced = 1000;
+
 /** The rest of a path behind one of these begins. */
 const isEnd = (rest: string): boolean => rest === '' || rest[0] === '.' || rest[0] === '[';
 
@@ -9,13 +12,15 @@ const isEnd = (rest: string): boolean => rest === '' || rest[0] === '.' || rest[
 function offsetOf(node: unknown, path: string, from: number): number {
   if (path === '') return from;
   if (isMap(node)) {
+    // the longest: "a.b" is another name than "a"
+    let found: { readonly name: string; readonly value: unknown; readonly at: number } | undefined;
     for (const { key, value } of node.items) {
       const name = isScalar(key) ? String(key.value) : '';
-      const rest = path.slice(name.length);
-      if (name === '' || !path.startsWith(name) || !isEnd(rest)) continue;
-      const at = (key as Node).range?.[0] ?? from;
-      return offsetOf(value, rest.replace(/^\./, ''), at);
+      if (name.length <= (found?.name.length ?? 0) || !path.startsWith(name)) continue;
+      if (isEnd(path.slice(name.length))) found = { name, value, at: (key as Node).range?.[0] ?? from };
     }
+    if (found !== undefined)
+      return offsetOf(found.value, path.slice(found.name.length).replace(/^\./, ''), found.at);
   }
   const index = /^\[(\d+)\]\.?/.exec(path);
   if (isSeq(node) && index !== null) {
@@ -25,15 +30,18 @@ function offsetOf(node: unknown, path: string, from: number): number {
   return from;
 }
 
-/** The same problems, with their places. @param source which has been read as YAML before */
+/** The same problems with their places, and by these. @param source which has been read as YAML before */
 export function withPlaces(problems: readonly Problem[], source: string): Problem[] {
   const lines = new LineCounter();
   const { contents } = parseDocument(source, { uniqueKeys: false, lineCounter: lines });
-  return problems.map((problem) => {
-    if (problem.path === '' || problem.line !== undefined) return problem;
+  const placed = problems.slice(0, maxPlaced).map((problem) => {
+    if (problem.path === '' || problem.byFlag === true) return problem;
     const offset = offsetOf(contents, problem.path, -1);
     if (offset < 0) return problem;
     const { line, col } = lines.linePos(offset);
     return { ...problem, line, column: col };
   });
+  // as a person goes through the file
+  placed.sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+  return [...placed, ...problems.slice(maxPlaced)];
 }

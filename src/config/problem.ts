@@ -1,4 +1,4 @@
-/** What is wrong with a configuration: every mistake at once, each with its path. */
+/** What is wrong with a configuration: every mistake at once, each with its path and its place in the file. */
 import { hideSecrets } from '../call/index.ts';
 
 export interface Problem {
@@ -8,24 +8,36 @@ export interface Problem {
   /** Of the file, from 1 on; absent for what a flag says, or what is not there. */
   readonly line?: number;
   readonly column?: number;
+  /** A flag says it, and not the file. */
+  readonly byFlag?: true;
 }
 
 /** More are a file that was meant for something else. */
-const maxTold = 100;
+export const maxProblems = 50;
 
 export class ConfigError extends Error {
+  /** The first of them, by their place in the file. */
   readonly problems: readonly Problem[];
+  /** Mistakes beyond these. */
+  readonly more: number;
+  /** Files that the configuration is made of, be they there or not: who mends one of them may have mended it. */
+  readonly files: readonly string[];
 
-  constructor(found: readonly Problem[]) {
+  constructor(found: readonly Problem[], files: readonly string[] = []) {
     // a mistake is told with what stands there, which may be a URL with its password
-    const problems = found.map((problem) => ({ ...problem, message: hideSecrets(problem.message) }));
-    const told = problems.slice(0, maxTold).map(({ path, message, line }) => {
-      const place = line === undefined ? '' : ` (line ${line})`;
-      return path === '' ? message : `${path}: ${message}${place}`;
+    const problems = found
+      .slice(0, maxProblems)
+      .map((problem) => ({ ...problem, message: hideSecrets(problem.message) }));
+    const more = found.length - problems.length;
+    const told = problems.map(({ path, message, line, column }) => {
+      const place = line === undefined ? '' : ` (line ${line}, column ${column ?? 1})`;
+      return path === '' ? `${message}${place}` : `${path}: ${message}${place}`;
     });
-    if (problems.length > maxTold) told.push(`and ${problems.length - maxTold} more`);
+    if (more > 0) told.push(`and ${more} more`);
     super(told.join('\n'));
     this.name = 'ConfigError';
     this.problems = problems;
+    this.more = more;
+    this.files = files;
   }
 }

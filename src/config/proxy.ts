@@ -1,6 +1,6 @@
 /** Prefixes that pass as they are: which there are, and what is wrong with them. */
 import { parseBackendUrl } from './backend-url.ts';
-import type { Problem } from './problem.ts';
+import type { Mistakes } from './mistakes.ts';
 import type { Config } from './schema/index.ts';
 
 type Fleet = Config['fleets'][string];
@@ -34,36 +34,57 @@ export function proxyRoutes({ proxy, fleets }: Config): readonly Route[] {
 
 const within = (path: string, prefix: string): boolean => path === prefix || path.startsWith(`${prefix}/`);
 
-export function proxyProblems(config: Config): Problem[] {
-  const { fleets, proxy } = config;
-  const problems: Problem[] = [];
-  for (const [name, fleet] of Object.entries(fleets)) {
-    const http = fleet.backends.filter((entry) => /^https?:/.test(urlOf(entry)));
-    const { file, kubernetes } = fleet.discovery;
-    const others = fleet.backends.length > http.length || file !== undefined || kubernetes !== undefined;
-    if (http.length > 0 && others)
-      problems.push({
-        path: `fleets.${name}.backends`,
-        message: 'http:// backends get HTTP as it is and need a fleet of their own',
+export const servesNoModels = (name: string): string =>
+  `${name} is a fleet of http:// backends, which serve prefixes and no models`;
+
+export function proxyProblems(config: Config, mistakes: Mistakes): void {
+  const part = (check: () => void): void => {
+    mistakes.part(check);
+  };
+  part(() => {
+    for (const name of Object.keys(config.fleets))
+      part(() => {
+        const { backends, discovery } = config.fleets[name] as Fleet;
+        const http = backends.filter((entry) => /^https?:/.test(urlOf(entry)));
+        const { file, kubernetes } = discovery;
+        const others = backends.length > http.length || file !== undefined || kubernetes !== undefined;
+        if (http.length > 0 && others)
+          mistakes.add(
+            `fleets.${name}.backends`,
+            'http:// backends get HTTP as it is and need a fleet of their own',
+          );
       });
-  }
-  const fallback = fleets[config.defaultFleet];
-  if (fallback !== undefined && isHttpFleet(fallback) && !Object.values(fleets).every(isHttpFleet))
-    problems.push({
-      path: 'defaultFleet',
-      message: `${config.defaultFleet} is a fleet of http:// backends, which serve prefixes and no models`,
-    });
-  const seen = new Set<string>();
-  (proxy.routes ?? []).forEach(({ prefix, fleet }, i) => {
-    const add = (key: string, message: string): void =>
-      void problems.push({ path: `proxy.routes[${i}].${key}`, message });
-    const clash = own.find((path) => within(path, prefix) || within(prefix, path));
-    if (clash !== undefined) add('prefix', `${prefix} would hide ${clash}, which the gateway answers itself`);
-    if (seen.has(prefix)) add('prefix', `${prefix} is there twice`);
-    seen.add(prefix);
-    const found = fleets[fleet];
-    if (found === undefined) add('fleet', `there is no fleet named ${fleet}`);
-    else if (!isHttpFleet(found)) add('fleet', `${fleet} is no fleet of http:// or https:// backends`);
   });
-  return problems;
+  part(() => {
+    const { fleets, defaultFleet } = config;
+    const fallback = fleets[defaultFleet];
+    if (fallback !== undefined && isHttpFleet(fallback) && !Object.values(fleets).every(isHttpFleet))
+      mistakes.add('defaultFleet', servesNoModels(defaultFleet));
+  });
+  part(() => {
+    routeProblems(config, mistakes);
+  });
+}
+
+function routeProblems({ proxy, fleets }: Config, mistakes: Mistakes): void {
+  const routes = proxy.routes ?? [];
+  const seen = new Set<string>();
+  for (let i = 0; i < routes.length; i++) {
+    const at = `proxy.routes[${i}]`;
+    mistakes.part(() => {
+      const { prefix } = routes[i] as Route;
+      const clash = own.find((path) => within(path, prefix) || within(prefix, path));
+      if (clash !== undefined)
+        mistakes.add(`${at}.prefix`, `${prefix} would hide ${clash}, which the gateway answers itself`);
+      if (seen.has(prefix)) mistakes.add(`${at}.prefix`, `${prefix} is there twice`);
+      seen.add(prefix);
+    });
+    mistakes.part(() => {
+      const { fleet } = routes[i] as Route;
+      const found = fleets[fleet];
+      if (found === undefined) mistakes.add(`${at}.fleet`, `there is no fleet named ${fleet}`);
+      else if (!isHttpFleet(found))
+        mistakes.add(`${at}.fleet`, `${fleet} is no fleet of http:// or https:// backends`);
+    });
+  }
 }

@@ -1,15 +1,17 @@
 /** What can be wrong with rate limits beyond their shape. */
-import type { Problem } from './problem.ts';
+import type { Mistakes } from './mistakes.ts';
 import type { Config } from './schema/index.ts';
 
-export function rateLimitProblems({ rateLimits, sharedLimits, cache }: Config): Problem[] {
-  const hasRedis = (sharedLimits.redisUrl ?? cache.redisUrl) !== undefined;
-  return rateLimits.flatMap(({ name, shared }, i) => [
-    ...(rateLimits.findIndex((other) => other.name === name) === i
-      ? []
-      : [{ path: `rateLimits[${i}].name`, message: `there is another limit named ${name}` }]),
-    ...(!shared || hasRedis
-      ? []
-      : [{ path: `rateLimits[${i}].shared`, message: 'needs sharedLimits.redisUrl or cache.redisUrl' }]),
-  ]);
+export function rateLimitProblems({ rateLimits, sharedLimits, cache }: Config, mistakes: Mistakes): void {
+  for (let i = 0; i < rateLimits.length; i++) {
+    mistakes.part(() => {
+      const name = rateLimits[i]?.name;
+      if (rateLimits.findIndex((other) => other.name === name) !== i)
+        mistakes.add(`rateLimits[${i}].name`, `there is another limit named ${name ?? ''}`);
+    });
+    mistakes.part(() => {
+      if (rateLimits[i]?.shared === true && (sharedLimits.redisUrl ?? cache.redisUrl) === undefined)
+        mistakes.add(`rateLimits[${i}].shared`, 'needs sharedLimits.redisUrl or cache.redisUrl');
+    });
+  }
 }

@@ -1,11 +1,13 @@
 /** What is wrong with the address of a Redis; never told with the address, which has a password in it. */
 import { parseRedisUrl } from '../redis-url.ts';
-import type { Problem } from './problem.ts';
+import type { Mistakes } from './mistakes.ts';
 import type { Config } from './schema/index.ts';
 
-export function redisProblems({ cache, sharedLimits }: Config): Problem[] {
-  return Object.entries({ cache, sharedLimits }).flatMap(([section, { redisUrl }]) => {
-    const parsed = redisUrl === undefined ? undefined : parseRedisUrl(redisUrl);
-    return typeof parsed === 'string' ? [{ path: `${section}.redisUrl`, message: parsed }] : [];
-  });
+export function redisProblems(config: Config, mistakes: Mistakes): void {
+  for (const section of ['cache', 'sharedLimits'] as const)
+    mistakes.part(() => {
+      const { redisUrl } = config[section];
+      const parsed = redisUrl === undefined ? undefined : parseRedisUrl(redisUrl);
+      if (typeof parsed === 'string') mistakes.add(`${section}.redisUrl`, parsed);
+    });
 }

@@ -1,6 +1,6 @@
 /** A configuration file's text as values, or what is wrong with it as YAML. */
-import { isScalar, parseDocument, visit } from 'yaml';
-import { ConfigError } from './problem.ts';
+import { isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import { ConfigError, type Problem } from './problem.ts';
 
 /** Lists and maps within each other; a file that contains itself, by way of an alias, has no end of them. */
 const maxDepth = 32;
@@ -12,42 +12,47 @@ function tooDeep(value: unknown, depth = 0): boolean {
   return depth > maxDepth || Object.values(value).some((inner) => tooDeep(inner, depth + 1));
 }
 
-/** @param path for messages. @throws ConfigError */
+/** @param path for messages. @throws ConfigError with every mistake, each with its place */
 export function readYaml(source: string, path: string): unknown {
-  const fail = (what: string, line?: number): never => {
-    const place = line === undefined ? '' : ` (line ${line})`;
-    throw new ConfigError([{ path: '', message: `${path} is no YAML${place}: ${what}` }]);
+  const lines = new LineCounter();
+  const problems: Problem[] = [];
+  const add = (what: string, offset?: number): void => {
+    const message = `${path} is no YAML: ${what}`;
+    if (offset === undefined) problems.push({ path: '', message });
+    else {
+      const { line, col } = lines.linePos(offset);
+      problems.push({ path: '', message, line, column: col });
+    }
   };
   // the library looks for keys that are there twice by comparing each with all others: seconds for ten thousand models
-  const document = parseDocument(source, { uniqueKeys: false });
-  const [mistake] = [...document.errors, ...document.warnings];
-  if (mistake !== undefined) fail(mistake.message.split('\n', 1)[0] ?? '', mistake.linePos?.[0].line);
+  const document = parseDocument(source, { uniqueKeys: false, lineCounter: lines });
+  for (const { message, pos } of [...document.errors, ...document.warnings])
+    add(message.split('\n', 1)[0]?.replace(/ at line \d+, column \d+:?$/, '') ?? '', pos[0]);
+  if (problems.length > 0) throw new ConfigError(problems);
   let aliases = 0;
   visit(document, {
     Alias() {
-      if (++aliases > maxAliases) fail(`there are more than ${maxAliases} aliases`);
+      aliases++;
     },
     Map(_, map) {
       const keys = new Set<unknown>();
       for (const { key } of map.items) {
         const name = isScalar(key) ? key.value : key;
-        if (keys.has(name)) {
-          const at = isScalar(key) ? key.range?.[0] : undefined;
-          fail(
-            `the key ${String(name)} is there twice`,
-            at === undefined ? undefined : source.slice(0, at).split('\n').length,
-          );
-        }
+        if (keys.has(name))
+          add(`the key ${String(name)} is there twice`, isScalar(key) ? key.range?.[0] : undefined);
         keys.add(name);
       }
     },
   });
+  if (aliases > maxAliases) add(`there are more than ${maxAliases} aliases`);
+  if (problems.length > 0) throw new ConfigError(problems);
   let value: unknown;
   try {
     value = document.toJS();
   } catch (error) {
-    fail((error as Error).message.split('\n', 1)[0] ?? '');
+    add((error as Error).message.split('\n', 1)[0] ?? '');
   }
-  if (tooDeep(value)) fail(`lists and maps are nested deeper than ${maxDepth} levels`);
+  if (tooDeep(value)) add(`lists and maps are nested deeper than ${maxDepth} levels`);
+  if (problems.length > 0) throw new ConfigError(problems);
   return value ?? {};
 }

@@ -47,7 +47,10 @@ describe('the command line', () => {
 
   it('check names the file, the path and the mistake of each line', async () => {
     const file = join(mkdtempSync(join(tmpdir(), 'tensorgate-cli-')), 'gateway.yaml');
-    writeFileSync(file, 'doors: { restPort: -1 }\nnope: 1\n');
+    writeFileSync(
+      file,
+      'doors: { restPort: -1 }\nnope: 1\nfleets: { a: { backends: ["tfs://a:1"] } }\ndefaultFleet: a\n',
+    );
     const { code, stderr } = await cli('check', file);
     assert.equal(code, 78);
     const lines = stderr
@@ -58,6 +61,42 @@ describe('the command line', () => {
     assert.equal(lines.length, 2, stderr);
     assert.equal(lines[0], ':1:10: doors.restPort: must be >= 0');
     assert.match(lines[1] ?? '', /^:2:1: nope: unknown key \(known: doors, fleets, defaultFleet, models, /);
+  });
+
+  it('check and serve tell the same mistakes, the last ones as a number', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tensorgate-cli-'));
+    const file = join(folder, 'gateway.yaml');
+    const nopes = Array.from({ length: 60 }, (_, i) => `nope${i}: 1\n`).join('');
+    writeFileSync(
+      file,
+      `doors: { tls: { cert: ${folder}/c, key: ${folder}/k } }\ncache: { redisUrl: 'h:1' }\n${nopes}`,
+    );
+    const [checked, asJson, served] = await Promise.all([
+      cli('check', file),
+      cli('check', '--json', file),
+      cli('serve', '--config', file),
+    ]);
+    assert.deepEqual([checked.code, asJson.code, served.code], [78, 78, 78]);
+    const lines = checked.stderr.trim().split('\n');
+    assert.equal(lines.length, 51, checked.stderr);
+    assert.equal(lines.at(-1), `${file}: and 14 more`);
+    const { problems, more } = JSON.parse(asJson.stdout) as {
+      problems: { path: string; message: string; line?: number; column?: number }[];
+      more: number;
+    };
+    assert.equal(more, 14);
+    const told = problems.map(({ path, message, line, column }) =>
+      line === undefined
+        ? `${path}: ${message}`
+        : `${path}: ${message} (line ${line}, column ${column ?? 0})`,
+    );
+    assert.deepEqual(
+      served.stderr
+        .trim()
+        .replace(/^tensorgate: /, '')
+        .split('\n'),
+      [...told, 'and 14 more'],
+    );
   });
 
   it('serve prints its doors, lists its fleet, and SIGTERM ends it with 0', async () => {
