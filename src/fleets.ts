@@ -73,6 +73,8 @@ export interface FleetSetDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /** For what all workers see alike. */
+  readonly commonLog?: Log | undefined;
   /** Looks that other processes of this gateway share; absent where there are none. */
   readonly sharedLooks?:
     | (SharedLooks & {

@@ -10,6 +10,7 @@ import {
   type Filter,
   getMetadata,
   type Handler,
+  type Log,
   type MemoryAccount,
   type ModelRef,
   noMetadata,
@@ -93,6 +94,8 @@ interface ShownFleet {
   backends(): readonly BackendState[];
   models(): readonly (ModelState & { readonly asked: readonly string[] })[];
   setDrained(backend: string, drained: boolean): boolean;
+  /** Says in the log how many backends are up. */
+  sayCount(): void;
 }
 
 /** How often a health Watch looks for changes, in ms. */
@@ -115,6 +118,10 @@ interface CoreDeps {
   readonly random: () => number;
   readonly telemetry: Telemetry;
   readonly memory: MemoryAccount;
+  /** For what all workers see alike. */
+  readonly commonLog: Log;
+  /** Whether a backend is in a fleet of the configuration that is in force when it is asked. */
+  readonly isInForce: (backend: string) => boolean;
   /** The other workers of the same gateway. */
   readonly peers: Peers | undefined;
 }
@@ -122,7 +129,7 @@ interface CoreDeps {
 export async function buildCore(
   options: GatewayOptions,
   ready: () => boolean,
-  { plan, kept, toTell, clock, random, telemetry, memory, reload, peers }: CoreDeps,
+  { plan, kept, toTell, clock, random, telemetry, memory, commonLog, isInForce, reload, peers }: CoreDeps,
 ): Promise<Core> {
   const { routes } = options;
   const { fleets, pickFleet } = plan;
@@ -155,7 +162,7 @@ export async function buildCore(
     kept.keep(
       `HTTP fleet ${fleet.name}`,
       fleet,
-      () => new HttpFleet(fleet, { observer, clock, random, log }),
+      () => new HttpFleet(fleet, { observer, clock, random, log, commonLog, isInForce }),
       (before, graceful) => {
         before.stop(graceful);
       },
@@ -175,6 +182,9 @@ export async function buildCore(
         asked: view.asked({ fleet: fleet.ofModels, model: state.name }),
       })),
     setDrained: (backend, drained) => fleet.setDrained(backend, drained),
+    sayCount() {
+      fleet.sayCount();
+    },
   });
   const { cache, sharedLimits, sequences } = routes;
   const store =

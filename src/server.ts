@@ -1,6 +1,7 @@
 /** A running gateway: its doors, a reload that swaps what is behind them, and its orderly end. */
 import type { AddressInfo } from 'node:net';
 import { type Clock, heldNames, Held, MemoryAccount, monotonic } from './call/index.ts';
+import { commonLogOf } from './common-log.ts';
 import { loadPage } from './dashboard/index.ts';
 import {
   type AdminFleet,
@@ -12,15 +13,24 @@ import {
   type ListenOptions,
   notAfterOf,
 } from './front/index.ts';
-import { buildCore } from './gateway.ts';
+import { buildCore, type Core } from './gateway.ts';
 import { FleetSet } from './fleets.ts';
 import { detach, guarded, onFault } from './faults.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { Kept } from './kept.ts';
 import { needsRestart } from './options/index.ts';
+import { tellReloads } from './reload-news.ts';
 import { droppedPrints } from './stdio.ts';
 import { countsOf, createTelemetry, mergeRenderings, type Rendering } from './telemetry/index.ts';
-import { type Counted, type Peers, SharedTraffic, shareSights, textsOf } from './workers/index.ts';
+import {
+  type Counted,
+  ownReloads,
+  type Peers,
+  type Reloads,
+  SharedTraffic,
+  shareSights,
+  textsOf,
+} from './workers/index.ts';
 
 /** An operator takes a backend out of the choice, or back in. */
 export interface DrainChange {
@@ -39,6 +49,8 @@ export interface GatewayDeps {
   readonly onDrained?: ((change: DrainChange) => void) | undefined;
   /** The other workers of the same gateway. */
   readonly peers?: Peers | undefined;
+  /** What reloads have come to; absent where nobody asks for any. */
+  readonly reloads?: Pick<Reloads, 'status' | 'onChange'> | undefined;
 }
 
 export interface Gateway {
@@ -96,9 +108,12 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     }),
   });
   const { observer, log } = telemetry;
+  const commonLog = commonLogOf(log, () => deps.peers?.speaks !== false);
   const forgetFaults = onFault((where, reason) => {
     observer.faulted(where, reason);
   });
+  const reloads = deps.reloads ?? ownReloads();
+  tellReloads(reloads, telemetry, commonLog);
   let state: 'starting' | 'serving' | 'draining' = 'starting';
   /** Queues with calls that wait, whichever configuration these came under; who has waited longest first. */
   const toTell = new Set<() => void>();
@@ -107,12 +122,17 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     clock,
     random,
     log,
+    commonLog,
     sharedLooks: deps.peers === undefined ? undefined : shareSights(deps.peers, clock),
     onRoom: () => {
       if (toTell.size > 0) for (const roomMade of toTell) roomMade();
     },
   });
   let kept = new Kept();
+  let core: Core;
+  const isInForce = (backend: string): boolean =>
+    state !== 'starting' &&
+    core.fleets.some((fleet) => fleet.backends().some(({ name }) => name === backend));
   const build = async (next: GatewayOptions) => {
     const plan = fleetSet.plan(next.routes);
     const keeping = new Kept(kept);
@@ -124,6 +144,8 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
       random,
       telemetry,
       memory,
+      commonLog,
+      isInForce,
       reload: deps.reload,
       peers: deps.peers,
     }).catch((reason: unknown) => {
@@ -141,7 +163,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
       },
     };
   };
-  let core = (await build(options)).built;
+  core = (await build(options)).built;
 
   function tellCertificates(): void {
     for (const [i, door] of doorsOf(options).entries())
@@ -159,7 +181,10 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
   function setDrained({ fleet, backend, drained }: DrainChange): boolean {
     const found = core.fleets.find(({ name }) => name === fleet)?.setDrained(backend, drained) === true;
     if (found)
-      log.warn({ fleet, backend, drained }, drained ? 'backend is drained' : 'backend takes calls again');
+      commonLog.warn(
+        { fleet, backend, drained },
+        drained ? 'backend is drained' : 'backend takes calls again',
+      );
     return found;
   }
 
@@ -186,7 +211,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     tellCertificates();
     for (const [i, door] of doorsOf(next).entries())
       if (door !== undefined) listeners[i]?.configure(door, next.shutdown.drainMs);
-    log.info({}, 'configuration reloaded');
+    commonLog.info({}, 'configuration reloaded');
     retire();
     await before.close();
   }
@@ -240,6 +265,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     render,
     fleets: () => shared?.fleets(ownFleets()) ?? ownFleets(),
     ready,
+    refusedReload: () => reloads.status.refused,
     config: () => core.shown,
     traffic: shared ?? telemetry.traffic,
     page: loadPage,
@@ -309,6 +335,10 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
   // the certificates work: their doors are open
   tellCertificates();
   state = 'serving';
+  // the one that said what becomes of backends may have ended before it could
+  peers?.onSpeak(() => {
+    for (const fleet of core.fleets) fleet.sayCount();
+  });
 
   return {
     addresses,

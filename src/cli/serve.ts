@@ -1,7 +1,6 @@
 /** `serve`: the gateway, from its configuration to its orderly end. */
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, type Flags, loadSnapshot, type Snapshot } from '../config/index.ts';
 import { type Gateway, startGateway } from '../server.ts';
 import { say } from '../stdio.ts';
@@ -10,14 +9,14 @@ import { watchFiles } from '../watched-files.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
 import { uncaughtException } from './last-resort.ts';
+import { Reloader } from './reloader.ts';
 import { CliError, exit } from './usage.ts';
 import {
-  accepted,
   followDrains,
   processPeers,
   runWorkers,
   type Sources,
-  tellAccepted,
+  startReloads,
   tellDrained,
   tellLeaving,
   workerCount,
@@ -83,56 +82,29 @@ function whyNoDoor({
   }
 }
 
-/** Whether the files hold what a snapshot was made of. */
-function isStill({ path, sources }: Snapshot, flags: Flags): boolean {
-  try {
-    return isDeepStrictEqual(snapshotOf(path, flags).sources, sources);
-  } catch {
-    return false;
-  }
-}
-
 /** Runs one gateway in this process until a signal ends it. */
 export async function runGateway(options: RunOptions): Promise<number> {
   const { config, flags, version } = options;
-  const given = await accepted();
-  const snapshot = snapshotOf(config, flags, given);
-  let current = snapshot;
-  let gateway: Gateway;
   const peers = processPeers();
-  let unwatch = (): void => undefined;
-  /** Begins after a snapshot was made, so it may be out of date already. */
-  const watch = (made: Snapshot): void => {
-    unwatch();
-    unwatch = watchFiles([...made.sources.keys()], reloadOrSay, { intervalMs: 1000, settleMs: 200 });
-    if (!isStill(made, flags)) reloadOrSay();
-  };
-  const reloadHere = async (): Promise<void> => {
-    const next = snapshotOf(config, flags);
-    await gateway.reload(gatewayOptions(next, version, workerCount()));
-    current = next;
-    tellAccepted(next.sources);
-    watch(next);
-  };
-  /** For what every worker sees itself: a signal, a file that changed. */
-  const reloadOrSay = (): void => {
-    reloadHere().catch((error: unknown) => {
-      say(
-        process.stderr,
-        `tensorgate: the new configuration is refused, the old one stays:\n${(error as Error).message}\n`,
-      );
-    });
-  };
+  const { reloads, sources } = await startReloads();
+  const snapshot = snapshotOf(config, flags, sources);
+  let gateway: Gateway;
+  const reloader = new Reloader(snapshot, {
+    load: () => loadSnapshot(config, flags, process.env),
+    apply: (next) => gateway.reload(gatewayOptions(next, version, workerCount())),
+    reloads,
+    watch: (paths, onChange) => watchFiles(paths, onChange, { intervalMs: 1000, settleMs: 200 }),
+  });
   /** For what one worker is asked; a configuration that it refuses never gets to the others. */
   const reload = async (): Promise<void> => {
-    await reloadHere();
+    await reloader.reload();
     peers?.tellOthers('reload', undefined);
   };
-  peers?.onNews('reload', reloadOrSay);
   try {
     gateway = await startGateway(gatewayOptions(snapshot, version, workerCount()), {
       version,
       reload,
+      reloads,
       onDrained: tellDrained,
       peers,
     });
@@ -142,20 +114,20 @@ export async function runGateway(options: RunOptions): Promise<number> {
     throw why === undefined ? error : new CliError(exit.unavailable, why);
   }
   options.onReady?.(gateway, snapshot);
-  tellAccepted(snapshot.sources);
-  watch(snapshot);
-  process.on('SIGHUP', reloadOrSay);
+  peers?.onNews('reload', reloader.reloadOnEvent);
+  reloader.begin();
+  process.on('SIGHUP', reloader.reloadOnEvent);
   const code = await Promise.race([
     stopSignal().then(() => exit.ok),
     uncaughtException().then(() => exit.software),
   ]);
   // another worker takes this one's place before it closes its doors
   if (code !== exit.ok) tellLeaving();
-  unwatch();
+  reloader.stop();
   // a second signal ends it at once
   const second = stopSignal().then(() => gateway.stop());
   const late = new Promise((resolve) => {
-    setTimeout(resolve, endMs(current.config)).unref();
+    setTimeout(resolve, endMs(reloader.current.config)).unref();
   });
   const ended = options.endsAtOnce === true ? gateway.stop() : gateway.drain();
   await Promise.race([ended, second, late]);

@@ -28,6 +28,8 @@ export interface FleetDeps {
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
+  /** For what all workers of a gateway see alike, which one of them says; the log when absent. */
+  readonly commonLog?: Log | undefined;
   /** Takes a place among all looks at backends of this gateway; how long to wait for it, in ms. */
   readonly reserveLook: (lane: 'urgent' | 'routine') => number;
   readonly sharedLooks?: SharedLooks | undefined;
@@ -76,7 +78,7 @@ export class Fleet {
     this.#incarnations = new Incarnations(random);
     this.#log = new BackendLog({
       fleet: () => this.name,
-      log: deps.log,
+      log: deps.commonLog ?? deps.log,
       clock,
       count: () => {
         const { list } = this.#members;
@@ -139,7 +141,7 @@ export class Fleet {
         );
       },
       onProblem: (message) => {
-        deps.log.warn({ fleet: this.name }, message);
+        (deps.commonLog ?? deps.log).warn({ fleet: this.name }, message);
       },
     });
   }
@@ -163,6 +165,11 @@ export class Fleet {
     await Promise.race([first, late]);
     clearTimeout(timer);
     this.#upkeep.settle();
+    this.sayCount();
+  }
+
+  /** Says in the log how many backends are up. */
+  sayCount(): void {
     if (this.isUsed && !this.stopped) this.#log.settle();
   }
 
@@ -310,7 +317,8 @@ export class Fleet {
         this.#sources.hurry();
       },
       onOutOfBounds: ({ name: backend }, model, reason) => {
-        this.#deps.log.warn({ fleet: this.name, backend, model, reason }, 'model is unknown at a backend');
+        const log = this.#deps.commonLog ?? this.#deps.log;
+        log.warn({ fleet: this.name, backend, model, reason }, 'model is unknown at a backend');
       },
       onOutcome: (backend, model, outcome, failedAt) => {
         this.#upkeep.onOutcome(backend, model, outcome, failedAt);

@@ -12,6 +12,7 @@ export interface UpkeepDeps {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly log: Log;
+  readonly commonLog?: Log | undefined;
   readonly options: () => FleetOptions;
   readonly outliers: Outliers;
   readonly doubts: Doubts;
@@ -47,7 +48,8 @@ export class Upkeep {
   }
 
   onVersion(backend: Backend, model: string, version: bigint, available: boolean): void {
-    const { observer, log, clock, outliers, doubts, incarnations } = this.#deps;
+    const { observer, clock, outliers, doubts, incarnations } = this.#deps;
+    const log = this.#deps.commonLog ?? this.#deps.log;
     observer.backendState(backend.name, this.#refOf(model), String(version), available && !backend.drained);
     const fields = {
       fleet: this.#deps.options().name,

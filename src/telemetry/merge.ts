@@ -5,6 +5,8 @@ import { numberText } from './family.ts';
 function ruleOf(name: string): 'sum' | 'max' | 'min' | 'first' {
   if (/_backend_(available|up|drained|ejected)$/.test(name)) return 'max';
   if (name.endsWith('_certificate_not_after_timestamp_seconds')) return 'min';
+  if (name.endsWith('_config_last_reload_successful')) return 'min';
+  if (name.endsWith('_config_last_reload_success_timestamp_seconds')) return 'max';
   if (name.includes('eventloop_lag') || name === 'process_max_fds') return 'max';
   if (name === 'process_start_time_seconds') return 'min';
   if (name.endsWith('_info')) return 'first';

@@ -52,6 +52,8 @@ export interface Telemetry {
   readonly metrics: readonly MetricDescription[];
   /** A door's certificate is good until then, in seconds since 1970; undefined: it shows none. */
   certificate(door: string, notAfter: number | undefined): void;
+  /** When the configuration in force was taken, in seconds since 1970, and whether it is the one that was asked for last. */
+  reloads(acceptedAt: number, successful: boolean): void;
   /** Other levels and samples of the logs, from now on. */
   configure(options: Pick<TelemetryOptions, 'log' | 'access'>): void;
   /** Resolves when waiting log lines are written, or after a second; for the end of the process. */
@@ -90,6 +92,18 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     help: 'When the certificate that a door shows expires, in seconds since 1970.',
     labels: ['door'],
     maxSeries,
+  });
+  const reloaded = new NumberFamily('gauge', {
+    name: `${prefix}_config_last_reload_successful`,
+    help: 'Whether the configuration in force is the one that was asked for last: 0 while a refused one waits to be mended.',
+    labels: [],
+    maxSeries: 1,
+  });
+  const reloadedAt = new NumberFamily('gauge', {
+    name: `${prefix}_config_last_reload_success_timestamp_seconds`,
+    help: 'When the configuration in force was taken, by the start or a reload, in seconds since 1970.',
+    labels: [],
+    maxSeries: 1,
   });
   const logDropped = new NumberFamily('counter', {
     name: `${prefix}_log_lines_dropped_total`,
@@ -200,6 +214,8 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     ...doors.families,
     ...gateway.families,
     certificates,
+    reloaded,
+    reloadedAt,
     logDropped,
     logSuppressed,
   ];
@@ -230,6 +246,10 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
     certificate(door, notAfter) {
       if (notAfter === undefined) certificates.drop('door', door);
       else certificates.cell(door).value = notAfter;
+    },
+    reloads(acceptedAt, successful) {
+      reloaded.cell().value = successful ? 1 : 0;
+      reloadedAt.cell().value = acceptedAt;
     },
     configure({ log, access }) {
       logger.setLevel(log.level);

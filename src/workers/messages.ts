@@ -46,6 +46,8 @@ export type ToWorker =
       readonly topic: string;
       readonly value: unknown;
     }
+  /** From now on it says what every worker sees: the one that did has ended. */
+  | { readonly kind: 'speak' }
   | { readonly kind: 'news'; readonly from: number; readonly topic: string; readonly value: unknown };
 
 /** Messages of other libraries pass on the same channel. */

@@ -7,6 +7,10 @@ import { detach, fault } from '../faults.ts';
 export interface Peers {
   /** Of this worker: no other one has it, nor will. */
   readonly id: number;
+  /** Whether this one says, in the log, what every worker sees: one of them does. */
+  readonly speaks: boolean;
+  /** Called when that begins. */
+  onSpeak(listener: () => void): void;
   /** What the other workers answer, as far as they do in time. */
   askOthers(topic: string, value?: unknown): Promise<unknown[]>;
   /** What the leading worker answers; undefined when this one leads, or when the leader is silent. */
@@ -46,6 +50,8 @@ export function createPeers({
   const questions = new Map<string, (value: unknown) => unknown>();
   const news = new Map<string, (value: unknown, from: number) => void>();
   let sequence = 0;
+  let speaks = false;
+  let onSpeak: (() => void) | undefined;
 
   function ask(to: Ask['to'], topic: string, value: unknown): Promise<unknown[]> {
     return new Promise((resolve) => {
@@ -83,6 +89,10 @@ export function createPeers({
 
   return {
     id: ownId,
+    get speaks() {
+      return speaks;
+    },
+    onSpeak: (listener) => void (onSpeak = listener),
     async askKept() {
       return (await ask('first', 'counts', undefined))[0] as Kept | undefined;
     },
@@ -123,6 +133,10 @@ export function createPeers({
         }
         case 'question':
           detach('worker', reply(message.asker, message.id, message.topic, message.value));
+          break;
+        case 'speak':
+          speaks = true;
+          onSpeak?.();
           break;
         case 'news':
           news.get(message.topic)?.(message.value, message.from);

@@ -1,13 +1,13 @@
 /** `--workers`: several processes behind the same ports; the first one only watches over the others. */
 import cluster, { type Worker } from 'node:cluster';
 import { say } from '../stdio.ts';
-import { keepAccepted, type Sources } from './accepted.ts';
 import { relayDrains } from './drains.ts';
 import { mergeRenderings } from '../telemetry/index.ts';
 import { createHub, type HubWorker } from './hub.ts';
 import { KeptCounts } from './kept-counts.ts';
 import { guarded } from '../faults.ts';
 import { countVariable, type FromWorker, opened, saysLeaving } from './messages.ts';
+import { keepAccepted, type Sources } from './reloads.ts';
 
 /** A worker that ends by itself is started again after this, doubled with each early end, in ms. */
 const firstRestartMs = 200;
@@ -73,9 +73,18 @@ export function runWorkers(count: number, { sources, endMs }: RunWorkersOptions)
     let endCode = 0;
     let restartMs = firstRestartMs;
     const started = new Map<number, number>();
+    let speaker: Worker | undefined;
+    /** The oldest one says what all of them see: from its start on, before it serves. */
+    const chooseSpeaker = (gone?: Worker): void => {
+      [speaker] = Object.values(cluster.workers ?? {}).filter(
+        (worker) => worker !== gone && worker?.isConnected() === true,
+      );
+      if (speaker !== undefined) hubWorker(speaker).send({ kind: 'speak' });
+    };
     const fork = (): void => {
       const worker = cluster.fork({ [countVariable]: String(count) });
       started.set(worker.id, performance.now());
+      if (speaker === undefined) chooseSpeaker();
     };
     const forward = (signal: NodeJS.Signals): void => {
       for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill(signal);
@@ -114,6 +123,7 @@ export function runWorkers(count: number, { sources, endMs }: RunWorkersOptions)
       replace(worker);
     });
     cluster.on('exit', (worker: Worker, code: number) => {
+      if (worker === speaker) chooseSpeaker(worker);
       const left = Object.keys(cluster.workers ?? {}).length;
       if (stopping) {
         if (left === 0) resolve(endCode);

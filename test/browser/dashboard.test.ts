@@ -190,6 +190,30 @@ describe('the dashboard', { skip: missing('chromium') }, () => {
     await context.close();
   });
 
+  it('shows why a reload is refused, until one works', async () => {
+    const own = await startTestGateway(fleet.backends.map((backend) => backend.url));
+    try {
+      const { page, context, errors } = await browser.page({ viewport: phone });
+      await page.goto(`http://${own.admin}/`);
+      await page.locator('.matrix').waitFor();
+      const alert = page.getByRole('alert');
+      assert.equal(await alert.count(), 0);
+      const mistakes = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`nope${i}`, 1]));
+      await assert.rejects(own.configure(mistakes));
+      await alert.getByText(/is refused, the one in force stays/).waitFor();
+      assert.match((await alert.textContent()) ?? '', /nope0: unknown key[^]*and 3 more: \/readyz/);
+      assert.deepEqual(await broken(page), []);
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(overflow <= 0, `${overflow} px too wide`);
+      await own.configure({});
+      await alert.waitFor({ state: 'hidden' });
+      assert.deepEqual(errors, []);
+      await context.close();
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('shows no button when the configuration allows no actions, and refuses them too', async () => {
     const quiet = await startTestGateway(fleet.backends.map((backend) => backend.url));
     try {

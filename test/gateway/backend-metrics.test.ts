@@ -36,6 +36,42 @@ async function samples(gateway: TestGateway): Promise<Map<string, string>> {
 }
 
 describe('metrics of backends', () => {
+  it('go with an HTTP fleet that a reload takes out, when its last request is over', async () => {
+    const servers = await Promise.all([startGenerativeServer(), startGenerativeServer()]);
+    for (const server of servers) stops.push(() => server.close());
+    const [one, other] = servers.map(({ url }) => url.slice(url.indexOf('//') + 2)) as [string, string];
+    const model = { backends: ['tfs://127.0.0.1:1'] };
+    const fleets = (...urls: string[]): Record<string, unknown> => ({
+      fleets: { default: model, ...(urls.length === 0 ? {} : { llm: { backends: urls } }) },
+    });
+    const [oneUrl = '', otherUrl = ''] = servers.map(({ url }) => url);
+    const gateway = await startGateway([], fleets(oneUrl, otherUrl), { backends: undefined });
+    const of = async (backend: string): Promise<string[]> =>
+      [...(await samples(gateway)).keys()].filter((name) => name.includes(`backend="${backend}"`));
+    const long = await fetch(`http://${gateway.rest}/v3/chat/completions`, {
+      method: 'POST',
+      headers: { 'x-events': '1000', 'x-pause-ms': '20' },
+      body: JSON.stringify({ model: 'tiny-llm', stream: true }),
+    });
+    const [busy, idle] = servers[0]?.seen.length === 1 ? [one, other] : [other, one];
+    const busyUrl = busy === one ? oneUrl : otherUrl;
+    assert.ok((await of(idle)).some((name) => name.includes('_backend_up')));
+    // one stays, in a fleet that is made anew
+    await gateway.configure(fleets(busyUrl));
+    assert.ok((await of(busy)).some((name) => name.includes('_backend_up')));
+    await gateway.configure(fleets());
+    // what its last request has to count is counted, and then gone
+    await long.body?.cancel();
+    await waitFor(
+      async () => (await of(busy)).length === 0 && (await of(idle)).length === 0,
+      10_000,
+      'the end of their series',
+    );
+    await gateway.reload();
+    assert.deepEqual([await of(busy), await of(idle)], [[], []]);
+    assert.ok((await of('127.0.0.1:1')).length > 0);
+  });
+
   it('say which are up, drained and available, and count calls by code and time', async () => {
     const fleet = await startDemoFleet({ replicas: 1, models: ['half_plus_two'] });
     stops.push(() => fleet.stop());

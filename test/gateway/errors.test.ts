@@ -174,6 +174,22 @@ describe('errors of the REST door', () => {
     assert.equal((await ask('/v1/config/reload', '')).status, 403);
   });
 
+  it('a reload that is refused says so, and what is wrong to operators alone', async () => {
+    const own = await startTestGateway(['tfs://127.0.0.1:1'], { rest: { allowReload: true } });
+    try {
+      await assert.rejects(own.configure({ rest: { allowReload: true }, nope: 'inner.example' }));
+      const answer = await fetch(`http://${own.rest}/v1/config/reload`, { method: 'POST' });
+      assert.equal(answer.status, 400);
+      const { error } = (await answer.json()) as { error: string };
+      assert.match(error, /^the new configuration is refused, the one in force stays: .*\/readyz/);
+      assert.doesNotMatch(error, /nope/);
+      const readyz = await (await fetch(`http://${own.admin}/readyz`)).text();
+      assert.match(readyz, /nope: unknown key/);
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('still answers after all that', async () => {
     assert.deepEqual((await ask(half, '{"instances": [1.0, 2.0, 5.0]}')).json, {
       predictions: [2.5, 3, 4.5],

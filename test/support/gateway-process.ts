@@ -35,7 +35,7 @@ export async function startGatewayProcess(
       ...Object.entries(ports).flatMap(([flag, port]) => [flag, String(port)]),
       ...flags,
     ],
-    { ready: /is serving/, readyTimeoutMs: built ? 120_000 : 20_000, env },
+    { ready: /is serving/, readyTimeoutMs: built ? 120_000 : 60_000, env },
   );
   const at = (port: number): string => `127.0.0.1:${port}`;
   return { rest: at(rest), grpc: at(grpc), admin: at(admin), process: running };

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { type Flags, loadSnapshot } from '../../src/config/index.ts';
+import { Reloader } from '../../src/cli/reloader.ts';
+import { type Flags, loadSnapshot, type Snapshot } from '../../src/config/index.ts';
 import { type Gateway, startGateway } from '../../src/server.ts';
 import { gatewayOptions } from '../../src/options/index.ts';
+import { ownReloads } from '../../src/workers/index.ts';
 import { freePort } from './process.ts';
 
 export interface TestGateway {
@@ -49,16 +51,26 @@ export async function startTestGateway(
     adminPort: await freePort(),
     ...more,
   };
-  const load = () => {
-    const options = gatewayOptions(loadSnapshot(path, flags, process.env), '0.0.0');
+  const load = (): Snapshot => loadSnapshot(path, flags, process.env);
+  const optionsOf = (snapshot: Snapshot) => {
+    const options = gatewayOptions(snapshot, '0.0.0');
     if (logTo === undefined) return options;
     const log = { ...options.telemetry.log, destination: logTo };
     return { ...options, telemetry: { ...options.telemetry, log } };
   };
-  const reload = async (): Promise<void> => gateway.reload(load());
-  const gateway: Gateway = await startGateway(load(), {
+  const reloads = ownReloads();
+  const first = load();
+  const reloader = new Reloader(first, {
+    load,
+    apply: (next) => gateway.reload(optionsOf(next)),
+    reloads,
+    watch: () => () => undefined,
+  });
+  const reload = (): Promise<void> => reloader.reload();
+  const gateway: Gateway = await startGateway(optionsOf(first), {
     version: '0.0.0',
     reload,
+    reloads,
     ...(random === undefined ? {} : { random }),
   });
   const { rest, grpc, admin } = gateway.addresses;
@@ -70,7 +82,7 @@ export async function startTestGateway(
     reload,
     async configure(next) {
       write(next);
-      await gateway.reload(load());
+      await reload();
     },
     async stop() {
       await gateway.stop();

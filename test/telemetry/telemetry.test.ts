@@ -163,7 +163,7 @@ describe('metrics', () => {
       t.observer.callEnded(end({ call, knownModel: false }));
     }
     const text = await body(t);
-    assert.ok(text.split('\n').length < 230, `${text.split('\n').length} lines`);
+    assert.ok(text.split('\n').length < 240, `${text.split('\n').length} lines`);
     assert.doesNotMatch(text, /invented|"M1"|"100"/);
     assert.match(
       text,
@@ -284,6 +284,8 @@ describe('merged metrics of several workers', () => {
       observer.meterOf('b').inFlight(2);
     }
     workers[1]!.observer.cache({ model: 'm' }, 'miss');
+    workers[0]!.reloads(1000, true);
+    workers[1]!.reloads(2000.5, false);
     const merged = mergeRenderings(await Promise.all(workers.map(body)));
     assert.match(merged, /^tensorgate_requests_success\{.*\} 2$/m);
     assert.match(merged, /^tensorgate_request_time_us_bucket\{.*le="58"\} 2$/m);
@@ -291,6 +293,8 @@ describe('merged metrics of several workers', () => {
     assert.match(merged, /^tensorgate_backend_in_flight\{.*\} 4$/m);
     assert.match(merged, /^tensorgate_cache_events_total\{name="m",event="miss"\} 1$/m);
     assert.match(merged, /^tensorgate_build_info\{.*\} 1$/m);
+    assert.match(merged, /^tensorgate_config_last_reload_successful 0$/m);
+    assert.match(merged, /^tensorgate_config_last_reload_success_timestamp_seconds 2000\.5$/m);
     assert.equal(merged.match(/^# TYPE tensorgate_requests_success /gm)?.length, 1);
     const alone = await body(workers[0]!);
     assert.equal(mergeRenderings([alone]), alone);

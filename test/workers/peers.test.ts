@@ -87,6 +87,15 @@ describe('peers', () => {
     assert.equal(await peers[1]?.askLeader('who', undefined), undefined);
   });
 
+  it('are silent about what all see, until they are told to speak', () => {
+    const peers = createPeers({ id: 1, send: () => undefined, after: manualTimers().after, timeoutMs: 1 });
+    let told = 0;
+    peers.onSpeak(() => told++);
+    assert.equal(peers.speaks, false);
+    peers.receive({ kind: 'speak' });
+    assert.deepEqual([peers.speaks, told], [true, 1]);
+  });
+
   it('tell the others and not themselves', async () => {
     const { peers } = gateway(3);
     const heard: string[] = [];

@@ -101,6 +101,8 @@ describe('views of several workers', () => {
       { tick: () => undefined, points: [point], totals: () => totals(3) },
       {
         id: 1,
+        speaks: true,
+        onSpeak: () => undefined,
         askKept: () => Promise.resolve(undefined),
         keep: () => Promise.resolve(),
         askOthers: () => Promise.resolve([]),

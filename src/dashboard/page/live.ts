@@ -78,6 +78,8 @@ export interface Hello {
 export interface State {
   readonly at: number;
   readonly ready: { readonly ok: boolean; readonly reason: string };
+  /** The newest reload of the configuration, while it is refused. */
+  readonly refusedReload?: { readonly at: string; readonly reason: string };
   readonly fleets: readonly FleetState[];
   readonly point?: Point;
   readonly totals: {

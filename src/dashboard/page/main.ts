@@ -21,6 +21,7 @@ const makers: Readonly<Record<string, () => Page>> = {
 const pages = new Map<string, Page>();
 const main = document.getElementById('main') as HTMLElement;
 const status = document.getElementById('status') as HTMLElement;
+const refused = document.getElementById('refused') as HTMLElement;
 const about = document.getElementById('about') as HTMLElement;
 let live: Live = { hello: undefined, state: undefined, points: [], connected: false };
 let open: Page | undefined;
@@ -52,6 +53,27 @@ function showStatus({ connected, state }: Live): void {
   status.dataset.kind = kind;
 }
 
+/** Mistakes of a refused configuration that the page shows. */
+const maxMistakes = 5;
+
+/** Until a reload works: what runs is not what the operator wrote. */
+function showRefused({ state }: Live): void {
+  const reload = state?.refusedReload;
+  let text = '';
+  if (reload !== undefined) {
+    const mistakes = reload.reason.split('\n');
+    const more = mistakes.length - maxMistakes;
+    text = [
+      `The new configuration of ${new Date(reload.at).toLocaleString()} is refused, the one in force stays:`,
+      ...mistakes.slice(0, maxMistakes),
+      ...(more > 0 ? [`and ${more} more: /readyz has all of them`] : []),
+    ].join('\n');
+  }
+  refused.hidden = text === '';
+  // an alert that is written anew is read out anew
+  if (refused.textContent !== text) refused.textContent = text;
+}
+
 function showAbout({ hello, state }: Live): void {
   if (hello === undefined || state === undefined) return;
   const links = ['metrics', 'api/fleet', 'api/config', 'readyz'].map((path) =>
@@ -69,6 +91,7 @@ window.addEventListener('hashchange', route);
 follow((next) => {
   live = next;
   showStatus(live);
+  showRefused(live);
   showAbout(live);
   open?.update(live);
 });

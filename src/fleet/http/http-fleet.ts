@@ -40,12 +40,17 @@ interface HttpBackend extends Candidate {
   drained: boolean;
 }
 
+export interface HttpFleetDeps extends Omit<FleetDeps, 'reserveLook'> {
+  /** Whether a backend is in a fleet of the configuration in force: what is counted by its name stays. */
+  readonly isInForce?: ((backend: string) => boolean) | undefined;
+}
+
 export class HttpFleet implements HttpUpstream {
   readonly name: string;
   /** It has no models that the default fleet could have. */
   readonly isDefault = false;
   readonly #options: HttpFleetOptions;
-  readonly #deps: Omit<FleetDeps, 'reserveLook'>;
+  readonly #deps: HttpFleetDeps;
   readonly #outliers: Outliers;
   readonly #backends: readonly HttpBackend[];
   readonly #shares: Shares;
@@ -56,7 +61,7 @@ export class HttpFleet implements HttpUpstream {
   /** start() may be called again after a reload. */
   #settled = false;
 
-  constructor(options: HttpFleetOptions, deps: Omit<FleetDeps, 'reserveLook'>) {
+  constructor(options: HttpFleetOptions, deps: HttpFleetDeps) {
     this.name = options.name;
     this.#options = options;
     this.#deps = deps;
@@ -65,7 +70,7 @@ export class HttpFleet implements HttpUpstream {
     this.#shares = new Shares(options.isTrusted, deps.clock);
     this.#log = new BackendLog({
       fleet: () => this.name,
-      log: deps.log,
+      log: deps.commonLog ?? deps.log,
       clock: deps.clock,
       count: () => ({ up: this.#backends.filter(({ watch }) => watch.up).length, of: this.#backends.length }),
     });
@@ -84,8 +89,13 @@ export class HttpFleet implements HttpUpstream {
     this.#ticking ??= setInterval(guarded('backend', tick), logTickMs).unref();
     await Promise.race([Promise.all(this.#backends.map(({ watch }) => watch.start())), late]);
     clearTimeout(timer);
-    if (!this.#stopped && !this.#settled) this.#log.settle();
+    if (!this.#settled) this.sayCount();
     this.#settled = true;
+  }
+
+  /** Says in the log how many backends are up. */
+  sayCount(): void {
+    if (!this.#stopped) this.#log.settle();
   }
 
   /** Requests under way, and second attempts of theirs, go on with `graceful`; without it they are cut. */
@@ -271,10 +281,14 @@ export class HttpFleet implements HttpUpstream {
     );
   }
 
-  /** After stop(): the connections end with the last request. */
+  /** After stop(): the connections end with the last request, and what is counted of backends that no fleet has any more. */
   #closeIfIdle(): void {
     if (!this.#stopped || this.#backends.some(({ outstanding }) => outstanding > 0)) return;
-    for (const { client } of this.#backends) client.close(true);
+    const { observer, isInForce } = this.#deps;
+    for (const { client, name } of this.#backends) {
+      client.close(true);
+      if (isInForce?.(name) === false) observer.backendGone(name);
+    }
   }
 
   #nobody(): StatusError {

@@ -59,6 +59,12 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
     webUrl: webUrl(deps.webDoor(), host),
     adminActions: deps.setDrained() !== undefined,
   });
+  /** In what a machine reads; nothing while there is nothing to say. */
+  const refusedReload = (): object => {
+    const refused = deps.refusedReload();
+    if (refused === undefined) return {};
+    return { refusedReload: { at: new Date(refused.at).toISOString(), reason: refused.message } };
+  };
   const { traffic } = deps;
   const events = createEvents({
     tick: (at) => void traffic.tick(at),
@@ -67,6 +73,7 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
       compactJson({
         at: Date.now(),
         ready: deps.ready(),
+        ...refusedReload(),
         fleets: deps.fleets(),
         point: traffic.points.at(-1),
         totals: traffic.totals(),
@@ -86,9 +93,12 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
       : sendFile(request, reply, file, deps.webDoor());
   });
   app.get('/healthz', (_request, reply) => json(reply, { status: 'alive' }));
-  app.get('/readyz', (_request, reply) => {
+  app.get('/readyz', (request, reply) => {
     const { ok, reason } = deps.ready();
-    return json(reply.code(ok ? 200 : 503), ok ? { ready: true } : { ready: false, reason });
+    const state = ok ? { ready: true } : { ready: false, reason };
+    // an operator's concern, and no reason to send calls elsewhere; by a name that is not the door's own it is nobody's
+    const more = hostCheck(deps.names())(request.headers.host) ? refusedReload() : {};
+    return json(reply.code(ok ? 200 : 503), { ...state, ...more });
   });
   app.get('/metrics', async (_request, reply) => {
     const { contentType, body } = await deps.render();

@@ -56,6 +56,8 @@ export interface AdminDeps {
   readonly fleets: () => readonly AdminFleet[];
   /** Whether new calls should be sent here, and why not: "starting", "draining", "no backend is available". */
   readonly ready: () => { readonly ok: boolean; readonly reason: string };
+  /** The newest reload, while it is refused: when (in ms since 1970), and every mistake, a line each. */
+  readonly refusedReload: () => { readonly at: number; readonly message: string } | undefined;
   /** The configuration in force; the door hides what looks like a secret. */
   readonly config: () => object;
   readonly traffic: AdminTraffic;

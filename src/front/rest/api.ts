@@ -127,7 +127,16 @@ export function createRestApi(deps: RestDeps): HttpApi {
       /^(cross|same)-site$/.test(exchange.field('sec-fetch-site') ?? '')
     )
       throw new StatusError(Code.PERMISSION_DENIED, 'config reload is refused to pages in browsers');
-    await deps.reload();
+    try {
+      await deps.reload();
+    } catch (cause) {
+      // what is wrong with it is the operator's to know, and whoever reaches this door may ask
+      throw new StatusError(
+        Code.FAILED_PRECONDITION,
+        'the new configuration is refused, the one in force stays: the log and /readyz of the admin door say why',
+        { where: 'configuration', cause },
+      );
+    }
     return config();
   }
 

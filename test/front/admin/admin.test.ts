@@ -17,6 +17,7 @@ describe('the admin door', () => {
   const points: object[] = [];
   const changes: unknown[] = [];
   let publicUrl: { url?: string } = {};
+  let refusedReload: { at: number; message: string } | undefined;
   const page = { type: 'text/html', body: Buffer.from('<p>page'), gzip: gzipSync('<p>page'), etag: '"e"' };
   before(async () => {
     door = createAdminDoor({
@@ -42,6 +43,7 @@ describe('the admin door', () => {
         },
       ],
       ready: () => state,
+      refusedReload: () => refusedReload,
       config: () => ({
         cache: {
           url: 'redis://user:hun@ter2@redis:6379/0',
@@ -99,6 +101,27 @@ describe('the admin door', () => {
     state = { ok: false, reason: 'draining' };
     assert.deepEqual((await get('/readyz'))[1], { ready: false, reason: 'draining' });
     assert.equal((await get('/readyz', { method: 'HEAD' }))[0], 503);
+  });
+
+  it('says beside its readiness, and on the page, why a reload is refused', async () => {
+    state = { ok: true, reason: '' };
+    refusedReload = { at: Date.UTC(2026, 10, 30), message: 'a: wrong\nb: redis://u:hunter2@h wrong' };
+    const [status, body] = await get('/readyz');
+    assert.equal(status, 200);
+    assert.deepEqual(body, {
+      ready: true,
+      refusedReload: { at: '2026-11-30T00:00:00.000Z', reason: 'a: wrong\nb: redis://***@h wrong' },
+    });
+    const foreign = await run('curl', ['-s', '-H', 'host: evil.example', `${base}/readyz`]);
+    assert.deepEqual(JSON.parse(foreign.stdout), { ready: true });
+    const events = await fetch(`${base}/api/events`);
+    const reader = events.body!.getReader();
+    let text = '';
+    while (!text.includes('event: state')) text += Buffer.from((await reader.read()).value ?? []).toString();
+    await reader.cancel();
+    assert.match(text, /"refusedReload":\{"at":"2026-11-30T00:00:00\.000Z","reason":"a: wrong/);
+    refusedReload = undefined;
+    assert.deepEqual((await get('/readyz'))[1], { ready: true });
   });
 
   it('serves the metrics as they were rendered', async () => {
