@@ -184,7 +184,8 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       guarded('stream', () => {
         this.#refuse(this.#exceeded('it is not known yet which model is asked'));
       }),
-      this.#deadline - this.#deps.clock(),
+      // it may have passed while the turn went on
+      Math.max(0, this.#deadline - this.#deps.clock()),
     );
   }
 
