@@ -6,13 +6,21 @@ import { createPeerBehind } from '../../src/front/forwarded.ts';
 const isTrusted = (address: string): boolean => address.startsWith('10.') || address === '2001:db8::aa';
 const proxy = '10.0.0.1:40000';
 
+/** What a header says, by a table of its values. */
+function judges(
+  name: 'X-Forwarded-For' | 'Forwarded',
+  table: readonly (readonly [what: string, header: string | undefined, connection: string, is: string])[],
+): void {
+  const forwardedHeader = name === 'Forwarded' ? 'forwarded' : 'x-forwarded-for';
+  for (const [what, header, connection, is] of table)
+    it(`${name}: ${what}`, () => {
+      const behind = createPeerBehind({ isTrusted, forwardedHeader });
+      assert.equal(behind?.(header, connection), is);
+    });
+}
+
 describe('the client behind proxies', () => {
-  const table: readonly (readonly [
-    what: string,
-    header: string | undefined,
-    connection: string,
-    is: string,
-  ])[] = [
+  judges('X-Forwarded-For', [
     ['nobody is trusted: the field is the client’s', '203.0.113.7', '198.51.100.1:9', '198.51.100.1:9'],
     ['the proxy says nothing', undefined, proxy, proxy],
     ['one address', '203.0.113.7', proxy, '203.0.113.7:0'],
@@ -30,14 +38,9 @@ describe('the client behind proxies', () => {
     ['an empty element', '203.0.113.7,', proxy, proxy],
     ['a zone', 'fe80::1%eth0', proxy, proxy],
     ['no more than 32 hops are followed', `203.0.113.7${', 10.0.0.2'.repeat(40)}`, proxy, '10.0.0.2:0'],
-  ];
-  for (const [what, header, connection, is] of table)
-    it(`X-Forwarded-For: ${what}`, () => {
-      const behind = createPeerBehind({ isTrusted, forwardedHeader: 'x-forwarded-for' });
-      assert.equal(behind?.(header, connection), is);
-    });
+  ]);
 
-  const rfc7239: typeof table = [
+  judges('Forwarded', [
     ['one', 'for=203.0.113.7', proxy, '203.0.113.7:0'],
     ['with more', 'by=10.0.0.1; For="203.0.113.7:4711" ;proto=http', proxy, '203.0.113.7:4711'],
     ['IPv6', 'for="[2001:db8:cafe::17]:4711"', proxy, '2001:db8:cafe::17:4711'],
@@ -55,12 +58,7 @@ describe('the client behind proxies', () => {
     ['unknown', 'for=192.0.2.43, for=unknown', proxy, proxy],
     ['no for', 'proto=https', proxy, proxy],
     ['spaces without end', `for=${' '.repeat(60_000)}`, proxy, proxy],
-  ];
-  for (const [what, header, connection, is] of rfc7239)
-    it(`Forwarded: ${what}`, () => {
-      const behind = createPeerBehind({ isTrusted, forwardedHeader: 'forwarded' });
-      assert.equal(behind?.(header, connection), is);
-    });
+  ]);
 
   it('is nobody’s to say where there is no proxy', () => {
     assert.equal(createPeerBehind({ isTrusted, forwardedHeader: undefined }), undefined);
