@@ -15,13 +15,18 @@ const slots = 1024;
 class Alarm {
   readonly tick: number;
   readonly callback: (() => void) | undefined;
+  /** It rings when the process has read what has arrived. */
+  readonly afterInput: boolean;
+  /** Called off. */
+  isOff = false;
   /** Itself when it is off; the list of a slot is a ring with a head that never rings. */
   next: Alarm = this;
   before: Alarm = this;
 
-  constructor(tick: number, callback: (() => void) | undefined) {
+  constructor(tick: number, callback: (() => void) | undefined, afterInput = false) {
     this.tick = tick;
     this.callback = callback;
+    this.afterInput = afterInput;
   }
 
   putBefore(head: Alarm): void {
@@ -64,7 +69,15 @@ export class Alarms {
   }
 
   /** As After; a time without end never rings. */
-  readonly after: After = (ms, callback) => {
+  readonly after: After = (ms, callback) => this.#set(ms, callback, false);
+
+  /**
+   * Like `after`, but lets the process read first what has arrived meanwhile: one that was busy for a while must not
+   * take its own lateness for somebody else's.
+   */
+  readonly afterInput: After = (ms, callback) => this.#set(ms, callback, true);
+
+  #set(ms: number, callback: () => void, afterInput: boolean): () => void {
     const tick = Math.ceil((this.#clock() + ms) / tickMs);
     if (!Number.isSafeInteger(tick)) return ignore;
     // the process may end while no alarm is set
@@ -72,16 +85,17 @@ export class Alarms {
       this.#done = Math.max(this.#done, this.#now());
       this.#timer?.ref();
     }
-    const alarm = new Alarm(Math.max(tick, this.#done + 1), callback);
+    const alarm = new Alarm(Math.max(tick, this.#done + 1), callback, afterInput);
     alarm.putBefore(this.#headOf(alarm.tick));
     this.#count++;
     if (alarm.tick < this.#timerTick) this.#setTimer(alarm.tick);
     return () => {
+      alarm.isOff = true;
       if (alarm.next === alarm) return;
       alarm.off();
       if (--this.#count === 0) this.#timer?.unref();
     };
-  };
+  }
 
   #now(): number {
     return Math.floor(this.#clock() / tickMs);
@@ -117,7 +131,14 @@ export class Alarms {
       this.#count--;
       const { callback } = alarm;
       // the others are due all the same
-      if (callback !== undefined) guard('timer', callback);
+      if (callback === undefined) continue;
+      if (alarm.afterInput)
+        setImmediate(
+          guarded('timer', () => {
+            if (!alarm.isOff) callback();
+          }),
+        );
+      else guard('timer', callback);
     }
     this.#goOn();
   };
@@ -137,23 +158,4 @@ export class Alarms {
 const ignore = (): void => undefined;
 
 /** The process's own. */
-export const { after } = new Alarms({ clock: monotonic, setTimer: setTimeout });
-
-/**
- * Like `after`, but lets the process read first what has arrived meanwhile: one that was busy for a while must not
- * take its own lateness for somebody else's.
- */
-export const afterInput: After = (ms, callback) => {
-  let off = false;
-  const disarm = after(ms, () => {
-    setImmediate(
-      guarded('timer', () => {
-        if (!off) callback();
-      }),
-    );
-  });
-  return () => {
-    off = true;
-    disarm();
-  };
-};
+export const { after, afterInput } = new Alarms({ clock: monotonic, setTimer: setTimeout });

@@ -36,8 +36,8 @@ export interface Method {
  * finds it, and everything behind the doors goes by both.
  */
 export interface Target extends ModelRef {
-  readonly version?: bigint;
-  readonly label?: string;
+  readonly version?: bigint | undefined;
+  readonly label?: string | undefined;
   /** Empty means the default signature. */
   readonly signature: string;
 }
@@ -49,6 +49,17 @@ export interface Sequence {
   /** The first call, and the last: no state before, none after. */
   readonly starts: boolean;
   readonly ends: boolean;
+}
+
+/** A target whose every field is there: of one shape for V8, whichever door has read it, and so is whatever looks at it. */
+export function newTarget(
+  model: string,
+  version: bigint | undefined,
+  label: string | undefined,
+  signature: string,
+  fleet?: string,
+): Target {
+  return { fleet, model, version, label, signature };
 }
 
 /** Where it is counted what is made of a call's messages on their way; what is left at the call's end is given back there. */
@@ -125,10 +136,13 @@ export interface Attempt {
   readonly onPicked: (backend: string) => void;
 }
 
-/** The call as one attempt sends it. Field by field: copied with `...`, V8 would make a dictionary of each. */
+/**
+ * The call as one attempt sends it. Field by field: copied with `...`, V8 would make a dictionary of each. The doors name the same fields in the
+ * same order, so that all calls have one shape.
+ */
 export function attemptOf(call: Call, { request, cancellation, onPicked }: Attempt): Call {
   const { kind, method, via, metadata, target, deadline, avoid, elsewhere, failedAt } = call;
-  const { sequence, memory, id, peer } = call;
+  const { scalarText, zeroVersion, sequence, memory, http, id, peer } = call;
   return {
     kind,
     method,
@@ -142,8 +156,11 @@ export function attemptOf(call: Call, { request, cancellation, onPicked }: Attem
     elsewhere,
     failedAt,
     onPicked,
+    scalarText,
+    zeroVersion,
     sequence,
     memory,
+    http,
     id,
     peer,
   };

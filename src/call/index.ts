@@ -12,6 +12,7 @@ export {
   type Handler,
   type Interface,
   type Method,
+  newTarget,
   type Reply,
   type Sequence,
   type StreamCall,

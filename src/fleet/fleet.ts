@@ -1,5 +1,13 @@
 /** A fleet: the backends that serve some models, seen as one Handler and as one view of those models. */
-import type { Call, Clock, Handler, Log, Observer } from '../call/index.ts';
+import {
+  type Call,
+  type Clock,
+  type Handler,
+  type Log,
+  type Observer,
+  type Reply,
+  StatusError,
+} from '../call/index.ts';
 import type { ModelState } from '../models/index.ts';
 import { Backend } from './backend.ts';
 import { BackendLog } from './backend-log.ts';
@@ -7,7 +15,7 @@ import { relativeCapacities } from './balance/load-reports.ts';
 import { Doubts } from './balance/doubts.ts';
 import { Outliers } from './balance/outliers.ts';
 import { policyOf } from './balance/policy.ts';
-import { Chooser } from './chooser.ts';
+import { type Chosen, Chooser } from './chooser.ts';
 import { Sources } from './discovery/index.ts';
 import type { SharedLooks } from './health/probe.ts';
 import { WarmUps } from './health/warm-up.ts';
@@ -15,7 +23,7 @@ import { WatchedModels } from './health/watched-models.ts';
 import { Incarnations } from './incarnations.ts';
 import { Members } from './members.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
-import { RoutingTable } from './routing-table.ts';
+import { type ModelRoutes, RoutingTable } from './routing-table.ts';
 import { SecondOpinions } from './second-opinions.ts';
 import { SequenceRouter } from './sequence-router.ts';
 import { Sequences } from './sequences.ts';
@@ -43,6 +51,9 @@ const startWaitMs = 1000;
 const tickMs = 250;
 /** Backends that may say that they lack a model which they had a moment ago, for one call. */
 const maxStale = 3;
+
+/** Of a model; undefined for calls of none. */
+type Routes = ModelRoutes | undefined;
 
 export class Fleet {
   readonly name: string;
@@ -200,30 +211,56 @@ export class Fleet {
   }
 
   /** One attempt at one backend. */
-  readonly handler: Handler = async (call) => {
-    // a turn of the microtask queue is dear here: only what is a promise is awaited
-    const known = this.#chooser.routesOf(call);
-    const routes = known instanceof Promise ? await known : known;
+  readonly handler: Handler = (call) => {
+    // a turn of the microtask queue is dear here, and so is an async function: only what is a promise is awaited
+    try {
+      const routes = this.#chooser.routesOf(call);
+      if (call.sequence !== undefined || routes instanceof Promise) return this.#whenKnown(call, routes);
+      const chosen = this.#chooser.choose(call, routes);
+      return chosen instanceof Promise
+        ? chosen.then((replica) => this.#send(call, routes, replica))
+        : this.#send(call, routes, chosen);
+    } catch (reason) {
+      return Promise.reject(StatusError.from(reason));
+    }
+  };
+
+  async #whenKnown(call: Call, known: Routes | Promise<Routes>): Promise<Reply> {
+    const routes = await known;
     if (call.sequence !== undefined) return this.#sequences.send(call);
+    return this.#send(call, routes, await this.#chooser.choose(call, routes));
+  }
+
+  #send(call: Call, routes: Routes, replica: Chosen): Promise<Reply> {
+    call.onPicked?.(replica.name);
+    return replica.host.send(call, replica).then((reply) => {
+      if (reply.body.bytes === 0) return this.#judge(call, routes, replica, reply);
+      this.#warmUps.answered(call);
+      return reply;
+    });
+  }
+
+  /** An answer without a message: another backend is asked where that one may not be right. */
+  async #judge(call: Call, routes: Routes, first: Chosen, answer: Reply): Promise<Reply> {
     let tried = call;
+    let replica = first;
+    let reply = answer;
     for (let stale = 0; ; stale++) {
-      const chosen = this.#chooser.choose(tried, routes);
-      const replica = chosen instanceof Promise ? await chosen : chosen;
-      call.onPicked?.(replica.name);
-      const reply = await replica.host.send(call, replica);
-      if (reply.body.bytes > 0) {
-        this.#warmUps.answered(call);
-        return reply;
-      }
       if (stale >= maxStale || !this.#chooser.isStale(call, reply, replica)) {
         const wanted = this.#opinions.isWanted(call, reply, replica);
-        return wanted ? await this.#opinions.ask(tried, routes, reply, replica) : reply;
+        return wanted ? this.#opinions.ask(tried, routes, reply, replica) : reply;
       }
       // what was known of it is out of date: the others are asked in its place
       detach('backend', replica.host.prober.look(replica.model));
       tried = { ...tried, avoid: [...(tried.avoid ?? []), replica.name] };
+      replica = await this.#chooser.choose(tried, routes);
+      call.onPicked?.(replica.name);
+      reply = await replica.host.send(call, replica);
+      if (reply.body.bytes === 0) continue;
+      this.#warmUps.answered(call);
+      return reply;
     }
-  };
+  }
 
   hasRoom(call: Call): boolean {
     return this.#chooser.hasRoom(call);

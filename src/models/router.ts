@@ -1,5 +1,5 @@
 /** Which model, version and fleet a call for a public name gets: names mapped, labels resolved, calls split by weight or by a header. */
-import { allMetadata, type Metadata, type Target } from '../call/index.ts';
+import { allMetadata, type Metadata, newTarget, type Target } from '../call/index.ts';
 
 /** Where calls go; what is absent stays as the client asked. */
 export interface Destination {
@@ -105,13 +105,8 @@ export function createRouter(routes: ReadonlyMap<string, NameRoute>, random: () 
       (model !== target.model || version !== target.version || label !== target.label)
     )
       return asItCame(target, route);
-    const { signature } = target;
-    if (fleet !== undefined) {
-      if (version !== undefined) return { fleet, model, signature, version };
-      return label === undefined ? { fleet, model, signature } : { fleet, model, signature, label };
-    }
-    if (model === target.model && version === target.version && label === target.label) return target;
-    if (version !== undefined) return { model, signature, version };
-    return label === undefined ? { model, signature } : { model, signature, label };
+    if (fleet === undefined && model === target.model && version === target.version && label === target.label)
+      return target;
+    return newTarget(model, version, version === undefined ? label : undefined, target.signature, fleet);
   };
 }

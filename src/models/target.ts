@@ -1,5 +1,5 @@
 /** What a ModelSpec asks for: the one place that knows what version 0 means. */
-import type { Target } from '../call/index.ts';
+import { newTarget, type Target } from '../call/index.ts';
 import { type ModelSpec, newSpec } from '../codec/index.ts';
 
 /**
@@ -9,9 +9,8 @@ import { type ModelSpec, newSpec } from '../codec/index.ts';
  */
 export function targetOf(spec: ModelSpec): Target {
   const { name: model, signature } = spec;
-  if (spec.label !== undefined) return { model, label: spec.label, signature };
-  if (spec.version !== undefined && spec.version !== 0n) return { model, version: spec.version, signature };
-  return { model, signature };
+  if (spec.label !== undefined) return newTarget(model, undefined, spec.label, signature);
+  return newTarget(model, spec.version === 0n ? undefined : spec.version, undefined, signature);
 }
 
 /** Whether a ModelSpec asks a model server for this target as it is. One with a version 0 never does: it would be looked for literally. */

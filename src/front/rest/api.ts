@@ -4,6 +4,7 @@ import {
   Code,
   type Handler,
   type ListedModel,
+  newTarget,
   type Observer,
   StatusError,
   type Target,
@@ -59,14 +60,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
     { metadata }: Asker,
     purpose: RouterContext['purpose'],
   ): Target {
-    const signature = '';
-    const target =
-      version !== undefined
-        ? { model, version, signature }
-        : label === undefined
-          ? { model, signature }
-          : { model, label, signature };
-    return deps.route(target, { metadata, purpose });
+    return deps.route(newTarget(model, version, label, ''), { metadata, purpose });
   }
 
   async function status(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {

@@ -1,5 +1,5 @@
 /** Predict, classify and regress: a JSON body in, the same question to a model server by gRPC, its answer as JSON. */
-import { type Metadata, StatusError, type Target } from '../../call/index.ts';
+import { type Metadata, newTarget, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeClassificationResponse,
   decodePredictResponse,
@@ -59,10 +59,9 @@ export async function predict(
   // the body is fine, so this is what there is to tell
   if (metadata instanceof StatusError) throw metadata;
   // the version whose signature was read is the one that is asked, even while versions change
-  const target: Target =
-    asked.label === undefined
-      ? { fleet: asked.fleet, model: asked.model, version: metadata.version, signature: signatureName }
-      : { fleet: asked.fleet, model: asked.model, label: asked.label, signature: signatureName };
+  const { fleet, model, label } = asked;
+  const version = label === undefined ? metadata.version : undefined;
+  const target = newTarget(model, version, label, signatureName, fleet);
   const {
     bytes,
     from,
