@@ -1,5 +1,7 @@
 /** The signatures of models, asked from the backends themselves and remembered for a while. */
 import {
+  after as processAfter,
+  type After,
   Cancellation,
   type Clock,
   Code,
@@ -36,12 +38,15 @@ export interface CatalogDeps {
   readonly handler: Handler;
   readonly view: Pick<ModelView, 'defaultVersion' | 'incarnation'>;
   readonly clock: Clock;
+  readonly after?: After;
   readonly options: CatalogOptions;
 }
 
 /** Whose call it is that needs the metadata. */
 export interface CatalogContext {
   readonly cancellation: Cancellation;
+  /** As Call has it. */
+  readonly deadline: number;
   readonly id: string;
 }
 
@@ -95,7 +100,7 @@ export class Catalog {
     const { version, incarnation, key } = this.#keyOf(target);
     const known = this.#entries.get(key);
     if (known !== undefined && this.#holds(known, incarnation))
-      return untilCancelled(known.metadata, context);
+      return this.#untilOver(known.metadata, context);
     // the version is pinned, so that what is remembered for it is about it
     const { fleet, model } = target;
     const asked: Target = version === undefined ? target : { fleet, model, version, signature: '' };
@@ -115,7 +120,27 @@ export class Catalog {
         if (this.#entries.get(key) === entry) this.#entries.delete(key);
       },
     );
-    return untilCancelled(metadata, context);
+    return this.#untilOver(metadata, context);
+  }
+
+  /** A call that is cancelled, or whose time is up, waits no longer. */
+  #untilOver<T>(promise: Promise<T>, { cancellation, deadline }: CatalogContext): Promise<T> {
+    const { clock, after = processAfter } = this.#deps;
+    return new Promise((resolve, reject) => {
+      const unlisten = cancellation.onCancel(reject);
+      const disarm = after(Math.max(0, deadline - clock()), () => {
+        reject(
+          new StatusError(
+            Code.DEADLINE_EXCEEDED,
+            'deadline exceeded: the signature of the model is not known yet',
+          ),
+        );
+      });
+      promise.then(resolve, reject).finally(() => {
+        unlisten();
+        disarm();
+      });
+    });
   }
 
   async #fetch(target: Target, context: CatalogContext): Promise<ModelMetadata> {
@@ -144,12 +169,4 @@ export class Catalog {
       );
     return readControl(decodeGetModelMetadataResponse, message.bytes);
   }
-}
-
-/** A call that is cancelled waits no longer. */
-function untilCancelled<T>(promise: Promise<T>, { cancellation }: CatalogContext): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = cancellation.onCancel(reject);
-    promise.then(resolve, reject).finally(stop);
-  });
 }

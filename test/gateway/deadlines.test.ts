@@ -160,6 +160,32 @@ describe('the deadline of a call, as its backend sees it', () => {
     }
   });
 
+  it('holds over REST also while the signature of the model is asked for', { timeout: 60_000 }, async (t) => {
+    const silent = await startWireServer((stream, fields) => ({
+      onEnd() {
+        if (getMetadata(fields, ':path') !== modelStatus) return;
+        stream.respond([':status', '200', 'content-type', 'application/grpc']);
+        stream.write(framed(available));
+        stream.end(['grpc-status', '0']);
+      },
+    }));
+    const gateway = await startTestGateway([silent.url.replace('grpc:', 'tfs:')], { models: { usual: {} } });
+    t.after(async () => {
+      silent.close();
+      await gateway.stop();
+    });
+    for (const path of ['usual:predict', 'usual/metadata']) {
+      const post = path.endsWith('predict') ? { method: 'POST', body: '{"instances":[1]}' } : {};
+      const startMs = performance.now();
+      const headers = { 'grpc-timeout': '300m' };
+      const answer = await fetch(`http://${gateway.rest}/v1/models/${path}`, { ...post, headers });
+      const tookMs = performance.now() - startMs;
+      assert.equal(answer.status, 504, await answer.text());
+      // the question itself may take 10 s, since others may wait for it
+      assert.ok(tookMs > 290 && tookMs < 8000, `${tookMs} ms`);
+    }
+  });
+
   it('refuses a grpc-timeout over REST that is none, and lets pages send it', async () => {
     const url = `http://${gateways[0]?.rest}/v1/models/usual:regress`;
     for (const value of ['soon', '5', '-1S', '123456789S', '5S, 6S', '']) {
