@@ -57,6 +57,11 @@ export interface ClientStream extends Stream {
 export interface ServerStream extends Stream {
   /** Of a large request head: its bytes on the wire, which are in the account as long as the stream is open. */
   readonly headBytes?: number;
+  /**
+   * The rest of a request that was answered early may be read over for a while: some clients (curl) lose an answer whose stream is reset at
+   * once. Where it is not so, reset(NO_ERROR) does what its carrier can.
+   */
+  readonly readsOn?: boolean;
   /** Header fields of the connection's varyingName, apart, so that the rest may be the same list again. */
   readonly varying: Headers;
   /** The response head; a second one is ignored. `end`: there is nothing behind it. */

@@ -86,6 +86,10 @@ export class Http2Stream implements ServerStream, ClientStream {
     return increment;
   }
 
+  get readsOn(): boolean {
+    return true;
+  }
+
   respond(headers: Headers, end = false): void {
     if (this.localClosed || this.ending !== undefined || this.answered) return;
     this.answered = true;

@@ -72,6 +72,19 @@ describe('curl', { skip: missing('curl') }, () => {
       }
     });
 
+  it('hears it over HTTP/2, too, where a reset that comes at once takes the answer from it', async () => {
+    for (let i = 0; i < 5; i++) {
+      const { status, body } = await curl(
+        '--http2-prior-knowledge',
+        '--data-binary',
+        `@${large}`,
+        url(predict),
+      );
+      assert.equal(status, 413, body);
+      assert.match(body, /larger than the limit/);
+    }
+  });
+
   it('is served when a proxy is set, which makes it send whole URLs', async () => {
     const through = ['-x', `http://${gateway.rest}`];
     const status = await curl(...through, 'http://models.example/v1/models/half_plus_two');

@@ -78,7 +78,7 @@ export const doors = section(
     trustedProxies: Type.Array(Type.String(), {
       default: [],
       description:
-        'Addresses and networks (10.0.0.0/8, 2001:db8::/32) of balancers and proxies in front. maxConnectionsPerAddress leaves them out, and what they say of where a request comes from (forwardedHeader, proxyProtocol) holds for rate limits, shares and the log. Where they say nothing, each of their connections counts as a client.',
+        'Addresses and networks (10.0.0.0/8, 2001:db8::/32) of balancers and proxies in front. maxConnectionsPerAddress leaves them out, and what they say of where a request comes from (forwardedHeader, proxyProtocol) holds for rate limits, shares and the log. Where they say nothing, each of their connections has a share as a client has, and all of them have one rate where that goes by peer.',
     }),
     forwardedHeader: Type.Union(
       ['x-forwarded-for', 'forwarded', 'none'].map((name) => Type.Literal(name)) as [

@@ -17,6 +17,7 @@ import {
 import {
   ErrorCode,
   type Headers,
+  Linger,
   type ReadMemory,
   type ServerStream,
   Standstill,
@@ -83,6 +84,9 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
   readonly #held: Holding;
   readonly #unread = new Standstill();
   #written = 0;
+  /** Of a request that was answered early, and when its newest byte came, in ms. */
+  #linger: Linger | undefined;
+  #heardMs: number | undefined;
   /** An answer has begun. */
   begun = false;
   /** The answer is out, or the client has gone. */
@@ -161,8 +165,11 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
 
   onData(chunk: Buffer, memory?: ReadMemory): void {
     this.requestBytes += chunk.length;
-    if (this.over) this.credit(chunk.length);
-    else if (this.#reader !== undefined) this.#reader.onData(chunk, memory);
+    if (this.over) {
+      if (this.#linger !== undefined) this.#heardMs = this.#watch.nowMs();
+      memory?.giveBack(chunk.length);
+      this.credit(chunk.length);
+    } else if (this.#reader !== undefined) this.#reader.onData(chunk, memory);
     else this.#waits({ chunk, memory });
   }
 
@@ -182,7 +189,9 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
   }
 
   onTick(): void {
-    if (!this.over && !this.#ended) this.#reader?.onTick();
+    if (this.#ended) return;
+    if (!this.over) this.#reader?.onTick();
+    else if (this.#linger !== undefined) this.#readsOver(this.#linger);
   }
 
   onReset(): void {
@@ -228,9 +237,21 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
     this.#isOver();
     this.complete = true;
     this.#stream.end();
-    // an early answer: the client need not send the rest (RFC 9113 §8.1)
-    if (!this.#ended) this.#stream.reset(ErrorCode.NO_ERROR);
+    if (!this.#ended) this.#readOn();
     this.#watch.onOver(this);
+  }
+
+  /** An early answer: the client need not send the rest (RFC 9113 §8.1), but has to read the answer before it is told so. */
+  #readOn(): void {
+    if (this.#stream.readsOn === true) {
+      this.#heardMs = this.#watch.nowMs();
+      this.#linger = new Linger(this.#heardMs);
+    } else this.#stream.reset(ErrorCode.NO_ERROR);
+  }
+
+  #readsOver(linger: Linger): void {
+    const nowMs = this.#watch.nowMs();
+    if (nowMs - (this.#heardMs ?? nowMs) >= linger.nextMs(nowMs)) this.#stream.reset(ErrorCode.NO_ERROR);
   }
 
   /** An answer that is whole. */
