@@ -26,8 +26,13 @@ class NodeStream implements ServerStream {
     this.#response = response;
   }
 
+  /** What waits for the answers before it on the connection does not wait for the client. */
   get queuedBytes(): number {
-    return this.#response.writableLength;
+    return this.#hasTurn ? this.#response.writableLength : 0;
+  }
+
+  get #hasTurn(): boolean {
+    return Boolean(this.#response.socket);
   }
 
   /** Hands on what arrives; called once. */
@@ -95,7 +100,7 @@ class NodeStream implements ServerStream {
   #fail(events: StreamEvents): void {
     const response = this.#response;
     if (response.headersSent) {
-      response.destroy();
+      this.#destroy();
       return;
     }
     const id = events.onAnswered?.(500);
@@ -124,7 +129,18 @@ class NodeStream implements ServerStream {
       return;
     }
     this.#over = true;
-    this.#response.destroy();
+    this.#destroy();
+  }
+
+  /** Ends the connection, when it is this answer's turn. */
+  #destroy(): void {
+    const response = this.#response;
+    // node:http would send what is queued then, and wait for an end that does not come
+    if (!this.#hasTurn)
+      response.assignSocket = (socket) => {
+        socket.destroy();
+      };
+    response.destroy();
   }
 
   /** Lets the rest of the request come for a while: cutting the connection at once would lose the answer on its way. */
