@@ -243,7 +243,9 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
 
   /** An early answer: the client need not send the rest (RFC 9113 §8.1), but has to read the answer before it is told so. */
   #readOn(): void {
-    if (this.#stream.readsOn === true) {
+    const { readsOn, headBytes = 0 } = this.#stream;
+    // a large head is in memory until its stream is gone
+    if (readsOn === true && headBytes === 0) {
       this.#heardMs = this.#watch.nowMs();
       this.#linger = new Linger(this.#heardMs);
     } else this.#stream.reset(ErrorCode.NO_ERROR);
