@@ -66,6 +66,16 @@ function linger(socket: Duplex): void {
   });
 }
 
+/** An answer that was destroyed before its turn ends the connection then: node:http would send what is queued of it, and wait for its end for ever. */
+function endInTurn(response: ServerResponse): void {
+  if (response.socket) return;
+  const assign = response.assignSocket.bind(response);
+  response.assignSocket = (socket) => {
+    if (response.destroyed) socket.destroy();
+    else assign(socket);
+  };
+}
+
 export function createNodeServer(options: NodeServerOptions): Server {
   const { headLimits, onLimit, refused } = options;
   const answers = new WeakMap<Duplex, Answers>();
@@ -104,6 +114,7 @@ export function createNodeServer(options: NodeServerOptions): Server {
       const { socket } = request;
       // it came behind the last request that is answered here
       if (socket.writableEnded) return;
+      endInTurn(response);
       answers.set(socket, { newest: response, before: answers.get(socket)?.newest });
       const fault = faultOf(request, headLimits().maxHeadFields);
       if (fault === undefined) {
