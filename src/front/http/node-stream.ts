@@ -28,11 +28,7 @@ class NodeStream implements ServerStream {
 
   /** What waits for the answers before it on the connection does not wait for the client. */
   get queuedBytes(): number {
-    return this.#hasTurn ? this.#response.writableLength : 0;
-  }
-
-  get #hasTurn(): boolean {
-    return Boolean(this.#response.socket);
+    return this.#response.socket ? this.#response.writableLength : 0;
   }
 
   /** Hands on what arrives; called once. */
@@ -100,7 +96,7 @@ class NodeStream implements ServerStream {
   #fail(events: StreamEvents): void {
     const response = this.#response;
     if (response.headersSent) {
-      this.#destroy();
+      response.destroy();
       return;
     }
     const id = events.onAnswered?.(500);
@@ -129,18 +125,7 @@ class NodeStream implements ServerStream {
       return;
     }
     this.#over = true;
-    this.#destroy();
-  }
-
-  /** Ends the connection, when it is this answer's turn. */
-  #destroy(): void {
-    const response = this.#response;
-    // node:http would send what is queued then, and wait for an end that does not come
-    if (!this.#hasTurn)
-      response.assignSocket = (socket) => {
-        socket.destroy();
-      };
-    response.destroy();
+    this.#response.destroy();
   }
 
   /** Lets the rest of the request come for a while: cutting the connection at once would lose the answer on its way. */

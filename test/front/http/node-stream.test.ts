@@ -1,10 +1,11 @@
 /** Requests that node:http reads while the answer before theirs is not out: their own waits for its turn, and ends all the same. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { it } from 'node:test';
 import { serveNodeRequest } from '../../../src/front/index.ts';
+import { createNodeServer } from '../../../src/front/node-server.ts';
 import type { ServerStream } from '../../../src/wire/index.ts';
 import { waitFor } from '../../support/index.ts';
 
@@ -12,13 +13,22 @@ import { waitFor } from '../../support/index.ts';
 async function behindAnother(act: (stream: ServerStream) => void, until?: string): Promise<string> {
   let first: ServerResponse | undefined;
   let second: ServerStream | undefined;
-  const server = createServer((request, response) => {
+  const request = (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method === 'HEAD') first = response;
     else
       serveNodeRequest(request, response, 'peer', (stream) => {
         second = stream;
         return { onData() {}, onEnd() {}, onReset() {}, onDrain() {} };
       });
+  };
+  const server = createNodeServer({
+    headersTimeoutMs: 5000,
+    keepAliveTimeoutMs: 5000,
+    everyMs: 1000,
+    headLimits: () => ({ maxHeadBytes: 16_384, maxHeadFields: 100 }),
+    request,
+    onLimit() {},
+    refused: () => '',
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
