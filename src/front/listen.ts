@@ -28,6 +28,7 @@ import { GonePeers, lookEveryMs } from './gone-peers.ts';
 import { bridge } from './h2-bridge.ts';
 import { createNodeServer, peerOf } from './node-server.ts';
 import { endFaulty, tellPlain } from './port-answers.ts';
+import { quietTurn } from './quiet-turn.ts';
 import { sniff } from './sniff.ts';
 import { type Certificates, tlsOptions, trustOf } from './tls.ts';
 
@@ -411,8 +412,11 @@ export async function listen(
     announceEnd,
     async drain() {
       announceEnd();
+      await quietTurn();
       draining = true;
       server.close();
+      // those that have just been accepted have been read as well
+      await quietTurn();
       for (const connection of http2) connection.shutdown();
       for (const connection of http1Ends) connection.shutdown();
       const late = setTimeout(() => {
