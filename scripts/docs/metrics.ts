@@ -28,7 +28,9 @@ Made from the code by \`scripts/docs/\`; do not edit. The admin door gives them 
 (\`floor(10 × 1.8^i)\` µs), so its dashboards work with the prefix changed. \`name\` is the model, and \`fleet\` its fleet: models of the default fleet
 have no such label, so that what a gateway with one fleet tells is the same when another comes, and \`sum by (name)\` is the sum of all fleets. A model or version that no backend
 has and no configuration names never makes a series: its calls count under an empty label. Beyond \`telemetry.maxModels\`,
-\`telemetry.maxVersionsPerModel\` and \`telemetry.maxSeries\` everything else shares one series.
+\`telemetry.maxVersionsPerModel\` and \`telemetry.maxSeries\` everything else shares one series. Refusals and failures (UNAVAILABLE, DEADLINE_EXCEEDED) of
+\`Predict\` and \`ModelInfer\` begin at 0 for each model version that a server has shown, so that the first one is a rise; such series take a fifth of
+\`telemetry.maxSeries\` at most.
 
 | metric | type | labels | |
 | --- | --- | --- | --- |

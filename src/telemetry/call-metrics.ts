@@ -31,6 +31,18 @@ const inferenceMethods: ReadonlySet<string> = new Set([
   'ModelInfer',
 ]);
 
+/** How inference is asked for, and how it ends where something is wrong with the fleet: what an alert looks at begins at 0. */
+const expectedMethods: readonly (readonly [Api, string])[] = [
+  ['tfs', 'Predict'],
+  ['kserve', 'ModelInfer'],
+];
+const expectedInterfaces: readonly Interface[] = ['gRPC', 'REST', 'gRPC-Web'];
+const expectedFailures: readonly Code[] = [Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED];
+/** Of calls that name no model that is known. */
+const expectedRefusals: readonly Code[] = [Code.NOT_FOUND, Code.UNAVAILABLE];
+/** Series that nothing was counted on yet take this part of telemetry.maxSeries at most. */
+const expectedShare = 0.2;
+
 /** Everything that one call adds to, looked up once and kept. */
 interface CallSeries {
   /** By code; made when a call first ends so. */
@@ -115,6 +127,30 @@ export class CallMetrics {
       this.#requestBytes,
       this.#replyBytes,
     ];
+    this.#begin(nameless, '', expectedRefusals);
+  }
+
+  /** A server has it, so that calls for it are expected: what is counted of them rises from 0, and not from nothing. */
+  expect(model: ModelRef, version: string): void {
+    const isNew = this.#known.get(model)?.has(version) !== true;
+    const versions = this.learn(model, version);
+    if (!isNew || versions === undefined) return;
+    // before a version is found for it, a call counts without one
+    if (versions.size <= 1) this.#begin(model, '', expectedFailures);
+    if (versions.has(version)) this.#begin(model, version, expectedFailures);
+  }
+
+  #begin(model: ModelRef, version: string, codes: readonly Code[]): void {
+    const names = labelsOf(model);
+    for (const [api, method] of expectedMethods) {
+      for (const via of expectedInterfaces) {
+        if (this.#fail.size + codes.length > this.#options.maxSeries * expectedShare) return;
+        const labels = [apiLabels[api], via, method, ...names];
+        for (const code of codes) this.#fail.cell(...labels, version, codeName(code));
+        this.#accepted.cell(...labels);
+        this.#rejected.cell(...labels);
+      }
+    }
   }
 
   /** A server has shown that this model, and this version of it, exist. */

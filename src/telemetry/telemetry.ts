@@ -174,7 +174,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
       backends.drained(backend, drained);
     },
     backendState(backend, model, version, available) {
-      calls.learn(model, version);
+      calls.expect(model, version);
       // clients ask by other names where this one leads elsewhere
       if (model.fleet === undefined) doors.learn(model.model);
       backends.state(backend, model, version, available);
