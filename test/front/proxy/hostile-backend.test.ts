@@ -1,9 +1,9 @@
 /** The proxy in front of servers that answer what no server should: an error each, and nothing for the next request. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { startTestGateway, type TestGateway } from '../../support/index.ts';
+import { startTestGateway, type TestGateway, waitFor } from '../../support/index.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n';
 
@@ -13,12 +13,16 @@ describe('the proxy in front of a hostile server', () => {
   /** What the server says next, and whether it hangs up after it. */
   let next: { readonly bytes: string; readonly close: boolean } = { bytes: '', close: true };
 
+  /** Answers to /v3/held, each when it is called. */
+  const held: (() => void)[] = [];
+
   before(async () => {
     server = createServer((socket) => {
       socket.on('error', () => undefined);
       socket.on('data', (data) => {
         const text = data.toString('latin1');
         if (text.includes('user-agent: tensorgate-health')) socket.end(`${ok}connection: close\r\n\r\n{}`);
+        else if (text.startsWith('GET /v3/held')) held.push(() => void socket.write(`${ok}\r\nhi`));
         else if (/^(GET|POST) /.test(text)) {
           socket.write(next.bytes, 'latin1');
           if (next.close) socket.end();
@@ -70,6 +74,25 @@ describe('the proxy in front of a hostile server', () => {
   it('never ends a body that was cut as if it were whole', async () => {
     next = { bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc', close: true };
     for (const method of ['GET', 'POST']) await assert.rejects((await ask(method)).text());
+  });
+
+  it('ends a connection behind the answer before one that was cut: it gets no turn', async () => {
+    next = { bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc', close: true };
+    const [host, port] = gateway.rest.split(':');
+    const socket = connect(Number(port), host);
+    let text = '';
+    socket.on('data', (chunk) => (text += chunk.toString('latin1'))).on('error', () => undefined);
+    const closed = once(socket, 'close');
+    socket.write('GET /v3/held HTTP/1.1\r\nhost: a\r\n\r\nGET /v3/x HTTP/1.1\r\nhost: a\r\n\r\n');
+    const ended = async (): Promise<boolean> =>
+      /proxy_requests_total\{prefix="\/v3",method="GET",status="200",complete="false"\} 2\n/.test(
+        await (await fetch(`http://${gateway.admin}/metrics`)).text(),
+      );
+    await waitFor(ended, 5000, 'the end of the second, which the proxy destroys');
+    held[0]?.();
+    await closed;
+    assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nhi/);
+    assert.equal(text.match(/HTTP\/1\.1/g)?.length, 1, text);
   });
 
   it('passes an answer that comes before the request’s body is read', async () => {
