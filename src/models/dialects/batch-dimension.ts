@@ -1,16 +1,5 @@
 /** For clients that leave out the batch dimension where a model's signature has one: added on the way there, and taken off again. */
-import {
-  type ByModel,
-  type Call,
-  Code,
-  type Filter,
-  flowOf,
-  messagePieces,
-  type Reply,
-  statusOf,
-  type Target,
-  withoutMetadata,
-} from '../../call/index.ts';
+import { type ByModel, type Call, type Filter, flowOf, type Reply, type Target } from '../../call/index.ts';
 import {
   defaultSignature,
   dtypes,
@@ -26,7 +15,7 @@ import {
   withoutLeadingDimension,
 } from '../../codec/index.ts';
 import type { Catalog } from '../catalog.ts';
-import { requestOf, uncompressed, uncompressedCall } from './exchange.ts';
+import { changedAnswer, requestOf, uncompressedCall } from './exchange.ts';
 import { Rebuilt } from './rebuilt.ts';
 
 /** Whose inputs get it: strings alone that have no dimension at all, whatever has one less than the signature, or nobody's. */
@@ -37,9 +26,6 @@ export interface BatchDimensionOptions extends InflateLimits {
   readonly add: AddBatchDimension;
   readonly models: ByModel<AddBatchDimension>;
 }
-
-const answerCoding: ReadonlySet<string> = new Set(['grpc-accept-encoding']);
-const replyCoding: ReadonlySet<string> = new Set(['grpc-encoding']);
 
 /** A tensor of any number of rows. */
 const isBatch = ({ shape }: TensorInfo): boolean => shape !== undefined && shape[0] === -1;
@@ -80,19 +66,14 @@ export function addBatchDimension(
 
   return (next) => {
     /** Takes the dimension off the answer to one example. */
-    async function single(asked: Call, { outputs }: Signature, rebuilt: Rebuilt): Promise<Reply> {
-      const reply = await next({ ...asked, metadata: withoutMetadata(asked.metadata, answerCoding) });
-      const answer = await messagePieces(reply.body, options.maxMessageBytes, rebuilt.hold);
-      if (answer === undefined) return reply;
-      const { trailers } = answer;
-      const pieces = await uncompressed(answer, reply.metadata, options, rebuilt);
+    function single(asked: Call, { outputs }: Signature, rebuilt: Rebuilt): Promise<Reply> {
       const drops = (name: string): boolean => {
         const info = outputs.get(name);
         return info !== undefined && (info.shape === undefined || isBatch(info));
       };
-      const body = statusOf(trailers) === Code.OK ? withoutLeadingDimension(joined(pieces), drops) : pieces;
-      const metadata = withoutMetadata(reply.metadata, replyCoding);
-      return { metadata, body: flowOf(body, trailers), from: reply.from };
+      return changedAnswer(asked, next, options, rebuilt, (message) =>
+        withoutLeadingDimension(message, drops),
+      );
     }
 
     async function look(call: Call, target: Target): Promise<Reply> {

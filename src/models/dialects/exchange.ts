@@ -4,7 +4,7 @@ import {
   type Call,
   Code,
   errorOf,
-  type Flow,
+  Flow,
   flowOf,
   type Handler,
   messagePieces,
@@ -52,6 +52,10 @@ const plainMetadata = remembered((metadata) => [
   'application/grpc',
   ...withoutMetadata(metadata, codingFields),
 ]);
+
+const answerCoding: ReadonlySet<string> = new Set(['grpc-accept-encoding']);
+const replyCoding: ReadonlySet<string> = new Set(['grpc-encoding']);
+const withoutAnswerCoding = remembered((metadata) => withoutMetadata(metadata, answerCoding));
 
 /** What said how the backend's message is coded does not hold for the one that is made of it. */
 const answerMetadata = remembered((metadata) => {
@@ -117,4 +121,25 @@ export function asker(call: Call, backend: Handler, limits: InflateLimits, rebui
     rebuilt.trailers = trailers;
     return uncompressed(answer, reply.metadata, bounds, rebuilt);
   };
+}
+
+/**
+ * Sends a call on, waits for its whole answer, and gives it with another message where it is well.
+ * @param change undefined leaves the message as it is @throws StatusError
+ */
+export async function changedAnswer(
+  call: Call,
+  next: Handler,
+  limits: InflateLimits,
+  rebuilt: Rebuilt,
+  change: (message: Uint8Array) => Pieces | undefined,
+): Promise<Reply> {
+  const reply = await next({ ...call, metadata: withoutAnswerCoding(call.metadata) });
+  const answer = await messagePieces(reply.body, limits.maxMessageBytes, rebuilt.hold);
+  if (answer === undefined) return { ...reply, body: Flow.of([], reply.body.trailers) };
+  const { trailers } = answer;
+  const pieces = await uncompressed(answer, reply.metadata, limits, rebuilt);
+  const body = statusOf(trailers) === Code.OK ? change(joined(pieces)) : undefined;
+  const metadata = withoutMetadata(reply.metadata, replyCoding);
+  return { metadata, body: flowOf(body ?? pieces, trailers), from: reply.from };
 }
