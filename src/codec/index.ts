@@ -65,6 +65,7 @@ export {
   type JsonBody,
   type JsonLimits,
   type LentPieces,
+  type NonFinite,
   predictBody,
   type PredictFormat,
   type SignatureSource,

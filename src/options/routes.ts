@@ -45,6 +45,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
       allowReload: rest.allowReload,
       strictDtypes: rest.strictDtypes,
       extraDtypes: rest.extraDtypes,
+      nonFinite: rest.nonFinite,
       maxInflateRatio: rest.maxInflateRatio,
       timeouts,
       takesHeader: takesOfRequests(forwardHeadersOf(config)),

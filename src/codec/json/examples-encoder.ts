@@ -3,11 +3,17 @@ import { Buffer } from 'node:buffer';
 import { maxFloatBytes, writeFloat32 } from '../number/format-float.ts';
 import type { ClassScore } from '../proto/index.ts';
 import { invalid } from './limits.ts';
+import { type NonFinite, nonFiniteText } from './non-finite.ts';
 import { type LentPieces, Slice, wholeText } from './slice.ts';
 
 const float = new DataView(new ArrayBuffer(4));
 
-function writeFloat(slice: Slice, value: number): void {
+function writeFloat(slice: Slice, value: number, nonFinite: NonFinite): void {
+  const text = nonFiniteText(value, nonFinite);
+  if (text !== undefined) {
+    slice.text(text);
+    return;
+  }
   float.setFloat32(0, value);
   slice.at = writeFloat32(slice, slice.at, float.getFloat32(0), float.getInt32(0));
 }
@@ -25,7 +31,10 @@ function* writeString(slice: Slice, text: string): Generator<Buffer, void, undef
 }
 
 /** The body of a classify reply, in pieces: for each example a list of [label, score]. */
-export function* encodeClassifyJson(results: readonly (readonly ClassScore[])[]): LentPieces {
+export function* encodeClassifyJson(
+  results: readonly (readonly ClassScore[])[],
+  nonFinite: NonFinite = 'literal',
+): LentPieces {
   if (results.length === 0) throw invalid('Cannot convert empty ClassificationResults to JSON');
   const slice = new Slice();
   slice.text('{"results":[');
@@ -38,7 +47,7 @@ export function* encodeClassifyJson(results: readonly (readonly ClassScore[])[])
       yield* writeString(slice, label);
       if (!slice.has(maxFloatBytes + 2)) yield slice.lend();
       slice.text(',');
-      writeFloat(slice, score);
+      writeFloat(slice, score, nonFinite);
       slice.text(']');
     }
     if (!slice.has(8)) yield slice.lend();
@@ -49,14 +58,14 @@ export function* encodeClassifyJson(results: readonly (readonly ClassScore[])[])
 }
 
 /** The body of a regress reply, in pieces: one number for each example. */
-export function* encodeRegressJson(values: readonly number[]): LentPieces {
+export function* encodeRegressJson(values: readonly number[], nonFinite: NonFinite = 'literal'): LentPieces {
   if (values.length === 0) throw invalid('Cannot convert empty RegressionResults to JSON');
   const slice = new Slice();
   slice.text('{"results":[');
   for (const [i, value] of values.entries()) {
     if (!slice.has(maxFloatBytes + 4)) yield slice.lend();
     if (i > 0) slice.text(',');
-    writeFloat(slice, value);
+    writeFloat(slice, value, nonFinite);
   }
   slice.text(']}');
   return slice.lend();

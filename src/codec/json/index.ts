@@ -10,6 +10,7 @@ export {
   type PredictFormat,
   type SignatureSource,
 } from './predict-decoder.ts';
+export type { NonFinite } from './non-finite.ts';
 export { encodePredictJson } from './predict-encoder.ts';
 export {
   decodeV2InferJson,

@@ -4,6 +4,7 @@ import { Code, StatusError } from '../../call/index.ts';
 import { elementsOf, type NamedTensors, type Tensor } from '../tensor.ts';
 import { invalid } from './limits.ts';
 import { NestedWriter } from './nested-writer.ts';
+import type { NonFinite } from './non-finite.ts';
 import type { PredictFormat } from './predict-decoder.ts';
 import { type LentPieces, Slice } from './slice.ts';
 import { extraOutputs, runFor, type WriteRun } from './value-writers.ts';
@@ -11,6 +12,7 @@ import { extraOutputs, runFor, type WriteRun } from './value-writers.ts';
 export interface EncodeOptions {
   /** half, bfloat16 and uint16 are written, which TensorFlow Serving refuses. */
   readonly extraDtypes: boolean;
+  readonly nonFinite?: NonFinite;
 }
 
 interface Output {
@@ -19,11 +21,11 @@ interface Output {
   readonly run: WriteRun;
 }
 
-function outputOf(name: string, tensor: Tensor, { extraDtypes }: EncodeOptions): Output {
+function outputOf(name: string, tensor: Tensor, { extraDtypes, nonFinite }: EncodeOptions): Output {
   const count = elementsOf(tensor.shape);
   if (tensor.dtype === 'string' && tensor.values.length !== count)
     throw new StatusError(Code.INTERNAL, `output ${name} does not fill its shape`);
-  const run = !extraDtypes && extraOutputs.has(tensor.dtype) ? undefined : runFor(name, tensor);
+  const run = !extraDtypes && extraOutputs.has(tensor.dtype) ? undefined : runFor(name, tensor, nonFinite);
   if (run === undefined && count > 0)
     throw invalid(`Failed to write JSON value for tensor type: ${tensor.dtype}`);
   return { name, tensor, run: run ?? ((_slice, _first, _from, end) => end) };

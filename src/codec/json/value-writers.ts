@@ -6,6 +6,7 @@ import { bfloat16Value, halfValue } from '../number/half.ts';
 import type { DType } from '../dtype.ts';
 import { kernel } from './kernel/kernel.ts';
 import type { NumericTensor, StringTensor, Tensor } from '../tensor.ts';
+import { type NonFinite, withNonFinite } from './non-finite.ts';
 import { maxEscapeBytes, type Slice, sliceBytes } from './slice.ts';
 
 /**
@@ -35,6 +36,10 @@ function separate(bytes: Uint8Array, at: number, filled: number, inner: number):
   bytes[at + 1] = comma;
   bytes[at + 2] = 0x5b;
   return at + 3;
+}
+
+function separateIn(slice: Slice, first: number, i: number, inner: number): void {
+  slice.at = separate(slice.bytes, slice.at, filledAt(first, i, inner), inner);
 }
 
 /** Writes one value at `at` of `out`; gives where it ends. */
@@ -218,8 +223,11 @@ function base64Run({ values }: StringTensor): WriteRun {
  * What writes the values of an output; undefined for a type that JSON has no values for.
  * TensorFlow Serving's rule: strings are base64 when the output's name ends in _bytes.
  */
-export function runFor(name: string, tensor: Tensor): WriteRun | undefined {
-  if (tensor.dtype !== 'string') return numericRun(tensor);
+export function runFor(name: string, tensor: Tensor, nonFinite: NonFinite = 'literal'): WriteRun | undefined {
+  if (tensor.dtype !== 'string') {
+    const run = numericRun(tensor);
+    return run && withNonFinite(run, tensor, nonFinite, separateIn);
+  }
   return name.endsWith('_bytes') ? base64Run(tensor) : stringRun(tensor);
 }
 

@@ -39,6 +39,11 @@ export const rest = section(
       true,
       'JSON for half, bfloat16 and uint16; without it they are refused, as in TensorFlow Serving.',
     ),
+    nonFinite: Type.Union([Type.Literal('literal'), Type.Literal('null'), Type.Literal('string')], {
+      default: 'literal',
+      description:
+        'How replies write NaN and infinities, which JSON has no numbers for: as TensorFlow Serving does (NaN, Infinity; JSON.parse of browsers refuses that), as null, or as a string ("NaN", "-Infinity").',
+    }),
     allowReload: flag(false, 'POST /v1/config/reload reads the configuration again; without it 403.'),
     forwardHeaders: headers(
       'Headers of requests that go along to the model servers as metadata, besides authorization, traceparent, tracestate, baggage, b3, cache-control, x-* and those that rules, limits, cache.vary, hashOn and queue.priorityField name: seldon-model, triton-*. To REST servers from every door.',

@@ -82,6 +82,7 @@ export async function infer(
     body: encodeV2ReplyJson(
       { ...reply, model: target.model, id: asked.id === '' ? reply.id : asked.id },
       isBinary,
+      options.nonFinite,
     ),
     from: answer.from,
     metadata: answer.metadata,

@@ -101,8 +101,13 @@ export async function infer(
   const { bytes, from, metadata } = await ask(deps, method, target, [message], asker);
   if (kind === 'classify') {
     const { spec, results } = decodeClassificationResponse(bytes);
-    return { body: encodeClassifyJson(results), from, metadata, version: spec?.version };
+    return {
+      body: encodeClassifyJson(results, deps.options.nonFinite),
+      from,
+      metadata,
+      version: spec?.version,
+    };
   }
   const { spec, values } = decodeRegressionResponse(bytes);
-  return { body: encodeRegressJson(values), from, metadata, version: spec?.version };
+  return { body: encodeRegressJson(values, deps.options.nonFinite), from, metadata, version: spec?.version };
 }

@@ -1,6 +1,6 @@
 /** What the REST door is told. */
 import type { TakesHeader } from '../../call/index.ts';
-import type { JsonLimits } from '../../codec/index.ts';
+import type { JsonLimits, NonFinite } from '../../codec/index.ts';
 import type { PaceOptions } from '../pace.ts';
 import type { TimeoutOptions } from '../timeout.ts';
 
@@ -14,6 +14,8 @@ export interface RestOptions {
   readonly strictDtypes: boolean;
   /** half, bfloat16 and uint16 have JSON values, which TensorFlow Serving's REST API refuses. */
   readonly extraDtypes: boolean;
+  /** How replies write NaN and infinities. */
+  readonly nonFinite: NonFinite;
   /** Text that each byte of a compressed body may become. */
   readonly maxInflateRatio: number;
   readonly timeouts: TimeoutOptions;

@@ -60,7 +60,7 @@ describe('bodies of the REST door', () => {
     fleet = await startDemoFleet({ replicas: 1, models: ['half_plus_two', 'echo'] });
     const urls = fleet.backends.map(({ url }) => url);
     gateway = await startTestGateway(urls, { rest: { maxBodyBytes: 40_000_000 } });
-    strict = await startTestGateway(urls, { rest: { extraDtypes: false } });
+    strict = await startTestGateway(urls, { rest: { extraDtypes: false, nonFinite: 'null' } });
   });
   after(async () => {
     await strict.stop();
@@ -77,6 +77,18 @@ describe('bodies of the REST door', () => {
         [3, 4],
       ],
     });
+  });
+
+  it('have NaN and infinities as TensorFlow Serving writes them, or as the configuration says', async () => {
+    const body = '{"instances": [NaN, 1.5, -Infinity]}';
+    assert.equal(
+      (await post(gateway.rest, echo, [body])).body.toString().replaceAll(/\s/g, ''),
+      '{"predictions":[NaN,1.5,-Infinity]}',
+    );
+    assert.deepEqual(json(await post(strict.rest, echo, [body])), { predictions: [null, 1.5, null] });
+    const v2 = '{"inputs":[{"name":"x","datatype":"FP32","shape":[2],"data":[NaN,2.5]}]}';
+    const answer = await post(strict.rest, '/v2/models/echo/infer', [v2]);
+    assert.deepEqual((json(answer) as { outputs: { data: unknown }[] }).outputs[0]?.data, [null, 2.5]);
   });
 
   it('large ones come back as they were, in pieces, gzip or plain', async () => {

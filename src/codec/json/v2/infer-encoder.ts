@@ -12,6 +12,7 @@ import { datatypeOf, rawOf } from '../../proto/kserve/tensors.ts';
 import { elementsOf } from '../../tensor.ts';
 import { invalid } from '../limits.ts';
 import { NestedWriter } from '../nested-writer.ts';
+import type { NonFinite } from '../non-finite.ts';
 import { Slice } from '../slice.ts';
 import { runFor } from '../value-writers.ts';
 
@@ -40,11 +41,11 @@ function parametersText(parameters: V2Parameters): string {
 }
 
 /** The values of a tensor as a flat list. Strings are text, whatever the tensor's name is. */
-function* dataOf(tensor: TensorPieces): Generator<Buffer, undefined, undefined> {
+function* dataOf(tensor: TensorPieces, nonFinite: NonFinite): Generator<Buffer, undefined, undefined> {
   const whole = tensorOf(tensor);
   const count = elementsOf(tensor.shape);
   // an output's name decides about base64 in TensorFlow Serving's API only
-  const run = runFor('', whole) ?? ((_slice, _first, _from, end) => end);
+  const run = runFor('', whole, nonFinite) ?? ((_slice, _first, _from, end) => end);
   const slice = new Slice();
   const nested = new NestedWriter([count], run).begin(0);
   while (!nested.run(slice)) yield slice.take();
@@ -62,6 +63,7 @@ function encode(
   parametersOf: (name: string) => V2Parameters | undefined,
   isBinary: (name: string) => boolean,
   tail: string,
+  nonFinite: NonFinite = 'literal',
 ): V2JsonBody {
   const json: Uint8Array[] = [];
   const binary: Pieces[] = [];
@@ -79,7 +81,7 @@ function encode(
     }
     if (own.size > 0) text += `,"parameters":${parametersText(own)}`;
     if (raw === undefined) {
-      json.push(Buffer.from(`${text},"data":`), ...dataOf(tensor));
+      json.push(Buffer.from(`${text},"data":`), ...dataOf(tensor, nonFinite));
       text = '';
     }
     text += '}';
@@ -98,12 +100,13 @@ function member(name: string, value: string): string {
 export function encodeV2ReplyJson(
   response: V2InferResponse,
   isBinary: (name: string) => boolean,
+  nonFinite?: NonFinite,
 ): V2JsonBody {
   const { model, version, id, parameters, outputs, outputParameters } = response;
   const head =
     `"model_name":${JSON.stringify(model)},${member('model_version', version)}${member('id', id)}` +
     (parameters.size > 0 ? `"parameters":${parametersText(parameters)},` : '');
-  return encode(head, 'outputs', outputs, (name) => outputParameters.get(name), isBinary, '');
+  return encode(head, 'outputs', outputs, (name) => outputParameters.get(name), isBinary, '', nonFinite);
 }
 
 /**
