@@ -10,7 +10,7 @@ import {
 } from './call/index.ts';
 import { Fleet, type FleetOptions, type HttpFleet, Pacer, type SharedLooks } from './fleet/index.ts';
 import type { RouteOptions } from './gateway-options.ts';
-import type { ModelState, ModelView, NameRoute } from './models/index.ts';
+import type { ModelView, NameRoute } from './models/index.ts';
 
 /** The fleet that a model is served by; the default one for calls of no model. */
 export type PickFleet = (model: ModelRef | undefined) => Fleet;
@@ -56,15 +56,16 @@ export function viewOf({ fleets, pick, names, modelOf }: ViewDeps): ModelView {
   }
   const asked = (model: ModelRef): readonly string[] =>
     isSameModel(modelOf(model.model), model) ? [model.model] : (leading.get(model) ?? []);
-  const listed = ({ ofModels }: Fleet, state: ModelState): ModelState[] =>
-    asked({ fleet: ofModels, model: state.name }).map((name) => ({ ...state, name }));
+  const named = <T extends { readonly name: string }>({ ofModels }: Fleet, of: T): T[] =>
+    asked({ fleet: ofModels, model: of.name }).map((name) => ({ ...of, name }));
   return {
     defaultVersion: (model) => pick(model).defaultVersion(model.model),
     incarnation: (model, version) => pick(model).incarnation(model.model, version),
     knows: (model) => pick(model).knows(model.model),
     state: (model) => pick(model).state(model.model),
     asked,
-    models: () => fleets.flatMap((fleet) => fleet.models().flatMap((state) => listed(fleet, state))),
+    models: () => fleets.flatMap((fleet) => fleet.models().flatMap((state) => named(fleet, state))),
+    index: () => fleets.flatMap((fleet) => fleet.index().flatMap((entry) => named(fleet, entry))),
   };
 }
 

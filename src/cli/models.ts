@@ -105,7 +105,7 @@ function fleetText({ name, backends, models }: Fleet, paint: Paint): string {
     table([head('BACKEND', 'STATE', 'IN FLIGHT', 'CONNECTIONS'), ...servers]),
     '\n',
     served.length === 0
-      ? '  no model yet: the gateway learns of them from its configuration and from calls\n'
+      ? '  no model yet: the gateway learns of them from lists of its servers, its configuration and calls\n'
       : table([head('MODEL', 'VERSIONS', 'AVAILABLE AT'), ...served]),
   ].join('');
 }

@@ -10,6 +10,7 @@ export {
   readControl,
 } from './control.ts';
 export type { Example, Feature } from './example.ts';
+export { repositoryIndexAsked, repositoryIndexIn, repositoryIndexJson } from './repository.ts';
 export {
   dtypeOfV2,
   noParameters,
@@ -135,6 +136,7 @@ export {
   encodeReflectionResponse,
   encodeRegressionResponse,
   encodeReloadConfigResponse,
+  encodeRepositoryIndexRequest,
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
   encodeTensor,

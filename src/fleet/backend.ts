@@ -20,8 +20,9 @@ import { createRestTransport } from './connection/rest-transport.ts';
 import type { OnOver, Transport, TransportEvents } from './connection/transport.ts';
 import { grpcHealthCheck, httpHealthCheck } from './health/host-check.ts';
 import { ModelHealth } from './health/model-health.ts';
-import { probe, type ProbeDeps, type SharedLooks, type Sight } from './health/probe.ts';
+import { listModels, probe, type ProbeDeps, type SharedLooks, type Sight } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
+import { type Listing, Repository } from './health/repository.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
 import type { Roomy } from './room.ts';
 
@@ -63,6 +64,7 @@ export class Backend implements Roomy {
   readonly name: string;
   readonly health: ModelHealth;
   readonly prober: Prober;
+  readonly repository: Repository;
   readonly reportedLoad = new ReportedLoad();
   address: BackendAddress;
   /** Calls sent and not answered yet. */
@@ -90,11 +92,16 @@ export class Backend implements Roomy {
     this.health = new ModelHealth({
       onVersion: (model, version, available) => {
         // a look may come back late
-        if (!this.#closed) deps.onVersion(this, model, version, available);
+        if (this.#closed) return;
+        deps.onVersion(this, model, version, available);
+        this.repository.hurry();
       },
       onChange: (model) => {
         if (this.#closed) return;
-        if (model === '') deps.onState(this);
+        if (model === '') {
+          this.repository.hostChanged();
+          deps.onState(this);
+        }
         deps.onChange(model);
       },
       onRecovered: () => {
@@ -128,6 +135,20 @@ export class Backend implements Roomy {
       clock: deps.clock,
       random: deps.random,
     });
+    this.repository = new Repository({
+      isUp: () => this.health.up,
+      options: () => deps.options().health,
+      list: () => this.#seeList(),
+      reserve: deps.reserveLook,
+      clock: deps.clock,
+      random: deps.random,
+    });
+  }
+
+  /** Resolves after the first looks. */
+  async start(): Promise<void> {
+    await this.prober.start();
+    await this.repository.settled();
   }
 
   get connections(): number {
@@ -223,36 +244,47 @@ export class Backend implements Roomy {
   close(graceful: boolean): void {
     this.#closed = true;
     this.prober.stop();
+    this.repository.stop();
     this.#transport.close(graceful);
   }
 
   /** Sends a call that is nobody's load and nobody's outcome: a look, a warm-up. */
   readonly attempt = (call: Call, onOver?: OnOver): Promise<Reply> => this.#transport.send(call, onOver);
 
-  /** A look of this process's own, unless all is well here and another one has looked. */
   #see(model: string): Promise<Sight> {
-    const { sharedLooks, options } = this.#deps;
-    // a connection that was lost says more than what another process saw a while ago
-    if (sharedLooks === undefined || !this.health.up || !this.connected) return this.#probe(model);
-    const { name, health } = options();
-    const freshMs = health.intervalMs * freshIntervals;
-    return sharedLooks.look(`${name}\0${this.name}\0${model}`, freshMs, () => this.#probe(model));
+    return this.#shared(model, 'unknown model', () => this.#ask(model));
   }
 
-  /** What GetModelStatus says, whatever the backend speaks. */
-  async #probe(model: string): Promise<Sight> {
+  #seeList(): Promise<Listing> {
+    return this.#shared('', 'not taken', () => listModels(this.#probeDeps()));
+  }
+
+  /** A look of this process's own, unless all is well here and another one has looked. @param model none for all of them */
+  #shared<T, R>(model: string, refused: R, look: () => Promise<T>): Promise<T | R> {
+    const { sharedLooks, options } = this.#deps;
+    const bounded = (): Promise<T | R> => this.#bounded(model, refused, look);
+    // a connection that was lost says more than what another process saw a while ago
+    if (sharedLooks === undefined || !this.health.up || !this.connected) return bounded();
+    const { name, health } = options();
+    const freshMs = health.intervalMs * freshIntervals;
+    return sharedLooks.look(`${name}\0${this.name}\0${model}`, freshMs, bounded);
+  }
+
+  /** An answer beyond a limit is not taken, which is told once. */
+  async #bounded<T, R>(model: string, refused: R, look: () => Promise<T>): Promise<T | R> {
     try {
-      const sight = await this.#ask(model);
+      const sight = await look();
       this.#outOfBounds.delete(model);
       return sight;
     } catch (reason) {
       if (!(reason instanceof OutOfBounds)) throw reason;
       if (!this.#outOfBounds.has(model)) this.#deps.onOutOfBounds(this, model, reason.message);
       this.#outOfBounds.add(model);
-      return 'unknown model';
+      return refused;
     }
   }
 
+  /** What GetModelStatus says, whatever the backend speaks. */
   async #ask(model: string): Promise<Sight> {
     const sight = await probe(model, this.#probeDeps());
     if (sight !== 'other api') return sight;

@@ -8,6 +8,7 @@ import {
   type Reply,
   StatusError,
 } from '../call/index.ts';
+import type { V2ModelIndex } from '../codec/index.ts';
 import type { ModelState } from '../models/index.ts';
 import { Backend } from './backend.ts';
 import { BackendLog } from './backend-log.ts';
@@ -27,7 +28,14 @@ import { type ModelRoutes, RoutingTable } from './routing-table.ts';
 import { SecondOpinions } from './second-opinions.ts';
 import { SequenceRouter } from './sequence-router.ts';
 import { Sequences } from './sequences.ts';
-import { type BackendState, backendStates, modelStates } from './states.ts';
+import {
+  type BackendState,
+  backendStates,
+  modelIndex,
+  modelState,
+  modelStates,
+  type StateDeps,
+} from './states.ts';
 import { Upkeep } from './upkeep.ts';
 import { detach, guarded } from '../faults.ts';
 
@@ -277,15 +285,28 @@ export class Fleet {
   }
 
   knows(model: string): boolean {
-    return this.#watched.isConfigured(model) || (this.#table.get(model)?.knowing.length ?? 0) > 0;
+    return (
+      this.#watched.isConfigured(model) ||
+      (this.#table.get(model)?.knowing.length ?? 0) > 0 ||
+      this.#members.list.some(({ repository }) => repository.has(model))
+    );
+  }
+
+  get #known(): StateDeps {
+    return { members: this.#members, watched: this.#watched, table: this.#table };
   }
 
   models(): readonly ModelState[] {
-    return modelStates(this.#members, this.#watched, this.#table);
+    return modelStates(this.#known);
+  }
+
+  /** What its servers list, and what is known of other models. */
+  index(): readonly V2ModelIndex[] {
+    return modelIndex(this.#known);
   }
 
   state(model: string): ModelState | undefined {
-    return this.models().find(({ name }) => name === model);
+    return modelState(model, this.#known);
   }
 
   /** As ModelRef has it. */
@@ -302,10 +323,11 @@ export class Fleet {
     return backendStates(this.#members, this.#watched, this.#outliers);
   }
 
-  /** Another process has seen something new of a model at a backend. */
+  /** Another process has seen something new of a model at a backend; of its list of models, when there is no name. */
   lookAgain(name: string, model: string): void {
     const backend = this.#members.list.find((each) => each.name === name);
-    void backend?.prober.look(model);
+    if (model === '') backend?.repository.hurry();
+    else void backend?.prober.look(model);
   }
 
   /** Takes a backend out of the choice, or back in; false when there is none of that name. */
@@ -355,7 +377,9 @@ export class Fleet {
       },
       onOutOfBounds: ({ name: backend }, model, reason) => {
         const log = this.#deps.commonLog ?? this.#deps.log;
-        log.warn({ fleet: this.name, backend, model, reason }, 'model is unknown at a backend');
+        if (model === '')
+          log.warn({ fleet: this.name, backend, reason }, 'the list of models of a backend is not taken');
+        else log.warn({ fleet: this.name, backend, model, reason }, 'model is unknown at a backend');
       },
       onOutcome: (backend, model, outcome, failedAt) => {
         this.#upkeep.onOutcome(backend, model, outcome, failedAt);

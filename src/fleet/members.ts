@@ -87,6 +87,6 @@ async function firstLook(backends: readonly Backend[]): Promise<void> {
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, firstLookMs);
   });
-  await Promise.race([Promise.all(backends.map((backend) => backend.prober.start())), late]);
+  await Promise.race([Promise.all(backends.map((backend) => backend.start())), late]);
   clearTimeout(timer);
 }

@@ -1,5 +1,7 @@
 /** What a fleet shows of itself: its backends to operators, its models to the rest of the gateway. */
-import type { ModelState, VersionState } from '../models/index.ts';
+import type { V2ModelIndex } from '../codec/index.ts';
+import { listedVersion, type ModelState, type VersionState } from '../models/index.ts';
+import type { Backend } from './backend.ts';
 import type { Ejected, Outliers } from './balance/outliers.ts';
 import type { WatchedModels } from './health/watched-models.ts';
 import type { Members } from './members.ts';
@@ -42,36 +44,91 @@ export function backendStates(
     inFlight: backend.outstanding,
     limit: backend.concurrency.limit,
     connections: backend.connections,
-    models: watched.names().flatMap((name) => {
-      const versions = backend.health.versions(name);
+    models: namesOf([backend], watched).flatMap((name) => {
+      const versions = versionsAt(backend, name);
       if (versions === undefined) return [];
+      // nobody has called it: it has no record
+      if (!watched.has(name)) return [{ name, versions }];
       const ejected = outliers.ejected(backend.name, name);
       return [{ name, versions, ejected, weight: Number(backend.replica(name).weight.toFixed(3)) }];
     }),
   }));
 }
 
-/** The models that are configured or that a backend has. */
-export function modelStates(
-  members: Members,
-  watched: WatchedModels,
-  table: RoutingTable,
-): readonly ModelState[] {
-  return watched.names().flatMap((name) => {
-    const known = members.list.flatMap(({ health }) => health.versions(name) ?? []);
-    if (known.length === 0 && !watched.isConfigured(name)) return [];
-    const routes = table.get(name);
-    const available = (routes?.standings ?? []).filter(
-      ({ up, drained, versions }) =>
-        up && !drained && (versions ?? []).some(({ state }) => state === 'AVAILABLE'),
-    );
-    return [
-      {
-        name,
-        versions: mergeVersions(known),
-        backends: routes?.knowing.length ?? 0,
-        available: available.length,
-      },
-    ];
+/** Models that are watched, or that one of the backends lists. */
+function namesOf(backends: readonly Backend[], watched: WatchedModels): readonly string[] {
+  return [...new Set([...watched.names(), ...backends.flatMap(({ repository }) => [...repository.names])])];
+}
+
+/** What looks at the model say, or else the backend's list. */
+function versionsAt({ health, repository }: Backend, model: string): readonly VersionState[] | undefined {
+  const seen = health.versions(model);
+  if (seen !== undefined) return seen;
+  const listed = repository.versions(model);
+  return listed === undefined || listed.length === 0 ? undefined : listed;
+}
+
+const isAvailable = ({ state }: VersionState): boolean => state === 'AVAILABLE';
+
+export interface StateDeps {
+  readonly members: Pick<Members, 'list'>;
+  readonly watched: WatchedModels;
+  readonly table: RoutingTable;
+}
+
+/** A model that is configured, or that a backend has. */
+export function modelState(name: string, { members, watched, table }: StateDeps): ModelState | undefined {
+  const known = members.list.flatMap((backend) => {
+    const versions = versionsAt(backend, name);
+    return versions === undefined ? [] : [{ backend, versions }];
+  });
+  if (known.length === 0 && !watched.isConfigured(name)) return undefined;
+  const serving = known.filter(
+    ({ backend, versions }) => backend.health.up && !backend.drained && versions.some(isAvailable),
+  );
+  return {
+    name,
+    versions: mergeVersions(known.flatMap(({ versions }) => versions)),
+    backends: table.get(name)?.knowing.length ?? known.filter(({ backend }) => backend.health.up).length,
+    available: serving.length,
+  };
+}
+
+export function modelStates(deps: StateDeps): readonly ModelState[] {
+  return namesOf(deps.members.list, deps.watched)
+    .map((name) => modelState(name, deps))
+    .filter((state) => state !== undefined);
+}
+
+/** Of two backends that have a version in different states, the better one counts. */
+const ranks: Readonly<Record<string, number>> = { READY: 5, LOADING: 4, UNLOADING: 3, UNAVAILABLE: 2 };
+const rankOf = ({ state }: V2ModelIndex): number => ranks[state] ?? (state === '' ? 0 : 1);
+
+/** V2's repository index of all backends: what each lists, and what looks say of models that it does not list. */
+export function modelIndex({
+  members,
+  watched,
+}: Pick<StateDeps, 'members' | 'watched'>): readonly V2ModelIndex[] {
+  const models = new Map<string, Map<string, V2ModelIndex>>();
+  const offer = ({ health, drained }: Backend, entry: V2ModelIndex): void => {
+    const out = entry.state !== '' && (!health.up || drained);
+    const here = out ? { ...entry, state: 'UNAVAILABLE', reason: 'no backend that has it is up' } : entry;
+    const versions = models.get(entry.name) ?? new Map<string, V2ModelIndex>();
+    models.set(entry.name, versions);
+    const other = versions.get(entry.version);
+    if (other === undefined || rankOf(here) > rankOf(other)) versions.set(entry.version, here);
+  };
+  for (const backend of members.list) {
+    const { repository, health } = backend;
+    for (const entry of repository.models) offer(backend, entry);
+    for (const name of watched.names())
+      if (!repository.has(name))
+        for (const version of health.versions(name) ?? []) offer(backend, listedVersion(name, version));
+  }
+  return [...models.values()].flatMap((versions) => {
+    const all = [...versions.values()];
+    // one server has not loaded it, and another has
+    const loaded = all.filter(({ state }) => state !== '');
+    return loaded.length === 0 ? all : loaded;
   });
 }

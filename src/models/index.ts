@@ -28,6 +28,7 @@ export {
 } from './dialects/index.ts';
 export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';
 export { isInformation, methodOf, methods, purposeOf } from './methods.ts';
+export { listedVersion, versionOf } from './repository.ts';
 export { signatureSource } from './signatures.ts';
 export {
   createRouter,

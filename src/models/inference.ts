@@ -1,6 +1,12 @@
 /** What a call means, whichever API says it: named tensors in, named tensors out, states, signatures. */
 import type { Target } from '../call/index.ts';
-import type { NamedPieces, Signature, V2Parameters, V2RequestedOutput } from '../codec/index.ts';
+import type {
+  NamedPieces,
+  Signature,
+  V2ModelIndex,
+  V2Parameters,
+  V2RequestedOutput,
+} from '../codec/index.ts';
 import type { VersionState } from './view.ts';
 
 export interface Inference {
@@ -42,4 +48,6 @@ export interface ModelServer {
   /** The asked version's state, or that of all versions. */
   status(target: Target): Promise<readonly VersionState[]>;
   describe(target: Target): Promise<ModelDescription>;
+  /** Every model that it has or could load; absent where its API has no such question, UNIMPLEMENTED where the server lacks it. */
+  list?(): Promise<readonly V2ModelIndex[]>;
 }

@@ -1,5 +1,6 @@
 /** What is known of models right now: the fleets say it, filters and doors read it. */
 import type { ModelRef } from '../call/index.ts';
+import type { V2ModelIndex } from '../codec/index.ts';
 
 /** tensorflow.serving.ModelVersionStatus.State by name. */
 export type VersionStateName = 'START' | 'LOADING' | 'AVAILABLE' | 'UNLOADING' | 'END' | 'UNKNOWN';
@@ -37,6 +38,8 @@ export interface ModelView {
   asked(model: ModelRef): readonly string[];
   /** By the names that clients ask for. */
   models(): readonly ModelState[];
+  /** What V2's repository index says, by the same names: the union of what the servers list, and of what is known otherwise. */
+  index(): readonly V2ModelIndex[];
 }
 
 /** The names behind ModelVersionStatus.State numbers (get_model_status.proto). */

@@ -59,6 +59,7 @@ export {
   encodeModelInferResponse,
   encodeModelMetadataResponse,
   encodeModelVersionRequest,
+  encodeRepositoryIndexRequest,
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
   encodeV2Spec,

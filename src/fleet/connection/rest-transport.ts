@@ -97,7 +97,7 @@ export function createRestTransport(
   let abilities: Promise<V2Abilities> | undefined;
 
   async function exchange(
-    { path, body, headers }: RestQuestion,
+    { path, body, headers, isControl = body === undefined }: RestQuestion,
     own: Readonly<Record<string, string>>,
     cancellation: Cancellation,
     maxBytes: number,
@@ -127,7 +127,6 @@ export function createRestTransport(
         idleTimeoutMs: 0,
       });
       // what has no body asks about a model, or whether anybody is there
-      const isControl = body === undefined;
       return await wholeAnswer(reply, isControl ? Math.min(maxBytes, maxControlBytes) : maxBytes, {
         ...{ name, isControl, rebuilt },
       });

@@ -16,14 +16,18 @@ import {
 } from '../../call/index.ts';
 import {
   decodeGetModelStatusResponse,
+  decodeRepositoryIndexResponse,
   encodeGetModelStatusRequest,
+  encodeRepositoryIndexRequest,
   notTaken,
   readControl,
 } from '../../codec/index.ts';
 import { methodOf, type VersionState } from '../../models/index.ts';
 import { toVersionState } from './model-health.ts';
+import type { Listing } from './repository.ts';
 
 const statusMethod = methodOf('/tensorflow.serving.ModelService/GetModelStatus');
+const indexMethod = methodOf('/inference.GRPCInferenceService/RepositoryIndex');
 const metadata: Metadata = ['content-type', 'application/grpc', 'user-agent', 'tensorgate-health'];
 
 /** What a look gave: the versions, that the backend lacks the model, or that it does not speak this API at all. */
@@ -107,4 +111,23 @@ export async function probe(model: string, deps: ProbeDeps): Promise<Sight> {
   if (code === Code.NOT_FOUND) return 'unknown model';
   if (code === Code.UNIMPLEMENTED) return 'other api';
   throw errorOf(trailers, from);
+}
+
+/** What a server lists of its models, or that it has no such list. @throws OutOfBounds, StatusError as probe() does */
+export async function listModels(deps: ProbeDeps): Promise<Listing> {
+  const question = {
+    method: indexMethod,
+    target: undefined,
+    message: encodeRepositoryIndexRequest({ onlyReady: false }),
+  };
+  try {
+    const { message, trailers, from } = await ask(question, deps);
+    if (message !== undefined && getMetadata(trailers, 'grpc-status') === '0')
+      return { models: readControl(decodeRepositoryIndexResponse, message) };
+    throw errorOf(trailers, from);
+  } catch (reason) {
+    // of the server, or of the bridge to an API that has no such question
+    if (StatusError.from(reason).code === Code.UNIMPLEMENTED) return 'no list';
+    throw reason;
+  }
 }

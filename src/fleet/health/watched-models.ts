@@ -34,6 +34,10 @@ export class WatchedModels {
     return this.#configured.has(model);
   }
 
+  has(model: string): boolean {
+    return this.#configured.has(model) || this.#learnt.has(model);
+  }
+
   names(): readonly string[] {
     return [...this.#configured, ...this.#learnt];
   }

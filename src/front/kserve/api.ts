@@ -6,13 +6,20 @@ import {
   decodeRepositoryIndexResponse,
   decodeServerMetadataResponse,
   encodeModelVersionRequest,
+  encodeRepositoryIndexRequest,
+  repositoryIndexAsked,
+  repositoryIndexJson,
   specOfV2,
+  V2Body,
   versionTextOf,
 } from '../../codec/index.ts';
 import { methodOf, specOf, targetOf } from '../../models/index.ts';
 import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
+import { readBody } from '../http/body.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
+import type { HttpExchange } from '../http/exchange.ts';
 import type { RestDeps } from '../rest/api.ts';
+import { limitsOf } from '../rest/infer.ts';
 import { infer } from './infer.ts';
 import { type V2Route, v2RouteOf } from './routes.ts';
 
@@ -36,7 +43,11 @@ const json = (body: object, status = 200): HttpAnswer => ({
   body: JSON.stringify(body),
 });
 
+/** What a request for the index may take, in bytes: it has one flag. */
+const maxIndexBytes = 65_536;
+
 export function createV2Api(deps: V2Deps): HttpApi {
+  const indexLimits = { ...limitsOf(deps.options), maxBytes: maxIndexBytes };
   function target(
     { model, version }: { readonly model: string; readonly version: string },
     { metadata }: Asker,
@@ -55,7 +66,11 @@ export function createV2Api(deps: V2Deps): HttpApi {
     return (await ask(deps, method, asked, message, asker)).bytes;
   }
 
-  async function information(route: Exclude<V2Route, { kind: 'infer' }>, asker: Asker): Promise<HttpAnswer> {
+  async function information(
+    route: Exclude<V2Route, { kind: 'infer' }>,
+    exchange: HttpExchange,
+    asker: Asker,
+  ): Promise<HttpAnswer> {
     switch (route.kind) {
       case 'live':
       case 'ready': {
@@ -65,8 +80,14 @@ export function createV2Api(deps: V2Deps): HttpApi {
       }
       case 'server':
         return json(decodeServerMetadataResponse(await question(methods.server, undefined, asker)));
-      case 'index':
-        return json(decodeRepositoryIndexResponse(await question(methods.index, undefined, asker)));
+      case 'index': {
+        const body = await readBody(exchange, new V2Body(maxIndexBytes), indexLimits, deps);
+        const message = encodeRepositoryIndexRequest(
+          repositoryIndexAsked(Buffer.from(body).toString('utf8')),
+        );
+        const { bytes } = await ask(deps, methods.index, undefined, [message], asker);
+        return json(repositoryIndexJson(decodeRepositoryIndexResponse(bytes)));
+      }
       case 'model-ready': {
         const asked = target(route, asker, 'describe');
         if (decodeFlagResponse(await question(methods.modelReady, asked, asker)))
@@ -84,7 +105,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
     const route = v2RouteOf(exchange.head.method, exchange.head.url);
     if ('model' in route) exchange.model = route.model;
     const asker = 'model' in route ? askerOf(anyones, route.model, deps.options.timeouts) : anyones;
-    if (route.kind !== 'infer') return information(route, asker);
+    if (route.kind !== 'infer') return information(route, exchange, asker);
     const { body, from, version, metadata } = await infer(
       deps,
       target(route, asker, 'infer'),

@@ -15,6 +15,8 @@ export interface RestQuestion {
   /** Absent for GET. */
   readonly body?: Pieces;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A question about models although it has a body: its answer is bounded as theirs are. */
+  readonly isControl?: boolean;
 }
 
 /** @throws StatusError when there is no answer, or a larger one than is allowed */
@@ -62,6 +64,11 @@ export function refusalOf(answer: RestAnswer, where: string): StatusError {
     where,
     fromBackend: true,
   });
+}
+
+/** The server has no such path, or takes no such request there. */
+export function lacksPath({ status }: RestAnswer): boolean {
+  return status === 404 || status === 405 || status === 501;
 }
 
 /** @throws StatusError the server's own, for any status but 200 */

@@ -7,15 +7,16 @@ import {
   decodeV2ReplyJson,
   encodeV2InferJson,
   joined,
+  repositoryIndexIn,
   type TensorOptions,
   type V2InferRequest,
   type V2ModelMetadata,
   type V2TensorMetadata,
 } from '../../codec/index.ts';
 import type { ModelServer } from '../inference.ts';
-import { jsonOf, refusalOf, type RestAsk, segment, successful } from './http.ts';
+import { jsonOf, lacksPath, refusalOf, type RestAsk, segment, successful } from './http.ts';
 import { type V2Questions, v2Status } from './kserve.ts';
-import { notUnderstood } from './tfs-rest.ts';
+import { listOfConfig, notUnderstood } from './tfs-rest.ts';
 import { descriptionOf, inferRequestOf } from './v2-shapes.ts';
 import type { VersionNames } from './versions.ts';
 
@@ -94,6 +95,9 @@ function checkText({ inputs }: V2InferRequest): void {
   }
 }
 
+/** MLServer takes no index without a body. */
+const emptyObject = new TextEncoder().encode('{}');
+
 /** A server that speaks it. */
 export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelServer {
   const { where, names, tensors, abilities } = options;
@@ -110,6 +114,17 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
     status: (target) => v2Status(target, names, questions),
     async describe(target) {
       return descriptionOf(target, await questions.metadata(target.model, names.textOf(target)), names);
+    },
+    async list() {
+      const answer = await ask({
+        path: '/v2/repository/index',
+        body: [emptyObject],
+        headers: { 'content-type': 'application/json' },
+        isControl: true,
+      });
+      // OpenVINO Model Server has its own way to say it, whatever the API
+      if (lacksPath(answer)) return listOfConfig(ask, where);
+      return repositoryIndexIn(jsonOf(successful(answer, where), where));
     },
     async infer(inference) {
       const able = await abilities();

@@ -12,6 +12,7 @@ import {
   encodeModelInferResponse,
   encodeModelMetadataResponse,
   encodeModelVersionRequest,
+  encodeRepositoryIndexResponse,
   joined,
   readControl,
   specOfV2,
@@ -106,6 +107,15 @@ export const kserveDoor: Door = {
             outputs: tensorsOf(signature.outputs),
           }),
         ];
+      },
+    ],
+    [
+      // asked by the gateway itself: what clients get is made of what all servers say
+      'RepositoryIndex',
+      async (_message, server) => {
+        if (server.list === undefined)
+          throw new StatusError(Code.UNIMPLEMENTED, 'the API of the server has no list of models');
+        return [encodeRepositoryIndexResponse(await server.list())];
       },
     ],
   ]),

@@ -12,10 +12,12 @@ import {
   noParameters,
   type Signature,
   type TensorInfo,
+  type V2ModelIndex,
 } from '../../codec/index.ts';
 import type { ModelDescription, ModelServer } from '../inference.ts';
+import { listedVersion } from '../repository.ts';
 import type { VersionState, VersionStateName } from '../view.ts';
-import { jsonOf, type RestAnswer, type RestAsk, successful, tfsPath } from './http.ts';
+import { jsonOf, lacksPath, type RestAnswer, type RestAsk, successful, tfsPath } from './http.ts';
 import { plainOutputs } from './outputs.ts';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -121,6 +123,20 @@ export class KnownSignatures {
   }
 }
 
+/** All models by OpenVINO Model Server's GET /v1/config. @throws StatusError UNIMPLEMENTED where the server lacks it */
+export async function listOfConfig(ask: RestAsk, where: string): Promise<readonly V2ModelIndex[]> {
+  const answer = await ask({ path: '/v1/config' });
+  // TensorFlow Serving calls every path that it does not know malformed
+  if (lacksPath(answer) || answer.status === 400)
+    throw new StatusError(Code.UNIMPLEMENTED, `backend ${where} has no list of its models`, { where });
+  const models = Object.entries(jsonOf(successful(answer, where), where));
+  return models.flatMap(([name, value], i) => {
+    checkCount(i, 'models');
+    checkedName(name);
+    return statesOf(objectIn(value)).map((state) => listedVersion(name, state));
+  });
+}
+
 export interface TfsRestOptions {
   /** The backend's name. */
   readonly where: string;
@@ -156,6 +172,7 @@ export function tfsRestServer(ask: RestAsk, options: TfsRestOptions): ModelServe
   return {
     status: (target) => status(target),
     describe: (target) => describe(target),
+    list: () => listOfConfig(ask, where),
     async infer({ target, inputs, outputs }) {
       plainOutputs(outputs);
       const description = await wait(signatures.get(target, (asked) => describe(asked, askForAll)));

@@ -15,6 +15,7 @@ export {
   encodeFlagResponse,
   encodeModelMetadataResponse,
   encodeModelVersionRequest,
+  encodeRepositoryIndexRequest,
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
 } from './models.ts';

@@ -1,5 +1,6 @@
 /** The V2 messages about servers and models: ready, metadata, repository index (grpc_service.proto). */
 import { checkCount, checkedName } from '../../control.ts';
+import { listedModel } from '../../repository.ts';
 import type { V2ModelIndex, V2ModelMetadata, V2ServerMetadata, V2TensorMetadata } from '../../kserve.ts';
 import { Reader, wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
@@ -126,6 +127,10 @@ export function decodeRepositoryIndexRequest(bytes: Uint8Array): { onlyReady: bo
   return { onlyReady };
 }
 
+export function encodeRepositoryIndexRequest({ onlyReady }: { readonly onlyReady: boolean }): Uint8Array {
+  return onlyReady ? new Writer().bool(2, true).finish() : new Uint8Array(0);
+}
+
 export function encodeRepositoryIndexResponse(models: readonly V2ModelIndex[]): Uint8Array {
   const writer = new Writer();
   for (const { name, version, state, reason } of models)
@@ -140,9 +145,10 @@ function readModelIndex(reader: Reader): V2ModelIndex {
     else reader.skip();
   }
   const [name = '', version = '', state = '', reason = ''] = texts;
-  return { name, version, state, reason };
+  return listedModel({ name, version, state, reason });
 }
 
+/** @throws OutOfBounds for more than a server may list; StatusError INVALID_ARGUMENT for what is no such message */
 export function decodeRepositoryIndexResponse(bytes: Uint8Array): V2ModelIndex[] {
   const reader = new Reader(bytes);
   const models: V2ModelIndex[] = [];

@@ -5,36 +5,15 @@ import {
   encodeFlagResponse,
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
-  type V2ModelIndex,
 } from '../../../codec/index.ts';
 import type { ModelView } from '../../../models/index.ts';
 import { requestMessage } from './messages.ts';
 
 export interface ServerDeps {
-  readonly view: Pick<ModelView, 'models'>;
+  readonly view: Pick<ModelView, 'index'>;
   readonly ready: () => boolean;
   /** The gateway's own. */
   readonly version: string;
-}
-
-/** What V2 calls the states of a model's version. */
-function indexOf({ view }: ServerDeps, onlyReady: boolean): V2ModelIndex[] {
-  return view
-    .models()
-    .flatMap(({ name, versions }) =>
-      versions.map(({ version, state, errorMessage }) => ({
-        name,
-        version: String(version),
-        state:
-          state === 'AVAILABLE'
-            ? 'READY'
-            : state === 'LOADING' || state === 'START'
-              ? 'LOADING'
-              : 'UNAVAILABLE',
-        reason: errorMessage,
-      })),
-    )
-    .filter(({ state }) => !onlyReady || state === 'READY');
 }
 
 const answers: ReadonlyMap<string, (message: Uint8Array, deps: ServerDeps) => Uint8Array> = new Map([
@@ -47,8 +26,13 @@ const answers: ReadonlyMap<string, (message: Uint8Array, deps: ServerDeps) => Ui
   ],
   [
     'RepositoryIndex',
-    (message: Uint8Array, deps: ServerDeps) =>
-      encodeRepositoryIndexResponse(indexOf(deps, decodeRepositoryIndexRequest(message).onlyReady)),
+    (message: Uint8Array, { view }: ServerDeps) => {
+      const { onlyReady } = decodeRepositoryIndexRequest(message);
+      const models = view.index();
+      return encodeRepositoryIndexResponse(
+        onlyReady ? models.filter(({ state }) => state === 'READY') : models,
+      );
+    },
   ],
 ]);
 
