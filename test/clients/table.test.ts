@@ -58,7 +58,7 @@ describe('beyond the page', { skip: missing('tfs', 'curl', 'grpcurl') }, () => {
     const { body } = await curl(`http://${gateway.rest}/v1/models/my_model`);
     const { model_version_status: versions, ...openAi } = body as Record<string, unknown>;
     assert.ok(Array.isArray(versions));
-    assert.deepEqual(Object.keys(openAi), ['id', 'object', 'created', 'owned_by']);
+    assert.deepEqual(Object.keys(openAi), ['name', 'ready', 'id', 'object', 'created', 'owned_by']);
   });
 
   it('grpcurl: needs no proto file', async () => {

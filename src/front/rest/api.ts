@@ -18,6 +18,7 @@ import {
   type RouterContext,
   specOf,
   stateName,
+  type VersionState,
 } from '../../models/index.ts';
 import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
@@ -63,7 +64,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
     return deps.route(newTarget(model, version, label, ''), { metadata, purpose });
   }
 
-  async function status(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
+  async function status(route: Extract<Route, { model: string }>, asker: Asker): Promise<VersionState[]> {
     // as in TensorFlow Serving, a label does not choose here
     const { model, version } = route;
     const target = targetOf(version === undefined ? { model } : { model, version }, asker, 'status');
@@ -74,20 +75,25 @@ export function createRestApi(deps: RestDeps): HttpApi {
       [encodeGetModelStatusRequest(specOf(target))],
       asker,
     );
-    const versions = decodeGetModelStatusResponse(bytes).map(({ state, ...rest }) => ({
+    return decodeGetModelStatusResponse(bytes).map(({ state, ...rest }) => ({
       ...rest,
       state: stateName(state),
     }));
-    return statusJson(versions, okMessage);
   }
 
-  /** One path for TensorFlow Serving's status and OpenAI's retrieval: the answer has the keys of both. */
+  /** One path for TensorFlow Serving's status, KServe's readiness in V1 and OpenAI's retrieval: the answer has the keys of all. */
   async function retrieve(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
     const other = deps.otherModels().find(({ id }) => id === route.model);
     if (other !== undefined && !view.knows(targetOf({ model: route.model }, asker, 'status'))) return other;
     if (!deps.servesTensors)
       throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not found`);
-    return { ...(await status(route, asker)), ...openAi(route.model) };
+    const versions = await status(route, asker);
+    return {
+      ...statusJson(versions, okMessage),
+      name: route.model,
+      ready: versions.some(({ state }) => state === 'AVAILABLE'),
+      ...openAi(route.model),
+    };
   }
 
   function list(): object {
@@ -137,12 +143,15 @@ export function createRestApi(deps: RestDeps): HttpApi {
   async function information(route: Route, exchange: HttpExchange, asker: Asker): Promise<object> {
     switch (route.kind) {
       case 'status':
-        return route.plain ? retrieve(route, asker) : status(route, asker);
+        return route.plain ? retrieve(route, asker) : statusJson(await status(route, asker), okMessage);
       case 'metadata':
         return metadataJson(
           await deps.catalog.metadata(targetOf(route, asker, 'describe'), asker),
           options.metadataStyle,
         );
+      case 'alive':
+        // what KServe's server says to clients of V1, who ask no more of it
+        return { status: 'alive' };
       case 'config':
         return config();
       case 'reload':

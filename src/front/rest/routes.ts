@@ -18,7 +18,7 @@ export type Route =
       readonly version?: bigint;
       readonly label?: string;
     }
-  | { readonly kind: 'list' | 'config' | 'reload' };
+  | { readonly kind: 'alive' | 'list' | 'config' | 'reload' };
 
 const subject = String.raw`/v1/models/([^/:?]+)(?:/versions/([0-9]+)|/labels/([^/:?]+))?`;
 const inference = new RegExp(`^${subject}:(classify|regress|predict)$`);
@@ -54,6 +54,7 @@ function target(match: RegExpExecArray): { model: string; version?: bigint; labe
 const known: readonly (readonly [path: RegExp, methods: string])[] = [
   [inference, 'POST'],
   [information, 'GET'],
+  [/^\/$/, 'GET'],
   [/^\/v1\/models$/, 'GET'],
   [/^\/v1\/config$/, 'GET'],
   [/^\/v1\/config\/reload$/, 'POST'],
@@ -100,6 +101,7 @@ export function routeOf(method: string, url: string): Route {
     if (path === '/v1/config/reload') return { kind: 'reload' };
   }
   if (method === 'GET' || method === 'HEAD') {
+    if (path === '/') return { kind: 'alive' };
     if (path === '/v1/models') return { kind: 'list' };
     if (path === '/v1/config') return { kind: 'config' };
     const match = information.exec(path);

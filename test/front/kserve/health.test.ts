@@ -33,6 +33,13 @@ describe('health in V2 over REST', () => {
     assert.match(JSON.stringify(body), /nobody/);
   });
 
+  it('is alive in V1, and so is a model', async () => {
+    for (const gateway of gateways) assert.deepEqual(await get(gateway, '/'), [200, { status: 'alive' }]);
+    const [status, body] = await get(gateways[0], '/v1/models/half_plus_two');
+    const { name, ready, model_version_status: versions } = body as Record<string, unknown>;
+    assert.deepEqual([status, name, ready, (versions as unknown[]).length], [200, 'half_plus_two', true, 1]);
+  });
+
   it('is live and not ready without a backend', async () => {
     const [, down] = gateways;
     assert.deepEqual(await get(down, '/v2/health/live'), [200, { live: true }]);
