@@ -8,6 +8,7 @@ export {
   type BatchDimensionOptions,
   createBridge,
   type Door,
+  isV1List,
   jsonOf,
   KnownSignatures,
   kserveDoor,
@@ -40,6 +41,7 @@ export {
   type Rule,
 } from './router.ts';
 export { isSpecOf, specOf, targetOf } from './target.ts';
+export { declaresNothing, predictV1Method } from './v1.ts';
 export {
   type ModelState,
   type ModelView,

@@ -2,6 +2,7 @@
 import type { Target } from '../call/index.ts';
 import type {
   NamedPieces,
+  Pieces,
   Signature,
   V2ModelIndex,
   V2Parameters,
@@ -48,6 +49,8 @@ export interface ModelServer {
   /** The asked version's state, or that of all versions. */
   status(target: Target): Promise<readonly VersionState[]>;
   describe(target: Target): Promise<ModelDescription>;
+  /** A prediction in KServe's V1, JSON in and out as they are; absent where its API has none, UNIMPLEMENTED where the server does not speak it. */
+  predictV1?(model: string, body: Pieces): Promise<Pieces>;
   /** Every model that it has or could load; absent where its API has no such question, UNIMPLEMENTED where the server lacks it. */
   list?(): Promise<readonly V2ModelIndex[]>;
 }

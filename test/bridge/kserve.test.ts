@@ -55,4 +55,52 @@ describe('before KServe’s own server', { skip: missing('kserve') }, () => {
         await gateway.stop();
       }
     });
+
+  async function predict(address: string, model: string, body: string): Promise<[number, unknown]> {
+    const answer = await fetch(`http://${address}/v1/models/${model}:predict`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    return [answer.status, await answer.json()];
+  }
+
+  it('answers in V1 what the server does, for a model that declares no inputs', async () => {
+    const gateway = await startTestGateway([`kserve+http://${server.http}`]);
+    try {
+      await waitFor(async () => (await fetch(`http://${gateway.rest}/v1/models/both`)).ok, 60_000, 'both');
+      const bodies = ['{"instances": [1, 2.5], "extra": {"a": [true, null, "ü"]}}', '{"x": 1}', '[]', '{'];
+      for (const body of bodies)
+        assert.deepEqual(await predict(gateway.rest, 'both', body), await predict(server.http, 'both', body));
+      assert.deepEqual(
+        await predict(gateway.rest, 'nobody', '{}'),
+        await predict(server.http, 'nobody', '{}'),
+      );
+      const first = await predict(gateway.rest, 'both', '{"instances": [1, 2.5]}');
+      assert.deepEqual(first, [200, { predictions: [2, 5], kept: null }]);
+      // the id that such a model needs, and clients of this API cannot give
+      const client = clientOf('tfs-grpc', gateway);
+      try {
+        const tensor = await client.infer('both', 'input_name', doubles, 'output_name');
+        assert.ok(tensor.dtype === 'double');
+        assert.deepEqual([...new Float64Array(Uint8Array.from(tensor.bytes).buffer)], [2, 5, -6]);
+      } finally {
+        client.close();
+      }
+    } finally {
+      await gateway.stop();
+    }
+  });
+
+  it('says over gRPC, where there is no V1, how such a model can be asked', async () => {
+    const gateway = await startTestGateway([`kserve://${server.grpc}`]);
+    try {
+      await waitFor(async () => (await fetch(`http://${gateway.rest}/v1/models/both`)).ok, 60_000, 'both');
+      const [status, body] = await predict(gateway.rest, 'both', '{"instances": [1]}');
+      assert.equal(status, 400);
+      assert.match(JSON.stringify(body), /both declares no inputs.*POST \/v2\/models\/both\/infer/);
+    } finally {
+      await gateway.stop();
+    }
+  });
 });

@@ -19,6 +19,7 @@ import { OutOfBounds, type Pieces, piecesLength, type TensorOptions } from '../.
 import {
   abilitiesOf,
   createBridge,
+  isV1List,
   jsonOf,
   kserveDoor,
   kserveRestServer,
@@ -95,6 +96,7 @@ export function createRestTransport(
   const returnsHeader = takesOfAnswers(options.returnHeaders ?? []);
   let inFlight = 0;
   let abilities: Promise<V2Abilities> | undefined;
+  let v1: Promise<boolean> | undefined;
 
   async function exchange(
     { path, body, headers, isControl = body === undefined }: RestQuestion,
@@ -147,6 +149,7 @@ export function createRestTransport(
     versions.forget();
     signatures.forget();
     abilities = undefined;
+    v1 = undefined;
   }
 
   const asking =
@@ -186,6 +189,17 @@ export function createRestTransport(
     return abilities;
   }
 
+  /** The same for KServe's V1, which servers of V2 may speak too. */
+  function knownV1(): Promise<boolean> {
+    v1 ??= askForAll({ path: '/v1/models' })
+      .then((answer) => answer.status === 200 && isV1List(jsonOf(answer, name)))
+      .catch((reason: unknown) => {
+        v1 = undefined;
+        throw reason;
+      });
+    return v1;
+  }
+
   function server(call: Call, rebuilt: Rebuilt): ModelServer {
     const ask = asking(call, rebuilt);
     const { cancellation } = call;
@@ -197,7 +211,14 @@ export function createRestTransport(
       return tfsRestServer(ask, { where: name, limits: json, signatures, askForAll: askShared, wait });
     }
     const abilitiesNow = (): Promise<V2Abilities> => cancellation.until(known());
-    return kserveRestServer(ask, { where: name, names: versions, tensors, abilities: abilitiesNow });
+    return kserveRestServer(ask, {
+      where: name,
+      names: versions,
+      tensors,
+      abilities: abilitiesNow,
+      speaksV1: () => cancellation.until(knownV1()),
+      id: call.method.api === 'tfs' ? call.id : undefined,
+    });
   }
   const bridges = {
     tfs: createBridge({ door: tfsDoor, spoken: names[api], server, from: name, limits: options }),

@@ -1,5 +1,5 @@
 /** Predict, classify and regress: a JSON body in, the same question to a model server by gRPC, its answer as JSON. */
-import { type Metadata, newTarget, StatusError, type Target } from '../../call/index.ts';
+import { Code, type Metadata, newTarget, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeClassificationResponse,
   decodePredictResponse,
@@ -10,11 +10,13 @@ import {
   encodePredictJson,
   encodePredictRequest,
   encodeRegressJson,
+  encodeV1Predict,
   examplesBody,
   type LentPieces,
   predictBody,
+  V2Body,
 } from '../../codec/index.ts';
-import { methodOf, signatureSource, specOf } from '../../models/index.ts';
+import { declaresNothing, methodOf, predictV1Method, signatureSource, specOf } from '../../models/index.ts';
 import { ask, type Asker } from '../http/asker.ts';
 import { type BodyLimits, readBody } from '../http/body.ts';
 import type { HttpExchange } from '../http/exchange.ts';
@@ -49,6 +51,8 @@ export async function predict(
   const metadata =
     deps.catalog.known(asked) ??
     (await deps.catalog.metadata(asked, asker).catch((reason: unknown) => StatusError.from(reason)));
+  if (!(metadata instanceof StatusError) && declaresNothing(metadata))
+    return predictV1(deps, asked, exchange, asker);
   const source = metadata instanceof StatusError ? metadata : signatureSource(metadata);
   const { format, signatureName, inputs, outputFilter } = await readBody(
     exchange,
@@ -80,6 +84,36 @@ export async function predict(
     metadata: fields,
     version: response.spec?.version ?? metadata.version,
   };
+}
+
+/** Of a model that declares no tensors: its server, where it speaks V1, reads the JSON itself. */
+async function predictV1(
+  deps: RestDeps,
+  target: Target,
+  exchange: HttpExchange,
+  asker: Asker,
+): Promise<Answer> {
+  const { options } = deps;
+  const { model, version, label } = target;
+  const why = `model ${model.slice(0, 200)} declares no inputs`;
+  if (version !== undefined || label !== undefined)
+    throw new StatusError(Code.INVALID_ARGUMENT, `${why}, and KServe's V1 API can name no version of it`);
+  const body = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  const asked = ask(deps, predictV1Method, target, encodeV1Predict(model, body), asker);
+  const { bytes, from, metadata } = await asked.catch((reason: unknown) => {
+    const { code } = StatusError.from(reason);
+    if (code !== Code.UNIMPLEMENTED) throw reason;
+    const instead = `ask it by V2: POST /v2/models/${encodeURIComponent(model).slice(0, 200)}/infer`;
+    throw new StatusError(
+      Code.INVALID_ARGUMENT,
+      `${why}, and its server does not speak KServe's V1 over REST: ${instead}`,
+    );
+  });
+  return { body: whole(bytes), from, version: undefined, metadata };
+}
+
+function* whole(bytes: Uint8Array): LentPieces {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 export async function infer(

@@ -5,7 +5,7 @@ export type { Door } from './door.ts';
 export { asker, BackendRefusal, requestOf } from './exchange.ts';
 export type { RestAnswer, RestAsk, RestQuestion } from './http.ts';
 export { jsonOf } from './http.ts';
-export { abilitiesOf, kserveRestServer, type V2Abilities } from './kserve-rest.ts';
+export { abilitiesOf, isV1List, kserveRestServer, type V2Abilities } from './kserve-rest.ts';
 export { kserveDoor, kserveServer } from './kserve.ts';
 export { Rebuilt } from './rebuilt.ts';
 export { reencode } from './reencode.ts';

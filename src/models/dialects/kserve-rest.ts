@@ -38,6 +38,12 @@ export function abilitiesOf(json: Readonly<Record<string, unknown>>): V2Abilitie
   return { binary: ovms || listed, listOutputs: !ovms };
 }
 
+/** Whether what a server answers to GET /v1/models is KServe's list: names, and not the objects that OpenAI's API has. */
+export function isV1List(json: Readonly<Record<string, unknown>>): boolean {
+  const { models } = json;
+  return Array.isArray(models) && models.every((name) => typeof name === 'string');
+}
+
 export interface V2RestOptions {
   /** The backend's name. */
   readonly where: string;
@@ -45,6 +51,10 @@ export interface V2RestOptions {
   readonly tensors: TensorOptions;
   /** Asked once for each connection. */
   readonly abilities: () => Promise<V2Abilities>;
+  /** The same for KServe's V1 at the same port. */
+  readonly speaksV1: () => Promise<boolean>;
+  /** An id for a call of an API that has none: models of KServe's server fail without one. */
+  readonly id?: string | undefined;
 }
 
 function pathOf(model: string, version: string): string {
@@ -115,6 +125,16 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
     async describe(target) {
       return descriptionOf(target, await questions.metadata(target.model, names.textOf(target)), names);
     },
+    async predictV1(model, body) {
+      if (!(await options.speaksV1()))
+        throw new StatusError(Code.UNIMPLEMENTED, `backend ${where} does not speak KServe's V1`, { where });
+      const answer = await ask({
+        path: `/v1/models/${segment(model)}:predict`,
+        body,
+        headers: { 'content-type': 'application/json' },
+      });
+      return [successful(answer, where).body];
+    },
     async list() {
       const answer = await ask({
         path: '/v2/repository/index',
@@ -128,7 +148,8 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
     },
     async infer(inference) {
       const able = await abilities();
-      const request = inferRequestOf(inference, names);
+      const { id = '' } = options;
+      const request = inferRequestOf(inference.id === '' ? { ...inference, id } : inference, names);
       if (!able.binary) checkText(request);
       const { pieces, headerBytes } = encodeV2InferJson(request, able);
       const answer = successful(

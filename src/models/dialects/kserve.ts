@@ -6,6 +6,7 @@ import {
   decodeModelInferResponse,
   decodeModelMetadataResponse,
   decodeModelVersionRequest,
+  decodeV1Predict,
   defaultSignature,
   encodeFlagResponse,
   encodeModelInferRequest,
@@ -23,7 +24,7 @@ import type { ModelServer } from '../inference.ts';
 import { methodOf } from '../methods.ts';
 import { targetOf } from '../target.ts';
 import type { VersionState } from '../view.ts';
-import type { Door } from './door.ts';
+import type { Answerer, Door } from './door.ts';
 import type { Ask } from './exchange.ts';
 import { wantedOutputs } from './outputs.ts';
 import { descriptionOf, inferRequestOf, tensorsOf } from './v2-shapes.ts';
@@ -48,7 +49,7 @@ function refuseShared(kind: 'input' | 'output', name: string, parameters: V2Para
 /** What V2 clients ask, put to any server. */
 export const kserveDoor: Door = {
   name: 'the KServe V2 API',
-  calls: new Map([
+  calls: new Map<string, Answerer>([
     [
       'ModelInfer',
       async (message, server, { maxBytes }) => {
@@ -107,6 +108,15 @@ export const kserveDoor: Door = {
             outputs: tensorsOf(signature.outputs),
           }),
         ];
+      },
+    ],
+    [
+      'PredictV1',
+      async (message, server) => {
+        if (server.predictV1 === undefined)
+          throw new StatusError(Code.UNIMPLEMENTED, "the server does not speak KServe's V1");
+        const { model, body } = decodeV1Predict(joined(message));
+        return server.predictV1(model, body);
       },
     ],
     [

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort, startProcess, tool } from '../../support/index.ts';
 import type { RealServer } from './triton.ts';
 
-/** Starts it with my_model, which doubles; takes some seconds. */
+/** Starts it with my_model, which doubles, and both, which does so in V1 too; takes some seconds. */
 export async function startKserve(): Promise<RealServer> {
   const python = tool('kserve');
   if (python === undefined) throw new Error('kserve is not installed: run scripts/test-tools.sh');

@@ -11,6 +11,7 @@ import {
 import { backendsIn, isEndpointSlice } from '../../../src/fleet/discovery/endpoint-slices.ts';
 import {
   abilitiesOf,
+  isV1List,
   jsonOf,
   KnownSignatures,
   kserveRestServer,
@@ -148,6 +149,7 @@ async function restServer(chance: Chance): Promise<void> {
     names: new VersionNames(),
     tensors: tensorOptions,
     abilities: async () => abilitiesOf(jsonOf(await ask({ path: '/v2' }), 'a')),
+    speaksV1: async () => isV1List(jsonOf(await ask({ path: '/v1/models' }), 'a')),
   });
   await (chance.percent(60)
     ? server.infer(inference)

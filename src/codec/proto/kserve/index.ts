@@ -19,4 +19,5 @@ export {
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
 } from './models.ts';
+export { decodeV1Predict, encodeV1Predict } from './v1.ts';
 export { encodeV2Spec, readV2Spec, replaceV2Spec, specOfV2, versionTextOf } from './target.ts';
