@@ -64,8 +64,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   only \`binary_data\`, \`binary_data_size\` and \`binary_data_output\` end where a body is read. JSON lists and objects among parameters are passed
   over, since gRPC has none. TensorFlow Serving's API has no parameters: it is UNIMPLEMENTED to ask it for a \`classification\`.
 - A model that declares no tensors, as most of KServe's own server do: \`:predict\` passes to servers that speak KServe's V1 beside V2 (\`kserve+http://\`, found
-  out by GET /v1/models, which lists names there), body and answer as they are within the limits of every body. V1 names no version: INVALID_ARGUMENT with one, and where
-  the server speaks V2 alone (MLServer, KServe over gRPC), which says what would work. Predict over gRPC names its tensors itself and is bridged.
+  out by GET /v1/models, which lists names there), body and answer as they are, within the limits of every body. V1 names no version. With one, and before servers that speak
+  V2 alone (MLServer, KServe over gRPC), the JSON says what the tensors are: integers are INT64, numbers of which any has a fraction or an exponent FP64, and a tensor
+  without a name is \`input-0\`; a body of more than 1 MiB is INVALID_ARGUMENT there. Predict over gRPC names and types its tensors itself.
 - V2 REST servers get an id with calls of APIs that have none, since models of KServe's server fail without one.
 - Classify, Regress and MultiInference, ModelStreamInfer, ModelConfig and ModelStatistics have no equivalent in the other API:
   UNIMPLEMENTED. Complex and quantized tensors have none in V2: INVALID_ARGUMENT. Inputs in shared memory stay with V2 servers.

@@ -89,10 +89,13 @@ function isDeeper(text: Uint8Array, limit: number): boolean {
  * JSON of a server that is not trusted to be brief: text that is nested takes a hundred times its size.
  * @throws OutOfBounds, SyntaxError
  */
-export function parseControlJson(text: Uint8Array, limits: { readonly bytes?: number } = {}): unknown {
-  const { bytes = controlLimits.bytes } = limits;
+export function parseControlJson(
+  text: Uint8Array,
+  limits: { readonly bytes?: number; readonly reviver?: (key: string, value: unknown) => unknown } = {},
+): unknown {
+  const { bytes = controlLimits.bytes, reviver } = limits;
   if (text.length > bytes) throw new OutOfBounds(`more than ${bytes} bytes`);
   if (isDeeper(text, controlLimits.depth))
     throw new OutOfBounds(`JSON that is nested deeper than ${controlLimits.depth} levels`);
-  return JSON.parse(Buffer.from(text.buffer, text.byteOffset, text.length).toString('utf8'));
+  return JSON.parse(Buffer.from(text.buffer, text.byteOffset, text.length).toString('utf8'), reviver);
 }

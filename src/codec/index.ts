@@ -68,6 +68,8 @@ export {
   type LentPieces,
   type NonFinite,
   predictBody,
+  maxUndeclaredBytes,
+  undeclaredSignature,
   type PredictFormat,
   type SignatureSource,
   type TensorOptions,

@@ -92,13 +92,17 @@ describe('before KServe’s own server', { skip: missing('kserve') }, () => {
     }
   });
 
-  it('says over gRPC, where there is no V1, how such a model can be asked', async () => {
+  it('is asked over gRPC, where there is no V1, for what the JSON says', async () => {
     const gateway = await startTestGateway([`kserve://${server.grpc}`]);
     try {
       await waitFor(async () => (await fetch(`http://${gateway.rest}/v1/models/both`)).ok, 60_000, 'both');
-      const [status, body] = await predict(gateway.rest, 'both', '{"instances": [1]}');
-      assert.equal(status, 400);
-      assert.match(JSON.stringify(body), /both declares no inputs.*POST \/v2\/models\/both\/infer/);
+      const cases = [
+        ['{"instances": [1, 2.5, -3]}', { predictions: [2, 5, -6] }],
+        ['{"instances": [{"x": [1]}, {"x": [2]}]}', { predictions: [[2], [4]] }],
+        ['{"inputs": {"x": [[1.0, 2]]}}', { outputs: [[2, 4]] }],
+      ] as const;
+      for (const [body, answer] of cases)
+        assert.deepEqual(await predict(gateway.rest, 'both', body), [200, answer], body);
     } finally {
       await gateway.stop();
     }

@@ -7,10 +7,16 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { startTestGateway, type TestGateway } from '../support/index.ts';
 
+interface Inferred {
+  readonly id?: string;
+  readonly inputs: readonly unknown[];
+}
+
 /** A V2 server of one model that says nothing of its tensors. */
 class Undeclared {
   readonly #server: Server;
   readonly predicted: { body: string; headers: IncomingHttpHeaders }[] = [];
+  readonly inferred: Inferred[] = [];
   lists = 0;
   /** Of GET /v1/models. */
   list: { status: number; body: unknown } = { status: 200, body: { models: ['m'] } };
@@ -36,6 +42,14 @@ class Undeclared {
             break;
           case '/v2/models/m':
             say(200, { name: 'm', versions: null, platform: '', inputs: [], outputs: [] });
+            break;
+          case '/v2/models/m/infer':
+          case '/v2/models/m/versions/1/infer':
+            this.inferred.push(JSON.parse(Buffer.concat(chunks).toString()) as Inferred);
+            say(200, {
+              model_name: 'm',
+              outputs: [{ name: 'y', datatype: 'INT64', shape: [2, 1], data: [2, 4] }],
+            });
             break;
           case '/v2/models/m/ready':
             say(200, { name: 'm', ready: true });
@@ -108,32 +122,51 @@ describe('a V1 prediction of a model that declares no tensors', () => {
     assert.equal(server.lists, 1);
   });
 
-  it('is refused beyond the limit of a body, and with a version, which V1 cannot name', async () => {
+  it('is refused beyond the limit of a body', async () => {
     gateway = await startTestGateway([url], { rest: { maxBodyBytes: 1000 } });
     const before = server.predicted.length;
     const [tooLarge] = await predict('m', ' '.repeat(1001));
     assert.equal(tooLarge, 413);
-    const [status, text] = await predict('m/versions/1', '{}');
-    assert.equal(status, 400);
-    assert.match(text, /declares no inputs.*can name no version/);
     assert.equal(server.predicted.length, before);
   });
 
-  it('is refused with what would work where the server speaks V2 alone', async () => {
+  it('is asked in V2 with a version, which V1 cannot name, and where the server speaks V2 alone', async () => {
+    const [status, text] = await inRows({ version: 1 });
+    assert.deepEqual([status, JSON.parse(text)], [200, { predictions: [[2], [4]] }]);
     for (const list of [
       { status: 404, body: { detail: 'Not Found' } },
       // what OpenAI's API has at this path
       { status: 200, body: { object: 'list', data: [], models: [{ name: 'm' }] } },
     ]) {
       server.list = list;
-      gateway = await startTestGateway([url]);
       const before = server.predicted.length;
-      const [status, text] = await predict('m', '{}');
-      assert.equal(status, 400);
-      assert.match(text, /declares no inputs.*POST \/v2\/models\/m\/infer/);
+      const [found, answer] = await inRows({});
+      assert.deepEqual([found, JSON.parse(answer)], [200, { predictions: [[2], [4]] }]);
       assert.equal(server.predicted.length, before);
-      await gateway.stop();
-      gateway = undefined;
+      assert.deepEqual(server.inferred.at(-1)?.inputs, [
+        { name: 'x', datatype: 'INT64', shape: [2, 1], data: [1, 2] },
+      ]);
+      assert.notEqual(server.inferred.at(-1)?.id, undefined);
     }
   });
+
+  it('must say what its tensors are when it is too long to be read twice', async () => {
+    server.list = { status: 404, body: {} };
+    gateway = await startTestGateway([url]);
+    const [status, text] = await predict('m', `{"instances": [1${' '.repeat(2 ** 20)}]}`);
+    assert.equal(status, 400);
+    assert.match(text, /declares no inputs.*1048576 bytes.*POST \/v2\/models\/m\/infer/);
+    const [malformed, why] = await predict('m', '{"instances": [1');
+    assert.equal(malformed, 400);
+    assert.match(why, /JSON/);
+  });
+
+  async function inRows({ version }: { version?: number }): Promise<[number, string]> {
+    gateway = await startTestGateway([url]);
+    const path = version === undefined ? 'm' : `m/versions/${version}`;
+    const [status, text] = await predict(path, '{"instances": [{"x": [1]}, {"x": [2]}]}');
+    await gateway.stop();
+    gateway = undefined;
+    return [status, text];
+  }
 });

@@ -1,5 +1,6 @@
 /** JSON in and out: predict, classify and regress bodies of TensorFlow Serving's REST API. */
 export type { JsonBody } from './body.ts';
+export { maxUndeclaredBytes, undeclaredSignature } from './undeclared.ts';
 export type { DtypeOptions } from './column.ts';
 export { type DecodedExamples, examplesBody } from './examples-decoder.ts';
 export { encodeClassifyJson, encodeRegressJson, errorBody } from './examples-encoder.ts';

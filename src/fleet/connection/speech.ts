@@ -20,6 +20,7 @@ import {
   kserveDoor,
   kserveServer,
   methodOf,
+  predictV1Method,
   reencode,
   tfsDoor,
   tfsServer,
@@ -53,6 +54,9 @@ interface Spoken {
 const statusMethod = methodOf('/tensorflow.serving.ModelService/GetModelStatus');
 const serverMethod = methodOf('/inference.GRPCInferenceService/ServerMetadata');
 const metadata: Metadata = ['content-type', 'application/grpc', 'user-agent', 'tensorgate-health'];
+/** KServe's V1 is spoken over REST alone. */
+const noV1: Handler = () =>
+  Promise.reject(new StatusError(Code.UNIMPLEMENTED, "backends over gRPC do not speak KServe's V1"));
 const ovmsName = 'OpenVINO Model Server';
 
 export class Speech {
@@ -103,6 +107,7 @@ export class Speech {
   bridgeFor(method: Method): Handler | undefined {
     const { api } = method;
     if (api === 'other') return undefined;
+    if (method === predictV1Method) return noV1;
     const spoken = this.#spoken;
     if (spoken === undefined) return this.#whenKnown;
     if (spoken.apis.has(api)) return api === 'tfs' && spoken.ovms ? this.#toOvms : undefined;

@@ -1,7 +1,9 @@
 /** Predict, classify and regress: a JSON body in, the same question to a model server by gRPC, its answer as JSON. */
 import { Code, type Metadata, newTarget, StatusError, type Target } from '../../call/index.ts';
 import {
+  controlLimits,
   decodeClassificationResponse,
+  type DecodedPredict,
   decodePredictResponse,
   decodeRegressionResponse,
   encodeClassifyJson,
@@ -13,7 +15,12 @@ import {
   encodeV1Predict,
   examplesBody,
   type LentPieces,
+  maxUndeclaredBytes,
+  type ModelMetadata,
+  OutOfBounds,
   predictBody,
+  type Signature,
+  undeclaredSignature,
   V2Body,
 } from '../../codec/index.ts';
 import { declaresNothing, methodOf, predictV1Method, signatureSource, specOf } from '../../models/index.ts';
@@ -52,9 +59,9 @@ export async function predict(
     deps.catalog.known(asked) ??
     (await deps.catalog.metadata(asked, asker).catch((reason: unknown) => StatusError.from(reason)));
   if (!(metadata instanceof StatusError) && declaresNothing(metadata))
-    return predictV1(deps, asked, exchange, asker);
+    return predictUndeclared(deps, asked, metadata, exchange, asker);
   const source = metadata instanceof StatusError ? metadata : signatureSource(metadata);
-  const { format, signatureName, inputs, outputFilter } = await readBody(
+  const decoded = await readBody(
     exchange,
     predictBody(source, options.json, options),
     limitsOf(options),
@@ -62,54 +69,67 @@ export async function predict(
   );
   // the body is fine, so this is what there is to tell
   if (metadata instanceof StatusError) throw metadata;
+  return askPredict(deps, asked, decoded, metadata.version, asker);
+}
+
+async function askPredict(
+  deps: RestDeps,
+  { fleet, model, label }: Target,
+  { format, signatureName, inputs, outputFilter }: DecodedPredict,
+  described: bigint,
+  asker: Asker,
+): Promise<Answer> {
+  const { options } = deps;
   // the version whose signature was read is the one that is asked, even while versions change
-  const { fleet, model, label } = asked;
-  const version = label === undefined ? metadata.version : undefined;
-  const target = newTarget(model, version, label, signatureName, fleet);
-  const {
-    bytes,
-    from,
-    metadata: fields,
-  } = await ask(
-    deps,
-    predictMethod,
-    target,
-    encodePredictRequest({ spec: specOf(target), inputs, outputFilter }),
-    asker,
-  );
+  const target = newTarget(model, label === undefined ? described : undefined, label, signatureName, fleet);
+  const message = encodePredictRequest({ spec: specOf(target), inputs, outputFilter });
+  const { bytes, from, metadata } = await ask(deps, predictMethod, target, message, asker);
   const response = decodePredictResponse(bytes, options.maxReplyBytes);
   return {
     body: encodePredictJson(response.outputs, format, options),
     from,
-    metadata: fields,
-    version: response.spec?.version ?? metadata.version,
+    metadata,
+    version: response.spec?.version ?? described,
   };
 }
 
-/** Of a model that declares no tensors: its server, where it speaks V1, reads the JSON itself. */
-async function predictV1(
+/** Of a model that declares no tensors: its server reads the JSON itself where it speaks V1; elsewhere the JSON says what they are. */
+async function predictUndeclared(
   deps: RestDeps,
-  target: Target,
+  asked: Target,
+  { version: described }: ModelMetadata,
   exchange: HttpExchange,
   asker: Asker,
 ): Promise<Answer> {
   const { options } = deps;
-  const { model, version, label } = target;
-  const why = `model ${model.slice(0, 200)} declares no inputs`;
-  if (version !== undefined || label !== undefined)
-    throw new StatusError(Code.INVALID_ARGUMENT, `${why}, and KServe's V1 API can name no version of it`);
   const body = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
-  const asked = ask(deps, predictV1Method, target, encodeV1Predict(model, body), asker);
-  const { bytes, from, metadata } = await asked.catch((reason: unknown) => {
-    const { code } = StatusError.from(reason);
-    if (code !== Code.UNIMPLEMENTED) throw reason;
-    const instead = `ask it by V2: POST /v2/models/${encodeURIComponent(model).slice(0, 200)}/infer`;
+  // V1 can name no version
+  if (asked.version === undefined && asked.label === undefined) {
+    const message = encodeV1Predict(asked.model, body);
+    const passed = await ask(deps, predictV1Method, asked, message, asker).catch((reason: unknown) => {
+      if (StatusError.from(reason).code !== Code.UNIMPLEMENTED) throw reason;
+    });
+    if (passed !== undefined)
+      return { body: whole(passed.bytes), from: passed.from, version: undefined, metadata: passed.metadata };
+  }
+  const signature = signatureOf(asked, body);
+  const decoder = predictBody({ names: [signature.name], get: () => signature }, options.json, options);
+  decoder.push(body);
+  return askPredict(deps, asked, decoder.finish(), described, asker);
+}
+
+/** @throws StatusError INVALID_ARGUMENT with what would work, when too much would have to be read for it */
+function signatureOf({ model }: Target, body: Uint8Array): Signature {
+  try {
+    return undeclaredSignature(body);
+  } catch (reason) {
+    if (!(reason instanceof OutOfBounds)) throw reason;
+    const name = encodeURIComponent(model).slice(0, 200);
     throw new StatusError(
       Code.INVALID_ARGUMENT,
-      `${why}, and its server does not speak KServe's V1 over REST: ${instead}`,
+      `model ${model.slice(0, 200)} declares no inputs, and a request of more than ${maxUndeclaredBytes} bytes or ${controlLimits.depth} levels must say what they are: POST /v2/models/${name}/infer`,
     );
-  });
-  return { body: whole(bytes), from, version: undefined, metadata };
+  }
 }
 
 function* whole(bytes: Uint8Array): LentPieces {
