@@ -70,6 +70,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - V2 REST servers get an id with calls of APIs that have none, since models of KServe's server fail without one.
 - Classify, Regress and MultiInference, ModelStreamInfer, ModelConfig and ModelStatistics have no equivalent in the other API:
   UNIMPLEMENTED. Complex and quantized tensors have none in V2: INVALID_ARGUMENT. Inputs in shared memory stay with V2 servers.
+- Triton's generate extension (\`POST /v2/models/M[/versions/V]/generate\` and \`/generate_stream\`) passes as it is before V2 servers over HTTP. Before V2
+  servers over gRPC it is one ModelStreamInfer: members of the JSON that the model's metadata has as inputs become tensors of its shape, all others parameters,
+  as Triton does it; see [generative.md](generative.md#triton). TensorFlow Serving's API has no equivalent: 501.
 - JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.
 - OpenVINO Model Server up to 2026.2 takes one encoding of each type in its TensorFlow Serving API. A \`grpc://\` backend that says it is
   one gets its tensors so; for \`tfs://\` backends \`fleets.NAME.encoding: ovms\` says it.

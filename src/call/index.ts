@@ -67,6 +67,7 @@ export {
   wholeMessageNow,
   type WholeMessage,
 } from './message.ts';
+export { Messages } from './messages.ts';
 export { isAt, joinInto, uint32At } from '../bytes.ts';
 export { recur, recurs, remembered } from '../recurring.ts';
 export { type Log, silentLog } from './log.ts';

@@ -8,6 +8,8 @@ export {
   type BatchDimensionOptions,
   createBridge,
   type Door,
+  generateBridge,
+  generatePath,
   isV1List,
   jsonOf,
   KnownSignatures,
@@ -16,9 +18,11 @@ export {
   kserveServer,
   Rebuilt,
   reencode,
+  requestOf,
   type RestAnswer,
   type RestAsk,
   type RestQuestion,
+  successful,
   tensorContent,
   type TensorContentOptions,
   tfsDoor,
@@ -28,7 +32,7 @@ export {
   VersionNames,
 } from './dialects/index.ts';
 export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';
-export { isInformation, methodOf, methods, purposeOf } from './methods.ts';
+export { generateMethods, isGenerate, isInformation, methodOf, methods, purposeOf } from './methods.ts';
 export { listedVersion, versionOf } from './repository.ts';
 export { signatureSource } from './signatures.ts';
 export {

@@ -85,6 +85,32 @@ for (const { service, api, methods: members } of services) {
   }
 }
 
+/**
+ * Calls of Triton's extensions to the V2 REST API that gRPC has no method for: each message is a body of HTTP. No client can name them, and
+ * whoever sends to a backend says them in its API.
+ */
+const restMethod = (name: string, streaming: boolean): Method =>
+  Object.freeze({
+    path: `/inference.GRPCInferenceService/${name}`,
+    service: 'inference.GRPCInferenceService',
+    name,
+    api: 'kserve',
+    idempotent: false,
+    admin: false,
+    target: undefined,
+    streaming,
+  });
+
+export const generateMethods = {
+  /** One answer. */
+  generate: restMethod('Generate', true),
+  /** Any number of answers, as server-sent events. */
+  generateStream: restMethod('GenerateStream', true),
+} as const;
+
+export const isGenerate = (method: Method): boolean =>
+  method === generateMethods.generate || method === generateMethods.generateStream;
+
 /** Questions about a model: cheap, and answered while it is busy. */
 const information: ReadonlySet<string> = new Set([
   'GetModelStatus',

@@ -14,8 +14,10 @@ export {
 export type { NonFinite } from './non-finite.ts';
 export { encodePredictJson } from './predict-encoder.ts';
 export {
+  decodeGenerateJson,
   decodeV2InferJson,
   decodeV2ReplyJson,
+  encodeGenerateJson,
   encodeV2InferJson,
   encodeV2ReplyJson,
   type TensorOptions,

@@ -50,6 +50,7 @@ export {
   decodeModelInferRequest,
   decodeModelInferResponse,
   decodeModelMetadataResponse,
+  decodeModelStreamInferResponse,
   decodeModelVersionRequest,
   decodeRepositoryIndexRequest,
   decodeRepositoryIndexResponse,

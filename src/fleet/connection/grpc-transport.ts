@@ -69,6 +69,7 @@ export function createGrpcTransport(
       maxMessageBytes: options.maxMessageBytes,
       maxInflateRatio: options.maxInflateRatio,
       encoding: options.encoding,
+      json: options.json,
     },
     { send: direct, name: address.name, clock },
   );

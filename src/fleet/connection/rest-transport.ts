@@ -5,20 +5,27 @@ import {
   type Call,
   Cancellation,
   Code,
+  Flow,
   type HttpReply,
   joinedWith,
   joinInto,
   type Metadata,
   noMetadata,
+  type Reply,
+  replyOf,
   StatusError,
   type TakesHeader,
   takesOfAnswers,
   takesOfRequests,
+  trailersOf,
 } from '../../call/index.ts';
 import { OutOfBounds, type Pieces, piecesLength, type TensorOptions } from '../../codec/index.ts';
 import {
   abilitiesOf,
   createBridge,
+  generateMethods,
+  generatePath,
+  isGenerate,
   isV1List,
   jsonOf,
   kserveDoor,
@@ -26,9 +33,11 @@ import {
   KnownSignatures,
   type ModelServer,
   Rebuilt,
+  requestOf,
   type RestAnswer,
   type RestAsk,
   type RestQuestion,
+  successful,
   tfsDoor,
   tfsRestServer,
   type V2Abilities,
@@ -36,6 +45,7 @@ import {
 } from '../../models/index.ts';
 import { createHttpClient } from '../http/client.ts';
 import type { BackendAddress, FleetOptions } from '../options.ts';
+import { flowOfBody } from './http-flow.ts';
 import type { OnOver, Transport, TransportEvents } from './transport.ts';
 
 type RestApi = 'tfs+http' | 'kserve+http';
@@ -59,7 +69,7 @@ function headersOf({ metadata }: Pick<Call, 'metadata'>, takes: TakesHeader): Re
 }
 
 /** What an HTTP backend's answer tells its client. */
-function metadataOf({ headers }: RestAnswer, takes: TakesHeader): Metadata {
+function metadataOf({ headers }: Pick<RestAnswer, 'headers'>, takes: TakesHeader): Metadata {
   const metadata: string[] = [];
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || !takes(name)) continue;
@@ -98,18 +108,22 @@ export function createRestTransport(
   let abilities: Promise<V2Abilities> | undefined;
   let v1: Promise<boolean> | undefined;
 
-  async function exchange(
-    { path, body, headers, isControl = body === undefined }: RestQuestion,
+  /** Sends a question. @param rebuilt where its body is counted @returns with the head of the answer what has to be called once at the end */
+  async function begin(
+    { path, body, headers }: RestQuestion,
     own: Readonly<Record<string, string>>,
     cancellation: Cancellation,
-    maxBytes: number,
     rebuilt: Rebuilt,
-  ): Promise<RestAnswer> {
+  ): Promise<{ reply: HttpReply; over: () => void }> {
     const abort = new AbortController();
     const stop = cancellation.onCancel((reason) => {
       abort.abort(reason);
     });
     inFlight++;
+    const over = (): void => {
+      stop();
+      inFlight--;
+    };
     try {
       rebuilt.made(body ?? []);
       const reply = await client.send({
@@ -128,20 +142,80 @@ export function createRestTransport(
         headersTimeoutMs: 0,
         idleTimeoutMs: 0,
       });
+      return { reply, over };
+    } catch (reason) {
+      over();
+      throw reason;
+    }
+  }
+
+  function failed(reason: unknown, cancellation: Cancellation): StatusError {
+    const error = cancellation.reason ?? StatusError.from(reason, name);
+    if (error.notStarted) {
+      forget();
+      events.onLost(error);
+    }
+    return error;
+  }
+
+  async function exchange(
+    question: RestQuestion,
+    own: Readonly<Record<string, string>>,
+    cancellation: Cancellation,
+    maxBytes: number,
+    rebuilt: Rebuilt,
+  ): Promise<RestAnswer> {
+    try {
+      const { reply, over } = await begin(question, own, cancellation, rebuilt);
       // what has no body asks about a model, or whether anybody is there
+      const { isControl = question.body === undefined } = question;
       return await wholeAnswer(reply, isControl ? Math.min(maxBytes, maxControlBytes) : maxBytes, {
         ...{ name, isControl, rebuilt },
-      });
+      }).finally(over);
     } catch (reason) {
-      const error = cancellation.reason ?? StatusError.from(reason, name);
-      if (error.notStarted) {
-        forget();
-        events.onLost(error);
+      throw failed(reason, cancellation);
+    }
+  }
+
+  /** A call of generateMethods: bodies of HTTP either way, which pass as they are. */
+  async function generate(call: Call): Promise<Reply> {
+    const { target, cancellation } = call;
+    const rebuilt = new Rebuilt(call.memory);
+    const viewed = call.request.view();
+    const end = (): void => {
+      viewed();
+      rebuilt.end();
+    };
+    let passes = false;
+    try {
+      if (target === undefined) throw new StatusError(Code.INTERNAL, 'a call of generate names no model');
+      const body = await requestOf(call, options, rebuilt);
+      const own = headersOf(call, takesHeader);
+      const path = generatePath(call, target.model, versions.textOf(target));
+      const question = { path, body, headers: { 'content-type': 'application/json' } };
+      const { reply, over } = await begin(question, own, cancellation, rebuilt);
+      if (call.method === generateMethods.generate || reply.statusCode !== 200) {
+        const more = { name, isControl: false, rebuilt };
+        const answer = successful(await wholeAnswer(reply, maxMessageBytes, more).finally(over), name);
+        return { ...replyOf(answer.body, name), metadata: metadataOf(answer, returnsHeader) };
       }
+      passes = true;
+      const flow = flowOfBody(reply.body, { where: name, reason: () => cancellation.reason });
+      flow.whenDone(() => {
+        over();
+        end();
+      });
+      const { 'content-type': type } = reply.headers;
+      const metadata = metadataOf(reply, returnsHeader);
+      const typed = typeof type === 'string' ? ['content-type', type, ...metadata] : metadata;
+      return { metadata: typed, body: flow, from: name };
+    } catch (reason) {
+      const error = failed(reason, cancellation);
+      if (error.fromBackend)
+        return { metadata: noMetadata, body: Flow.of([], trailersOf(error)), from: name };
       throw error;
     } finally {
-      stop();
-      inFlight--;
+      if (!passes) end();
     }
   }
 
@@ -241,8 +315,13 @@ export function createRestTransport(
           const text = `backend ${name} speaks ${names[api]}, it cannot answer ${path}`;
           throw new StatusError(Code.UNIMPLEMENTED, text);
         }
-        const reply = await bridges[asked](call);
-        onOver(undefined, reply.body.trailers);
+        const reply =
+          api === 'kserve+http' && isGenerate(call.method)
+            ? await generate(call)
+            : await bridges[asked](call);
+        reply.body.whenDone((error) => {
+          onOver(error, reply.body.trailers);
+        });
         return reply;
       } catch (reason) {
         const error = StatusError.from(reason, name);

@@ -17,6 +17,8 @@ import { decodeServerMetadataResponse, encodeGetModelStatusRequest } from '../..
 import {
   asker,
   createBridge,
+  generateBridge,
+  isGenerate,
   kserveDoor,
   kserveServer,
   methodOf,
@@ -37,7 +39,7 @@ export interface SpeechDeps {
 
 export type SpeechOptions = Pick<
   FleetOptions,
-  'maxControlBytes' | 'maxMessageBytes' | 'maxInflateRatio' | 'encoding'
+  'maxControlBytes' | 'maxMessageBytes' | 'maxInflateRatio' | 'encoding' | 'json'
 > & {
   readonly api: 'detect' | 'tfs' | 'kserve';
   readonly timeoutMs: number;
@@ -66,6 +68,7 @@ export class Speech {
   readonly #toTfs: Handler;
   readonly #toKserve: Handler;
   readonly #toOvms: Handler;
+  readonly #generate: Handler;
   #spoken: Spoken | undefined;
   #detecting: Promise<Spoken> | undefined;
 
@@ -88,6 +91,7 @@ export class Speech {
       from,
       limits: options,
     });
+    this.#generate = generateBridge({ send, from, limits: options, json: options.json });
     this.#toKserve = createBridge({
       door: tfsDoor,
       spoken: 'the KServe V2 API',
@@ -110,7 +114,10 @@ export class Speech {
     if (method === predictV1Method) return noV1;
     const spoken = this.#spoken;
     if (spoken === undefined) return this.#whenKnown;
-    if (spoken.apis.has(api)) return api === 'tfs' && spoken.ovms ? this.#toOvms : undefined;
+    if (spoken.apis.has(api)) {
+      if (api === 'tfs') return spoken.ovms ? this.#toOvms : undefined;
+      return method.streaming && isGenerate(method) ? this.#generate : undefined;
+    }
     // a server that speaks neither says so itself
     if (spoken.apis.size === 0) return undefined;
     return api === 'tfs' ? this.#toKserve : this.#toTfs;

@@ -19,6 +19,12 @@ export interface Pieces {
   readonly lent: boolean;
 }
 
+/** Pieces that are there. */
+export function* inTurn(pieces: readonly Uint8Array[]): Generator<Uint8Array, Uint8Array, undefined> {
+  for (const piece of pieces.slice(0, -1)) yield piece;
+  return pieces.at(-1) ?? new Uint8Array(0);
+}
+
 const accepted = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:$|[\s,;]))/i;
 
 function acceptsGzip({ head: { acceptEncoding } }: HttpExchange): boolean {

@@ -48,16 +48,33 @@ export interface AskDeps {
   };
 }
 
+export interface Asked {
+  readonly bytes: Uint8Array;
+  readonly from: string;
+  readonly metadata: Metadata;
+}
+
 /** Sends one message and gives the one that comes back. @throws StatusError, the backend's own included */
-export async function ask(
+export function ask(
   deps: AskDeps,
   method: Method,
   target: Target | undefined,
   message: readonly Uint8Array[],
   asker: Asker,
-): Promise<{ bytes: Uint8Array; from: string; metadata: Metadata }> {
-  const call: Call = {
-    kind: 'unary',
+): Promise<Asked> {
+  return answerTo(deps, callOf('unary', method, target, message, asker), asker);
+}
+
+/** A call of one message. */
+export function callOf(
+  kind: Call['kind'],
+  method: Method,
+  target: Target | undefined,
+  message: readonly Uint8Array[],
+  asker: Asker,
+): Call {
+  return {
+    kind,
     method,
     via: 'REST',
     metadata: asker.metadata,
@@ -77,6 +94,10 @@ export async function ask(
     id: asker.id,
     peer: asker.peer,
   };
+}
+
+/** The one message that a call is answered with. @throws StatusError as ask() does */
+export async function answerTo(deps: AskDeps, call: Call, asker: Asker): Promise<Asked> {
   const reply = await deps.handler(call);
   // a small reply is there as a whole
   const { body } = reply;

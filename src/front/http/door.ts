@@ -11,14 +11,15 @@ import type { Asker } from './asker.ts';
 import { BodyError } from './body.ts';
 import { type ExchangeWatch, type HeaderList, HttpExchange } from './exchange.ts';
 import { type HttpHead, httpHead } from './head.ts';
+import { relay, type Relayed } from './relay.ts';
 import { httpStatus } from './status.ts';
 
 export interface HttpAnswer {
   readonly status: number;
   /** Besides those that every answer has. */
   readonly headers: HeaderList;
-  /** Whole; or in pieces, which are compressed for clients that accept it when they are many. */
-  readonly body: string | Pieces;
+  /** Whole; in pieces, which are compressed for clients that accept it when they are many; or as a backend gives it. */
+  readonly body: string | Pieces | Relayed;
 }
 
 /** An API over HTTP. @throws StatusError */
@@ -125,6 +126,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
       const { status, body } = answer;
       const fields = [...headers, ...answer.headers];
       if (typeof body === 'string') exchange.send(status, fields, body);
+      else if ('flow' in body) relay(exchange, status, fields, body);
       else await writePieces(exchange, status, fields, body, options.gzipMinBytes);
     } catch (reason) {
       sendError(exchange, reason, headers);

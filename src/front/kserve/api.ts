@@ -14,12 +14,14 @@ import {
   versionTextOf,
 } from '../../codec/index.ts';
 import { methodOf, specOf, targetOf } from '../../models/index.ts';
+import { inTurn } from '../http/answer.ts';
 import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import type { RestDeps } from '../rest/api.ts';
 import { limitsOf } from '../rest/infer.ts';
+import { generate } from './generate.ts';
 import { infer } from './infer.ts';
 import { type V2Route, v2RouteOf } from './routes.ts';
 
@@ -67,7 +69,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
   }
 
   async function information(
-    route: Exclude<V2Route, { kind: 'infer' }>,
+    route: V2Route,
     exchange: HttpExchange,
     asker: Asker,
   ): Promise<HttpAnswer> {
@@ -105,6 +107,8 @@ export function createV2Api(deps: V2Deps): HttpApi {
     const route = v2RouteOf(exchange.head.method, exchange.head.url);
     if ('model' in route) exchange.model = route.model;
     const asker = 'model' in route ? askerOf(anyones, route.model, deps.options.timeouts) : anyones;
+    if (route.kind === 'generate' || route.kind === 'generate-stream')
+      return generate(deps, { target: target(route, asker, 'infer'), kind: route.kind }, exchange, asker);
     if (route.kind !== 'infer') return information(route, exchange, asker);
     const { body, from, version, metadata } = await infer(
       deps,
@@ -127,9 +131,4 @@ export function createV2Api(deps: V2Deps): HttpApi {
     addAnswerFields(headers, metadata, deps.options.returnsHeader);
     return { status: 200, headers, body: { pieces: inTurn(pieces), lent: false } };
   };
-}
-
-function* inTurn(pieces: readonly Uint8Array[]): Generator<Uint8Array, Uint8Array, undefined> {
-  for (const piece of pieces.slice(0, -1)) yield piece;
-  return pieces.at(-1) ?? new Uint8Array(0);
 }

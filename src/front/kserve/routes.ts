@@ -1,12 +1,24 @@
-/** Which call a URL of the V2 REST API means (Open Inference Protocol, and Triton's repository index). */
+/** Which call a URL of the V2 REST API means (Open Inference Protocol, and Triton's extensions: repository index, generate). */
 import { Code, StatusError } from '../../call/index.ts';
 
 export type V2Route =
   | { readonly kind: 'server' | 'live' | 'ready' | 'index' }
-  | { readonly kind: 'model' | 'model-ready' | 'infer'; readonly model: string; readonly version: string };
+  | {
+      readonly kind: 'model' | 'model-ready' | 'infer' | 'generate' | 'generate-stream';
+      readonly model: string;
+      readonly version: string;
+    };
 
-const modelPath = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer))?$/;
-const kinds = { ready: 'model-ready', infer: 'infer' } as const;
+const modelPath =
+  /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|generate|generate_stream))?$/;
+const kinds = {
+  ready: 'model-ready',
+  infer: 'infer',
+  generate: 'generate',
+  generate_stream: 'generate-stream',
+} as const;
+/** What is sent a body. */
+const posted: ReadonlySet<V2Route['kind']> = new Set(['infer', 'generate', 'generate-stream', 'index']);
 const fixed: ReadonlyMap<string, 'server' | 'live' | 'ready'> = new Map([
   ['/v2', 'server'],
   ['/v2/', 'server'],
@@ -40,10 +52,10 @@ export function v2RouteOf(method: string, url: string): V2Route {
   const match = modelPath.exec(path);
   if (match !== null) {
     const found = match[3] === undefined ? 'model' : kinds[match[3] as keyof typeof kinds];
-    if (post === (found === 'infer'))
+    if (post === posted.has(found))
       return { kind: found, model: decoded(match[1] as string), version: decoded(match[2] ?? '') };
   }
-  const wanted = path === indexPath || path.endsWith('/infer') ? 'POST' : 'GET';
+  const wanted = path === indexPath || /\/(infer|generate|generate_stream)$/.test(path) ? 'POST' : 'GET';
   const known = kind !== undefined || path === indexPath || match !== null;
   throw new StatusError(
     Code.NOT_FOUND,

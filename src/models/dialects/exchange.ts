@@ -47,7 +47,8 @@ const codingFields: ReadonlySet<string> = new Set(['grpc-encoding', 'grpc-accept
 
 // the same list for the same one, so that it is encoded once
 const withoutRequestCoding = remembered((metadata) => withoutMetadata(metadata, requestCoding));
-const plainMetadata = remembered((metadata) => [
+/** Of a call, for a message of ours that is not compressed, and an answer that is not. */
+export const plainMetadata = remembered((metadata) => [
   'content-type',
   'application/grpc',
   ...withoutMetadata(metadata, codingFields),
@@ -58,7 +59,7 @@ const replyCoding: ReadonlySet<string> = new Set(['grpc-encoding']);
 const withoutAnswerCoding = remembered((metadata) => withoutMetadata(metadata, answerCoding));
 
 /** What said how the backend's message is coded does not hold for the one that is made of it. */
-const answerMetadata = remembered((metadata) => {
+export const answerMetadata = remembered((metadata) => {
   const kept = withoutMetadata(metadata, codingFields);
   return kept.length === 0 ? noMetadata : kept;
 });

@@ -45,9 +45,13 @@ const codes: Readonly<Record<number, Code>> = {
 /** Of an error's body that are looked at: servers quote the request. What is told of it is cut. */
 const maxErrorBytes = 1_048_576;
 
+/** What stands before an error that is a server-sent event, as Triton has it for generate_stream, and what comes behind that. */
+const eventFrame = /^data: |\n\n[^]*$/g;
+
 /** Servers of both APIs say {"error": "..."}; what FastAPI refuses before MLServer sees it has "detail". */
 function messageIn({ status, body }: RestAnswer): string {
-  const text = Buffer.from(body.subarray(0, maxErrorBytes)).toString('utf8');
+  let text = Buffer.from(body.subarray(0, maxErrorBytes)).toString('utf8');
+  if (text.startsWith('data: ')) text = text.replace(eventFrame, '');
   try {
     const { error, detail } = JSON.parse(text) as { error?: unknown; detail?: unknown };
     if (typeof error === 'string') return error;

@@ -3,8 +3,9 @@ export { type AddBatchDimension, addBatchDimension, type BatchDimensionOptions }
 export { createBridge } from './bridge.ts';
 export type { Door } from './door.ts';
 export { asker, BackendRefusal, requestOf } from './exchange.ts';
+export { generateBridge, generatePath } from './generate.ts';
 export type { RestAnswer, RestAsk, RestQuestion } from './http.ts';
-export { jsonOf } from './http.ts';
+export { jsonOf, successful } from './http.ts';
 export { abilitiesOf, isV1List, kserveRestServer, type V2Abilities } from './kserve-rest.ts';
 export { kserveDoor, kserveServer } from './kserve.ts';
 export { Rebuilt } from './rebuilt.ts';

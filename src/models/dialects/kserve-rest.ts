@@ -57,7 +57,7 @@ export interface V2RestOptions {
   readonly id?: string | undefined;
 }
 
-function pathOf(model: string, version: string): string {
+export function pathOf(model: string, version: string): string {
   const path = `/v2/models/${segment(model)}`;
   return version === '' ? path : `${path}/versions/${segment(version)}`;
 }

@@ -23,7 +23,7 @@ export interface V2JsonBody {
 }
 
 /** 64-bit integers keep their digits, and a double stays one: servers take 5 for an integer. */
-function parameterText(value: V2Parameter): string {
+export function parameterText(value: V2Parameter): string {
   if (typeof value === 'bigint') return String(value);
   const text = JSON.stringify(value);
   return typeof value === 'number' && /^-?[0-9]+$/.test(text) ? `${text}.0` : text;
@@ -40,14 +40,20 @@ function parametersText(parameters: V2Parameters): string {
   return `{${[...parameters].map(([name, value]) => `${JSON.stringify(name)}:${parameterText(value)}`).join(',')}}`;
 }
 
-/** The values of a tensor as a flat list. Strings are text, whatever the tensor's name is. */
-function* dataOf(tensor: TensorPieces, nonFinite: NonFinite): Generator<Buffer, undefined, undefined> {
+/**
+ * The values of a tensor as a flat list. Strings are text, whatever the tensor's name is.
+ * @param shape as which they are written
+ */
+export function* dataOf(
+  tensor: TensorPieces,
+  nonFinite: NonFinite,
+  shape: readonly number[] = [elementsOf(tensor.shape)],
+): Generator<Buffer, undefined, undefined> {
   const whole = tensorOf(tensor);
-  const count = elementsOf(tensor.shape);
   // an output's name decides about base64 in TensorFlow Serving's API only
   const run = runFor('', whole, nonFinite) ?? ((_slice, _first, _from, end) => end);
   const slice = new Slice();
-  const nested = new NestedWriter([count], run).begin(0);
+  const nested = new NestedWriter(shape, run).begin(0);
   while (!nested.run(slice)) yield slice.take();
   yield slice.take();
 }

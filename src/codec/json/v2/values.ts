@@ -113,19 +113,26 @@ function numberOf(name: string, digits: string): bigint | number {
   throw invalid(`parameter "${name.slice(0, 100)}" is ${digits.slice(0, 40)}, which is beyond ${range}`);
 }
 
-/** Strings, booleans and numbers; anything else has no place in a V2 message and is passed over. */
+/** A string, boolean or number; anything else has no place in a V2 message, and is passed over: undefined. */
+export function* readParameter(text: Text, name: string): Reading<V2Parameter | undefined> {
+  const type = text.type();
+  if (type === 'String') return yield* shortString(text);
+  if (type === 'True' || type === 'False') {
+    text.word(type);
+    return type === 'True';
+  }
+  if (type === 'Number') return numberOf(name, numberText(text));
+  yield* skip(text);
+  return undefined;
+}
+
 export function* readParameters(text: Text): Reading<V2Parameters> {
   const parameters = new Map<string, V2Parameter>();
   const once = new Once();
   yield* readObject(text, 'parameters', function* (name) {
     once.see(name);
-    const type = text.type();
-    if (type === 'String') parameters.set(name, yield* shortString(text));
-    else if (type === 'True' || type === 'False') {
-      text.word(type);
-      parameters.set(name, type === 'True');
-    } else if (type === 'Number') parameters.set(name, numberOf(name, numberText(text)));
-    else yield* skip(text);
+    const value = yield* readParameter(text, name);
+    if (value !== undefined) parameters.set(name, value);
   });
   return parameters;
 }

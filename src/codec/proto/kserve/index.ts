@@ -2,6 +2,7 @@
 export {
   decodeModelInferRequest,
   decodeModelInferResponse,
+  decodeModelStreamInferResponse,
   encodeModelInferRequest,
   encodeModelInferResponse,
 } from './infer.ts';

@@ -99,6 +99,26 @@ export function decodeModelInferResponse(
   return { model, version, id, parameters, outputs, outputParameters: parametersByName(heads) };
 }
 
+/**
+ * A message of ModelStreamInfer; an empty error is none.
+ * MLServer (1.7) answers with ModelInferResponse itself, which has more fields.
+ */
+export function decodeModelStreamInferResponse(
+  message: Pieces,
+  maxTensorBytes = defaultMaxTensorBytes,
+): { error: string; reply: V2InferResponse } {
+  const reader = new PieceReader(message);
+  let error = '';
+  const reply: Uint8Array[] = [];
+  while (reader.next()) {
+    if (reader.field > 2) return { error: '', reply: decodeModelInferResponse(message, maxTensorBytes) };
+    if (reader.is(1, wire.bytes)) error = reader.string();
+    else if (reader.is(2, wire.bytes)) reply.push(...reader.pieces());
+    else reader.skip();
+  }
+  return { error, reply: decodeModelInferResponse(reply, maxTensorBytes) };
+}
+
 function begin(model: string, version: string, id: string, parameters: V2Parameters): Writer {
   const writer = new Writer();
   if (model !== '') writer.string(1, model);

@@ -1,0 +1,52 @@
+/** The body of an HTTP answer as a flow: each piece that comes is a message, at the pace of whoever reads them. */
+import type { Readable } from 'node:stream';
+import { Code, Flow, messagePrefix, StatusError } from '../../call/index.ts';
+import { guarded } from '../../faults.ts';
+
+/** Pieces that nobody has read stop the backend from this size on, in bytes. */
+const highWaterBytes = 65_536;
+
+export interface HttpFlowOptions {
+  /** The backend's name. */
+  readonly where: string;
+  /** Why the request was cut, when it was: a better reason than the stream's own. */
+  readonly reason: () => StatusError | undefined;
+}
+
+export function flowOfBody(body: Readable, { where, reason }: HttpFlowOptions): Flow {
+  const flow = new Flow();
+  const cut = (error: StatusError): void => {
+    flow.fail(error);
+    body.destroy();
+  };
+  const alone = <A extends unknown[]>(listener: (...args: A) => void): ((...args: A) => void) =>
+    guarded('backend', listener, (fault) => {
+      cut(StatusError.from(fault, where));
+    });
+  flow.onAbandon = cut;
+  flow.onCredit = () => {
+    if (flow.waitingBytes <= highWaterBytes && body.isPaused()) body.resume();
+  };
+  body.on(
+    'data',
+    alone((chunk: Buffer) => {
+      flow.push(messagePrefix(chunk.length));
+      flow.push(chunk);
+      if (flow.waitingBytes > highWaterBytes) body.pause();
+    }),
+  );
+  body.once(
+    'end',
+    alone(() => {
+      flow.end(['grpc-status', '0']);
+    }),
+  );
+  body.on(
+    'error',
+    alone((cause: Error) => {
+      const text = `backend ${where} broke off its answer`;
+      flow.fail(reason() ?? new StatusError(Code.UNAVAILABLE, text, { where, cause }));
+    }),
+  );
+  return flow;
+}

@@ -1,0 +1,57 @@
+/** Triton's generate extension over REST: a flat JSON object in, one out, or one for each server-sent event. */
+import { errorOf, getMetadata, statusOf, type Target, Code } from '../../call/index.ts';
+import { V2Body } from '../../codec/index.ts';
+import { generateMethods } from '../../models/index.ts';
+import { inTurn } from '../http/answer.ts';
+import { addAnswerFields, answerTo, type Asker, callOf } from '../http/asker.ts';
+import { readBody } from '../http/body.ts';
+import type { HttpAnswer } from '../http/door.ts';
+import type { HttpExchange } from '../http/exchange.ts';
+import { limitsOf } from '../rest/infer.ts';
+import { timeoutOf } from '../timeout.ts';
+import type { V2Deps } from './api.ts';
+
+interface Question {
+  readonly target: Target;
+  readonly kind: 'generate' | 'generate-stream';
+}
+
+/** Which the server may leave out. */
+const eventType = 'text/event-stream; charset=utf-8';
+
+export async function generate(
+  deps: V2Deps,
+  { target, kind }: Question,
+  exchange: HttpExchange,
+  asker: Asker,
+): Promise<HttpAnswer> {
+  const { options, clock } = deps;
+  const isStream = kind === 'generate-stream';
+  const method = isStream ? generateMethods.generateStream : generateMethods.generate;
+  const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  // it goes on for as long as it likes, unless its client says otherwise, and may be silent for no longer than any other stream
+  const deadline = clock() + timeoutOf(method, asker.timeout, options.timeouts);
+  const call = callOf('stream', method, target, [bytes], { ...asker, deadline });
+  if (!isStream) {
+    const answer = await answerTo(deps, call, asker);
+    const headers = ['content-type', 'application/json', 'x-served-by', answer.from];
+    addAnswerFields(headers, answer.metadata, options.returnsHeader);
+    return { status: 200, headers, body: { pieces: inTurn([answer.bytes]), lent: false } };
+  }
+  const { metadata, body, from } = await deps.handler(call);
+  if (body.error !== undefined) throw body.error;
+  if (body.ended && statusOf(body.trailers) !== Code.OK) throw errorOf(body.trailers, from);
+  const headers = ['content-type', getMetadata(metadata, 'content-type') ?? eventType, 'x-served-by', from];
+  addAnswerFields(headers, metadata, options.returnsHeader);
+  return {
+    status: 200,
+    headers,
+    body: {
+      flow: body,
+      from,
+      maxMessageBytes: options.maxReplyBytes,
+      // an empty line first: it ends the event that may have been under way. An event is one line
+      lastWords: ({ message }) => `\n\ndata: ${JSON.stringify({ error: message })}\n\n`,
+    },
+  };
+}
