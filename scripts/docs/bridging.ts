@@ -73,6 +73,11 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - Triton's generate extension (\`POST /v2/models/M[/versions/V]/generate\` and \`/generate_stream\`) passes as it is before V2 servers over HTTP. Before V2
   servers over gRPC it is one ModelStreamInfer: members of the JSON that the model's metadata has as inputs become tensors of its shape, all others parameters,
   as Triton does it; see [generative.md](generative.md#triton). TensorFlow Serving's API has no equivalent: 501.
+- Triton's model configuration and statistics over REST (\`GET /v2/models/M[/versions/V]/config\` and \`/stats\`, \`/v2/models/stats\`) pass as they are
+  before V2 servers over HTTP; before gRPC they are ModelConfig and ModelStatistics, as JSON as Triton writes it. Fields that are newer than Triton 2.51's
+  are left out there. Statistics are those of one backend, which X-Served-By names, and are not summed. A server without the extension: 501. A model that is
+  named \`stats\` cannot be asked for its metadata at \`/v2/models/stats\`, at Triton neither.
+- Shared memory, logging, trace settings and loading and unloading of models are refused over REST with a reason (501): they are about one server.
 - JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.
 - OpenVINO Model Server up to 2026.2 takes one encoding of each type in its TensorFlow Serving API. A \`grpc://\` backend that says it is
   one gets its tensors so; for \`tfs://\` backends \`fleets.NAME.encoding: ovms\` says it.

@@ -148,6 +148,8 @@ export {
   encodeV1Predict,
   encodeTensor,
   encodeV2Spec,
+  modelConfigJson,
+  modelStatisticsJson,
   readInferSequence,
   withInferSequenceId,
   withPredictSequenceId,

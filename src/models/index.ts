@@ -8,6 +8,9 @@ export {
   type BatchDimensionOptions,
   createBridge,
   type Door,
+  extensionAnswer,
+  extensionBridge,
+  extensionPath,
   generateBridge,
   generatePath,
   isV1List,
@@ -18,6 +21,7 @@ export {
   kserveServer,
   Rebuilt,
   reencode,
+  refusedReply,
   requestOf,
   type RestAnswer,
   type RestAsk,
@@ -32,7 +36,16 @@ export {
   VersionNames,
 } from './dialects/index.ts';
 export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';
-export { generateMethods, isGenerate, isInformation, methodOf, methods, purposeOf } from './methods.ts';
+export {
+  extensionMethods,
+  generateMethods,
+  isExtension,
+  isGenerate,
+  isInformation,
+  methodOf,
+  methods,
+  purposeOf,
+} from './methods.ts';
 export { listedVersion, versionOf } from './repository.ts';
 export { signatureSource } from './signatures.ts';
 export {

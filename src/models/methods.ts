@@ -89,13 +89,13 @@ for (const { service, api, methods: members } of services) {
  * Calls of Triton's extensions to the V2 REST API that gRPC has no method for: each message is a body of HTTP. No client can name them, and
  * whoever sends to a backend says them in its API.
  */
-const restMethod = (name: string, streaming: boolean): Method =>
+const restMethod = (name: string, { streaming = false, idempotent = false }: Traits): Method =>
   Object.freeze({
     path: `/inference.GRPCInferenceService/${name}`,
     service: 'inference.GRPCInferenceService',
     name,
     api: 'kserve',
-    idempotent: false,
+    idempotent,
     admin: false,
     target: undefined,
     streaming,
@@ -103,13 +103,22 @@ const restMethod = (name: string, streaming: boolean): Method =>
 
 export const generateMethods = {
   /** One answer. */
-  generate: restMethod('Generate', true),
+  generate: restMethod('Generate', { streaming: true }),
   /** Any number of answers, as server-sent events. */
-  generateStream: restMethod('GenerateStream', true),
+  generateStream: restMethod('GenerateStream', { streaming: true }),
 } as const;
 
 export const isGenerate = (method: Method): boolean =>
   method === generateMethods.generate || method === generateMethods.generateStream;
+
+/** Their answers are JSON: a REST server's pass as they are. */
+export const extensionMethods = {
+  config: restMethod('ModelConfig', safe),
+  statistics: restMethod('ModelStatistics', safe),
+} as const;
+
+export const isExtension = (method: Method): boolean =>
+  method === extensionMethods.config || method === extensionMethods.statistics;
 
 /** Questions about a model: cheap, and answered while it is busy. */
 const information: ReadonlySet<string> = new Set([

@@ -66,6 +66,8 @@ export {
   encodeServerMetadataResponse,
   encodeV1Predict,
   encodeV2Spec,
+  modelConfigJson,
+  modelStatisticsJson,
   readV2Spec,
   replaceV2Spec,
   specOfV2,

@@ -5,11 +5,11 @@ import {
   type Call,
   Cancellation,
   Code,
-  Flow,
   type HttpReply,
   joinedWith,
   joinInto,
   type Metadata,
+  type Method,
   noMetadata,
   type Reply,
   replyOf,
@@ -17,14 +17,16 @@ import {
   type TakesHeader,
   takesOfAnswers,
   takesOfRequests,
-  trailersOf,
 } from '../../call/index.ts';
 import { OutOfBounds, type Pieces, piecesLength, type TensorOptions } from '../../codec/index.ts';
 import {
   abilitiesOf,
   createBridge,
+  extensionAnswer,
+  extensionPath,
   generateMethods,
   generatePath,
+  isExtension,
   isGenerate,
   isV1List,
   jsonOf,
@@ -33,6 +35,7 @@ import {
   KnownSignatures,
   type ModelServer,
   Rebuilt,
+  refusedReply,
   requestOf,
   type RestAnswer,
   type RestAsk,
@@ -77,6 +80,9 @@ function metadataOf({ headers }: Pick<RestAnswer, 'headers'>, takes: TakesHeader
   }
   return metadata.length === 0 ? noMetadata : metadata;
 }
+
+/** What a REST server of V2 has no path for as it is. */
+const isBridged = (method: Method): boolean => !isGenerate(method) && !isExtension(method);
 
 const names: Readonly<Record<RestApi, string>> = {
   'tfs+http': "TensorFlow Serving's REST API",
@@ -210,12 +216,31 @@ export function createRestTransport(
       const typed = typeof type === 'string' ? ['content-type', type, ...metadata] : metadata;
       return { metadata: typed, body: flow, from: name };
     } catch (reason) {
-      const error = failed(reason, cancellation);
-      if (error.fromBackend)
-        return { metadata: noMetadata, body: Flow.of([], trailersOf(error)), from: name };
-      throw error;
+      return refusedReply(failed(reason, cancellation), name);
     } finally {
       if (!passes) end();
+    }
+  }
+
+  /** A call of extensionMethods. */
+  async function extension(call: Call): Promise<Reply> {
+    const { target, cancellation } = call;
+    const rebuilt = new Rebuilt(call.memory);
+    try {
+      const path = extensionPath(call, target === undefined ? '' : versions.textOf(target));
+      const answer = await exchange(
+        { path },
+        headersOf(call, takesHeader),
+        cancellation,
+        maxMessageBytes,
+        rebuilt,
+      );
+      const body = extensionAnswer(answer, path, name);
+      return { ...replyOf(body, name), metadata: metadataOf(answer, returnsHeader) };
+    } catch (reason) {
+      return refusedReply(reason, name);
+    } finally {
+      rebuilt.end();
     }
   }
 
@@ -294,6 +319,7 @@ export function createRestTransport(
       id: call.method.api === 'tfs' ? call.id : undefined,
     });
   }
+  const direct = (call: Call): Promise<Reply> => (isGenerate(call.method) ? generate(call) : extension(call));
   const bridges = {
     tfs: createBridge({ door: tfsDoor, spoken: names[api], server, from: name, limits: options }),
     kserve: createBridge({ door: kserveDoor, spoken: names[api], server, from: name, limits: options }),
@@ -316,9 +342,7 @@ export function createRestTransport(
           throw new StatusError(Code.UNIMPLEMENTED, text);
         }
         const reply =
-          api === 'kserve+http' && isGenerate(call.method)
-            ? await generate(call)
-            : await bridges[asked](call);
+          api === 'kserve+http' && !isBridged(call.method) ? await direct(call) : await bridges[asked](call);
         reply.body.whenDone((error) => {
           onOver(error, reply.body.trailers);
         });

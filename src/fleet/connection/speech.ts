@@ -17,7 +17,9 @@ import { decodeServerMetadataResponse, encodeGetModelStatusRequest } from '../..
 import {
   asker,
   createBridge,
+  extensionBridge,
   generateBridge,
+  isExtension,
   isGenerate,
   kserveDoor,
   kserveServer,
@@ -69,6 +71,7 @@ export class Speech {
   readonly #toKserve: Handler;
   readonly #toOvms: Handler;
   readonly #generate: Handler;
+  readonly #extension: Handler;
   #spoken: Spoken | undefined;
   #detecting: Promise<Spoken> | undefined;
 
@@ -92,6 +95,7 @@ export class Speech {
       limits: options,
     });
     this.#generate = generateBridge({ send, from, limits: options, json: options.json });
+    this.#extension = extensionBridge({ send, from, limits: options });
     this.#toKserve = createBridge({
       door: tfsDoor,
       spoken: 'the KServe V2 API',
@@ -116,7 +120,8 @@ export class Speech {
     if (spoken === undefined) return this.#whenKnown;
     if (spoken.apis.has(api)) {
       if (api === 'tfs') return spoken.ovms ? this.#toOvms : undefined;
-      return method.streaming && isGenerate(method) ? this.#generate : undefined;
+      if (isGenerate(method)) return this.#generate;
+      return isExtension(method) ? this.#extension : undefined;
     }
     // a server that speaks neither says so itself
     if (spoken.apis.size === 0) return undefined;

@@ -13,7 +13,7 @@ import {
   V2Body,
   versionTextOf,
 } from '../../codec/index.ts';
-import { methodOf, specOf, targetOf } from '../../models/index.ts';
+import { extensionMethods, methodOf, specOf, targetOf } from '../../models/index.ts';
 import { inTurn } from '../http/answer.ts';
 import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
@@ -95,6 +95,16 @@ export function createV2Api(deps: V2Deps): HttpApi {
         if (decodeFlagResponse(await question(methods.modelReady, asked, asker)))
           return json({ name: route.model, ready: true });
         throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not ready`);
+      }
+      case 'config':
+      case 'stats':
+      case 'all-stats': {
+        const asked = 'model' in route ? target(route, asker, 'describe') : undefined;
+        const method = route.kind === 'config' ? extensionMethods.config : extensionMethods.statistics;
+        const { bytes, from } = await ask(deps, method, asked, nothing, asker);
+        // statistics are of this one
+        const headers = [...jsonType, 'x-served-by', from];
+        return { status: 200, headers, body: { pieces: inTurn([bytes]), lent: false } };
       }
       default: {
         const asked = target(route, asker, 'describe');

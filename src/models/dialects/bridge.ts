@@ -1,20 +1,9 @@
 /** A call in one API, answered by a server that speaks another. */
-import {
-  type Call,
-  Code,
-  Flow,
-  flowOf,
-  type Handler,
-  noMetadata,
-  type Reply,
-  replyOf,
-  StatusError,
-  trailersOf,
-} from '../../call/index.ts';
-import { type InflateLimits, OutOfBounds } from '../../codec/index.ts';
+import { type Call, Code, flowOf, type Handler, type Reply, replyOf, StatusError } from '../../call/index.ts';
+import type { InflateLimits } from '../../codec/index.ts';
 import type { ModelServer } from '../inference.ts';
 import type { Door } from './door.ts';
-import { BackendRefusal, requestOf } from './exchange.ts';
+import { refusedReply, requestOf } from './exchange.ts';
 import { Rebuilt } from './rebuilt.ts';
 
 export interface BridgeOptions {
@@ -56,12 +45,7 @@ export function createBridge({ door, spoken, server, from, limits }: BridgeOptio
         from,
       };
     } catch (reason) {
-      if (reason instanceof BackendRefusal) return reason.reply;
-      // not the server's words: whoever looks at its models has to know that
-      if (reason instanceof OutOfBounds) throw reason;
-      if (reason instanceof StatusError && reason.fromBackend)
-        return { metadata: noMetadata, body: Flow.of([], trailersOf(reason)), from };
-      throw reason;
+      return refusedReply(reason, from);
     } finally {
       viewed();
       rebuilt.end();

@@ -15,6 +15,7 @@ import {
   remembered,
   statusOf,
   StatusError,
+  trailersOf,
   withoutMetadata,
 } from '../../call/index.ts';
 import {
@@ -23,6 +24,7 @@ import {
   inflateMessage,
   joined,
   notTaken,
+  OutOfBounds,
   type Pieces,
 } from '../../codec/index.ts';
 import type { Rebuilt } from './rebuilt.ts';
@@ -39,6 +41,15 @@ export class BackendRefusal extends StatusError {
     super(code, message, { where: reply.from, fromBackend: true });
     this.reply = reply;
   }
+}
+
+/** The reply that a server's own words are. @throws all others, and answers that are not taken: whoever looks at its models has to know that */
+export function refusedReply(reason: unknown, from: string): Reply {
+  if (reason instanceof BackendRefusal) return reason.reply;
+  if (reason instanceof OutOfBounds) throw reason;
+  if (reason instanceof StatusError && reason.fromBackend)
+    return { metadata: noMetadata, body: Flow.of([], trailersOf(reason)), from };
+  throw reason;
 }
 
 const requestCoding: ReadonlySet<string> = new Set(['grpc-encoding']);

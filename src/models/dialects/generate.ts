@@ -10,12 +10,9 @@ import {
   messagePrefix,
   Messages,
   type Metadata,
-  noMetadata,
-  type Reply,
   statusOf,
   StatusError,
   type Target,
-  trailersOf,
 } from '../../call/index.ts';
 import {
   decodeGenerateJson,
@@ -27,14 +24,13 @@ import {
   type InflateLimits,
   joined,
   type JsonLimits,
-  OutOfBounds,
   type Pieces,
   readControl,
   versionTextOf,
 } from '../../codec/index.ts';
 import { generateMethods, methodOf } from '../methods.ts';
 import { specOf } from '../target.ts';
-import { answerMetadata, asker, BackendRefusal, plainMetadata, requestOf } from './exchange.ts';
+import { answerMetadata, asker, plainMetadata, refusedReply, requestOf } from './exchange.ts';
 import { pathOf } from './kserve-rest.ts';
 import { Rebuilt } from './rebuilt.ts';
 
@@ -88,18 +84,9 @@ export function generateBridge(options: GenerateBridgeOptions): Handler {
       return { metadata: answerMetadata(reply.metadata), body: answers.body, from };
     } catch (reason) {
       rebuilt.end();
-      return refusal(reason, from);
+      return refusedReply(reason, from);
     }
   };
-}
-
-/** The server's own words are a reply. @throws all others */
-function refusal(reason: unknown, from: string): Reply {
-  if (reason instanceof BackendRefusal) return reason.reply;
-  if (reason instanceof OutOfBounds) throw reason;
-  if (reason instanceof StatusError && reason.fromBackend)
-    return { metadata: noMetadata, body: Flow.of([], trailersOf(reason)), from };
-  throw reason;
 }
 
 /** The request as a ModelInferRequest: what is an input and what a parameter, the model's metadata says. */

@@ -2,7 +2,8 @@
 export { type AddBatchDimension, addBatchDimension, type BatchDimensionOptions } from './batch-dimension.ts';
 export { createBridge } from './bridge.ts';
 export type { Door } from './door.ts';
-export { asker, BackendRefusal, requestOf } from './exchange.ts';
+export { asker, refusedReply, requestOf } from './exchange.ts';
+export { extensionAnswer, extensionBridge, extensionPath } from './extensions.ts';
 export { generateBridge, generatePath } from './generate.ts';
 export type { RestAnswer, RestAsk, RestQuestion } from './http.ts';
 export { jsonOf, successful } from './http.ts';

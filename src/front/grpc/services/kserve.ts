@@ -6,7 +6,7 @@ import {
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
 } from '../../../codec/index.ts';
-import type { ModelView } from '../../../models/index.ts';
+import { isExtension, type ModelView } from '../../../models/index.ts';
 import { requestMessage } from './messages.ts';
 
 export interface ServerDeps {
@@ -42,6 +42,8 @@ export function serverService(deps: ServerDeps): (call: Call, next: Handler) => 
     const answer = answers.get(call.method.name);
     if (answer === undefined) {
       if (call.target !== undefined || call.method.streaming || call.method.admin) return next(call);
+      // over REST its answer says which server it is about
+      if (isExtension(call.method)) return next(call);
       throw new StatusError(
         Code.UNIMPLEMENTED,
         `${call.method.name} is about one server, and many may stand behind the gateway`,
