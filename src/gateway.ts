@@ -349,7 +349,7 @@ export async function buildCore(
     servesTensors: fleets.some((fleet) => fleet.isUsed),
     reload,
   });
-  const v2 = createV2Api({ handler, options: routes.rest, observer, clock, route });
+  const v2 = createV2Api({ handler, catalog, options: routes.rest, observer, clock, route });
   const httpDeps = { options: routes.rest, cors, observer, memory, clock, nextId, knows };
   const http = createHttpDoor(httpDeps, (url) => (isV2(url) ? v2 : rest));
   const proxy = createProxyDoor({

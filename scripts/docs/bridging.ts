@@ -77,6 +77,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   before V2 servers over HTTP; before gRPC they are ModelConfig and ModelStatistics, as JSON as Triton writes it. Fields that are newer than Triton 2.51's
   are left out there. Statistics are those of one backend, which X-Served-By names, and are not summed. A server without the extension: 501. A model that is
   named \`stats\` cannot be asked for its metadata at \`/v2/models/stats\`, at Triton neither.
+- The raw form of the binary tensor extension (\`Inference-Header-Content-Length: 0\`: the body is the model's one input) works before every server. Name, type
+  and shape are the model's; of several open dimensions the innermost takes what is left and the others are 1, of strings the body is one. Outputs come as
+  bytes behind their JSON. Triton refuses two open dimensions without a batch, and strings of shape [-1]; metadata does not tell them from a batch.
 - Shared memory, logging, trace settings and loading and unloading of models are refused over REST with a reason (501): they are about one server.
 - JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.
 - OpenVINO Model Server up to 2026.2 takes one encoding of each type in its TensorFlow Serving API. A \`grpc://\` backend that says it is

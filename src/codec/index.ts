@@ -73,6 +73,7 @@ export {
   maxUndeclaredBytes,
   undeclaredSignature,
   type PredictFormat,
+  rawInput,
   type SignatureSource,
   type TensorOptions,
   V2Body,

@@ -20,6 +20,7 @@ export {
   encodeGenerateJson,
   encodeV2InferJson,
   encodeV2ReplyJson,
+  rawInput,
   type TensorOptions,
   V2Body,
   type V2JsonBody,

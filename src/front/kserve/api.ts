@@ -25,7 +25,7 @@ import { generate } from './generate.ts';
 import { infer } from './infer.ts';
 import { type V2Route, v2RouteOf } from './routes.ts';
 
-export type V2Deps = Pick<RestDeps, 'handler' | 'options' | 'clock' | 'observer' | 'route'>;
+export type V2Deps = Pick<RestDeps, 'handler' | 'catalog' | 'options' | 'clock' | 'observer' | 'route'>;
 
 const service = '/inference.GRPCInferenceService';
 const methods = {

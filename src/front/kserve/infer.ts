@@ -5,6 +5,8 @@ import {
   decodeV2InferJson,
   encodeModelInferRequest,
   encodeV2ReplyJson,
+  noParameters,
+  rawInput,
   V2Body,
   type V2JsonBody,
   type V2Parameters,
@@ -12,7 +14,7 @@ import {
   versionTextOf,
   withoutCarriage,
 } from '../../codec/index.ts';
-import { methodOf, specOf } from '../../models/index.ts';
+import { methodOf, signatureSource, specOf } from '../../models/index.ts';
 import { ask, type Asker } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
 import type { HttpExchange } from '../http/exchange.ts';
@@ -52,6 +54,25 @@ export interface V2Answer {
   readonly metadata: Metadata;
 }
 
+/** A body without JSON is the model's one input; what that is the model says. */
+async function rawRequest(
+  { catalog }: V2Deps,
+  target: Target,
+  bytes: Uint8Array,
+  asker: Asker,
+): Promise<ReturnType<typeof decodeV2InferJson>> {
+  const { inputs } = signatureSource(catalog.known(target) ?? (await catalog.metadata(target, asker))).get(
+    '',
+  );
+  return {
+    id: '',
+    parameters: noParameters,
+    inputs: rawInput(inputs, bytes),
+    inputParameters: new Map(),
+    outputs: [],
+  };
+}
+
 export async function infer(
   deps: V2Deps,
   target: Target,
@@ -66,8 +87,12 @@ export async function infer(
     strictDtypes: options.strictDtypes,
     maxTensorBytes: options.maxReplyBytes,
   };
-  const asked = decodeV2InferJson(bytes, headerBytes, tensorOptions);
-  const isBinary = wantsBinary(asked.parameters, asked.outputs);
+  const asked =
+    headerBytes === 0
+      ? await rawRequest(deps, target, bytes, asker)
+      : decodeV2InferJson(bytes, headerBytes, tensorOptions);
+  // what is asked without JSON is answered with as little
+  const isBinary = headerBytes === 0 ? () => true : wantsBinary(asked.parameters, asked.outputs);
   const message = encodeModelInferRequest({
     ...asked,
     model: target.model,

@@ -2,4 +2,5 @@
 export { decodeGenerateJson, encodeGenerateJson } from './generate.ts';
 export { decodeV2InferJson, decodeV2ReplyJson, V2Body } from './infer-decoder.ts';
 export { encodeV2InferJson, encodeV2ReplyJson, type V2JsonBody } from './infer-encoder.ts';
+export { rawInput } from './raw.ts';
 export type { TensorOptions } from './tensors.ts';
