@@ -23,6 +23,7 @@ describe('configuration and statistics over REST', () => {
   let grpc: WireServer;
   let tfs: DemoFleet;
   const asked: string[] = [];
+  let lacksMethods = false;
   const gateways = new Map<string, TestGateway>();
 
   before(async () => {
@@ -57,6 +58,10 @@ describe('configuration and statistics over REST', () => {
         };
         if (method === 'ModelConfig' || method === 'ModelStatistics') asked.push(method);
         stream.respond([':status', '200', 'content-type', 'application/grpc']);
+        if (lacksMethods && (method === 'ModelConfig' || method === 'ModelStatistics')) {
+          stream.end(['grpc-status', '12', 'grpc-message', 'Method not found!']);
+          return;
+        }
         stream.write(framed(answers[method ?? ''] ?? Uint8Array.from([8, 1])));
         stream.end(['grpc-status', '0']);
       },
@@ -127,6 +132,16 @@ describe('configuration and statistics over REST', () => {
       assert.equal(status, 501, text);
       assert.match(text, new RegExp(`has no /v2/${path}: its V2 server does not have this extension`));
     }
+    lacksMethods = true;
+    for (const [path, method] of [
+      ['models/m/config', 'ModelConfig'],
+      ['models/stats', 'ModelStatistics'],
+    ] as const) {
+      const { status, text } = await get('grpc', path);
+      assert.equal(status, 501, text);
+      assert.match(text, new RegExp(`has no ${method}: its V2 server does not have this extension`));
+    }
+    lacksMethods = false;
     for (const [path, method] of [
       ['config', 'ModelConfig'],
       ['stats', 'ModelStatistics'],

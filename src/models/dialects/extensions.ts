@@ -48,6 +48,9 @@ export function extensionBridge({ send, from, limits }: ExtensionBridgeOptions):
         from,
       };
     } catch (reason) {
+      const { code, fromBackend } = StatusError.from(reason);
+      if (fromBackend && code === Code.UNIMPLEMENTED)
+        return refusedReply(lacking(call.method.name, from), from);
       return refusedReply(reason, from);
     } finally {
       rebuilt.end();
@@ -60,6 +63,13 @@ export function extensionPath({ method, target }: Call, version: string): string
   if (target === undefined) return '/v2/models/stats';
   return `${pathOf(target.model, version)}/${method === extensionMethods.config ? 'config' : 'stats'}`;
 }
+
+const lacking = (what: string, where: string): StatusError =>
+  new StatusError(
+    Code.UNIMPLEMENTED,
+    `backend ${where} has no ${what}: its V2 server does not have this extension of Triton's`,
+    { where, fromBackend: true },
+  );
 
 /** What servers say of a path that they do not have (MLServer's in JSON, under "detail"); of a model that they do not have they say more. */
 const noSuchPath = /^"?(not found|invalid request url|method not allowed)"?$/i;
@@ -75,10 +85,6 @@ export function extensionAnswer(answer: RestAnswer, path: string, where: string)
     const error = StatusError.from(reason);
     const lacks = (answer.status === 404 || answer.status === 405) && hasNoPath(answer, error);
     if (!lacks) throw error;
-    throw new StatusError(
-      Code.UNIMPLEMENTED,
-      `backend ${where} has no ${path.slice(0, 300)}: its V2 server does not have this extension of Triton's`,
-      { where, fromBackend: true },
-    );
+    throw lacking(path.slice(0, 300), where);
   }
 }
