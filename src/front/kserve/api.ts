@@ -68,11 +68,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
     return (await ask(deps, method, asked, message, asker)).bytes;
   }
 
-  async function information(
-    route: V2Route,
-    exchange: HttpExchange,
-    asker: Asker,
-  ): Promise<HttpAnswer> {
+  async function information(route: V2Route, exchange: HttpExchange, asker: Asker): Promise<HttpAnswer> {
     switch (route.kind) {
       case 'live':
       case 'ready': {
