@@ -13,6 +13,7 @@ import {
   type Target,
   wholeMessage,
 } from '../../call/index.ts';
+import { isInformation } from '../../models/index.ts';
 import type { WarmUpOptions } from '../options.ts';
 
 interface Recording {
@@ -40,12 +41,12 @@ export class WarmUps {
     this.#clock = clock;
   }
 
-  /** A call was answered well: it may serve as the recording of its model. Calls for given versions do not. */
+  /** A call was answered well: it may serve as the recording of its model. Questions about it do not, nor calls for given versions. */
   answered(call: Call): void {
     const { requests, maxBytes } = this.#options();
     const { target, method, request } = call;
     if (requests === 0 || call.kind !== 'unary' || !method.idempotent || target === undefined) return;
-    if (target.version !== undefined || target.label !== undefined) return;
+    if (isInformation(method) || target.version !== undefined || target.label !== undefined) return;
     if (!request.retains || !request.ended || request.bytes > maxBytes) return;
     const nowMs = this.#clock();
     if (nowMs - (this.#recordings.get(target.model)?.atMs ?? Number.NEGATIVE_INFINITY) < renewMs) return;
