@@ -49,8 +49,11 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - \`grpc://\` asks a backend what it speaks: GetModelStatus and ServerMetadata, each either answered or UNIMPLEMENTED. It is asked again
   when its connection is lost, and when a health check finds that it does not know the method any more.
 - A fleet may hold servers of several APIs. Health is the state of a model's versions, whichever way a server says it.
-- Version 0 means the default. V2 servers whose models have no numbered version count as version 1. A V2 version that is no number is a
-  label.
+- Version 0 means the default. Versions of V2 are texts: \`v1.2\` and \`007\` reach V2 servers as the client wrote them, whichever the transport,
+  and \`model_version\` is what the server said. Such a version goes to the backends that list it in the model's metadata; where none does, to
+  those that list no versions at all, as MLServer's do unless \`versions\` of a model's settings says them, and of these up to four are asked until
+  one has it. TensorFlow Serving has numbers: before it a text is a label, and where no model has that label, its error names it.
+- To TensorFlow Serving's clients a V2 model without numbered versions has version 1, which is its default; a label of theirs is a V2 version.
 - V2 has one signature: TensorFlow Serving's clients see it as \`serving_default\`, and a \`signature_name\` of theirs is not looked at. V2
   clients reach the signature \`serving_default\` of TensorFlow Serving's models.
 - A string without a dimension becomes a list of one for models whose signature begins with the batch (-1), whichever API their server

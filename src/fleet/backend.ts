@@ -275,7 +275,9 @@ export class Backend implements Roomy {
     try {
       const sight = await look();
       this.#outOfBounds.delete(model);
-      return sight;
+      // a state has numbers only
+      const texts = this.#transport.versionTexts(model);
+      return typeof sight === 'string' || texts === undefined ? sight : { ...sight, texts };
     } catch (reason) {
       if (!(reason instanceof OutOfBounds)) throw reason;
       if (!this.#outOfBounds.has(model)) this.#deps.onOutOfBounds(this, model, reason.message);

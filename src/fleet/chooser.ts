@@ -18,7 +18,7 @@ import type { WatchedModels } from './health/watched-models.ts';
 import type { Members } from './members.ts';
 import type { FleetOptions } from './options.ts';
 import { hasRoomFor, pickWithRoom } from './room.ts';
-import { emptyRoutes, type ModelRoutes, type RoutingTable } from './routing-table.ts';
+import { ableOf, emptyRoutes, type ModelRoutes, type RoutingTable } from './routing-table.ts';
 import { whyNobody } from './summary.ts';
 
 export type Chosen = Replica<Backend>;
@@ -104,7 +104,7 @@ export class Chooser {
     if (kind !== 'unary' || target === undefined || !body.ended || body.bytes > 0) return false;
     if (statusOf(body.trailers) !== Code.NOT_FOUND || !request.retains) return false;
     const routes = this.#deps.table.get(target.model);
-    const able = target.version === undefined ? routes?.unversioned : routes?.versions.get(target.version);
+    const able = routes && ableOf(routes, target);
     // another call may have found it out meanwhile, so that this one is not among them any more
     return able !== undefined && able.some((other) => other !== replica);
   }
@@ -127,16 +127,26 @@ export class Chooser {
   }
 
   #pickerFor(call: Call, routes: ModelRoutes): Picker<Chosen> | undefined {
-    const version = call.target?.version;
+    const { target } = call;
+    const version = target?.version;
     if (routes.knowing.length === 0) return this.#deps.table.pickUp;
     // a question about the state is answered by whoever has the model, in whatever state it is
-    if (stateMethods.has(call.method.name))
+    if (
+      stateMethods.has(call.method.name) &&
+      target?.label === undefined &&
+      (version === undefined || !routes.pickVersion.has(version))
+    )
       return routes.unversioned.length > 0 ? routes.pickUnversioned : routes.pickKnowing;
-    if (version === undefined) return routes.pickUnversioned;
+    if (version === undefined) {
+      const label = target?.label;
+      if (label === undefined) return routes.pickUnversioned;
+      return routes.pickText.get(label) ?? routes.pickUnlisted ?? routes.pickUnversioned;
+    }
     const withVersion = routes.pickVersion.get(version);
     if (withVersion !== undefined) return withVersion;
     // nobody has it: a backend says so in its own words, unless it is about to come
-    return isVersionComing(routes.standings, version) ? undefined : routes.pickKnowing;
+    if (isVersionComing(routes.standings, version)) return undefined;
+    return routes.pickUnlisted ?? routes.pickKnowing;
   }
 
   #hashOf(call: Call): number | undefined {

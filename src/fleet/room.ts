@@ -2,7 +2,7 @@
 import type { Target } from '../call/index.ts';
 import type { Picker, PickRequest } from './balance/picker.ts';
 import type { Host, Replica } from './balance/replica.ts';
-import type { ModelRoutes } from './routing-table.ts';
+import { ableOf, type ModelRoutes } from './routing-table.ts';
 
 export interface Roomy extends Host {
   /** It takes one more call. */
@@ -19,8 +19,7 @@ export function hasRoomFor(
   routes: ModelRoutes | undefined,
   streaming = false,
 ): boolean {
-  const version = target?.version;
-  const able = version === undefined ? routes?.unversioned : routes?.versions.get(version);
+  const able = target && routes && ableOf(routes, target);
   const { isRoomy } = streaming ? forStreams : forCalls;
   return able === undefined || able.length === 0 || able.some(({ host }) => isRoomy(host));
 }

@@ -1,4 +1,5 @@
 /** For each model the pickers of now: read by every call, built anew when health, ejection or the members change. */
+import type { Target } from '../call/index.ts';
 import type { Backend } from './backend.ts';
 import { type Outliers, withoutEjected } from './balance/outliers.ts';
 import { type Picker, pickerOf, type Policy } from './balance/picker.ts';
@@ -9,7 +10,23 @@ export interface ModelRoutes extends Routes<Replica<Backend>> {
   readonly standings: readonly Standing<Replica<Backend>>[];
   readonly pickUnversioned: Picker<Replica<Backend>>;
   readonly pickVersion: ReadonlyMap<bigint, Picker<Replica<Backend>>>;
+  readonly pickText: ReadonlyMap<string, Picker<Replica<Backend>>>;
+  /** Undefined when there are none. */
+  readonly pickUnlisted: Picker<Replica<Backend>> | undefined;
   readonly pickKnowing: Picker<Replica<Backend>>;
+}
+
+/** Who may answer for a target; undefined when nobody is known to. */
+export function ableOf(
+  { unversioned, versions, texts, unlisted }: ModelRoutes,
+  { version, label }: Target,
+): readonly Replica<Backend>[] | undefined {
+  if (version === undefined && label === undefined) return unversioned;
+  const listed = version === undefined ? texts.get(label as string) : versions.get(version);
+  // a number that is listed may stand for one that is not named, and others may have it by its name
+  if (version !== undefined && listed !== undefined && unlisted.length > 0)
+    return [...new Set([...listed, ...unlisted])];
+  return listed ?? (unlisted.length > 0 ? unlisted : version === undefined ? unversioned : undefined);
 }
 
 export function emptyRoutes(): ModelRoutes {
@@ -19,6 +36,8 @@ export function emptyRoutes(): ModelRoutes {
     standings: [],
     pickUnversioned: none,
     pickVersion: new Map(),
+    pickText: new Map(),
+    pickUnlisted: undefined,
     pickKnowing: none,
   };
 }
@@ -94,6 +113,10 @@ export class RoutingTable {
       pickVersion: new Map(
         [...routes.versions].map(([version, replicas]) => [version, pickerOf(this.#policy, replicas)]),
       ),
+      pickText: new Map(
+        [...routes.texts].map(([text, replicas]) => [text, pickerOf(this.#policy, replicas)]),
+      ),
+      pickUnlisted: routes.unlisted.length === 0 ? undefined : pickerOf(this.#policy, routes.unlisted),
       pickKnowing: pickerOf(this.#policy, routes.knowing),
     };
   }
@@ -106,6 +129,7 @@ export class RoutingTable {
       onTrial: health.onTrial,
       drained,
       versions: health.versions(model),
+      texts: health.versionTexts(model),
       ejected: this.#deps.outliers.isEjected(name, model),
       warming: this.#deps.isWarming(backend, model),
     };

@@ -4,7 +4,7 @@ import type { Backend } from './backend.ts';
 import type { Replica } from './balance/replica.ts';
 import { hashOf } from './balance/ring.ts';
 import type { Members } from './members.ts';
-import type { RoutingTable } from './routing-table.ts';
+import { ableOf, type RoutingTable } from './routing-table.ts';
 import type { Sequences } from './sequences.ts';
 
 export interface SequenceRouterDeps {
@@ -68,10 +68,10 @@ export class SequenceRouter {
   /** The first member on the ring that can answer: the same one in every gateway that sees the same fleet. */
   async #byRing(call: Call, key: string): Promise<Replica<Backend>> {
     const { members, table, whenAble } = this.#deps;
-    const version = call.target?.version;
+    const { target } = call;
     for (;;) {
-      const routes = table.get(call.target?.model ?? '');
-      const all = (version === undefined ? routes?.unversioned : routes?.versions.get(version)) ?? [];
+      const routes = table.get(target?.model ?? '');
+      const all = (target && routes && ableOf(routes, target)) ?? [];
       const able = all.filter((replica) => call.avoid?.includes(replica.name) !== true);
       if (all.length > 0 && able.length === 0) throw lost(call, all[0]?.name ?? '', 'it refuses calls');
       const name = members.ring().find(hashOf(key), (each) => able.some((replica) => replica.name === each));

@@ -5,6 +5,7 @@ import type {
   Pieces,
   Signature,
   V2ModelIndex,
+  V2ModelMetadata,
   V2Parameters,
   V2RequestedOutput,
 } from '../codec/index.ts';
@@ -12,6 +13,8 @@ import type { VersionState } from './view.ts';
 
 export interface Inference {
   readonly target: Target;
+  /** The version in the client's own words, where its API has texts for versions; the target's otherwise. */
+  readonly version?: string | undefined;
   /** The client's name for the request, which the reply repeats; empty for none. */
   readonly id: string;
   readonly parameters: V2Parameters;
@@ -23,8 +26,10 @@ export interface Inference {
 }
 
 export interface InferenceReply {
-  /** The version that ran; undefined when the server does not say. */
+  /** The version that ran, as a number; undefined when the server does not say. */
   readonly version: bigint | undefined;
+  /** The same as the server says it; empty when it does not. */
+  readonly versionText: string;
   /** The server's name for the request; empty when it has none. */
   readonly id: string;
   readonly parameters: V2Parameters;
@@ -43,6 +48,13 @@ export interface ModelDescription {
   readonly signatures: ReadonlyMap<string, Signature>;
 }
 
+/** What only V2's servers can be asked: versions are texts, and what they say of a model has members that other APIs lack. */
+export interface V2Questions {
+  /** @param version empty for the server's choice */
+  readonly ready: (model: string, version: string) => Promise<boolean>;
+  readonly metadata: (model: string, version: string) => Promise<V2ModelMetadata>;
+}
+
 /** A model server as any dialect sees it; it throws the server's own status as a StatusError from the backend. */
 export interface ModelServer {
   infer(inference: Inference): Promise<InferenceReply>;
@@ -53,4 +65,6 @@ export interface ModelServer {
   predictV1?(model: string, body: Pieces): Promise<Pieces>;
   /** Every model that it has or could load; absent where its API has no such question, UNIMPLEMENTED where the server lacks it. */
   list?(): Promise<readonly V2ModelIndex[]>;
+  /** Undefined for a server of another API. */
+  readonly v2: V2Questions | undefined;
 }

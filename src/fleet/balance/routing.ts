@@ -12,6 +12,11 @@ export interface Standing<B> {
   readonly drained: boolean;
   /** Undefined when it does not have the model, or nobody asked yet. */
   readonly versions: readonly VersionState[] | undefined;
+  /**
+   * Those that it lists and that are no numbers: versions of KServe V2 are texts. Empty when it lists none at all, which says nothing of
+   * those that it has; undefined when all are numbers.
+   */
+  readonly texts?: readonly string[] | undefined;
   readonly ejected: boolean;
   /** The model came up there, and is being warmed before calls get to it. */
   readonly warming: boolean;
@@ -30,6 +35,10 @@ export interface Routes<B> {
   /** Backends for calls without a version: those whose own default is the fleet's. */
   readonly unversioned: readonly B[];
   readonly versions: ReadonlyMap<bigint, readonly B[]>;
+  /** Backends by the versions that are listed there and are no numbers. */
+  readonly texts: ReadonlyMap<string, readonly B[]>;
+  /** Backends that list no versions: they may have any that no other lists. */
+  readonly unlisted: readonly B[];
   /** Backends that know the model in whatever state; they may say what is wrong. */
   readonly knowing: readonly B[];
 }
@@ -106,7 +115,21 @@ export function routesOf<B>(standings: readonly Standing<B>[], options: RoutingO
     const steadyWithIt = withIt.filter(({ up }) => up);
     versions.set(version, preferred(steadyWithIt.length > 0 ? steadyWithIt : withIt, options.panicPercent));
   }
+  const withText = new Map<string, Read<B>[]>();
+  for (const standing of able) {
+    for (const text of standing.texts ?? []) {
+      const others = withText.get(text);
+      if (others === undefined) withText.set(text, [standing]);
+      else others.push(standing);
+    }
+  }
+  const { panicPercent } = options;
   return {
+    texts: new Map([...withText].map(([text, those]) => [text, preferred(those, panicPercent)])),
+    unlisted: preferred(
+      able.filter(({ texts }) => texts?.length === 0),
+      panicPercent,
+    ),
     defaultVersion,
     // the newest everywhere is another one when each server keeps versions that the others lack
     unversioned: preferred(unversioned.length > 0 ? unversioned : able, options.panicPercent),

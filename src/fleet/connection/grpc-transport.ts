@@ -87,6 +87,7 @@ export function createGrpcTransport(
     get apis(): readonly Api[] {
       return speech.apis;
     },
+    versionTexts: (model) => speech.versionTexts(model),
     send(call, onOver = ignore) {
       const bridge = speech.bridgeFor(call.method);
       return bridge === undefined ? direct(call, onOver) : bridged(bridge, call, onOver);

@@ -334,6 +334,7 @@ export function createRestTransport(
     connected: true,
     streamLimit: connection.maxConnections,
     apis: [] satisfies Api[],
+    versionTexts: (model) => versions.textsOf(model),
     async send(call, onOver = ignore) {
       const { api: asked, path } = call.method;
       try {

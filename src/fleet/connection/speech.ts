@@ -128,6 +128,11 @@ export class Speech {
     return api === 'tfs' ? this.#toKserve : this.#toTfs;
   }
 
+  /** As Transport has it. */
+  versionTexts(model: string): readonly string[] | undefined {
+    return this.#names.textsOf(model);
+  }
+
   /** Another server may be there now: it is asked again. */
   forget(): void {
     this.#names.forget();

@@ -12,6 +12,8 @@ export interface Transport {
   readonly streamLimit: number;
   /** The APIs whose calls it passes untouched; empty while that is not known. */
   readonly apis: readonly Api[];
+  /** A model's versions that the server lists and that are no numbers; empty when it lists none at all, undefined when all are numbers. */
+  versionTexts(model: string): readonly string[] | undefined;
   /** One attempt of a call of whichever API. A call that fails before it began is over, too. */
   send(call: Call, onOver?: OnOver): Promise<Reply>;
   /** Makes sure that the backend can be reached, and what it speaks is known. @throws StatusError */

@@ -33,6 +33,7 @@ export type HostState = 'new' | 'up' | 'lost' | 'down' | 'trial';
 export class ModelHealth {
   readonly #events: HealthEvents;
   readonly #models = new Map<string, readonly VersionState[]>();
+  readonly #texts = new Map<string, readonly string[]>();
   state: HostState = 'new';
   /** Why it is not up, in words. */
   reason = 'not asked yet';
@@ -63,6 +64,11 @@ export class ModelHealth {
     return this.#models.get(model);
   }
 
+  /** Those that are no numbers, as Transport.versionTexts() has it. */
+  versionTexts(model: string): readonly string[] | undefined {
+    return this.#texts.get(model);
+  }
+
   /** A model is about to change: look again soon. */
   isRestless(model: string): boolean {
     return (this.#models.get(model) ?? []).some(
@@ -71,11 +77,14 @@ export class ModelHealth {
   }
 
   /** A look succeeded; undefined versions mean that the backend does not know the model. */
-  saw(model: string, versions: readonly VersionState[] | undefined): void {
+  saw(model: string, versions: readonly VersionState[] | undefined, texts?: readonly string[]): void {
     const before = this.#models.get(model);
+    const calledBefore = this.#texts.get(model)?.join('\0');
     if (versions === undefined) this.#models.delete(model);
     else this.#models.set(model, versions);
-    if (this.up) this.#compare(model, before, versions);
+    if (versions === undefined || texts === undefined) this.#texts.delete(model);
+    else this.#texts.set(model, texts);
+    if (this.up) this.#compare(model, before, versions, calledBefore !== texts?.join('\0'));
   }
 
   /**
@@ -111,6 +120,7 @@ export class ModelHealth {
 
   forget(model: string): void {
     const before = this.#models.get(model);
+    this.#texts.delete(model);
     if (this.#models.delete(model) && this.up) this.#compare(model, before, undefined);
   }
 
@@ -135,12 +145,13 @@ export class ModelHealth {
     model: string,
     before: readonly VersionState[] | undefined,
     after: readonly VersionState[] | undefined,
+    renamed = false,
   ): void {
     const had = availableOf(before);
     const has = availableOf(after);
     for (const version of has) if (!had.has(version)) this.#events.onVersion(model, version, true);
     for (const version of had) if (!has.has(version)) this.#events.onVersion(model, version, false);
-    if (textOf(before) !== textOf(after)) this.#events.onChange(model);
+    if (renamed || textOf(before) !== textOf(after)) this.#events.onChange(model);
   }
 }
 

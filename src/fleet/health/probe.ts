@@ -31,7 +31,14 @@ const indexMethod = methodOf('/inference.GRPCInferenceService/RepositoryIndex');
 const metadata: Metadata = ['content-type', 'application/grpc', 'user-agent', 'tensorgate-health'];
 
 /** What a look gave: the versions, that the backend lacks the model, or that it does not speak this API at all. */
-export type Sight = { readonly versions: readonly VersionState[] } | 'unknown model' | 'other api';
+export type Sight =
+  | {
+      readonly versions: readonly VersionState[];
+      /** As Transport.versionTexts() has it. */
+      readonly texts?: readonly string[] | undefined;
+    }
+  | 'unknown model'
+  | 'other api';
 
 /** Looks that several processes of one gateway share. */
 export interface SharedLooks {

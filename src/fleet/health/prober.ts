@@ -90,7 +90,8 @@ export class Prober {
     const { health, probe, options } = this.#deps;
     try {
       const sight = await probe(model);
-      health.saw(model, typeof sight === 'string' ? undefined : sight.versions);
+      if (typeof sight === 'string') health.saw(model, undefined);
+      else health.saw(model, sight.versions, sight.texts);
       return true;
     } catch (reason) {
       const error = StatusError.from(reason);

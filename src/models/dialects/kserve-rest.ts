@@ -13,9 +13,9 @@ import {
   type V2ModelMetadata,
   type V2TensorMetadata,
 } from '../../codec/index.ts';
-import type { ModelServer } from '../inference.ts';
+import type { ModelServer, V2Questions } from '../inference.ts';
 import { jsonOf, lacksPath, refusalOf, type RestAsk, segment, successful } from './http.ts';
-import { type V2Questions, v2Status } from './kserve.ts';
+import { v2Status } from './kserve.ts';
 import { listOfConfig, notUnderstood } from './tfs-rest.ts';
 import { descriptionOf, inferRequestOf } from './v2-shapes.ts';
 import type { VersionNames } from './versions.ts';
@@ -114,13 +114,15 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
   const questions: V2Questions = {
     async ready(model, version) {
       const answer = await ask({ path: `${pathOf(model, version)}/ready` });
-      if (answer.status >= 500 && answer.status !== 503) throw refusalOf(answer, where);
+      if (answer.status === 404 || (answer.status >= 500 && answer.status !== 503))
+        throw refusalOf(answer, where);
       return answer.status === 200;
     },
     metadata: async (model, version) =>
       metadataIn(jsonOf(successful(await ask({ path: pathOf(model, version) }), where), where)),
   };
   return {
+    v2: questions,
     status: (target) => v2Status(target, names, questions),
     async describe(target) {
       return descriptionOf(target, await questions.metadata(target.model, names.textOf(target)), names);
@@ -173,7 +175,7 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
           length === undefined ? undefined : Number(length),
           tensors,
         );
-        return { ...reply, version: names.numberOf(reply.version) };
+        return { ...reply, version: names.numberOf(reply.version), versionText: reply.version };
       } catch (reason) {
         throw notUnderstood(reason, where);
       }

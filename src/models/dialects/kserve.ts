@@ -17,13 +17,12 @@ import {
   joined,
   readControl,
   specOfV2,
-  type V2ModelMetadata,
   type V2Parameters,
 } from '../../codec/index.ts';
-import type { ModelServer } from '../inference.ts';
+import type { ModelServer, V2Questions } from '../inference.ts';
 import { methodOf } from '../methods.ts';
 import { targetOf } from '../target.ts';
-import type { VersionState } from '../view.ts';
+import type { VersionState, VersionStateName } from '../view.ts';
 import type { Answerer, Door } from './door.ts';
 import type { Ask } from './exchange.ts';
 import { wantedOutputs } from './outputs.ts';
@@ -46,6 +45,18 @@ function refuseShared(kind: 'input' | 'output', name: string, parameters: V2Para
   );
 }
 
+const isMissing = (reason: unknown): boolean =>
+  reason instanceof StatusError && reason.code === Code.NOT_FOUND;
+
+async function isReady(server: ModelServer, name: string, version: string): Promise<boolean> {
+  if (server.v2 !== undefined) return server.v2.ready(name, version);
+  const target = targetOf(specOfV2(name, version));
+  // the state of a model is that of its numbers: only a look into one that has the label shows that there is one
+  if (target.label !== undefined) await server.describe(target);
+  const states = await server.status(target);
+  return states.some(({ state }) => state === 'AVAILABLE');
+}
+
 /** What V2 clients ask, put to any server. */
 export const kserveDoor: Door = {
   name: 'the KServe V2 API',
@@ -59,6 +70,7 @@ export const kserveDoor: Door = {
         const wanted = request.outputs.map(({ name }) => name);
         const reply = await server.infer({
           target: targetOf(specOfV2(request.model, request.version)),
+          version: request.version,
           id: request.id,
           parameters: request.parameters,
           inputs: request.inputs,
@@ -67,7 +79,7 @@ export const kserveDoor: Door = {
         });
         return encodeModelInferResponse({
           model: request.model,
-          version: reply.version === undefined ? '' : String(reply.version),
+          version: reply.versionText,
           id: request.id === '' ? reply.id : request.id,
           parameters: reply.parameters,
           outputs: wantedOutputs(reply.outputs, wanted),
@@ -79,18 +91,20 @@ export const kserveDoor: Door = {
       'ModelReady',
       async (message, server) => {
         const { name, version } = decodeModelVersionRequest(joined(message));
-        const states = await server.status(targetOf(specOfV2(name, version))).catch((reason: unknown) => {
-          // as Triton has it: a model that is not there is not ready
-          if (reason instanceof StatusError && reason.code === Code.NOT_FOUND) return [];
+        const ready = await isReady(server, name, version).catch((reason: unknown) => {
+          // as Triton has it: a model that is not there is not ready; as for a version, another server may have it
+          if (version === '' && isMissing(reason)) return false;
           throw reason;
         });
-        return [encodeFlagResponse(states.some(({ state }) => state === 'AVAILABLE'))];
+        return [encodeFlagResponse(ready)];
       },
     ],
     [
       'ModelMetadata',
       async (message, server) => {
         const { name, version } = decodeModelVersionRequest(joined(message));
+        if (server.v2 !== undefined)
+          return [encodeModelMetadataResponse({ ...(await server.v2.metadata(name, version)), name })];
         const { versions, platform, signatures } = await server.describe(targetOf(specOfV2(name, version)));
         const signature = signatures.get(defaultSignature);
         if (signature === undefined) {
@@ -131,12 +145,6 @@ export const kserveDoor: Door = {
   ]),
 };
 
-/** What a server says of one model; both transports of V2 build on it. */
-export interface V2Questions {
-  readonly ready: (model: string, version: string) => Promise<boolean>;
-  readonly metadata: (model: string, version: string) => Promise<V2ModelMetadata>;
-}
-
 /** Versions that a server is asked about at the same time. */
 const maxParallel = 16;
 
@@ -150,10 +158,18 @@ export async function v2Status(
   const numbers = names.learn(model, versions);
   if (version !== undefined && !numbers.includes(version))
     throw new StatusError(Code.NOT_FOUND, `Could not find version ${version} of model ${model}`);
+  const listed = versions.length > 0 && label === undefined;
   const asked = version === undefined ? numbers : [version];
   const stateOf = async (number: bigint): Promise<VersionState> => {
     const text = label ?? names.textOf({ model, version: number, signature: '' });
-    const state = (await ready(model, text)) ? 'AVAILABLE' : 'LOADING';
+    const state = await ready(model, text).then(
+      (isReady): VersionStateName => (isReady ? 'AVAILABLE' : 'LOADING'),
+      (reason: unknown): VersionStateName => {
+        // MLServer lists what a model's settings say, and has what it has loaded
+        if (listed && isMissing(reason)) return 'END';
+        throw reason;
+      },
+    );
     return { version: number, state, errorCode: 0, errorMessage: '' };
   };
   const states: VersionState[] = [];
@@ -178,6 +194,7 @@ export function kserveServer(ask: Ask, names: VersionNames, maxBytes: number): M
       ),
   };
   return {
+    v2: questions,
     status: (target) => v2Status(target, names, questions),
     async infer(inference) {
       const request = inferRequestOf(inference, names);
@@ -187,6 +204,7 @@ export function kserveServer(ask: Ask, names: VersionNames, maxBytes: number): M
       );
       return {
         version: names.numberOf(reply.version),
+        versionText: reply.version,
         id: reply.id,
         parameters: reply.parameters,
         outputs: reply.outputs,

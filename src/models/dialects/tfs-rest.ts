@@ -170,6 +170,7 @@ export function tfsRestServer(ask: RestAsk, options: TfsRestOptions): ModelServe
   }
 
   return {
+    v2: undefined,
     status: (target) => status(target),
     describe: (target) => describe(target),
     list: () => listOfConfig(ask, where),
@@ -186,8 +187,10 @@ export function tfsRestServer(ask: RestAsk, options: TfsRestOptions): ModelServe
       const body = encodePredictRequestJson(target.signature, inputs);
       const headers = { 'content-type': 'application/json' };
       const answer = successful(await ask({ path: `${tfsPath(target)}:predict`, body, headers }), where);
+      const version = target.version ?? description.version;
       return {
-        version: target.version ?? description.version,
+        version,
+        versionText: String(version),
         id: '',
         parameters: noParameters,
         outputs: outputsOf(answer, signature),

@@ -120,14 +120,17 @@ export function tfsServer(ask: Ask, maxBytes: number, write?: WriteTensor): Mode
   const status: ModelServer['status'] = async (target) =>
     versionStates(joined(await ask(methods.status, encodeGetModelStatusRequest(specOf(target)))));
   return {
+    v2: undefined,
     status,
     async infer({ target, inputs, outputs }) {
       const spec = specOf(target);
       const outputFilter = plainOutputs(outputs);
       const request = encodePredictRequestPieces({ spec, tensors: inputs, outputFilter }, write);
       const reply = decodePredictResponsePieces(await ask(methods.predict, request), maxBytes);
+      const version = reply.spec?.version ?? target.version;
       return {
-        version: reply.spec?.version ?? target.version,
+        version,
+        versionText: version === undefined ? '' : String(version),
         id: '',
         parameters: noParameters,
         outputs: reply.tensors,

@@ -27,11 +27,11 @@ function withDimension(tensors: NamedPieces): NamedPieces {
   return changed ?? tensors;
 }
 
-/** The question to a V2 server. @throws StatusError INVALID_ARGUMENT for a label that it does not have */
+/** The question to a V2 server. */
 export function inferRequestOf(inference: Inference, names: VersionNames): V2InferRequest {
   return {
     model: inference.target.model,
-    version: names.textOf(inference.target),
+    version: inference.version ?? names.textOf(inference.target),
     id: inference.id,
     parameters: inference.parameters,
     inputs: withDimension(inference.inputs),

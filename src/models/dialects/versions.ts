@@ -1,10 +1,10 @@
 /** The versions of V2 servers, which are text and may be missing, as the numbers that everybody else counts in. */
-import { Code, StatusError, type Target } from '../../call/index.ts';
+import type { Target } from '../../call/index.ts';
 
 /** What a model without numbered versions counts as: OpenVINO Model Server numbers its graphs so. */
 export const onlyVersion = 1n;
 
-const isNumber = (text: string): boolean => /^[0-9]{1,18}$/.test(text);
+const isNumber = (text: string): boolean => /^(?:0|[1-9][0-9]{0,17})$/.test(text);
 
 /** Models that are remembered: the configured and the learnt ones, a bound for both. */
 const maxModels = 10_000;
@@ -30,15 +30,17 @@ export class VersionNames {
     return names !== undefined && ![...names].some(isNumber);
   }
 
-  /** The version that asks a server for a target; empty for its own choice. @throws StatusError INVALID_ARGUMENT for a label */
+  /** The versions that the server lists and that are no numbers; undefined when all are, or it has not been asked. */
+  textsOf(model: string): readonly string[] | undefined {
+    const names = this.#names.get(model);
+    if (names === undefined) return undefined;
+    const texts = [...names].filter((name) => !isNumber(name));
+    return texts.length > 0 || names.size === 0 ? texts : undefined;
+  }
+
+  /** The version that asks a server for a target; empty for its own choice. A server knows itself which texts it has: some list none. */
   textOf({ model, version, label }: Target): string {
-    if (label !== undefined) {
-      if (this.#names.get(model)?.has(label) === true) return label;
-      throw new StatusError(
-        Code.INVALID_ARGUMENT,
-        `Unrecognized servable version label: ${label.slice(0, 200)}: the model's server has no labels, the gateway's configuration may (models.NAME.labels)`,
-      );
-    }
+    if (label !== undefined) return label;
     if (version === undefined) return '';
     return version === onlyVersion && this.#isUnnumbered(model) ? '' : String(version);
   }

@@ -19,13 +19,17 @@ function settingsOf(model: BridgeModel): object {
     name,
     datatype: v2Of(dtype),
     shape: Array.from({ length: model.rank }, () => -1),
+    parameters: { content_type: dtype === 'string' ? 'str' : 'np' },
   });
   return {
     name: model.name,
     implementation: 'mlserver_runtime.BridgeModel',
     inputs: [tensor(model.input, model.inputDtype)],
     outputs: [tensor(model.output, model.outputDtype)],
-    parameters: { version: '1', extra: { does: model.does, input: model.input, output: model.output } },
+    parameters: {
+      version: model.version ?? '1',
+      extra: { does: model.does, input: model.input, output: model.output },
+    },
   };
 }
 
@@ -48,8 +52,9 @@ export async function startMlserver(models: readonly BridgeModel[] = mlserverMod
     }),
   );
   for (const model of models) {
-    mkdirSync(join(folder, model.name));
-    writeFileSync(join(folder, model.name, 'model-settings.json'), JSON.stringify(settingsOf(model)));
+    const own = join(folder, `${model.name}-${model.version ?? ''}`);
+    mkdirSync(own);
+    writeFileSync(join(own, 'model-settings.json'), JSON.stringify(settingsOf(model)));
   }
   const server = await startProcess(python, ['-m', 'mlserver.cli.main', 'start', folder], {
     ready: /gRPC server running/,

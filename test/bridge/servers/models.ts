@@ -11,6 +11,8 @@ export interface BridgeModel {
   readonly outputDtype: DType;
   /** Dimensions of its tensors, for servers that insist on their number. */
   readonly rank: 1 | 2;
+  /** MLServer's, whose versions are texts; "1" when absent. */
+  readonly version?: string;
 }
 
 /** The dtypes that both APIs have. */

@@ -147,6 +147,23 @@ describe('the routes of a model', () => {
     assert.deepEqual(routesOf([trial, standing('b', { 1: 'END' })], options).unversioned, ['a']);
   });
 
+  it('know where a version is listed that is no number, and where none is listed', () => {
+    const one = { 1: 'AVAILABLE' } as const;
+    const routes = routesOf(
+      [
+        standing('a', one, { texts: ['v1', 'v2'] }),
+        standing('b', one, { texts: ['v2'] }),
+        standing('c', one, { texts: [] }),
+        standing('d', one),
+        standing('e', one, { texts: ['v3', 'v2'], up: false }),
+        standing('f', { 1: 'END' }, { texts: [] }),
+      ],
+      options,
+    );
+    assert.deepEqual(Object.fromEntries(routes.texts), { v1: ['a'], v2: ['a', 'b'] });
+    assert.deepEqual(routes.unlisted, ['c']);
+  });
+
   it('know who may say what is wrong with a model that nobody serves', () => {
     const routes = routesOf([standing('a', { 1: 'END' }), standing('b', undefined)], options);
     assert.deepEqual(routes.knowing, ['a']);

@@ -10,10 +10,10 @@ const versionField = 2;
 /** int64: what a version number can be. */
 const maxVersion = 2n ** 63n - 1n;
 
-/** V2 versions are text: a number is a version, any other text a label. */
+/** V2 versions are text: a number, as numbers are written ("7", not "007"), is a version, any other text a label. */
 export function specOfV2(name: string, version: string): ModelSpec {
   if (version === '') return { name, signature: '' };
-  if (!/^[0-9]{1,19}$/.test(version) || BigInt(version) > maxVersion)
+  if (!/^(?:0|[1-9][0-9]{0,18})$/.test(version) || BigInt(version) > maxVersion)
     return { name, label: version, signature: '' };
   return { name, version: BigInt(version), signature: '' };
 }
