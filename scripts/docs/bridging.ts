@@ -63,7 +63,8 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   for a version that is present and 0, as OpenVINO Model Server's do: they get tensor_content, which its Go demo reads alone.
   \`outputs.tensorContent: all\` has it for those too that say no version, as its C++ demo; \`off\` for nobody.
 - Wanted outputs are picked by the gateway where a server gives all.
-- \`id\` and the parameters of a V2 message, of its inputs, requested outputs and outputs pass through every conversion between V2's transports;
+- \`id\` and the parameters of a V2 message, of its inputs, requested outputs and outputs pass through every conversion between V2's transports, and
+  those of model metadata and its tensors, which MLServer has;
   only \`binary_data\`, \`binary_data_size\` and \`binary_data_output\` end where a body is read. JSON lists and objects among parameters are passed
   over, since gRPC has none. TensorFlow Serving's API has no parameters: it is UNIMPLEMENTED to ask it for a \`classification\`.
 - A model that declares no tensors, as most of KServe's own server do: \`:predict\` passes to servers that speak KServe's V1 beside V2 (\`kserve+http://\`, found

@@ -85,13 +85,16 @@ function isDeeper(text: Uint8Array, limit: number): boolean {
   return false;
 }
 
+/** As JSON.parse() has it. */
+export type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
+
 /**
  * JSON of a server that is not trusted to be brief: text that is nested takes a hundred times its size.
  * @throws OutOfBounds, SyntaxError
  */
 export function parseControlJson(
   text: Uint8Array,
-  limits: { readonly bytes?: number; readonly reviver?: (key: string, value: unknown) => unknown } = {},
+  limits: { readonly bytes?: number; readonly reviver?: Reviver } = {},
 ): unknown {
   const { bytes = controlLimits.bytes, reviver } = limits;
   if (text.length > bytes) throw new OutOfBounds(`more than ${bytes} bytes`);

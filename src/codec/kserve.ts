@@ -40,6 +40,8 @@ export interface V2TensorMetadata {
   readonly datatype: string;
   /** -1 is an unknown dimension. */
   readonly shape: readonly number[];
+  /** MLServer's; absent for none. */
+  readonly parameters?: V2Parameters;
 }
 
 export interface V2ModelMetadata {
@@ -48,6 +50,8 @@ export interface V2ModelMetadata {
   readonly platform: string;
   readonly inputs: readonly V2TensorMetadata[];
   readonly outputs: readonly V2TensorMetadata[];
+  /** MLServer's; absent for none. */
+  readonly parameters?: V2Parameters;
 }
 
 export interface V2ServerMetadata {

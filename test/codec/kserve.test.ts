@@ -9,6 +9,8 @@ import {
   decodeModelInferRequest,
   decodeModelInferResponse,
   decodeModelMetadataResponse,
+  decodeV2MetadataJson,
+  encodeV2MetadataJson,
   type DType,
   dtypes,
   elementsOf,
@@ -24,6 +26,7 @@ import {
   type Tensor,
   v2Of,
   type V2Parameter,
+  type V2Parameters,
 } from '../../src/codec/index.ts';
 
 const root = new protobuf.Root();
@@ -321,6 +324,44 @@ describe('ModelMetadata', () => {
     assert.deepEqual(decodeModelMetadataResponse(bytes), metadata);
     const read = asObject('ModelMetadataResponse', bytes) as { inputs: { shape: string[] }[] };
     assert.deepEqual(read.inputs[0]?.shape, ['-1', '3']);
+  });
+
+  it('keeps parameters, over JSON too, to the last digit', () => {
+    const parameters: V2Parameters = new Map<string, V2Parameter>([
+      ['large', 12345678901234567890n],
+      ['least', -(2n ** 63n)],
+      ['ratio', 0.5],
+      ['five', 5],
+      ['flag', false],
+      ['text', 'np'],
+    ]);
+    const tensor = { name: 'x', datatype: 'FP32', shape: [-1, 3], parameters };
+    const metadata = {
+      name: 'm',
+      versions: ['v1.2'],
+      platform: '',
+      inputs: [tensor],
+      outputs: [{ name: 'y', datatype: 'BYTES', shape: [] }],
+      parameters,
+    };
+    assert.deepEqual(decodeModelMetadataResponse(encodeModelMetadataResponse(metadata)), metadata);
+    const json = encodeV2MetadataJson(metadata);
+    assert.deepEqual(decodeV2MetadataJson(Buffer.from(json)), metadata);
+    assert.match(json, /"large":12345678901234567890,/);
+  });
+
+  it('passes over what is no parameter: in JSON lists, objects and null, in a message another map of the same number', () => {
+    const json =
+      '{"name":"m","parameters":{"a":[1],"b":{"c":2},"d":null,"e":1},"inputs":[{"name":"x","parameters":null}]}';
+    const read = decodeV2MetadataJson(Buffer.from(json));
+    assert.deepEqual([...(read.parameters ?? [])], [['e', 1n]]);
+    assert.equal(read.inputs[0]?.parameters, undefined);
+    // "properties" of older protocols: map<string, string>
+    const entry = Buffer.concat([Buffer.from([0x0a, 1, 0x61, 0x12, 5]), Buffer.from('hello')]);
+    const message = Buffer.concat([Buffer.from([0x0a, 1, 0x6d, 0x32, entry.length]), entry]);
+    assert.deepEqual(decodeModelMetadataResponse(message), {
+      ...{ name: 'm', versions: [], platform: '', inputs: [], outputs: [] },
+    });
   });
 });
 

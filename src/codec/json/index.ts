@@ -16,9 +16,11 @@ export { encodePredictJson } from './predict-encoder.ts';
 export {
   decodeGenerateJson,
   decodeV2InferJson,
+  decodeV2MetadataJson,
   decodeV2ReplyJson,
   encodeGenerateJson,
   encodeV2InferJson,
+  encodeV2MetadataJson,
   encodeV2ReplyJson,
   rawInput,
   type TensorOptions,

@@ -7,6 +7,7 @@ import {
   decodeServerMetadataResponse,
   encodeModelVersionRequest,
   encodeRepositoryIndexRequest,
+  encodeV2MetadataJson,
   repositoryIndexAsked,
   repositoryIndexJson,
   specOfV2,
@@ -104,7 +105,8 @@ export function createV2Api(deps: V2Deps): HttpApi {
       }
       default: {
         const asked = target(route, asker, 'describe');
-        return json(decodeModelMetadataResponse(await question(methods.model, asked, asker)));
+        const metadata = decodeModelMetadataResponse(await question(methods.model, asked, asker));
+        return { status: 200, headers: jsonType, body: encodeV2MetadataJson(metadata) };
       }
     }
   }

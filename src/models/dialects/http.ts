@@ -90,8 +90,11 @@ export function jsonOf({ body }: RestAnswer, where: string): Record<string, unkn
     if (reason instanceof OutOfBounds) throw reason;
     // told below
   }
-  throw new OutOfBounds(`backend ${where} answered something that is no JSON object`);
+  throw noJson(where);
 }
+
+export const noJson = (where: string): OutOfBounds =>
+  new OutOfBounds(`backend ${where} answered something that is no JSON object`);
 
 /** A name of the client's as one segment of a path. @throws StatusError NOT_FOUND for one that would be another path, or that nobody has */
 export function segment(name: string): string {

@@ -2,8 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { Code, StatusError } from '../../call/index.ts';
 import {
-  checkCount,
-  checkedName,
+  decodeV2MetadataJson,
   decodeV2ReplyJson,
   encodeV2InferJson,
   joined,
@@ -11,10 +10,18 @@ import {
   type TensorOptions,
   type V2InferRequest,
   type V2ModelMetadata,
-  type V2TensorMetadata,
 } from '../../codec/index.ts';
 import type { ModelServer, V2Questions } from '../inference.ts';
-import { jsonOf, lacksPath, refusalOf, type RestAsk, segment, successful } from './http.ts';
+import {
+  jsonOf,
+  lacksPath,
+  noJson,
+  refusalOf,
+  type RestAnswer,
+  type RestAsk,
+  segment,
+  successful,
+} from './http.ts';
 import { v2Status } from './kserve.ts';
 import { listOfConfig, notUnderstood } from './tfs-rest.ts';
 import { descriptionOf, inferRequestOf } from './v2-shapes.ts';
@@ -62,36 +69,13 @@ export function pathOf(model: string, version: string): string {
   return version === '' ? path : `${path}/versions/${segment(version)}`;
 }
 
-const textIn = (value: unknown): string => (typeof value === 'string' ? checkedName(value) : '');
-
-function tensorsIn(value: unknown): V2TensorMetadata[] {
-  if (!Array.isArray(value)) return [];
-  return (value as readonly (Record<string, unknown> | null)[]).map((tensor, i) => {
-    checkCount(i, 'tensors');
-    const { name, datatype, shape } = tensor ?? {};
-    return {
-      name: textIn(name),
-      datatype: textIn(datatype),
-      shape: Array.isArray(shape) ? shape.map(Number) : [],
-    };
-  });
-}
-
-function versionIn(version: unknown, i: number): string {
-  checkCount(i, 'versions');
-  return checkedName(String(version));
-}
-
-/** @throws OutOfBounds */
-function metadataIn(json: Readonly<Record<string, unknown>>): V2ModelMetadata {
-  const { name, versions, platform, inputs, outputs } = json;
-  return {
-    name: textIn(name),
-    versions: Array.isArray(versions) ? versions.map(versionIn) : [],
-    platform: textIn(platform),
-    inputs: tensorsIn(inputs),
-    outputs: tensorsIn(outputs),
-  };
+function metadataIn({ body }: RestAnswer, where: string): V2ModelMetadata {
+  try {
+    return decodeV2MetadataJson(body);
+  } catch (reason) {
+    if (reason instanceof SyntaxError) throw noJson(where);
+    throw reason;
+  }
 }
 
 /** JSON text holds Unicode alone. */
@@ -119,7 +103,7 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
       return answer.status === 200;
     },
     metadata: async (model, version) =>
-      metadataIn(jsonOf(successful(await ask({ path: pathOf(model, version) }), where), where)),
+      metadataIn(successful(await ask({ path: pathOf(model, version) }), where), where),
   };
   return {
     v2: questions,

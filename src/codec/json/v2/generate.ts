@@ -11,7 +11,8 @@ import { anotherOne, enter, readRoot, skip, type Reading } from '../body.ts';
 import { invalid } from '../limits.ts';
 import { byte, Text } from '../text.ts';
 import { decodeV2InferJson } from './infer-decoder.ts';
-import { dataOf, parameterText } from './infer-encoder.ts';
+import { dataOf } from './infer-encoder.ts';
+import { parameterText } from './parameters-text.ts';
 import type { TensorOptions } from './tensors.ts';
 import { Once, readObject, readParameter, readWhole } from './values.ts';
 

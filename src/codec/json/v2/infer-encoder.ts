@@ -3,7 +3,6 @@ import { Buffer } from 'node:buffer';
 import {
   type V2InferRequest,
   type V2InferResponse,
-  type V2Parameter,
   type V2Parameters,
   withoutCarriage,
 } from '../../kserve.ts';
@@ -15,6 +14,7 @@ import { NestedWriter } from '../nested-writer.ts';
 import type { NonFinite } from '../non-finite.ts';
 import { Slice } from '../slice.ts';
 import { runFor } from '../value-writers.ts';
+import { parametersText } from './parameters-text.ts';
 
 export interface V2JsonBody {
   readonly pieces: readonly Uint8Array[];
@@ -22,22 +22,11 @@ export interface V2JsonBody {
   readonly headerBytes: number | undefined;
 }
 
-/** 64-bit integers keep their digits, and a double stays one: servers take 5 for an integer. */
-export function parameterText(value: V2Parameter): string {
-  if (typeof value === 'bigint') return String(value);
-  const text = JSON.stringify(value);
-  return typeof value === 'number' && /^-?[0-9]+$/.test(text) ? `${text}.0` : text;
-}
-
 /** @throws StatusError INVALID_ARGUMENT for what JSON has no numbers for */
 function checkFinite(parameters: V2Parameters): void {
   for (const [name, value] of parameters)
     if (typeof value === 'number' && !Number.isFinite(value))
       throw invalid(`parameter "${name.slice(0, 100)}" is ${value}, which the server's JSON cannot carry`);
-}
-
-function parametersText(parameters: V2Parameters): string {
-  return `{${[...parameters].map(([name, value]) => `${JSON.stringify(name)}:${parameterText(value)}`).join(',')}}`;
 }
 
 /**

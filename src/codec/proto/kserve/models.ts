@@ -1,9 +1,19 @@
 /** The V2 messages about servers and models: ready, metadata, repository index (grpc_service.proto). */
+import { StatusError } from '../../../call/index.ts';
 import { checkCount, checkedName } from '../../control.ts';
 import { listedModel } from '../../repository.ts';
-import type { V2ModelIndex, V2ModelMetadata, V2ServerMetadata, V2TensorMetadata } from '../../kserve.ts';
+import {
+  noParameters,
+  type V2ModelIndex,
+  type V2ModelMetadata,
+  type V2Parameters,
+  type V2ServerMetadata,
+  type V2TensorMetadata,
+} from '../../kserve.ts';
+import { PieceReader } from '../piece-reader.ts';
 import { Reader, wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
+import { readEntry, writeParameters } from './parameters.ts';
 
 /** The request of ModelReady, ModelMetadata, ModelConfig and ModelStatistics: name and version. */
 export function encodeModelVersionRequest(name: string, version: string): Uint8Array {
@@ -39,10 +49,28 @@ export function decodeFlagResponse(bytes: Uint8Array): boolean {
   return flag;
 }
 
+/** Fields of MLServer's messages: those of other servers end before them. */
+const tensorParameters = 4;
+const modelParameters = 6;
+
+/** An entry of a map that is another server's under the same number is passed over. */
+function readParameters(entry: Uint8Array, before: V2Parameters): V2Parameters {
+  try {
+    return readEntry(new PieceReader([entry]), before);
+  } catch (reason) {
+    if (reason instanceof StatusError) return before;
+    throw reason;
+  }
+}
+
+const orNone = (parameters: V2Parameters): { readonly parameters?: V2Parameters } =>
+  parameters.size === 0 ? {} : { parameters };
+
 function readTensorMetadata(reader: Reader): V2TensorMetadata {
   let name = '';
   let datatype = '';
   const shape: number[] = [];
+  let parameters = noParameters;
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) name = checkedName(reader.string());
     else if (reader.is(2, wire.bytes)) datatype = checkedName(reader.string());
@@ -50,9 +78,11 @@ function readTensorMetadata(reader: Reader): V2TensorMetadata {
     else if (reader.is(3, wire.bytes)) {
       const run = reader.message();
       while (run.at < run.end) shape.push(Number(run.int64()));
-    } else reader.skip();
+    } else if (reader.is(tensorParameters, wire.bytes))
+      parameters = readParameters(reader.slice(), parameters);
+    else reader.skip();
   }
-  return { name, datatype, shape };
+  return { name, datatype, shape, ...orNone(parameters) };
 }
 
 /** @throws OutOfBounds for more than may be said of a model; StatusError INVALID_ARGUMENT for what is no such message */
@@ -63,6 +93,7 @@ export function decodeModelMetadataResponse(bytes: Uint8Array): V2ModelMetadata 
   const versions: string[] = [];
   const inputs: V2TensorMetadata[] = [];
   const outputs: V2TensorMetadata[] = [];
+  let parameters = noParameters;
   while (reader.next()) {
     if (reader.is(1, wire.bytes)) name = checkedName(reader.string());
     else if (reader.is(2, wire.bytes)) {
@@ -75,16 +106,20 @@ export function decodeModelMetadataResponse(bytes: Uint8Array): V2ModelMetadata 
     } else if (reader.is(5, wire.bytes)) {
       checkCount(outputs.length, 'tensors');
       outputs.push(readTensorMetadata(reader.message()));
-    } else reader.skip();
+    } else if (reader.is(modelParameters, wire.bytes))
+      parameters = readParameters(reader.slice(), parameters);
+    else reader.skip();
   }
-  return { name, versions, platform, inputs, outputs };
+  return { name, versions, platform, inputs, outputs, ...orNone(parameters) };
 }
 
-function tensorMetadataWriter({ name, datatype, shape }: V2TensorMetadata): Writer {
+function tensorMetadataWriter({ name, datatype, shape, parameters }: V2TensorMetadata): Writer {
   const writer = new Writer().string(1, name).string(2, datatype);
   const sizes = new Writer();
   for (const size of shape) sizes.varint64(BigInt(size));
-  return sizes.length === 0 ? writer : writer.message(3, sizes);
+  if (sizes.length > 0) writer.message(3, sizes);
+  writeParameters(writer, tensorParameters, parameters ?? noParameters);
+  return writer;
 }
 
 export function encodeModelMetadataResponse(metadata: V2ModelMetadata): Uint8Array {
@@ -93,6 +128,7 @@ export function encodeModelMetadataResponse(metadata: V2ModelMetadata): Uint8Arr
   writer.string(3, metadata.platform);
   for (const input of metadata.inputs) writer.message(4, tensorMetadataWriter(input));
   for (const output of metadata.outputs) writer.message(5, tensorMetadataWriter(output));
+  writeParameters(writer, modelParameters, metadata.parameters ?? noParameters);
   return writer.finish();
 }
 

@@ -31,6 +31,13 @@ function readValue(reader: PieceReader, before: V2Parameter | undefined): V2Para
 /** Reads one entry, which the reader has just found, into what came before it. */
 export function readParameter(reader: PieceReader, before: V2Parameters): V2Parameters {
   const outer = reader.enter();
+  const after = readEntry(reader, before);
+  reader.leave(outer);
+  return after;
+}
+
+/** Reads an entry that is all that is left to read. */
+export function readEntry(reader: PieceReader, before: V2Parameters): V2Parameters {
   let key = '';
   let value: V2Parameter | undefined;
   while (reader.next()) {
@@ -38,7 +45,6 @@ export function readParameter(reader: PieceReader, before: V2Parameters): V2Para
     else if (reader.is(2, wire.bytes)) value = readValue(reader, value);
     else reader.skip();
   }
-  reader.leave(outer);
   if (value === undefined && !before.has(key)) return before;
   const into =
     before === noParameters ? new Map<string, V2Parameter>() : (before as Map<string, V2Parameter>);

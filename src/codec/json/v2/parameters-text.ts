@@ -1,0 +1,13 @@
+/** Parameters of V2 messages as JSON. */
+import type { V2Parameter, V2Parameters } from '../../kserve.ts';
+
+/** 64-bit integers keep their digits, and a double stays one: servers take 5 for an integer. */
+export function parameterText(value: V2Parameter): string {
+  if (typeof value === 'bigint') return String(value);
+  const text = JSON.stringify(value);
+  return typeof value === 'number' && /^-?[0-9]+$/.test(text) ? `${text}.0` : text;
+}
+
+export function parametersText(parameters: V2Parameters): string {
+  return `{${[...parameters].map(([name, value]) => `${JSON.stringify(name)}:${parameterText(value)}`).join(',')}}`;
+}
