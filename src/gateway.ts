@@ -61,11 +61,12 @@ import {
   addBatchDimension,
   Catalog,
   createRouter,
+  extensionsOfAll,
   methods,
+  type ModelState,
   purposeOf,
   targetOf,
   tensorContent,
-  type ModelState,
 } from './models/index.ts';
 import type { Telemetry } from './telemetry/index.ts';
 import type { Peers } from './workers/index.ts';
@@ -227,6 +228,10 @@ export async function buildCore(
       clearInterval(timer);
     };
   };
+  const extensions = async (): Promise<readonly string[]> => {
+    const used = fleets.filter((fleet) => fleet.isUsed);
+    return extensionsOfAll((await Promise.all(used.map((fleet) => fleet.extensions()))).flat());
+  };
   const services = [
     ...new Set([...methods.values()].filter(({ api }) => api !== 'other').map(({ service }) => service)),
   ];
@@ -250,7 +255,7 @@ export async function buildCore(
     // health and reflection are answered here, before anything is refused
     localServices(
       { health: routes.health, reflection: routes.reflection, services, version: options.telemetry.version },
-      { view, modelOf, ready, every },
+      { view, modelOf, ready, every, extensions },
     ),
     admitFilter(routes),
     // before anything that a call costs

@@ -63,6 +63,10 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   for a version that is present and 0, as OpenVINO Model Server's do: they get tensor_content, which its Go demo reads alone.
   \`outputs.tensorContent: all\` has it for those too that say no version, as its C++ demo; \`off\` for nobody.
 - Wanted outputs are picked by the gateway where a server gives all.
+- \`GET /v2\` and ServerMetadata have the gateway's own name and version, and the extensions that hold whichever server answers: \`binary_tensor_data\`,
+  which is the gateway's, and of \`classification\`, \`parameters\`, \`schedule_policy\` and \`sequence\` those that every backend lists which is up. Each is
+  asked once for a connection, when a client asks; one that does not answer within \`fleets.NAME.health.timeoutMs\` counts as one that has none. What is about
+  one server (\`statistics\`, \`model_configuration\`, \`trace\`, \`logging\`, shared memory) or changes it (\`model_repository\`) is not listed.
 - \`id\` and the parameters of a V2 message, of its inputs, requested outputs and outputs pass through every conversion between V2's transports, and
   those of model metadata and its tensors, which MLServer has;
   only \`binary_data\`, \`binary_data_size\` and \`binary_data_output\` end where a body is read. JSON lists and objects among parameters are passed

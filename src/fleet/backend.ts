@@ -1,5 +1,6 @@
 /** One model server: its connections, its health, how much it has to do, and what each of its models is worth of late. */
 import {
+  afterInput,
   type BackendMeter,
   type Call,
   type Clock,
@@ -165,6 +166,17 @@ export class Backend implements Roomy {
 
   get zone(): string {
     return this.address.zone ?? '';
+  }
+
+  /** As Transport has it; none from a server that is silent for as long as a look may take. */
+  extensions(): Promise<readonly string[]> {
+    let disarm = (): void => undefined;
+    const late = new Promise<readonly string[]>((resolve) => {
+      disarm = afterInput(this.#deps.options().health.timeoutMs, () => {
+        resolve([]);
+      });
+    });
+    return Promise.race([this.#transport.extensions(), late]).finally(disarm);
   }
 
   replica(model: string): Replica<Backend> {

@@ -309,6 +309,12 @@ export class Fleet {
     return modelState(model, this.#known);
   }
 
+  /** The extensions of KServe V2 that each backend lists which takes calls now. */
+  extensions(): Promise<(readonly string[])[]> {
+    const open = this.#members.list.filter(({ health, drained }) => health.up && !drained);
+    return Promise.all(open.map((backend) => backend.extensions()));
+  }
+
   /** As ModelRef has it. */
   get ofModels(): string | undefined {
     return this.#options.ofModels;

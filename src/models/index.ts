@@ -35,6 +35,7 @@ export {
   type V2Abilities,
   VersionNames,
 } from './dialects/index.ts';
+export { extensionsOfAll } from './extensions.ts';
 export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';
 export {
   extensionMethods,

@@ -87,6 +87,7 @@ export function createGrpcTransport(
     get apis(): readonly Api[] {
       return speech.apis;
     },
+    extensions: () => speech.extensions(),
     versionTexts: (model) => speech.versionTexts(model),
     send(call, onOver = ignore) {
       const bridge = speech.bridgeFor(call.method);

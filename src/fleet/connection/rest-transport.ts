@@ -334,6 +334,13 @@ export function createRestTransport(
     connected: true,
     streamLimit: connection.maxConnections,
     apis: [] satisfies Api[],
+    async extensions() {
+      if (api === 'tfs+http') return [];
+      return known().then(
+        ({ extensions }) => extensions,
+        () => [],
+      );
+    },
     versionTexts: (model) => versions.textsOf(model),
     async send(call, onOver = ignore) {
       const { api: asked, path } = call.method;

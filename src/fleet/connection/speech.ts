@@ -74,6 +74,7 @@ export class Speech {
   readonly #extension: Handler;
   #spoken: Spoken | undefined;
   #detecting: Promise<Spoken> | undefined;
+  #extensions: Promise<readonly string[]> | undefined;
 
   constructor(options: SpeechOptions, deps: SpeechDeps) {
     this.#options = options;
@@ -133,9 +134,25 @@ export class Speech {
     return this.#names.textsOf(model);
   }
 
+  /** As Transport has it. */
+  async extensions(): Promise<readonly string[]> {
+    try {
+      await this.known();
+      if (this.#spoken?.apis.has('kserve') !== true) return [];
+      const asked = (this.#extensions ??= this.#has(serverMethod, new Uint8Array(0)).then((message) =>
+        message === undefined ? [] : decodeServerMetadataResponse(message).extensions,
+      ));
+      return await asked;
+    } catch {
+      this.#extensions = undefined;
+      return [];
+    }
+  }
+
   /** Another server may be there now: it is asked again. */
   forget(): void {
     this.#names.forget();
+    this.#extensions = undefined;
     if (this.#options.api === 'detect') this.#spoken = undefined;
   }
 

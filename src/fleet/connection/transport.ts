@@ -14,6 +14,8 @@ export interface Transport {
   readonly apis: readonly Api[];
   /** A model's versions that the server lists and that are no numbers; empty when it lists none at all, undefined when all are numbers. */
   versionTexts(model: string): readonly string[] | undefined;
+  /** The extensions of KServe V2 that the server lists, asked once for each connection; none while it cannot be asked. */
+  extensions(): Promise<readonly string[]>;
   /** One attempt of a call of whichever API. A call that fails before it began is over, too. */
   send(call: Call, onOver?: OnOver): Promise<Reply>;
   /** Makes sure that the backend can be reached, and what it speaks is known. @throws StatusError */

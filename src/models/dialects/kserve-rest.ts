@@ -33,6 +33,8 @@ export interface V2Abilities {
   readonly binary: boolean;
   /** A list of wanted outputs: OpenVINO Model Server keeps only the last of one. */
   readonly listOutputs: boolean;
+  /** As it lists them. */
+  readonly extensions: readonly string[];
 }
 
 const ovmsName = 'OpenVINO Model Server';
@@ -41,8 +43,8 @@ const ovmsName = 'OpenVINO Model Server';
 export function abilitiesOf(json: Readonly<Record<string, unknown>>): V2Abilities {
   const { name, extensions } = json;
   const ovms = name === ovmsName;
-  const listed = Array.isArray(extensions) && extensions.includes('binary_tensor_data');
-  return { binary: ovms || listed, listOutputs: !ovms };
+  const listed = Array.isArray(extensions) ? extensions.filter((each) => typeof each === 'string') : [];
+  return { binary: ovms || listed.includes('binary_tensor_data'), listOutputs: !ovms, extensions: listed };
 }
 
 /** Whether what a server answers to GET /v1/models is KServe's list: names, and not the objects that OpenAI's API has. */

@@ -17,7 +17,7 @@ export interface V2StandIn {
   /** "127.0.0.1:PORT" */
   readonly grpc: string;
   readonly http: string;
-  /** Each question about a model or to it, with the version that it named: "infer v1.2". */
+  /** Each question about a model or to it, with the version that it named: "infer v1.2"; "server" for its own metadata. */
   readonly asked: string[];
   stop(): void;
 }
@@ -26,6 +26,8 @@ export interface V2StandInOptions {
   readonly models: Readonly<Record<string, V2Model>>;
   readonly name?: string;
   readonly extensions?: readonly string[];
+  /** Questions about the server itself are never answered. */
+  readonly silent?: boolean;
 }
 
 const root = new protobuf.Root();
@@ -77,6 +79,7 @@ export async function startV2({
   models,
   name = 'stand-in',
   extensions = [],
+  silent = false,
 }: V2StandInOptions): Promise<V2StandIn> {
   const asked: string[] = [];
   function indexOf(what: string, { model, version }: Asked): { at: number; version: string } {
@@ -87,6 +90,10 @@ export async function startV2({
       throw new Missing(`Model ${model} with version ${version} not found`);
     return { at, version: served[at] };
   }
+  const serverMetadata = (): object => {
+    asked.push('server');
+    return { name, version: '1', extensions };
+  };
   const metadata = (question: Asked) => {
     indexOf('metadata', question);
     return {
@@ -113,7 +120,8 @@ export async function startV2({
       response.end(JSON.stringify(body));
     };
     const path = new URL(request.url ?? '/', 'http://v2').pathname;
-    if (path === '/v2') return send({ name, version: '1', extensions });
+    if (path === '/v2' && silent) return;
+    if (path === '/v2') return send(serverMetadata());
     if (path.startsWith('/v2/health/')) return send({});
     const match = /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer))?$/.exec(path);
     const question = {
@@ -155,7 +163,7 @@ export async function startV2({
     parameters: choices(parameters),
   });
   const answers: Readonly<Record<string, (message: Buffer) => Buffer>> = {
-    ServerMetadata: () => write('ServerMetadataResponse', { name, version: '1', extensions }),
+    ServerMetadata: () => write('ServerMetadataResponse', serverMetadata()),
     ModelReady(message) {
       indexOf('ready', read('ModelReadyRequest', message));
       return write('ModelReadyResponse', { ready: true });

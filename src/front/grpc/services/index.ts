@@ -1,7 +1,7 @@
 /** What the gateway answers itself over gRPC: health, reflection, and what KServe V2 asks of a server. */
 import type { Filter, Handler } from '../../../call/index.ts';
 import { type HealthDeps, healthService } from './health.ts';
-import { serverService } from './kserve.ts';
+import { type ServerDeps, serverService } from './kserve.ts';
 import { reflectionService } from './reflection.ts';
 
 export type { HealthDeps } from './health.ts';
@@ -21,7 +21,10 @@ export interface LocalServicesOptions {
 }
 
 /** Answers these services' methods here; every other call goes on. */
-export function localServices(options: LocalServicesOptions, deps: HealthDeps): Filter {
+export function localServices(
+  options: LocalServicesOptions,
+  deps: HealthDeps & Pick<ServerDeps, 'extensions'>,
+): Filter {
   const local = new Map<string, Handler>();
   if (options.health) local.set(health, healthService(deps));
   if (options.reflection) {

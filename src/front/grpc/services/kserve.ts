@@ -14,15 +14,19 @@ export interface ServerDeps {
   readonly ready: () => boolean;
   /** The gateway's own. */
   readonly version: string;
+  /** Those of all servers that may be asked. */
+  readonly extensions: () => Promise<readonly string[]>;
 }
 
-const answers: ReadonlyMap<string, (message: Uint8Array, deps: ServerDeps) => Uint8Array> = new Map([
+type Answer = (message: Uint8Array, deps: ServerDeps) => Uint8Array | Promise<Uint8Array>;
+
+const answers: ReadonlyMap<string, Answer> = new Map<string, Answer>([
   ['ServerLive', () => encodeFlagResponse(true)],
   ['ServerReady', (_message: Uint8Array, { ready }: ServerDeps) => encodeFlagResponse(ready())],
   [
     'ServerMetadata',
-    (_message: Uint8Array, { version }: ServerDeps) =>
-      encodeServerMetadataResponse({ name: 'tensorgate', version, extensions: ['binary_tensor_data'] }),
+    async (_message: Uint8Array, { version, extensions }: ServerDeps) =>
+      encodeServerMetadataResponse({ name: 'tensorgate', version, extensions: await extensions() }),
   ],
   [
     'RepositoryIndex',
@@ -49,6 +53,6 @@ export function serverService(deps: ServerDeps): (call: Call, next: Handler) => 
         `${call.method.name} is about one server, and many may stand behind the gateway`,
       );
     }
-    return replyOf(answer(await requestMessage(call), deps), 'gateway');
+    return replyOf(await answer(await requestMessage(call), deps), 'gateway');
   };
 }
