@@ -123,6 +123,27 @@ describe('versions that are texts', () => {
           }
         });
 
+  it('one that a server lists and does not have leaves the others available', async (t) => {
+    const partly = await startV2({ models: { m: { listed: ['1', '2'], served: ['1'] } } });
+    t.after(() => {
+      partly.stop();
+    });
+    for (const [scheme, over] of Object.values(schemes)) {
+      const gateway = await startTestGateway([`${scheme}://${partly[over]}`]);
+      try {
+        const url = `http://${gateway.rest}/v1/models/m`;
+        await waitFor(async () => (await fetch(url)).ok);
+        const { model_version_status: states } = (await (await fetch(url)).json()) as {
+          model_version_status: { version: string; state: string }[];
+        };
+        const byVersion = new Map(states.map(({ version, state }) => [version, state]));
+        assert.deepEqual([byVersion.get('1'), byVersion.get('2')], ['AVAILABLE', 'END'], scheme);
+      } finally {
+        await gateway.stop();
+      }
+    }
+  });
+
   it('TensorFlow Serving’s clients see the number 1, and reach the others by a label', async () => {
     for (const [scheme, over] of Object.values(schemes)) {
       const gateway = await startTestGateway([`${scheme}://${server[over]}`]);
