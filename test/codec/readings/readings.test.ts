@@ -122,7 +122,8 @@ const specOf = ({ name, version, label, signature }: ModelSpec): Spec => [
 
 /** What a message of V2 says of its model, as a spec. */
 function specOfModel([name, version]: [string, string]): Spec {
-  const isNumber = /^[0-9]{1,19}$/.test(version) && BigInt(version) < 2n ** 63n;
+  // a number as numbers are written: others are texts
+  const isNumber = /^(?:0|[1-9][0-9]{0,18})$/.test(version) && BigInt(version) < 2n ** 63n;
   return [name, isNumber ? String(BigInt(version)) : null, isNumber || version === '' ? null : version, ''];
 }
 
