@@ -13,6 +13,7 @@ import {
   startProcess,
   startTestGateway,
   type TestGateway,
+  waitFor,
 } from '../support/index.ts';
 import { startBrowser, type TestBrowser } from './chromium.ts';
 import { digitStrokes, drawDigit } from './pen.ts';
@@ -109,6 +110,30 @@ describe('the playground', { skip: missing('chromium') }, () => {
     await page
       .getByText('NOT SENT: pixels: not a float32 tensor: the rows of a tensor must have equal lengths')
       .waitFor();
+    assert.deepEqual(errors, []);
+    await page.context().close();
+  });
+
+  it('keeps what is filled in while another version is asked what it takes, however long that takes', async () => {
+    const { page, errors } = await open('digits');
+    let answers: () => void = () => undefined;
+    const later = new Promise<void>((resolve) => (answers = resolve));
+    let asked = 0;
+    await page.route('**/GetModelMetadata', async (route) => {
+      asked++;
+      await later;
+      await route.continue();
+    });
+    await page.getByLabel('Version').selectOption('1');
+    await page.getByLabel('JSON', { exact: true }).check();
+    await page.getByLabel('Value as JSON').fill('[[1, 2]]');
+    await waitFor(() => asked === 1, 5000, 'the question about version 1');
+    const answered = page.waitForResponse('**/GetModelMetadata');
+    answers();
+    await (await answered).finished();
+    await page.getByRole('button', { name: 'Send' }).click();
+    await page.getByText(/^INVALID_ARGUMENT: /).waitFor();
+    assert.equal(await page.getByLabel('Value as JSON').inputValue(), '[[1, 2]]');
     assert.deepEqual(errors, []);
     await page.context().close();
   });

@@ -70,6 +70,8 @@ export function playgroundPage(): Page {
   let live: Live | undefined;
   let metadata: ModelMetadata | undefined;
   let editors: readonly InputEditor[] = [];
+  /** The model and the inputs that these are for: what is filled in stays while another version is asked that has the same. */
+  let edited = '';
   let sequence = 0;
   /** The first models have come. */
   let begun = false;
@@ -109,6 +111,7 @@ export function playgroundPage(): Page {
       metadata = undefined;
       signatureSelect.replaceChildren();
       inputs.replaceChildren();
+      edited = '';
       about.replaceChildren(...errorView(error));
     }
   }
@@ -136,6 +139,13 @@ export function playgroundPage(): Page {
     );
     const predicts = signature.method === 'tensorflow/serving/predict';
     send.disabled = !predicts;
+    const wanted = Object.entries(signature.inputs).map(([name, info]) => [name, infoText(info)]);
+    const key = JSON.stringify([modelName(), predicts, wanted]);
+    if (key === edited) {
+      changed();
+      return;
+    }
+    edited = key;
     editors = predicts
       ? Object.entries(signature.inputs).map(([name, info]) => inputEditor(name, info, changed))
       : [];
@@ -201,6 +211,7 @@ export function playgroundPage(): Page {
     if (!otherName.hidden) otherName.focus();
     // the inputs of another model are not to be filled while this one's are on their way
     for (const part of [signatureSelect, about, inputs]) part.replaceChildren();
+    edited = '';
     showVersions();
     loadAgain();
   });
