@@ -264,7 +264,12 @@ export class Backend implements Roomy {
   readonly attempt = (call: Call, onOver?: OnOver): Promise<Reply> => this.#transport.send(call, onOver);
 
   #see(model: string): Promise<Sight> {
-    return this.#shared(model, 'unknown model', () => this.#ask(model));
+    return this.#shared(model, 'unknown model', async () => {
+      const sight = await this.#ask(model);
+      // a state has numbers only
+      const texts = this.#transport.versionTexts(model);
+      return typeof sight === 'string' || texts === undefined ? sight : { ...sight, texts };
+    });
   }
 
   #seeList(): Promise<Listing> {
@@ -287,9 +292,7 @@ export class Backend implements Roomy {
     try {
       const sight = await look();
       this.#outOfBounds.delete(model);
-      // a state has numbers only
-      const texts = this.#transport.versionTexts(model);
-      return typeof sight === 'string' || texts === undefined ? sight : { ...sight, texts };
+      return sight;
     } catch (reason) {
       if (!(reason instanceof OutOfBounds)) throw reason;
       if (!this.#outOfBounds.has(model)) this.#deps.onOutOfBounds(this, model, reason.message);
