@@ -1,47 +1,13 @@
 /** Counters that an alert looks at are there before the first event: from nothing, it would be no rise. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CallEnd, Code } from '../../src/call/index.ts';
-import { createTelemetry, type Telemetry } from '../../src/telemetry/index.ts';
+import { Code } from '../../src/call/index.ts';
 import { unaryCall } from '../support/index.ts';
-
-const telemetry = (maxModels = 50): Telemetry =>
-  createTelemetry(
-    {
-      prefix: 'tensorgate',
-      version: '1.2.3',
-      maxModels,
-      maxVersionsPerModel: 4,
-      maxSeries: 1000,
-      processMetrics: false,
-      log: { level: 'silent', destination: 1 },
-      access: { mode: 'off', sample: 0, maxPerSecond: 100 },
-    },
-    { clock: () => performance.now(), random: () => 0.5 },
-  );
-
-const end = (fields: Partial<CallEnd> = {}): CallEnd => ({
-  call: unaryCall(),
-  started: undefined,
-  code: Code.OK,
-  message: '',
-  where: '',
-  durationMs: 0.05,
-  from: '127.0.0.1:8500',
-  requestBytes: 10,
-  replyBytes: 20,
-  version: '1',
-  knownModel: true,
-  ...fields,
-});
-
-/** The samples of a rendering whose line starts so. */
-const samples = (text: string, start: string): string[] =>
-  text.split('\n').filter((line) => line.startsWith(start));
+import { callEnd, quietTelemetry, samples } from './support.ts';
 
 describe('metrics of calls', () => {
   it('begin at 0 for the inference calls of a model that a server has, by version', async () => {
-    const t = telemetry();
+    const t = quietTelemetry();
     t.observer.backendState('a', { model: 'm' }, '1', true);
     const before = (await t.render()).body;
     t.observer.backendState('a', { model: 'm' }, '1', false);
@@ -67,7 +33,7 @@ describe('metrics of calls', () => {
       }
     }
     const call = unaryCall(undefined, { target: { model: 'm', signature: '' } });
-    t.observer.callEnded(end({ call, code: Code.UNAVAILABLE, from: '' }));
+    t.observer.callEnded(callEnd({ call, code: Code.UNAVAILABLE, from: '' }));
     const [now] = samples((await t.render()).body, 'tensorgate_requests_fail').filter((line) =>
       line.endsWith(' 1'),
     );
@@ -75,10 +41,10 @@ describe('metrics of calls', () => {
   });
 
   it('begin so for a part of the series that there may be, however many models there are', async () => {
-    const t = telemetry(600);
+    const t = quietTelemetry(600);
     for (let i = 0; i < 500; i++) t.observer.backendState('a', { model: `m${i}` }, '1', true);
     assert.equal(samples((await t.render()).body, 'tensorgate_requests_fail').length, 200);
-    t.observer.callEnded(end({ code: Code.UNAVAILABLE }));
+    t.observer.callEnded(callEnd({ code: Code.UNAVAILABLE }));
     assert.equal(samples((await t.render()).body, 'tensorgate_requests_fail').length, 201);
   });
 });

@@ -1,54 +1,19 @@
 /** What metrics call models of one name in two fleets. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CallEnd, Code } from '../../src/call/index.ts';
-import { createTelemetry, type Telemetry } from '../../src/telemetry/index.ts';
 import { unaryCall } from '../support/index.ts';
-
-const telemetry = (): Telemetry =>
-  createTelemetry(
-    {
-      prefix: 'tensorgate',
-      version: '1.2.3',
-      maxModels: 50,
-      maxVersionsPerModel: 4,
-      maxSeries: 1000,
-      processMetrics: false,
-      log: { level: 'silent', destination: 1 },
-      access: { mode: 'off', sample: 0, maxPerSecond: 100 },
-    },
-    { clock: () => performance.now(), random: () => 0.5 },
-  );
-
-const end = (fields: Partial<CallEnd> = {}): CallEnd => ({
-  call: unaryCall(),
-  started: undefined,
-  code: Code.OK,
-  message: '',
-  where: '',
-  durationMs: 0.05,
-  from: '127.0.0.1:8500',
-  requestBytes: 10,
-  replyBytes: 20,
-  version: '1',
-  knownModel: true,
-  ...fields,
-});
-
-/** The samples of a rendering whose line starts so. */
-const samples = (text: string, start: string): string[] =>
-  text.split('\n').filter((line) => line.startsWith(start));
+import { callEnd, quietTelemetry, samples } from './support.ts';
 
 describe('metrics of several fleets', () => {
   it('tell models of one name in two fleets apart, and leave those of the default fleet as they were', async () => {
-    const t = telemetry();
+    const t = quietTelemetry();
     const there = { fleet: 'new', model: 'half_plus_two' };
     const elsewhere = unaryCall(undefined, { target: { ...there, signature: '' } });
     t.observer.backendState('a', { model: 'half_plus_two' }, '1', true);
     t.observer.backendState('a', there, '1', false);
-    t.observer.callEnded(end());
-    t.observer.callEnded(end({ call: elsewhere, started: t.observer.callStarted(elsewhere) }));
-    t.observer.callEnded(end({ call: elsewhere }));
+    t.observer.callEnded(callEnd());
+    t.observer.callEnded(callEnd({ call: elsewhere, started: t.observer.callStarted(elsewhere) }));
+    t.observer.callEnded(callEnd({ call: elsewhere }));
     t.observer.cache(there, 'hit');
     t.observer.mirrored(there, 'ok');
     t.observer.queued(there, 2);

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type CallEnd, Code } from '../../src/call/index.ts';
+import { Code } from '../../src/call/index.ts';
 import {
   bucketEdgesUs,
   countsOf,
@@ -15,6 +15,7 @@ import {
   type TelemetryOptions,
 } from '../../src/telemetry/index.ts';
 import { manualTimers, method, streamCall, unaryCall, waitFor } from '../support/index.ts';
+import { callEnd as end, samples } from './support.ts';
 
 let folder: string;
 before(() => void (folder = mkdtempSync(join(tmpdir(), 'telemetry-'))));
@@ -52,26 +53,7 @@ function telemetry(
   };
 }
 
-const end = (fields: Partial<CallEnd> = {}): CallEnd => ({
-  call: unaryCall(),
-  started: undefined,
-  code: Code.OK,
-  message: '',
-  where: '',
-  durationMs: 0.05,
-  from: '127.0.0.1:8500',
-  requestBytes: 10,
-  replyBytes: 20,
-  version: '1',
-  knownModel: true,
-  ...fields,
-});
-
 const body = async (from: Telemetry): Promise<string> => (await from.render()).body;
-/** The samples of a rendering whose line starts so. */
-const samples = (text: string, start: string): string[] =>
-  text.split('\n').filter((line) => line.startsWith(start));
-
 describe('metrics', () => {
   it("count calls under OVMS's names and labels, by code", async () => {
     const { telemetry: t } = telemetry();
