@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
-import { MemoryAccount, silentObserver } from '../../src/call/index.ts';
-import { listen, type Listener } from '../../src/front/index.ts';
-import { defaultServerLimits, type ServerStream, type StreamEvents } from '../../src/wire/index.ts';
+import type { Listener } from '../../src/front/index.ts';
+import type { ServerStream, StreamEvents } from '../../src/wire/index.ts';
+import { openDoor } from './open-door.ts';
 
-async function startDoor(t: { after(f: () => Promise<void>): void }): Promise<Listener> {
+function startDoor(t: { after(f: () => Promise<void>): void }): Promise<Listener> {
   const stream = (stream: ServerStream): StreamEvents => ({
     onData: (chunk) => {
       stream.credit(chunk.length);
@@ -20,31 +20,12 @@ async function startDoor(t: { after(f: () => Promise<void>): void }): Promise<Li
     onReset() {},
     onDrain() {},
   });
-  const memory = new MemoryAccount(1e9, { clock: () => performance.now(), events: { limited() {} } });
-  const listener = await listen(
-    {
-      host: '127.0.0.1',
-      port: 0,
-      http2: defaultServerLimits,
-      headersTimeoutMs: 1000,
-      keepAliveTimeoutMs: 1000,
-      maxConnectionsPerAddress: 100,
-      isTrusted: () => false,
-      maxConnections: 100,
-      idleTimeoutMs: 1000,
-      writeTimeoutMs: 1000,
+  return openDoor(t, {
+    stream,
+    request(_request, response) {
+      response.end('ok');
     },
-    {
-      stream,
-      request(_request, response) {
-        response.end('ok');
-      },
-    },
-    silentObserver,
-    memory,
-  );
-  t.after(() => listener.stop());
-  return listener;
+  });
 }
 
 const request = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';

@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
-import { MemoryAccount, silentObserver } from '../../src/call/index.ts';
 import { onFault } from '../../src/faults.ts';
-import { listen, type Listener } from '../../src/front/index.ts';
+import type { Listener } from '../../src/front/index.ts';
 import { serveNodeRequest } from '../../src/front/http/node-stream.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../src/wire/index.ts';
-import { defaultServerLimits } from '../../src/wire/index.ts';
+import { openDoor } from './open-door.ts';
 
 const events = ['open', 'onData', 'onEnd', 'onTick'] as const;
 type At = (typeof events)[number];
@@ -16,7 +15,7 @@ const breaks = (): never => {
   throw new TypeError('planted');
 };
 
-async function startDoor(t: { after(f: () => Promise<void>): void }, at: At): Promise<Listener> {
+function startDoor(t: { after(f: () => Promise<void>): void }, at: At): Promise<Listener> {
   const open = (stream: ServerStream, fields: Headers): StreamEvents => {
     const whole: StreamEvents = {
       onData: (chunk) => {
@@ -34,31 +33,12 @@ async function startDoor(t: { after(f: () => Promise<void>): void }, at: At): Pr
     if (at === 'open') return breaks();
     return { ...whole, [at]: breaks };
   };
-  const memory = new MemoryAccount(1e9, { clock: () => performance.now(), events: { limited() {} } });
-  const listener = await listen(
-    {
-      host: '127.0.0.1',
-      port: 0,
-      http2: defaultServerLimits,
-      headersTimeoutMs: 1000,
-      keepAliveTimeoutMs: 1000,
-      maxConnectionsPerAddress: 100,
-      isTrusted: () => false,
-      maxConnections: 100,
-      idleTimeoutMs: 1000,
-      writeTimeoutMs: 1000,
+  return openDoor(t, {
+    stream: open,
+    request(request, response, peer) {
+      serveNodeRequest(request, response, peer, open);
     },
-    {
-      stream: open,
-      request(request, response, peer) {
-        serveNodeRequest(request, response, peer, open);
-      },
-    },
-    silentObserver,
-    memory,
-  );
-  t.after(() => listener.stop());
-  return listener;
+  });
 }
 
 /** Everything that comes back until the door closes the connection. */
