@@ -25,6 +25,8 @@ export default tseslint.config(
         { considerDefaultExhaustiveForUnions: true },
       ],
       'no-console': 'error',
+      // of a socket that is being shut down it loses the handle: test/support/reset-socket.ts
+      'no-restricted-properties': ['error', { property: 'resetAndDestroy', message: 'call resetSocket()' }],
       eqeqeq: 'error',
     },
   },

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
 # npm test: installs what the tests need, then runs every test. Arguments are test files; without any, all of them.
-# Where few files fail they run once more, alone: what then passes was a matter of a crowded machine, and is named.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash scripts/node-modules.sh
@@ -13,16 +12,7 @@ if (($#)); then files=("$@"); else mapfile -t files < <(find test -name '*.test.
 # memory that reads are made into again is overwritten in between: who still looks at it is seen
 export TENSORGATE_POISON_READS=1
 
-max_again=3
-failed=$(mktemp)
-trap 'rm -f "$failed"' EXIT
-status=0
-"$node" --test --test-concurrency=2 --test-timeout=300000 \
-  --test-reporter=spec --test-reporter-destination=stdout \
-  --test-reporter=./scripts/failed-files.ts --test-reporter-destination="$failed" "${files[@]}" || status=$?
-((status == 0)) && exit 0
-mapfile -t again <"$failed"
-if ((${#again[@]} == 0 || ${#again[@]} > max_again)); then exit "$status"; fi
-echo "failed, and tried once more alone: ${again[*]}"
-"$node" --test --test-concurrency=1 --test-timeout=300000 "${again[@]}"
-echo "UNSTEADY, passed only when alone: ${again[*]}"
+# nobody watches CI: a file that never ends costs an hour, and its name is told
+limit=()
+[[ "${CI:-}" == true ]] && limit=(timeout --signal=INT --kill-after=60 60m)
+exec "${limit[@]}" "$node" --test --test-concurrency=2 --test-timeout=300000 --import ./test/support/file-limit.ts "${files[@]}"

@@ -1,5 +1,6 @@
 /** One connection of an attacker: sends its bytes in pieces and ends it in one of the ways that there are. */
 import { connect, type Socket } from 'node:net';
+import { resetSocket } from '../support/index.ts';
 import type { Chance } from './chance.ts';
 
 /**
@@ -125,9 +126,7 @@ export async function converse(options: ConversationOptions): Promise<Conversati
 
 function close(socket: Socket, ending: Ending, chance: Chance): void {
   // a reset leaves no connection in TIME_WAIT, of which the kernel has only so many
-  // not behind a half-close: libuv resets no connection that was shut down, and its handle would stay
-  if (ending === 'rst' || (ending !== 'cut' && ending !== 'fin' && chance.percent(80)))
-    socket.resetAndDestroy();
+  if (ending === 'rst' || (ending !== 'cut' && ending !== 'fin' && chance.percent(80))) resetSocket(socket);
   // at once: the reset would wait for what is written, and the gateway may never read that
   socket.destroy();
 }

@@ -17,9 +17,10 @@ import {
   predictFields,
   predictMessage,
   predictReply,
-  RawClient,
   rawAnswer,
   type RawCall,
+  RawClient,
+  resetSocket,
   rst,
   startRawBackend,
   startTestGateway,
@@ -172,7 +173,7 @@ it(`returns to 0 after every kind of end (TENSORGATE_SEED=${seed})`, { timeout: 
       }
     }
     for (let i = pick(60); i > 0; i--) await turn();
-    if (pick(5) === 0) client.socket.resetAndDestroy();
+    if (pick(5) === 0) resetSocket(client.socket);
     else client.destroy();
   }
 

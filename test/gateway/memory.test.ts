@@ -12,6 +12,7 @@ import {
   predictMessage,
   predictPath,
   RawClient,
+  resetSocket,
   rst,
   startTestGateway,
   type TestGateway,
@@ -72,7 +73,7 @@ describe('the memory account of a gateway', () => {
       if (random(3) === 0) await turn();
     }
     for (let i = random(40); i > 0; i--) await turn();
-    if (random(5) === 0) client.socket.resetAndDestroy();
+    if (random(5) === 0) resetSocket(client.socket);
     else client.destroy();
   }
 

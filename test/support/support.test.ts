@@ -63,6 +63,27 @@ describe('the test helpers', () => {
     assert.equal(await child.stop(), null);
   });
 
+  it('reset a socket that is being shut down, so that its process can end', async () => {
+    const program = `
+      import { connect, createServer } from 'node:net';
+      import { resetSocket } from '${new URL('reset-socket.ts', import.meta.url).href}';
+      const server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.end('x');
+        resetSocket(socket);
+        server.close();
+      }).listen(0, '127.0.0.1', () => connect(server.address().port, '127.0.0.1').on('error', () => undefined));
+    `;
+    const child = await startProcess(process.execPath, ['--input-type=module', '-e', program]);
+    await waitFor(() => child.child.exitCode !== null, 20_000, 'the end of the process').catch(
+      async (error: unknown) => {
+        await child.kill();
+        throw error;
+      },
+    );
+    assert.equal(child.child.exitCode, 0);
+  });
+
   it('give a free port, output and exit codes', async () => {
     assert.ok((await freePort()) > 1023);
     assert.deepEqual(await run('sh', ['-c', 'cat; echo oops >&2; exit 3'], { input: 'in' }), {

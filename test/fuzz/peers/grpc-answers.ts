@@ -8,6 +8,7 @@ import {
   predictReply,
   rawAnswer,
   type RawCall,
+  resetSocket,
   rst,
   settings,
   uint32,
@@ -94,7 +95,7 @@ export function answerOddly(chance: Chance, call: RawCall): void {
   }
   if (way < 14) return;
   if (way < 16) {
-    if (chance.percent(50)) call.socket.resetAndDestroy();
+    if (chance.percent(50)) resetSocket(call.socket);
     else call.socket.destroy();
     return;
   }

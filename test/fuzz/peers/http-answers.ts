@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { resetSocket } from '../../support/index.ts';
 import { modelAnswers } from '../../support/model-answers.ts';
 import type { Chance } from '../chance.ts';
 import { randomField } from '../fields.ts';
@@ -84,7 +85,7 @@ export async function startOddHttpServer(chance: Chance): Promise<OddHttpServer>
       return;
     }
     const way = chance.below(100);
-    if (way < 3) socket.resetAndDestroy();
+    if (way < 3) resetSocket(socket);
     else if (way < 6) socket.destroy();
     else if (way < 7) return;
     else {

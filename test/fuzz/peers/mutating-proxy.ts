@@ -1,6 +1,7 @@
 /** A TCP proxy before a real server: what clients say passes, what the server answers is changed by chance. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { resetSocket } from '../../support/index.ts';
 import type { Chance } from '../chance.ts';
 
 /** What becomes of bytes of an answer. */
@@ -49,7 +50,7 @@ export async function startMutatingProxy(
       }
       changed++;
       const way = chance.below(100);
-      if (way < 4) client.resetAndDestroy();
+      if (way < 4) resetSocket(client);
       else if (way < 8) client.destroy();
       else if (way < 10) return;
       else for (const piece of chance.pieces(change(chance, chunk))) client.write(piece);
