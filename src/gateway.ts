@@ -15,6 +15,7 @@ import {
   type ModelRef,
   noMetadata,
   type Refused,
+  type Target,
 } from './call/index.ts';
 import {
   admitFilter,
@@ -38,7 +39,7 @@ import {
   type Takes,
   Turns,
 } from './filters/index.ts';
-import { type BackendState, type Fleet, HttpFleet } from './fleet/index.ts';
+import { type BackendState, commonApi, type Fleet, HttpFleet } from './fleet/index.ts';
 import {
   createCors,
   createHttpDoor,
@@ -354,7 +355,16 @@ export async function buildCore(
     servesTensors: fleets.some((fleet) => fleet.isUsed),
     reload,
   });
-  const v2 = createV2Api({ handler, catalog, options: routes.rest, observer, clock, route });
+  const overRest = new Set(
+    routes.fleets.filter((fleet) => commonApi(fleet) === 'kserve+http').map(({ ofModels }) => ofModels),
+  );
+  const passesInfer = (target: Target): boolean =>
+    overRest.has(target.fleet) &&
+    routes.rest.nonFinite === 'literal' &&
+    // what is in the message decides who gets it, or what it is called there
+    sequences?.models.has(target) !== true &&
+    !routes.mirrors.has(target);
+  const v2 = createV2Api({ handler, catalog, options: routes.rest, observer, clock, route, passesInfer });
   const httpDeps = { options: routes.rest, cors, observer, memory, clock, nextId, knows };
   const http = createHttpDoor(httpDeps, (url) => (isV2(url) ? v2 : rest));
   const proxy = createProxyDoor({

@@ -81,6 +81,7 @@ export {
   V2Body,
   type V2JsonBody,
   wholeText,
+  versionIn,
 } from './json/index.ts';
 export type { NamedParts, TensorParts } from './parts.ts';
 export {
@@ -115,7 +116,7 @@ export {
   decodeRepositoryIndexRequest,
   decodeRepositoryIndexResponse,
   decodeServerMetadataResponse,
-  decodeV1Predict,
+  decodeHttpBody,
   decodeTensor,
   defaultMaxTensorBytes,
   encodeClassificationResponse,
@@ -148,7 +149,8 @@ export {
   encodeRepositoryIndexRequest,
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
-  encodeV1Predict,
+  encodeHttpBody,
+  type HttpBody,
   encodeTensor,
   encodeV2Spec,
   modelConfigJson,

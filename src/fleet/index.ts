@@ -2,6 +2,7 @@
 export type { SharedLooks } from './health/probe.ts';
 export { nameOf } from './discovery/source.ts';
 export { Fleet, type FleetDeps } from './fleet.ts';
+export { commonApi } from './options.ts';
 export type { BackendState } from './states.ts';
 export { HttpFleet } from './http/http-fleet.ts';
 export { Pacer } from './health/pacer.ts';

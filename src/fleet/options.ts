@@ -172,3 +172,15 @@ export interface ConcurrencyOptions {
   /** Streams at a backend at once, beside its calls. */
   readonly maxStreams: number;
 }
+
+/** The one API that all backends of a fleet speak, whichever they are; undefined where they may differ, or nobody knows before they are found. */
+export function commonApi({ sources }: Pick<FleetOptions, 'sources'>): BackendApi | undefined {
+  const apis = new Set(
+    sources.flatMap((source): readonly BackendApi[] => {
+      if (source.kind === 'fixed') return source.backends.map(({ api }) => api);
+      return source.kind === 'file' ? ['detect'] : [source.traits.api];
+    }),
+  );
+  const [api] = apis;
+  return apis.size === 1 && api !== 'detect' ? api : undefined;
+}

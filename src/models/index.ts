@@ -13,6 +13,7 @@ export {
   extensionPath,
   generateBridge,
   generatePath,
+  HalfModels,
   isV1List,
   jsonOf,
   KnownSignatures,
@@ -22,10 +23,14 @@ export {
   Rebuilt,
   reencode,
   refusedReply,
+  metadataIn,
+  passesInfer,
+  pathFor,
   requestOf,
   type RestAnswer,
   type RestAsk,
   type RestQuestion,
+  restInferQuestion,
   successful,
   tensorContent,
   type TensorContentOptions,
@@ -33,6 +38,7 @@ export {
   tfsRestServer,
   tfsServer,
   type V2Abilities,
+  V2Question,
   VersionNames,
 } from './dialects/index.ts';
 export { extensionsOfAll } from './extensions.ts';
@@ -43,9 +49,12 @@ export {
   isExtension,
   isGenerate,
   isInformation,
+  jsonLengthHeader,
   methodOf,
   methods,
+  otherApiNow,
   purposeOf,
+  restInferMethod,
 } from './methods.ts';
 export { listedVersion, versionOf } from './repository.ts';
 export { signatureSource } from './signatures.ts';

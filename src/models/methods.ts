@@ -1,5 +1,5 @@
 /** Every RPC method that the gateway knows by name, and what may be done with a call of it. */
-import type { Api, Method } from '../call/index.ts';
+import { type Api, Code, type Handler, type Method, StatusError } from '../call/index.ts';
 
 interface Traits {
   /** Running it twice does no harm. */
@@ -89,7 +89,7 @@ for (const { service, api, methods: members } of services) {
  * Calls of Triton's extensions to the V2 REST API that gRPC has no method for: each message is a body of HTTP. No client can name them, and
  * whoever sends to a backend says them in its API.
  */
-const restMethod = (name: string, { streaming = false, idempotent = false }: Traits): Method =>
+const restMethod = (name: string, { streaming = false, idempotent = false, target }: Traits): Method =>
   Object.freeze({
     path: `/inference.GRPCInferenceService/${name}`,
     service: 'inference.GRPCInferenceService',
@@ -97,9 +97,23 @@ const restMethod = (name: string, { streaming = false, idempotent = false }: Tra
     api: 'kserve',
     idempotent,
     admin: false,
-    target: undefined,
+    target,
     streaming,
   });
+
+/**
+ * ModelInfer as a client of REST has asked it, for servers over REST: its message is the body of HTTP (codec/proto/kserve/http-body.ts), and the
+ * answer's too, whose metadata says how much of it is JSON.
+ */
+export const restInferMethod = restMethod('ModelInfer', byName);
+/** Of a server that is not over REST: a reload has come between the question and its servers. @throws StatusError UNAVAILABLE */
+export const otherApiNow: Handler = () => {
+  const text = "the model's servers speak another API since a moment ago: ask again";
+  return Promise.reject(new StatusError(Code.UNAVAILABLE, text));
+};
+
+/** In bytes; a header of HTTP and metadata of an answer. Absent where a body is JSON and nothing else. */
+export const jsonLengthHeader = 'inference-header-content-length';
 
 export const generateMethods = {
   /** One answer. */

@@ -4,7 +4,7 @@ import { defaultSignature, type ModelMetadata } from '../codec/index.ts';
 
 /**
  * The gateway's own word for it, between its REST door and backends over REST; no client can name it. The message is a model's name
- * and the body (codec/proto/kserve/v1.ts), the answer's message is the server's JSON.
+ * and the body (codec/proto/kserve/http-body.ts), the answer's message is the server's JSON.
  */
 export const predictV1Method: Method = Object.freeze({
   path: '/tensorgate.V1/PredictV1',

@@ -26,6 +26,7 @@ export {
   type TensorOptions,
   V2Body,
   type V2JsonBody,
+  versionIn,
 } from './v2/index.ts';
 export { decodePredictReplyJson, encodePredictRequestJson } from './predict-client.ts';
 export { type LentPieces, wholeText } from './slice.ts';

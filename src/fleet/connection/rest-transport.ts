@@ -1,5 +1,4 @@
 /** A backend over REST: HTTP requests on kept-alive connections, and a bridge for every call. */
-import { Readable } from 'node:stream';
 import {
   type Api,
   type Call,
@@ -7,7 +6,6 @@ import {
   Code,
   type HttpReply,
   joinedWith,
-  joinInto,
   type Metadata,
   type Method,
   noMetadata,
@@ -18,7 +16,7 @@ import {
   takesOfAnswers,
   takesOfRequests,
 } from '../../call/index.ts';
-import { OutOfBounds, type Pieces, piecesLength, type TensorOptions } from '../../codec/index.ts';
+import { piecesLength, type TensorOptions } from '../../codec/index.ts';
 import {
   abilitiesOf,
   createBridge,
@@ -33,11 +31,13 @@ import {
   kserveDoor,
   kserveRestServer,
   KnownSignatures,
+  otherApiNow,
   type ModelServer,
   Rebuilt,
   refusedReply,
   requestOf,
   type RestAnswer,
+  restInferMethod,
   type RestAsk,
   type RestQuestion,
   successful,
@@ -49,6 +49,8 @@ import {
 import { createHttpClient } from '../http/client.ts';
 import type { BackendAddress, FleetOptions } from '../options.ts';
 import { flowOfBody } from './http-flow.ts';
+import { createRestInfer } from './rest-infer.ts';
+import { bodyOf, wholeAnswer } from './rest-messages.ts';
 import type { OnOver, Transport, TransportEvents } from './transport.ts';
 
 type RestApi = 'tfs+http' | 'kserve+http';
@@ -82,7 +84,8 @@ function metadataOf({ headers }: Pick<RestAnswer, 'headers'>, takes: TakesHeader
 }
 
 /** What a REST server of V2 has no path for as it is. */
-const isBridged = (method: Method): boolean => !isGenerate(method) && !isExtension(method);
+const isBridged = (method: Method): boolean =>
+  method !== restInferMethod && !isGenerate(method) && !isExtension(method);
 
 const names: Readonly<Record<RestApi, string>> = {
   'tfs+http': "TensorFlow Serving's REST API",
@@ -246,6 +249,7 @@ export function createRestTransport(
 
   function forget(): void {
     versions.forget();
+    restInfer.forget();
     signatures.forget();
     abilities = undefined;
     v1 = undefined;
@@ -277,6 +281,12 @@ export function createRestTransport(
     }
   }
 
+  /** The same with one call's credentials, as its own question would have. */
+  const askingForAll =
+    (call: Call): RestAsk =>
+    (question) =>
+      askForAll(question, { own: headersOf(call, takesHeader), maxBytes: maxMessageBytes });
+
   /** Asked by the first call that needs it, for all. */
   function known(): Promise<V2Abilities> {
     abilities ??= askForAll({ path: '/v2' })
@@ -304,10 +314,13 @@ export function createRestTransport(
     const { cancellation } = call;
     if (api === 'tfs+http') {
       const wait = <T>(promise: Promise<T>): Promise<T> => cancellation.until(promise);
-      // with the first one's credentials, as its own question would have
-      const askShared: RestAsk = (question) =>
-        askForAll(question, { own: headersOf(call, takesHeader), maxBytes: maxMessageBytes });
-      return tfsRestServer(ask, { where: name, limits: json, signatures, askForAll: askShared, wait });
+      return tfsRestServer(ask, {
+        where: name,
+        limits: json,
+        signatures,
+        askForAll: askingForAll(call),
+        wait,
+      });
     }
     const abilitiesNow = (): Promise<V2Abilities> => cancellation.until(known());
     return kserveRestServer(ask, {
@@ -319,10 +332,17 @@ export function createRestTransport(
       id: call.method.api === 'tfs' ? call.id : undefined,
     });
   }
-  const direct = (call: Call): Promise<Reply> => (isGenerate(call.method) ? generate(call) : extension(call));
   const bridges = {
     tfs: createBridge({ door: tfsDoor, spoken: names[api], server, from: name, limits: options }),
     kserve: createBridge({ door: kserveDoor, spoken: names[api], server, from: name, limits: options }),
+  };
+
+  const restInfer = createRestInfer({
+    ...{ name, options, tensors, asking, askingForAll, abilities: known, modelInfer: bridges.kserve },
+  });
+  const direct = (call: Call): Promise<Reply> => {
+    if (call.method === restInferMethod) return restInfer.answer(call);
+    return isGenerate(call.method) ? generate(call) : extension(call);
   };
 
   return {
@@ -350,7 +370,9 @@ export function createRestTransport(
           throw new StatusError(Code.UNIMPLEMENTED, text);
         }
         const reply =
-          api === 'kserve+http' && !isBridged(call.method) ? await direct(call) : await bridges[asked](call);
+          api === 'kserve+http' && !isBridged(call.method)
+            ? await direct(call)
+            : await (call.method === restInferMethod ? otherApiNow : bridges[asked])(call);
         reply.body.whenDone((error) => {
           onOver(error, reply.body.trailers);
         });
@@ -370,61 +392,4 @@ export function createRestTransport(
       client.close(graceful);
     },
   };
-}
-
-/** Up to so many bytes are sent in one write; more of them as they are, since to join them would hold them twice. */
-const joinedBytes = 65_536;
-
-function bodyOf(pieces: Pieces): Uint8Array | Readable {
-  return piecesLength(pieces) <= joinedBytes
-    ? Buffer.concat(pieces)
-    : Readable.from(pieces, { objectMode: false });
-}
-
-/** @throws OutOfBounds or StatusError RESOURCE_EXHAUSTED beyond a limit, UNAVAILABLE when it breaks off, INTERNAL when it is compressed */
-async function wholeAnswer(
-  reply: HttpReply,
-  maxBytes: number,
-  { name: where, isControl, rebuilt }: { name: string; isControl: boolean; rebuilt: Rebuilt },
-): Promise<RestAnswer> {
-  const { statusCode, headers, body } = reply;
-  // one that is given up ends with an error that nobody else listens to
-  body.on('error', () => undefined);
-  const coding = headers['content-encoding'];
-  if (coding !== undefined && coding !== 'identity') {
-    body.destroy();
-    throw new StatusError(Code.INTERNAL, `backend ${where} compressed its answer without being asked to`, {
-      where,
-    });
-  }
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      rebuilt.hold(chunk.length);
-      if (size > maxBytes) {
-        if (isControl) throw new OutOfBounds(`more than ${maxBytes} bytes`);
-        throw new StatusError(
-          Code.RESOURCE_EXHAUSTED,
-          `the answer of backend ${where} is larger than the limit of ${maxBytes} bytes`,
-          { where },
-        );
-      }
-      joinInto(chunks, chunk);
-    }
-  } catch (reason) {
-    if (reason instanceof StatusError) throw reason;
-    throw new StatusError(Code.UNAVAILABLE, `backend ${where} broke off its answer`, {
-      where,
-      cause: reason,
-    });
-  }
-  const joins = chunks.length > 1;
-  // both are there for a moment
-  if (joins) rebuilt.hold(size);
-  const all = joins ? Buffer.concat(chunks) : (chunks[0] ?? new Uint8Array(0));
-  if (joins) rebuilt.hold(-size);
-  rebuilt.counts([all]);
-  return { status: statusCode, headers, body: all };
 }

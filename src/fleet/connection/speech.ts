@@ -24,7 +24,9 @@ import {
   kserveDoor,
   kserveServer,
   methodOf,
+  otherApiNow,
   predictV1Method,
+  restInferMethod,
   reencode,
   tfsDoor,
   tfsServer,
@@ -117,6 +119,7 @@ export class Speech {
     const { api } = method;
     if (api === 'other') return undefined;
     if (method === predictV1Method) return noV1;
+    if (method === restInferMethod) return otherApiNow;
     const spoken = this.#spoken;
     if (spoken === undefined) return this.#whenKnown;
     if (spoken.apis.has(api)) {

@@ -14,7 +14,7 @@ import {
   V2Body,
   versionTextOf,
 } from '../../codec/index.ts';
-import { extensionMethods, methodOf, specOf, targetOf } from '../../models/index.ts';
+import { extensionMethods, jsonLengthHeader, methodOf, specOf, targetOf } from '../../models/index.ts';
 import { inTurn } from '../http/answer.ts';
 import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
@@ -26,7 +26,10 @@ import { generate } from './generate.ts';
 import { infer } from './infer.ts';
 import { type V2Route, v2RouteOf } from './routes.ts';
 
-export type V2Deps = Pick<RestDeps, 'handler' | 'catalog' | 'options' | 'clock' | 'observer' | 'route'>;
+export type V2Deps = Pick<RestDeps, 'handler' | 'catalog' | 'options' | 'clock' | 'observer' | 'route'> & {
+  /** Whether the model's servers get an infer as it came, since they speak REST too and nothing on its way has to read it. */
+  readonly passesInfer: (target: Target) => boolean;
+};
 
 const service = '/inference.GRPCInferenceService';
 const methods = {
@@ -128,12 +131,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
     const headers =
       headerBytes === undefined
         ? [...jsonType]
-        : [
-            'content-type',
-            'application/octet-stream',
-            'inference-header-content-length',
-            String(headerBytes),
-          ];
+        : ['content-type', 'application/octet-stream', jsonLengthHeader, String(headerBytes)];
     headers.push('x-served-by', from);
     if (version !== '') headers.push('x-model-version', version);
     addAnswerFields(headers, metadata, deps.options.returnsHeader);

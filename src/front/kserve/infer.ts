@@ -1,20 +1,20 @@
 /** V2 infer over REST: JSON and binary tensors in, the same question as ModelInfer, its answer as JSON and binary tensors. */
-import { Code, type Metadata, StatusError, type Target } from '../../call/index.ts';
+import { Code, getMetadata, type Metadata, StatusError, type Target } from '../../call/index.ts';
 import {
-  decodeModelInferResponse,
-  decodeV2InferJson,
-  encodeModelInferRequest,
-  encodeV2ReplyJson,
+  encodeHttpBody,
   noParameters,
   rawInput,
   V2Body,
   type V2JsonBody,
-  type V2Parameters,
-  type V2RequestedOutput,
-  versionTextOf,
-  withoutCarriage,
+  versionIn,
 } from '../../codec/index.ts';
-import { methodOf, signatureSource, specOf } from '../../models/index.ts';
+import {
+  jsonLengthHeader,
+  methodOf,
+  restInferMethod,
+  signatureSource,
+  V2Question,
+} from '../../models/index.ts';
 import { ask, type Asker } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
 import type { HttpExchange } from '../http/exchange.ts';
@@ -22,28 +22,14 @@ import { limitsOf } from '../rest/infer.ts';
 import type { V2Deps } from './api.ts';
 
 const method = methodOf('/inference.GRPCInferenceService/ModelInfer');
-const lengthHeader = 'inference-header-content-length';
 
 /** How long the JSON at the front of a body is; undefined when it is all there is. */
 function headerBytesOf(exchange: HttpExchange): number | undefined {
-  const text = exchange.field(lengthHeader);
+  const text = exchange.field(jsonLengthHeader);
   if (text === undefined) return undefined;
   if (!/^[0-9]{1,15}$/.test(text))
-    throw new StatusError(Code.INVALID_ARGUMENT, `${lengthHeader} must be a number of bytes`);
+    throw new StatusError(Code.INVALID_ARGUMENT, `${jsonLengthHeader} must be a number of bytes`);
   return Number(text);
-}
-
-/** How the client wants each output: behind the JSON, or in it. */
-function wantsBinary(
-  parameters: V2Parameters,
-  outputs: readonly V2RequestedOutput[],
-): (output: string) => boolean {
-  const all = parameters.get('binary_data_output') === true;
-  const byName = new Map(outputs.map((output) => [output.name, output.parameters.get('binary_data')]));
-  return (output) => {
-    const own = byName.get(output);
-    return typeof own === 'boolean' ? own : all;
-  };
 }
 
 export interface V2Answer {
@@ -54,23 +40,18 @@ export interface V2Answer {
   readonly metadata: Metadata;
 }
 
-/** A body without JSON is the model's one input; what that is the model says. */
-async function rawRequest(
+/** A body without JSON is the model's one input; what that is the model says. What is asked without JSON is answered with as little. */
+async function rawQuestion(
   { catalog }: V2Deps,
   target: Target,
   bytes: Uint8Array,
   asker: Asker,
-): Promise<ReturnType<typeof decodeV2InferJson>> {
+): Promise<V2Question> {
   const { inputs } = signatureSource(catalog.known(target) ?? (await catalog.metadata(target, asker))).get(
     '',
   );
-  return {
-    id: '',
-    parameters: noParameters,
-    inputs: rawInput(inputs, bytes),
-    inputParameters: new Map(),
-    outputs: [],
-  };
+  const asked = { id: '', parameters: noParameters, inputParameters: new Map(), outputs: [] };
+  return new V2Question({ ...asked, inputs: rawInput(inputs, bytes) }, () => true);
 }
 
 export async function infer(
@@ -82,35 +63,36 @@ export async function infer(
   const { options } = deps;
   const headerBytes = headerBytesOf(exchange);
   const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
-  const tensorOptions = {
-    limits: options.json,
-    strictDtypes: options.strictDtypes,
-    maxTensorBytes: options.maxReplyBytes,
-  };
-  const asked =
+  if (headerBytes !== 0 && deps.passesInfer(target)) return pass(deps, target, headerBytes, bytes, asker);
+  const question =
     headerBytes === 0
-      ? await rawRequest(deps, target, bytes, asker)
-      : decodeV2InferJson(bytes, headerBytes, tensorOptions);
-  // what is asked without JSON is answered with as little
-  const isBinary = headerBytes === 0 ? () => true : wantsBinary(asked.parameters, asked.outputs);
-  const message = encodeModelInferRequest({
-    ...asked,
-    model: target.model,
-    version: versionTextOf(specOf(target)),
-    parameters: withoutCarriage(asked.parameters),
-    outputs: asked.outputs.map(({ name, parameters }) => ({ name, parameters: withoutCarriage(parameters) })),
-  });
-  const answer = await ask(deps, method, target, message, asker);
-  const reply = decodeModelInferResponse([answer.bytes], options.maxReplyBytes);
+      ? await rawQuestion(deps, target, bytes, asker)
+      : V2Question.read(bytes, headerBytes, {
+          limits: options.json,
+          strictDtypes: options.strictDtypes,
+          maxTensorBytes: options.maxReplyBytes,
+        });
+  const answer = await ask(deps, method, target, question.messageFor(target), asker);
+  const { body, version } = question.answer(answer.bytes, target, options);
+  return { body, from: answer.from, metadata: answer.metadata, version };
+}
+
+/** To servers over REST as it came, and the answer as theirs. */
+async function pass(
+  deps: V2Deps,
+  target: Target,
+  headerBytes: number | undefined,
+  body: Uint8Array,
+  asker: Asker,
+): Promise<V2Answer> {
+  const message = encodeHttpBody({ model: '', headerBytes, body: [body] });
+  const { bytes, from, metadata } = await ask(deps, restInferMethod, target, message, asker);
+  const length = getMetadata(metadata, jsonLengthHeader);
+  const jsonBytes = length === undefined ? undefined : Number(length);
   return {
-    // one that the client gave is its own; otherwise the server may have made one
-    body: encodeV2ReplyJson(
-      { ...reply, model: target.model, id: asked.id === '' ? reply.id : asked.id },
-      isBinary,
-      options.nonFinite,
-    ),
-    from: answer.from,
-    metadata: answer.metadata,
-    version: reply.version,
+    body: { pieces: [bytes], headerBytes: jsonBytes },
+    from,
+    metadata,
+    version: versionIn(bytes.subarray(0, jsonBytes), deps.options.json.maxDepth),
   };
 }

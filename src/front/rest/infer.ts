@@ -8,11 +8,11 @@ import {
   decodeRegressionResponse,
   encodeClassifyJson,
   encodeExamplesRequest,
+  encodeHttpBody,
   encodeInput,
   encodePredictJson,
   encodePredictRequest,
   encodeRegressJson,
-  encodeV1Predict,
   examplesBody,
   type LentPieces,
   maxUndeclaredBytes,
@@ -105,7 +105,7 @@ async function predictUndeclared(
   const body = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   // V1 can name no version
   if (asked.version === undefined && asked.label === undefined) {
-    const message = encodeV1Predict(asked.model, body);
+    const message = encodeHttpBody({ model: asked.model, headerBytes: undefined, body: [body] });
     const passed = await ask(deps, predictV1Method, asked, message, asker).catch((reason: unknown) => {
       if (StatusError.from(reason).code !== Code.UNIMPLEMENTED) throw reason;
     });

@@ -1,15 +1,17 @@
 /** KServe V2 over REST: how its servers are asked, with the binary tensor extension where they have it. */
-import { isUtf8 } from 'node:buffer';
-import { Code, StatusError } from '../../call/index.ts';
+import { Buffer, isUtf8 } from 'node:buffer';
+import { Code, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeV2MetadataJson,
   decodeV2ReplyJson,
   encodeV2InferJson,
+  type HttpBody,
   joined,
   repositoryIndexIn,
   type TensorOptions,
   type V2InferRequest,
   type V2ModelMetadata,
+  versionTextOf,
 } from '../../codec/index.ts';
 import type { ModelServer, V2Questions } from '../inference.ts';
 import {
@@ -19,9 +21,12 @@ import {
   refusalOf,
   type RestAnswer,
   type RestAsk,
+  type RestQuestion,
   segment,
   successful,
 } from './http.ts';
+import { jsonLengthHeader } from '../methods.ts';
+import { specOf } from '../target.ts';
 import { v2Status } from './kserve.ts';
 import { listOfConfig, notUnderstood } from './tfs-rest.ts';
 import { descriptionOf, inferRequestOf } from './v2-shapes.ts';
@@ -33,24 +38,65 @@ export interface V2Abilities {
   readonly binary: boolean;
   /** A list of wanted outputs: OpenVINO Model Server keeps only the last of one. */
   readonly listOutputs: boolean;
+  /** 16-bit floats in JSON: Triton has none. */
+  readonly halfJson: boolean;
   /** As it lists them. */
   readonly extensions: readonly string[];
 }
 
 const ovmsName = 'OpenVINO Model Server';
+const tritonName = 'triton';
 
 /** What a server's GET /v2 says of it. */
 export function abilitiesOf(json: Readonly<Record<string, unknown>>): V2Abilities {
   const { name, extensions } = json;
   const ovms = name === ovmsName;
   const listed = Array.isArray(extensions) ? extensions.filter((each) => typeof each === 'string') : [];
-  return { binary: ovms || listed.includes('binary_tensor_data'), listOutputs: !ovms, extensions: listed };
+  return {
+    binary: ovms || listed.includes('binary_tensor_data'),
+    listOutputs: !ovms,
+    halfJson: name !== tritonName,
+    extensions: listed,
+  };
 }
 
 /** Whether what a server answers to GET /v1/models is KServe's list: names, and not the objects that OpenAI's API has. */
 export function isV1List(json: Readonly<Record<string, unknown>>): boolean {
   const { models } = json;
   return Array.isArray(models) && models.every((name) => typeof name === 'string');
+}
+
+const binaryWord = '"binary_data';
+const outputsWord = '"outputs"';
+
+/**
+ * Whether a client's body can go to a server as it is: unless it has tensors behind its JSON, or wants them there, and the server has no such
+ * extension; or it lists outputs for a server that loses them. A word that is a value and no member only costs the reading.
+ */
+export function passesInfer({ binary, listOutputs }: V2Abilities, { headerBytes, body }: HttpBody): boolean {
+  if (binary && listOutputs) return true;
+  if (!binary && headerBytes !== undefined) return false;
+  const bytes = joined(body);
+  const json = Buffer.from(
+    bytes.buffer,
+    bytes.byteOffset,
+    Math.min(headerBytes ?? bytes.length, bytes.length),
+  );
+  return (binary || !json.includes(binaryWord)) && (listOutputs || !json.includes(outputsWord));
+}
+
+/** How a body is typed: JSON alone, or with bytes behind it. */
+const typeOf = (headerBytes: number | undefined): Readonly<Record<string, string>> =>
+  headerBytes === undefined
+    ? { 'content-type': 'application/json' }
+    : { 'content-type': 'application/octet-stream', [jsonLengthHeader]: String(headerBytes) };
+
+/** The path of a model, for a call that came in V2. */
+export const pathFor = (target: Target): string => pathOf(target.model, versionTextOf(specOf(target)));
+
+/** A client's infer, as it came. */
+export function restInferQuestion(target: Target, { headerBytes, body }: HttpBody): RestQuestion {
+  return { path: `${pathFor(target)}/infer`, body, headers: typeOf(headerBytes) };
 }
 
 export interface V2RestOptions {
@@ -71,7 +117,7 @@ export function pathOf(model: string, version: string): string {
   return version === '' ? path : `${path}/versions/${segment(version)}`;
 }
 
-function metadataIn({ body }: RestAnswer, where: string): V2ModelMetadata {
+export function metadataIn({ body }: RestAnswer, where: string): V2ModelMetadata {
   try {
     return decodeV2MetadataJson(body);
   } catch (reason) {
@@ -144,17 +190,11 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
         await ask({
           path: `${pathOf(request.model, request.version)}/infer`,
           body: pieces,
-          headers:
-            headerBytes === undefined
-              ? { 'content-type': 'application/json' }
-              : {
-                  'content-type': 'application/octet-stream',
-                  'inference-header-content-length': String(headerBytes),
-                },
+          headers: typeOf(headerBytes),
         }),
         where,
       );
-      const length = answer.headers['inference-header-content-length'];
+      const length = answer.headers[jsonLengthHeader];
       try {
         const reply = decodeV2ReplyJson(
           answer.body,

@@ -2,11 +2,11 @@
 import { Code, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeFlagResponse,
+  decodeHttpBody,
   decodeModelInferRequest,
   decodeModelInferResponse,
   decodeModelMetadataResponse,
   decodeModelVersionRequest,
-  decodeV1Predict,
   defaultSignature,
   encodeFlagResponse,
   encodeModelInferRequest,
@@ -129,7 +129,7 @@ export const kserveDoor: Door = {
       async (message, server) => {
         if (server.predictV1 === undefined)
           throw new StatusError(Code.UNIMPLEMENTED, "the server does not speak KServe's V1");
-        const { model, body } = decodeV1Predict(joined(message));
+        const { model, body } = decodeHttpBody(message);
         return server.predictV1(model, body);
       },
     ],

@@ -20,6 +20,6 @@ export {
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
 } from './models.ts';
-export { decodeV1Predict, encodeV1Predict } from './v1.ts';
+export { decodeHttpBody, encodeHttpBody, type HttpBody } from './http-body.ts';
 export { modelConfigJson, modelStatisticsJson } from './message-json.ts';
 export { encodeV2Spec, readV2Spec, replaceV2Spec, specOfV2, versionTextOf } from './target.ts';
