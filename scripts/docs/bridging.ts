@@ -46,7 +46,7 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 
 - A call in an API that its backend speaks over gRPC passes untouched. So do inferences of V2 over REST in a fleet whose backends are all
   \`kserve+http://\`: the body, whatever is in it, and the answer, byte by byte; errors are the server's own, as this gateway writes them. Such a body is read after
-  all where its server lacks what it needs (the binary tensor extension; JSON for 16-bit floats, at Triton; lists of outputs, at OpenVINO Model Server), for a
+  all where its server lacks what it needs (the binary tensor extension; JSON for 16-bit floats and members that are null, at Triton; lists of outputs, at OpenVINO Model Server), for a
   model that is stateful or mirrored, where \`rest.nonFinite\` is set, and in its raw form. Any other call is read whole; tensors are not copied between
   two gRPC messages.
 - \`grpc://\` asks a backend what it speaks: GetModelStatus and ServerMetadata, each either answered or UNIMPLEMENTED. It is asked again

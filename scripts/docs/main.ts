@@ -4,6 +4,7 @@ import { format } from 'prettier';
 import { bridgingPage } from './bridging.ts';
 import { configurationPage, publishedSchema } from './configuration.ts';
 import { metricsPage } from './metrics.ts';
+import { v2ProtocolPage } from './v2-protocol.ts';
 
 const root = new URL('../../', import.meta.url);
 const markdown = (text: string): Promise<string> => format(text, { parser: 'markdown', printWidth: 140 });
@@ -12,6 +13,7 @@ const documents: readonly (readonly [path: string, text: string])[] = [
   ['docs/bridging.md', await markdown(bridgingPage)],
   ['docs/configuration.md', await markdown(configurationPage)],
   ['docs/metrics.md', await markdown(metricsPage)],
+  ['docs/v2-protocol.md', await markdown(v2ProtocolPage)],
   [
     'docs/tensorgate.schema.json',
     await format(JSON.stringify(publishedSchema()), { parser: 'json', printWidth: 110 }),

@@ -208,6 +208,11 @@ describe('a V2 inference over REST before a server over REST', () => {
       body: plain.replace('FP32', 'FP16'),
       sent: /"binary_data_size":2/,
     },
+    {
+      what: 'members that are null, for Triton',
+      set: () => (server.name = 'triton'),
+      body: plain.replace('{', '{"id":null,'),
+    },
     { what: 'answers without NaN', config: () => ({ rest: { nonFinite: 'null' } }), body: plain },
     {
       what: 'a model that is mirrored',

@@ -103,7 +103,7 @@ export function createRestInfer(deps: RestInferDeps): RestInfer {
       const able = await cancellation.until(abilities());
       if (
         !passesInfer(able, asked) ||
-        (!able.halfJson && (await cancellation.until(hasHalves(target, askingForAll(call)))))
+        (able.strictJson && (await cancellation.until(hasHalves(target, askingForAll(call)))))
       )
         return await translated(call, target, asked, rebuilt);
       const came = successful(await asking(call, rebuilt)(restInferQuestion(target, asked)), name);

@@ -38,8 +38,8 @@ export interface V2Abilities {
   readonly binary: boolean;
   /** A list of wanted outputs: OpenVINO Model Server keeps only the last of one. */
   readonly listOutputs: boolean;
-  /** 16-bit floats in JSON: Triton has none. */
-  readonly halfJson: boolean;
+  /** Triton has no 16-bit floats in JSON, and no members that are null. */
+  readonly strictJson: boolean;
   /** As it lists them. */
   readonly extensions: readonly string[];
 }
@@ -55,7 +55,7 @@ export function abilitiesOf(json: Readonly<Record<string, unknown>>): V2Abilitie
   return {
     binary: ovms || listed.includes('binary_tensor_data'),
     listOutputs: !ovms,
-    halfJson: name !== tritonName,
+    strictJson: name === tritonName,
     extensions: listed,
   };
 }
@@ -68,13 +68,17 @@ export function isV1List(json: Readonly<Record<string, unknown>>): boolean {
 
 const binaryWord = '"binary_data';
 const outputsWord = '"outputs"';
+const nullWord = 'null';
 
 /**
  * Whether a client's body can go to a server as it is: unless it has tensors behind its JSON, or wants them there, and the server has no such
- * extension; or it lists outputs for a server that loses them. A word that is a value and no member only costs the reading.
+ * extension; or it lists outputs for a server that loses them, or has nulls for one that reads none. A word that is a value and no member only costs the reading.
  */
-export function passesInfer({ binary, listOutputs }: V2Abilities, { headerBytes, body }: HttpBody): boolean {
-  if (binary && listOutputs) return true;
+export function passesInfer(
+  { binary, listOutputs, strictJson }: V2Abilities,
+  { headerBytes, body }: HttpBody,
+): boolean {
+  if (binary && listOutputs && !strictJson) return true;
   if (!binary && headerBytes !== undefined) return false;
   const bytes = joined(body);
   const json = Buffer.from(
@@ -82,7 +86,11 @@ export function passesInfer({ binary, listOutputs }: V2Abilities, { headerBytes,
     bytes.byteOffset,
     Math.min(headerBytes ?? bytes.length, bytes.length),
   );
-  return (binary || !json.includes(binaryWord)) && (listOutputs || !json.includes(outputsWord));
+  return (
+    (binary || !json.includes(binaryWord)) &&
+    (listOutputs || !json.includes(outputsWord)) &&
+    (!strictJson || !json.includes(nullWord))
+  );
 }
 
 /** How a body is typed: JSON alone, or with bytes behind it. */

@@ -1,0 +1,7 @@
+/** The whole table. */
+import { extensions } from './extensions.ts';
+import { inference } from './inference.ts';
+import type { Group } from './rows.ts';
+import { service } from './service.ts';
+
+export const protocol: readonly Group[] = [...service, ...inference, ...extensions];
