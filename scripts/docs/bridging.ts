@@ -84,6 +84,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - Triton's generate extension (\`POST /v2/models/M[/versions/V]/generate\` and \`/generate_stream\`) passes as it is before V2 servers over HTTP. Before V2
   servers over gRPC it is one ModelStreamInfer: members of the JSON that the model's metadata has as inputs become tensors of its shape, all others parameters,
   as Triton does it; see [generative.md](generative.md#triton). TensorFlow Serving's API has no equivalent: 501.
+- V2 infer over REST with \`Accept: text/event-stream\`, or at MLServer's \`/infer_stream\`, is one ModelStreamInfer before V2 servers over gRPC, each answer
+  a server-sent event, and passes as it is before V2 servers over HTTP that have \`infer_stream\`; the answer of those that have not is one event. See
+  [generative.md](generative.md#decoupled-models).
 - Triton's model configuration and statistics over REST (\`GET /v2/models/M[/versions/V]/config\` and \`/stats\`, \`/v2/models/stats\`) pass as they are
   before V2 servers over HTTP; before gRPC they are ModelConfig and ModelStatistics, as JSON as Triton writes it. Fields that are newer than Triton 2.51's
   are left out there. Statistics are those of one backend, which X-Served-By names, and are not summed. A server without the extension: 501. A model that is

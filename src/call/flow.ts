@@ -20,6 +20,9 @@ export interface FlowReader {
   onError(error: StatusError): void;
 }
 
+/** Bytes that a reader has not dealt with stop a producer that keeps to it from this size on. */
+const highWaterBytes = 65_536;
+
 /** No chunks; a list of one's own is made with the first. */
 const none: Uint8Array[] = [];
 
@@ -243,6 +246,11 @@ export class Flow {
   /** Bytes that its reader has not dealt with. */
   get waitingBytes(): number {
     return this.#discarded ? 0 : this.bytes - this.#credited;
+  }
+
+  /** So much waits for its reader that its producer should stop until onCredit. */
+  get full(): boolean {
+    return this.waitingBytes > highWaterBytes;
   }
 
   /** Bytes that are kept for another reading and for nothing else. */

@@ -5,7 +5,8 @@ import { Code, StatusError } from './status.ts';
 
 export class Messages {
   readonly #limit: number;
-  readonly #emit: (message: Uint8Array) => void;
+  readonly #emit: (message: Uint8Array, isCompressed: boolean) => void;
+  readonly #takesCompressed: boolean;
   #chunks: Uint8Array[] = [];
   #bytes = 0;
   /** Of the message under way, its prefix included; undefined while that has not come. */
@@ -14,10 +15,16 @@ export class Messages {
   /**
    * @param limit of one message, in bytes
    * @param emit gets each message without its prefix
+   * @param takesCompressed compressed messages are emitted as they came, and not refused
    */
-  constructor(limit: number, emit: (message: Uint8Array) => void) {
+  constructor(
+    limit: number,
+    emit: (message: Uint8Array, isCompressed: boolean) => void,
+    takesCompressed = false,
+  ) {
     this.#limit = limit;
     this.#emit = emit;
+    this.#takesCompressed = takesCompressed;
   }
 
   /** Bytes of a message that is not whole. */
@@ -39,13 +46,14 @@ export class Messages {
       this.#wanted = undefined;
       this.#bytes -= wanted;
       this.#chunks = this.#bytes === 0 ? [] : [all.subarray(wanted)];
-      this.#emit(all.subarray(prefixBytes, wanted));
+      this.#emit(all.subarray(prefixBytes, wanted), all[0] !== 0);
     }
   }
 
   #lengthIn(all: Uint8Array): number {
     const length = uint32At(all, 1);
-    if (all[0] !== 0) throw new StatusError(Code.INTERNAL, 'a message is compressed without being asked to');
+    if (all[0] !== 0 && !this.#takesCompressed)
+      throw new StatusError(Code.INTERNAL, 'a message is compressed without being asked to');
     if (length > this.#limit)
       throw new StatusError(
         Code.RESOURCE_EXHAUSTED,

@@ -1,5 +1,5 @@
 /** What a fleet is told: its backends, and how it treats them. Every time is in milliseconds. */
-import type { JsonLimits } from '../codec/index.ts';
+import type { JsonLimits, NonFinite } from '../codec/index.ts';
 import type { SequenceOptions } from './sequences.ts';
 import type { SourceOptions } from './discovery/source.ts';
 import type { Http2Limits } from '../wire/index.ts';
@@ -137,6 +137,8 @@ export interface FleetOptions {
   readonly maxInflateRatio: number;
   /** What the JSON of a REST backend's replies may hold. */
   readonly json: JsonLimits;
+  /** How NaN and infinities stand in answers that are JSON when they get to the doors; as literals when absent. */
+  readonly nonFinite?: NonFinite | undefined;
   /** Whether tensors for TensorFlow Serving's API are written as OpenVINO Model Server wants them; "auto" for those that are one. */
   readonly encoding: 'auto' | 'untouched' | 'ovms';
 }

@@ -120,10 +120,14 @@ export const generateMethods = {
   generate: restMethod('Generate', { streaming: true }),
   /** Any number of answers, as server-sent events. */
   generateStream: restMethod('GenerateStream', { streaming: true }),
+  /** A request of V2 infer, and any number of its answers, as server-sent events. */
+  inferStream: restMethod('InferStream', { streaming: true }),
 } as const;
 
 export const isGenerate = (method: Method): boolean =>
-  method === generateMethods.generate || method === generateMethods.generateStream;
+  method === generateMethods.generate ||
+  method === generateMethods.generateStream ||
+  method === generateMethods.inferStream;
 
 /** Their answers are JSON: a REST server's pass as they are. */
 export const extensionMethods = {

@@ -60,6 +60,7 @@ export function fleetsOf({ config, files }: Snapshot, workers: number): FleetOpt
     maxMessageBytes: config.grpc.maxMessageBytes,
     maxInflateRatio: config.grpc.maxInflateRatio,
     json: jsonLimitsOf(config),
+    nonFinite: config.rest.nonFinite,
     encoding: fleet.encoding,
   }));
 }

@@ -50,9 +50,18 @@ export interface Got {
   leave(): void;
 }
 
-export function ask(gateway: TestGateway, path: string, body: object): Promise<Got> {
+export function ask(
+  gateway: TestGateway,
+  path: string,
+  body: object | Buffer,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Got> {
   return new Promise((resolve, reject) => {
-    const asked = request(`http://${gateway.rest}/v2/models/m/${path}`, { method: 'POST', agent: false });
+    const asked = request(`http://${gateway.rest}/v2/models/m/${path}`, {
+      method: 'POST',
+      agent: false,
+      headers,
+    });
     asked.on('error', reject);
     asked.on('response', (response) => {
       const got: Got = {
@@ -67,7 +76,7 @@ export function ask(gateway: TestGateway, path: string, body: object): Promise<G
       response.on('close', () => (got.whole = response.complete));
       resolve(got);
     });
-    asked.end(JSON.stringify(body));
+    asked.end(Buffer.isBuffer(body) ? body : JSON.stringify(body));
   });
 }
 

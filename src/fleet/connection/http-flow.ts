@@ -3,9 +3,6 @@ import type { Readable } from 'node:stream';
 import { Code, Flow, messagePrefix, StatusError } from '../../call/index.ts';
 import { guarded } from '../../faults.ts';
 
-/** Pieces that nobody has read stop the backend from this size on, in bytes. */
-const highWaterBytes = 65_536;
-
 export interface HttpFlowOptions {
   /** The backend's name. */
   readonly where: string;
@@ -25,14 +22,14 @@ export function flowOfBody(body: Readable, { where, reason }: HttpFlowOptions): 
     });
   flow.onAbandon = cut;
   flow.onCredit = () => {
-    if (flow.waitingBytes <= highWaterBytes && body.isPaused()) body.resume();
+    if (!flow.full && body.isPaused()) body.resume();
   };
   body.on(
     'data',
     alone((chunk: Buffer) => {
       flow.push(messagePrefix(chunk.length));
       flow.push(chunk);
-      if (flow.waitingBytes > highWaterBytes) body.pause();
+      if (flow.full) body.pause();
     }),
   );
   body.once(

@@ -4,7 +4,6 @@ import {
   type Call,
   Cancellation,
   Code,
-  type HttpReply,
   joinedWith,
   type Metadata,
   type Method,
@@ -22,8 +21,6 @@ import {
   createBridge,
   extensionAnswer,
   extensionPath,
-  generateMethods,
-  generatePath,
   isExtension,
   isGenerate,
   isV1List,
@@ -35,12 +32,10 @@ import {
   type ModelServer,
   Rebuilt,
   refusedReply,
-  requestOf,
   type RestAnswer,
   restInferMethod,
   type RestAsk,
   type RestQuestion,
-  successful,
   tfsDoor,
   tfsRestServer,
   type V2Abilities,
@@ -48,9 +43,9 @@ import {
 } from '../../models/index.ts';
 import { createHttpClient } from '../http/client.ts';
 import type { BackendAddress, FleetOptions } from '../options.ts';
-import { flowOfBody } from './http-flow.ts';
 import { createRestInfer } from './rest-infer.ts';
 import { bodyOf, wholeAnswer } from './rest-messages.ts';
+import { type Begun, createRestStreams } from './rest-streams.ts';
 import type { OnOver, Transport, TransportEvents } from './transport.ts';
 
 type RestApi = 'tfs+http' | 'kserve+http';
@@ -123,7 +118,7 @@ export function createRestTransport(
     own: Readonly<Record<string, string>>,
     cancellation: Cancellation,
     rebuilt: Rebuilt,
-  ): Promise<{ reply: HttpReply; over: () => void }> {
+  ): Promise<Begun> {
     const abort = new AbortController();
     const stop = cancellation.onCancel((reason) => {
       abort.abort(reason);
@@ -186,45 +181,6 @@ export function createRestTransport(
     }
   }
 
-  /** A call of generateMethods: bodies of HTTP either way, which pass as they are. */
-  async function generate(call: Call): Promise<Reply> {
-    const { target, cancellation } = call;
-    const rebuilt = new Rebuilt(call.memory);
-    const viewed = call.request.view();
-    const end = (): void => {
-      viewed();
-      rebuilt.end();
-    };
-    let passes = false;
-    try {
-      if (target === undefined) throw new StatusError(Code.INTERNAL, 'a call of generate names no model');
-      const body = await requestOf(call, options, rebuilt);
-      const own = headersOf(call, takesHeader);
-      const path = generatePath(call, target.model, versions.textOf(target));
-      const question = { path, body, headers: { 'content-type': 'application/json' } };
-      const { reply, over } = await begin(question, own, cancellation, rebuilt);
-      if (call.method === generateMethods.generate || reply.statusCode !== 200) {
-        const more = { name, isControl: false, rebuilt };
-        const answer = successful(await wholeAnswer(reply, maxMessageBytes, more).finally(over), name);
-        return { ...replyOf(answer.body, name), metadata: metadataOf(answer, returnsHeader) };
-      }
-      passes = true;
-      const flow = flowOfBody(reply.body, { where: name, reason: () => cancellation.reason });
-      flow.whenDone(() => {
-        over();
-        end();
-      });
-      const { 'content-type': type } = reply.headers;
-      const metadata = metadataOf(reply, returnsHeader);
-      const typed = typeof type === 'string' ? ['content-type', type, ...metadata] : metadata;
-      return { metadata: typed, body: flow, from: name };
-    } catch (reason) {
-      return refusedReply(failed(reason, cancellation), name);
-    } finally {
-      if (!passes) end();
-    }
-  }
-
   /** A call of extensionMethods. */
   async function extension(call: Call): Promise<Reply> {
     const { target, cancellation } = call;
@@ -250,6 +206,7 @@ export function createRestTransport(
   function forget(): void {
     versions.forget();
     restInfer.forget();
+    restStreams.forget();
     signatures.forget();
     abilities = undefined;
     v1 = undefined;
@@ -340,9 +297,15 @@ export function createRestTransport(
   const restInfer = createRestInfer({
     ...{ name, options, tensors, asking, askingForAll, abilities: known, modelInfer: bridges.kserve },
   });
+  const restStreams = createRestStreams({
+    ...{ name, options, versions, failed },
+    begin: (question, call, rebuilt) =>
+      begin(question, headersOf(call, takesHeader), call.cancellation, rebuilt),
+    returned: (answer) => metadataOf(answer, returnsHeader),
+  });
   const direct = (call: Call): Promise<Reply> => {
     if (call.method === restInferMethod) return restInfer.answer(call);
-    return isGenerate(call.method) ? generate(call) : extension(call);
+    return isGenerate(call.method) ? restStreams.answer(call) : extension(call);
   };
 
   return {

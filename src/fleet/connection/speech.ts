@@ -19,6 +19,8 @@ import {
   createBridge,
   extensionBridge,
   generateBridge,
+  generateMethods,
+  inferStreamBridge,
   isExtension,
   isGenerate,
   kserveDoor,
@@ -43,7 +45,7 @@ export interface SpeechDeps {
 
 export type SpeechOptions = Pick<
   FleetOptions,
-  'maxControlBytes' | 'maxMessageBytes' | 'maxInflateRatio' | 'encoding' | 'json'
+  'maxControlBytes' | 'maxMessageBytes' | 'maxInflateRatio' | 'encoding' | 'json' | 'nonFinite'
 > & {
   readonly api: 'detect' | 'tfs' | 'kserve';
   readonly timeoutMs: number;
@@ -73,6 +75,7 @@ export class Speech {
   readonly #toKserve: Handler;
   readonly #toOvms: Handler;
   readonly #generate: Handler;
+  readonly #inferStream: Handler;
   readonly #extension: Handler;
   #spoken: Spoken | undefined;
   #detecting: Promise<Spoken> | undefined;
@@ -98,6 +101,8 @@ export class Speech {
       limits: options,
     });
     this.#generate = generateBridge({ send, from, limits: options, json: options.json });
+    const { json, nonFinite } = options;
+    this.#inferStream = inferStreamBridge({ send, from, limits: options, json, nonFinite });
     this.#extension = extensionBridge({ send, from, limits: options });
     this.#toKserve = createBridge({
       door: tfsDoor,
@@ -124,6 +129,7 @@ export class Speech {
     if (spoken === undefined) return this.#whenKnown;
     if (spoken.apis.has(api)) {
       if (api === 'tfs') return spoken.ovms ? this.#toOvms : undefined;
+      if (method === generateMethods.inferStream) return this.#inferStream;
       if (isGenerate(method)) return this.#generate;
       return isExtension(method) ? this.#extension : undefined;
     }

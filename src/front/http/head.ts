@@ -12,6 +12,8 @@ export interface HttpHead {
   readonly timeout: string | undefined;
   readonly contentEncoding: string | undefined;
   readonly acceptEncoding: string | undefined;
+  /** The client takes server-sent events, and does not say that it takes JSON as well. */
+  readonly wantsEvents: boolean;
   /** Of the body, in bytes; undefined when the client does not say. */
   readonly contentLength: number | undefined;
   /** What goes along with the calls that are made for the request. */
@@ -27,6 +29,7 @@ type Role =
   | 'origin'
   | 'timeout'
   | 'contentEncoding'
+  | 'accept'
   | 'acceptEncoding'
   | 'contentLength';
 
@@ -37,10 +40,26 @@ const known: readonly (readonly [name: string, role: Role])[] = [
   ['origin', 'origin'],
   ['grpc-timeout', 'timeout'],
   ['content-encoding', 'contentEncoding'],
+  ['accept', 'accept'],
   ['accept-encoding', 'acceptEncoding'],
   ['content-length', 'contentLength'],
 ];
 const roles = new Map<string, Role>(known);
+
+/** Rejected, as a parameter of a media type has it (RFC 9110 §12.4.2). */
+const never = /^q=0(?:\.0*)?$/;
+
+/** Whoever takes both is answered as all others are. In parts: an expression over a field of 64 KiB takes time that its client chooses. */
+function wantsEvents(accept: string): boolean {
+  if (!/event-stream/i.test(accept)) return false;
+  let takes = false;
+  for (const range of accept.toLowerCase().split(',')) {
+    const [type, ...parameters] = range.split(';').map((part) => part.trim());
+    if (type === 'application/json') return false;
+    if (type === 'text/event-stream') takes ||= !parameters.some((each) => never.test(each));
+  }
+  return takes;
+}
 
 /**
  * @param fields names in lower case, `:method` and `:path` among them
@@ -53,6 +72,7 @@ export function httpHead(fields: Headers, takes: TakesHeader): HttpHead {
   let origin: string | undefined;
   let timeout: string | undefined;
   let contentEncoding: string | undefined;
+  let accept: string | undefined;
   let acceptEncoding: string | undefined;
   let contentLength: number | undefined;
   let metadata: string[] | undefined;
@@ -79,6 +99,10 @@ export function httpHead(fields: Headers, takes: TakesHeader): HttpHead {
       case 'contentEncoding':
         contentEncoding = joinedWith(contentEncoding, value);
         break;
+      case 'accept':
+        accept = joinedWith(accept, value);
+        if (takes(name)) (metadata ??= [...plainMetadata]).push(name, value);
+        break;
       case 'acceptEncoding':
         acceptEncoding = joinedWith(acceptEncoding, value);
         break;
@@ -98,6 +122,7 @@ export function httpHead(fields: Headers, takes: TakesHeader): HttpHead {
     timeout,
     contentEncoding,
     acceptEncoding,
+    wantsEvents: accept !== undefined && wantsEvents(accept),
     contentLength,
     metadata: metadata ?? plainMetadata,
   };

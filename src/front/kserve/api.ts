@@ -120,6 +120,8 @@ export function createV2Api(deps: V2Deps): HttpApi {
     const asker = 'model' in route ? askerOf(anyones, route.model, deps.options.timeouts) : anyones;
     if (route.kind === 'generate' || route.kind === 'generate-stream')
       return generate(deps, { target: target(route, asker, 'infer'), kind: route.kind }, exchange, asker);
+    if (route.kind === 'infer-stream' || (route.kind === 'infer' && exchange.head.wantsEvents))
+      return generate(deps, { target: target(route, asker, 'infer'), kind: 'infer-stream' }, exchange, asker);
     if (route.kind !== 'infer') return information(route, exchange, asker);
     const { body, from, version, metadata } = await infer(
       deps,

@@ -1,6 +1,6 @@
-/** Triton's generate extension over REST: a flat JSON object in, one out, or one for each server-sent event. */
-import { errorOf, getMetadata, statusOf, type Target, Code } from '../../call/index.ts';
-import { V2Body } from '../../codec/index.ts';
+/** Calls over REST whose bodies go on as messages: Triton's generate extension, and infer with server-sent events for answers. */
+import { Code, errorOf, getMetadata, statusOf, StatusError, type Target } from '../../call/index.ts';
+import { encodeHttpBody, V2Body } from '../../codec/index.ts';
 import { generateMethods } from '../../models/index.ts';
 import { inTurn } from '../http/answer.ts';
 import { addAnswerFields, answerTo, type Asker, callOf } from '../http/asker.ts';
@@ -10,10 +10,25 @@ import type { HttpExchange } from '../http/exchange.ts';
 import { limitsOf } from '../rest/infer.ts';
 import { timeoutOf } from '../timeout.ts';
 import type { V2Deps } from './api.ts';
+import { headerBytesOf } from './infer.ts';
 
 interface Question {
   readonly target: Target;
-  readonly kind: 'generate' | 'generate-stream';
+  readonly kind: 'generate' | 'generate-stream' | 'infer-stream';
+}
+
+const methods = {
+  generate: generateMethods.generate,
+  'generate-stream': generateMethods.generateStream,
+  'infer-stream': generateMethods.inferStream,
+} as const;
+
+/** @throws StatusError INVALID_ARGUMENT for a body without JSON, which would need the model's word on what it is */
+function jsonBytesFor(exchange: HttpExchange): number | undefined {
+  const bytes = headerBytesOf(exchange);
+  if (bytes === 0)
+    throw new StatusError(Code.INVALID_ARGUMENT, 'a raw tensor cannot ask for server-sent events: send JSON');
+  return bytes;
 }
 
 /** Which the server may leave out. */
@@ -26,13 +41,15 @@ export async function generate(
   asker: Asker,
 ): Promise<HttpAnswer> {
   const { options, clock } = deps;
-  const isStream = kind === 'generate-stream';
-  const method = isStream ? generateMethods.generateStream : generateMethods.generate;
+  const method = methods[kind];
+  const headerBytes = kind === 'infer-stream' ? jsonBytesFor(exchange) : undefined;
   const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   // it goes on for as long as it likes, unless its client says otherwise, and may be silent for no longer than any other stream
   const deadline = clock() + timeoutOf(method, asker.timeout, options.timeouts);
-  const call = callOf('stream', method, target, [bytes], { ...asker, deadline });
-  if (!isStream) {
+  const message =
+    kind === 'infer-stream' ? encodeHttpBody({ model: '', headerBytes, body: [bytes] }) : [bytes];
+  const call = callOf('stream', method, target, message, { ...asker, deadline });
+  if (kind === 'generate') {
     const answer = await answerTo(deps, call, asker);
     const headers = ['content-type', 'application/json', 'x-served-by', answer.from];
     addAnswerFields(headers, answer.metadata, options.returnsHeader);

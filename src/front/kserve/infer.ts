@@ -15,7 +15,7 @@ import {
   signatureSource,
   V2Question,
 } from '../../models/index.ts';
-import { ask, type Asker } from '../http/asker.ts';
+import { ask, type Asked, type Asker } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import { limitsOf } from '../rest/infer.ts';
@@ -24,12 +24,23 @@ import type { V2Deps } from './api.ts';
 const method = methodOf('/inference.GRPCInferenceService/ModelInfer');
 
 /** How long the JSON at the front of a body is; undefined when it is all there is. */
-function headerBytesOf(exchange: HttpExchange): number | undefined {
+export function headerBytesOf(exchange: HttpExchange): number | undefined {
   const text = exchange.field(jsonLengthHeader);
   if (text === undefined) return undefined;
   if (!/^[0-9]{1,15}$/.test(text))
     throw new StatusError(Code.INVALID_ARGUMENT, `${jsonLengthHeader} must be a number of bytes`);
   return Number(text);
+}
+
+/** What a gRPC server says; one over HTTP cannot be asked for a stream either. */
+const decoupled = /^ModelInfer RPC .* decoupled transaction policy/;
+
+/** Triton's refusal of a model that may answer a request any number of times, with what to do. */
+function withAdvice(reason: unknown): unknown {
+  if (!(reason instanceof StatusError) || !decoupled.test(reason.message)) return reason;
+  const { code, message, where = '', fromBackend } = reason;
+  const advice = 'ask with "Accept: text/event-stream", and each answer is a server-sent event';
+  return new StatusError(code, `${message}; ${advice}`, { where, fromBackend });
 }
 
 export interface V2Answer {
@@ -72,7 +83,12 @@ export async function infer(
           strictDtypes: options.strictDtypes,
           maxTensorBytes: options.maxReplyBytes,
         });
-  const answer = await ask(deps, method, target, question.messageFor(target), asker);
+  let answer: Asked;
+  try {
+    answer = await ask(deps, method, target, question.messageFor(target), asker);
+  } catch (reason) {
+    throw withAdvice(reason);
+  }
   const { body, version } = question.answer(answer.bytes, target, options);
   return { body, from: answer.from, metadata: answer.metadata, version };
 }

@@ -1,26 +1,41 @@
-/** Which call a URL of the V2 REST API means (Open Inference Protocol, and Triton's extensions: repository index, generate, configuration, statistics). */
+/** Which call a URL of the V2 REST API means (Open Inference Protocol, and Triton's extensions: repository index, generate, configuration, statistics; MLServer's infer_stream). */
 import { Code, StatusError } from '../../call/index.ts';
 
 export type V2Route =
   | { readonly kind: 'server' | 'live' | 'ready' | 'index' | 'all-stats' }
   | {
-      readonly kind: 'model' | 'model-ready' | 'infer' | 'generate' | 'generate-stream' | 'config' | 'stats';
+      readonly kind:
+        | 'model'
+        | 'model-ready'
+        | 'infer'
+        | 'infer-stream'
+        | 'generate'
+        | 'generate-stream'
+        | 'config'
+        | 'stats';
       readonly model: string;
       readonly version: string;
     };
 
 const modelPath =
-  /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|generate|generate_stream|config|stats))?$/;
+  /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|infer_stream|generate|generate_stream|config|stats))?$/;
 const kinds = {
   ready: 'model-ready',
   infer: 'infer',
+  infer_stream: 'infer-stream',
   generate: 'generate',
   generate_stream: 'generate-stream',
   config: 'config',
   stats: 'stats',
 } as const;
 /** What is sent a body. */
-const posted: ReadonlySet<V2Route['kind']> = new Set(['infer', 'generate', 'generate-stream', 'index']);
+const posted: ReadonlySet<V2Route['kind']> = new Set([
+  'infer',
+  'infer-stream',
+  'generate',
+  'generate-stream',
+  'index',
+]);
 const fixed: ReadonlyMap<string, 'server' | 'live' | 'ready' | 'all-stats'> = new Map([
   ['/v2', 'server'],
   ['/v2/', 'server'],
@@ -78,7 +93,8 @@ export function v2RouteOf(method: string, url: string): V2Route {
   for (const [refused, why] of refusals)
     if (refused.test(path))
       throw new StatusError(Code.UNIMPLEMENTED, `${path.slice(0, 500)} is not served here: ${why}`);
-  const wanted = path === indexPath || /\/(infer|generate|generate_stream)$/.test(path) ? 'POST' : 'GET';
+  const wanted =
+    path === indexPath || /\/(infer|infer_stream|generate|generate_stream)$/.test(path) ? 'POST' : 'GET';
   const known = kind !== undefined || path === indexPath || match !== null;
   throw new StatusError(
     Code.NOT_FOUND,

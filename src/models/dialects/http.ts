@@ -71,7 +71,7 @@ export function refusalOf(answer: RestAnswer, where: string): StatusError {
 }
 
 /** The server has no such path, or takes no such request there. */
-export function lacksPath({ status }: RestAnswer): boolean {
+export function lacksPath({ status }: Pick<RestAnswer, 'status'>): boolean {
   return status === 404 || status === 405 || status === 501;
 }
 

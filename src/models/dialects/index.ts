@@ -6,8 +6,9 @@ export { asker, refusedReply, requestOf } from './exchange.ts';
 export { extensionAnswer, extensionBridge, extensionPath } from './extensions.ts';
 export { generateBridge, generatePath } from './generate.ts';
 export { HalfModels } from './half-models.ts';
+export { eventOf, inferStreamBridge, onlyJson } from './infer-stream.ts';
 export type { RestAnswer, RestAsk, RestQuestion } from './http.ts';
-export { jsonOf, successful } from './http.ts';
+export { jsonOf, lacksPath, successful } from './http.ts';
 export {
   abilitiesOf,
   isV1List,

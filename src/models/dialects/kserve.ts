@@ -36,6 +36,9 @@ const methods = {
   infer: methodOf(`${service}/ModelInfer`),
 };
 
+/** What Triton adds to each answer of a stream: whether it is the last of its request. */
+export const finalParameter = 'triton_final_response';
+
 /** @throws StatusError UNIMPLEMENTED */
 function refuseShared(kind: 'input' | 'output', name: string, parameters: V2Parameters): void {
   if (!parameters.has('shared_memory_region')) return;
