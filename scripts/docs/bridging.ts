@@ -79,8 +79,12 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   V2 alone (MLServer, KServe over gRPC), the JSON says what the tensors are: integers are INT64, numbers of which any has a fraction or an exponent FP64, and a tensor
   without a name is \`input-0\`; a body of more than 1 MiB is INVALID_ARGUMENT there. Predict over gRPC names and types its tensors itself.
 - V2 REST servers get an id with calls of APIs that have none, since models of KServe's server fail without one.
-- Classify, Regress and MultiInference, ModelStreamInfer, ModelConfig and ModelStatistics have no equivalent in the other API:
+- Classify, Regress and MultiInference, ModelConfig and ModelStatistics have no equivalent in the other API:
   UNIMPLEMENTED. Complex and quantized tensors have none in V2: INVALID_ARGUMENT. Inputs in shared memory stay with V2 servers.
+- ModelStreamInfer passes untouched before V2 servers over gRPC. Before all others each message is one inference, asked of the same backend when the one before is
+  answered and its answer read, so the answers come in the order of the requests. As at Triton, a request that fails is a message with \`error_message\` and the
+  request's id, and the stream goes on; each answer says \`triton_final_response: true\`. Decoupled models cannot be asked so: Triton's refusal is the error. A
+  backend that breaks off ends the stream with UNAVAILABLE; one that could not be reached for the first message is exchanged for another.
 - Triton's generate extension (\`POST /v2/models/M[/versions/V]/generate\` and \`/generate_stream\`) passes as it is before V2 servers over HTTP. Before V2
   servers over gRPC it is one ModelStreamInfer: members of the JSON that the model's metadata has as inputs become tensors of its shape, all others parameters,
   as Triton does it; see [generative.md](generative.md#triton). TensorFlow Serving's API has no equivalent: 501.

@@ -5,6 +5,7 @@ import type { ModelServer } from '../inference.ts';
 import type { Door } from './door.ts';
 import { refusedReply, requestOf } from './exchange.ts';
 import { Rebuilt } from './rebuilt.ts';
+import { inTurns } from './turns.ts';
 
 export interface BridgeOptions {
   readonly door: Door;
@@ -19,13 +20,15 @@ export interface BridgeOptions {
 }
 
 /**
- * Reads the whole request, asks the server in its own API, and writes the answer in the client's. A backend's own error
+ * Reads the whole request (of a stream: each of its messages in turn), asks the server in its own API, and writes the answer in the client's. A backend's own error
  * status is passed on as it came. @throws StatusError UNIMPLEMENTED for a method that the other API has no word for
  */
 export function createBridge({ door, spoken, server, from, limits }: BridgeOptions): Handler {
   return async (call): Promise<Reply> => {
     const answer = door.calls.get(call.method.name);
     if (answer === undefined) {
+      const stream = door.streams?.get(call.method.name);
+      if (stream !== undefined) return inTurns(call, { answer: stream, server, from, limits });
       throw new StatusError(
         Code.UNIMPLEMENTED,
         `${call.method.name} of ${door.name} has no equivalent in ${spoken}, which the model's server speaks`,

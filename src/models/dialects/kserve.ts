@@ -12,9 +12,13 @@ import {
   encodeModelInferRequest,
   encodeModelInferResponse,
   encodeModelMetadataResponse,
+  encodeModelStreamInferResponse,
   encodeModelVersionRequest,
   encodeRepositoryIndexResponse,
+  idOfModelInferRequest,
   joined,
+  noParameters,
+  type Pieces,
   readControl,
   specOfV2,
   type V2Parameters,
@@ -23,7 +27,7 @@ import type { ModelServer, V2Questions } from '../inference.ts';
 import { methodOf } from '../methods.ts';
 import { targetOf } from '../target.ts';
 import type { VersionState, VersionStateName } from '../view.ts';
-import type { Answerer, Door } from './door.ts';
+import type { Answerer, Door, DoorContext, StreamAnswerer } from './door.ts';
 import type { Ask } from './exchange.ts';
 import { wantedOutputs } from './outputs.ts';
 import { descriptionOf, inferRequestOf, tensorsOf } from './v2-shapes.ts';
@@ -38,6 +42,8 @@ const methods = {
 
 /** What Triton adds to each answer of a stream: whether it is the last of its request. */
 export const finalParameter = 'triton_final_response';
+/** A request that has it wants that said by an answer of its own, where none with outputs can say it; over HTTP Triton refuses such names. */
+const emptyFinalParameter = 'triton_enable_empty_final_response';
 
 /** @throws StatusError UNIMPLEMENTED */
 function refuseShared(kind: 'input' | 'output', name: string, parameters: V2Parameters): void {
@@ -60,36 +66,62 @@ async function isReady(server: ModelServer, name: string, version: string): Prom
   return states.some(({ state }) => state === 'AVAILABLE');
 }
 
+/** Asks a request of ModelInfer, or one of a stream of such, as the server takes it. */
+async function infer(
+  message: Pieces,
+  server: ModelServer,
+  { maxBytes }: DoorContext,
+  isStream: boolean,
+): Promise<Pieces> {
+  const request = decodeModelInferRequest(message, maxBytes);
+  for (const [name, parameters] of request.inputParameters) refuseShared('input', name, parameters);
+  for (const { name, parameters } of request.outputs) refuseShared('output', name, parameters);
+  const wanted = request.outputs.map(({ name }) => name);
+  const reply = await server.infer({
+    target: targetOf(specOfV2(request.model, request.version)),
+    version: request.version,
+    id: request.id,
+    parameters: isStream ? withoutEmptyFinal(request.parameters) : request.parameters,
+    inputs: request.inputs,
+    inputParameters: request.inputParameters,
+    outputs: request.outputs,
+  });
+  return encodeModelInferResponse({
+    model: request.model,
+    version: reply.versionText,
+    id: request.id === '' ? reply.id : request.id,
+    // the one answer is the last
+    parameters: isStream ? new Map([...reply.parameters, [finalParameter, true]]) : reply.parameters,
+    outputs: wantedOutputs(reply.outputs, wanted),
+    outputParameters: reply.outputParameters,
+  });
+}
+
+function withoutEmptyFinal(parameters: V2Parameters): V2Parameters {
+  if (!parameters.has(emptyFinalParameter)) return parameters;
+  return new Map([...parameters].filter(([name]) => name !== emptyFinalParameter));
+}
+
+/** As Triton answers a request of a stream. */
+const inferInStream: StreamAnswerer = {
+  answer: async (message, server, context) =>
+    encodeModelStreamInferResponse('', await infer(message, server, context, true)),
+  failed: (request, { message }) =>
+    encodeModelStreamInferResponse(
+      message === '' ? 'the server gave no reason' : message,
+      encodeModelInferResponse({
+        ...{ model: '', version: '', id: idOfModelInferRequest(request) },
+        ...{ parameters: noParameters, outputs: new Map(), outputParameters: new Map() },
+      }),
+    ),
+};
+
 /** What V2 clients ask, put to any server. */
 export const kserveDoor: Door = {
   name: 'the KServe V2 API',
+  streams: new Map([['ModelStreamInfer', inferInStream]]),
   calls: new Map<string, Answerer>([
-    [
-      'ModelInfer',
-      async (message, server, { maxBytes }) => {
-        const request = decodeModelInferRequest(message, maxBytes);
-        for (const [name, parameters] of request.inputParameters) refuseShared('input', name, parameters);
-        for (const { name, parameters } of request.outputs) refuseShared('output', name, parameters);
-        const wanted = request.outputs.map(({ name }) => name);
-        const reply = await server.infer({
-          target: targetOf(specOfV2(request.model, request.version)),
-          version: request.version,
-          id: request.id,
-          parameters: request.parameters,
-          inputs: request.inputs,
-          inputParameters: request.inputParameters,
-          outputs: request.outputs,
-        });
-        return encodeModelInferResponse({
-          model: request.model,
-          version: reply.versionText,
-          id: request.id === '' ? reply.id : request.id,
-          parameters: reply.parameters,
-          outputs: wantedOutputs(reply.outputs, wanted),
-          outputParameters: reply.outputParameters,
-        });
-      },
-    ],
+    ['ModelInfer', (message, server, context) => infer(message, server, context, false)],
     [
       'ModelReady',
       async (message, server) => {

@@ -5,6 +5,8 @@ export {
   decodeModelStreamInferResponse,
   encodeModelInferRequest,
   encodeModelInferResponse,
+  encodeModelStreamInferResponse,
+  idOfModelInferRequest,
 } from './infer.ts';
 export {
   decodeFlagResponse,

@@ -119,6 +119,28 @@ export function decodeModelStreamInferResponse(
   return { error, reply: decodeModelInferResponse(reply, maxTensorBytes) };
 }
 
+/** A message of ModelStreamInfer. @param error empty for none @param reply ModelInferResponse */
+export function encodeModelStreamInferResponse(error: string, reply: Pieces): Uint8Array[] {
+  const writer = new Writer();
+  if (error !== '') writer.string(1, error);
+  return writer.pieces(2, reply).chunks();
+}
+
+/** The id of a ModelInferRequest, also of one whose tensors are none; empty where it cannot be read. */
+export function idOfModelInferRequest(message: Pieces): string {
+  const reader = new PieceReader(message);
+  let id = '';
+  try {
+    while (reader.next()) {
+      if (reader.is(3, wire.bytes)) id = reader.string();
+      else reader.skip();
+    }
+  } catch {
+    return '';
+  }
+  return id;
+}
+
 function begin(model: string, version: string, id: string, parameters: V2Parameters): Writer {
   const writer = new Writer();
   if (model !== '') writer.string(1, model);
