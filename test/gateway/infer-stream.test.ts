@@ -42,6 +42,9 @@ describe('infer with server-sent events for answers', () => {
   /** Of a unary call over gRPC: its status and message. */
   let refusal: readonly string[] = ['grpc-status', '0'];
 
+  /** Of a stream over gRPC. */
+  let endStatus = '0';
+
   const json = { 'content-type': 'application/json' };
   function overHttp(streams: boolean, asked: IncomingMessage, response: ServerResponse): void {
     const { url = '' } = asked;
@@ -103,7 +106,7 @@ describe('infer with server-sent events for answers', () => {
               if (word.startsWith('!')) stream.write(failure(word.slice(1)));
               else stream.write(answered(word, new Map([['triton_final_response', word === 'last']])));
             },
-            end: () => void stream.end(['grpc-status', '0']),
+            end: () => void stream.end(['grpc-status', endStatus]),
             die: () => void stream.reset(ErrorCode.INTERNAL_ERROR),
             get left() {
               return generation.left;
@@ -152,6 +155,7 @@ describe('infer with server-sent events for answers', () => {
     };
     seen.length = 0;
     request = undefined;
+    endStatus = '0';
   });
 
   for (const spoken of ['http', 'grpc'])
@@ -277,6 +281,16 @@ describe('infer with server-sent events for answers', () => {
     );
     assert.equal(later.whole, true);
   });
+
+  for (const path of ['infer', 'generate_stream'])
+    it(`${path}: has the answers that came together with the error behind them`, async () => {
+      endStatus = '13';
+      const body = path === 'infer' ? question : { text_input: 'hi' };
+      const got = await whole(ask(gatewayOf('grpc'), path, body, events));
+      assert.equal(got.status, 200, got.body);
+      assert.match(got.body, /^data: {.*"one".*}\n\n\n\ndata: {"error":.*}\n\n$/);
+      assert.equal(got.whole, false);
+    });
 
   for (const spoken of ['http', 'grpc']) {
     it(`tells a stream that breaks off before ${spoken}, and one that is silent, and leaves it without an end`, async () => {

@@ -56,8 +56,11 @@ export async function generate(
     return { status: 200, headers, body: { pieces: inTurn([answer.bytes]), lent: false } };
   }
   const { metadata, body, from } = await deps.handler(call);
-  if (body.error !== undefined) throw body.error;
-  if (body.ended && statusOf(body.trailers) !== Code.OK) throw errorOf(body.trailers, from);
+  // behind an answer that came with it, the error is told at the end
+  if (body.bytes === 0) {
+    if (body.error !== undefined) throw body.error;
+    if (body.ended && statusOf(body.trailers) !== Code.OK) throw errorOf(body.trailers, from);
+  }
   const headers = ['content-type', getMetadata(metadata, 'content-type') ?? eventType, 'x-served-by', from];
   addAnswerFields(headers, metadata, options.returnsHeader);
   return {
