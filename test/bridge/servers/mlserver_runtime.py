@@ -26,6 +26,17 @@ class BridgeModel(MLModel):
         output = ResponseOutput(name=extra["output"], shape=tensor.shape, datatype=datatype, data=TensorData(root=data))
         return InferenceResponse(model_name=self.name, model_version=self.version, id=payload.id, outputs=[output])
 
+    async def predict_stream(self, payloads):
+        """Each request as often as it has strings; one that is "fail" fails."""
+        async for payload in payloads:
+            for word in payload.inputs[0].data.root:
+                word = word if isinstance(word, str) else word.decode("utf-8")
+                if word == "fail":
+                    raise ValueError("the model failed")
+                data = TensorData(root=[word.encode("utf-8")])
+                output = ResponseOutput(name=self.settings.parameters.extra["output"], shape=[1], datatype="BYTES", data=data)
+                yield InferenceResponse(model_name=self.name, model_version=self.version, id=payload.id, outputs=[output])
+
     def parameters_of(self, payload: InferenceRequest, tensor) -> InferenceResponse:
         """The content types that it was asked with, and one of its own."""
         said = [each.parameters and each.parameters.content_type for each in (payload, tensor, *(payload.outputs or []))]

@@ -21,7 +21,22 @@ export interface RealServer {
   readonly grpc: string;
   readonly http: string;
   stop(): Promise<void>;
+  /** SIGKILL, as a server dies that has no time to say so; absent where no test needs it. */
+  kill?(): void;
 }
+
+/** Beside the models: one that answers a request as often as it says; see triton_decoupled.py. */
+export const decoupledModel = 'decoupled';
+const decoupledConfig = [
+  `name: "${decoupledModel}"`,
+  'backend: "python"',
+  'max_batch_size: 0',
+  'model_transaction_policy { decoupled: true }',
+  'input [{ name: "x" data_type: TYPE_STRING dims: [1] }]',
+  'output [{ name: "x" data_type: TYPE_STRING dims: [1] }]',
+  'instance_group [{ kind: KIND_CPU count: 1 }]',
+  '',
+].join('\n');
 
 /** Triton's names in config.pbtxt. */
 function typeOf(dtype: DType): string {
@@ -44,7 +59,10 @@ function configOf(model: BridgeModel): string {
 }
 
 /** Starts it with the models; takes some seconds. */
-export async function startTriton(models: readonly BridgeModel[] = bridgeModels): Promise<RealServer> {
+export async function startTriton(
+  models: readonly BridgeModel[] = bridgeModels,
+  { withDecoupled = false } = {},
+): Promise<Required<RealServer>> {
   const python = tool('tritonserver');
   if (python === undefined) throw new Error('tritonserver is not installed: run scripts/test-tools.sh');
   const asked = await run(python, [
@@ -63,13 +81,16 @@ export async function startTriton(models: readonly BridgeModel[] = bridgeModels)
   const repository = join(folder, 'models');
   // PYTHONPATH alone does not always reach the stub
   const findPackages = `import sys\nsys.path.insert(0, ${JSON.stringify(packages)})\n`;
-  const source = readFileSync(new URL('triton_model.py', import.meta.url), 'utf8');
-  for (const model of models) {
-    const versionFolder = join(repository, model.name, '1');
+  const sourceOf = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
+  const add = (name: string, source: string, config: string): void => {
+    const versionFolder = join(repository, name, '1');
     mkdirSync(versionFolder, { recursive: true });
     writeFileSync(join(versionFolder, 'model.py'), `${findPackages}${source}`);
-    writeFileSync(join(repository, model.name, 'config.pbtxt'), configOf(model));
-  }
+    writeFileSync(join(repository, name, 'config.pbtxt'), config);
+  };
+  const source = sourceOf('triton_model.py');
+  for (const model of models) add(model.name, source, configOf(model));
+  if (withDecoupled) add(decoupledModel, sourceOf('triton_decoupled.py'), decoupledConfig);
   const ports = { http: await freePort(), grpc: await freePort() };
   const server = join(home, 'bin', 'tritonserver');
   const bundled = globSync('*.libs', { cwd: packages }).map((name) => join(packages, name));
@@ -106,6 +127,12 @@ export async function startTriton(models: readonly BridgeModel[] = bridgeModels)
     async stop() {
       await process_.stop(8000);
       rmSync(folder, { recursive: true, force: true });
+    },
+    kill() {
+      // those that run the models would hold on to what it prints
+      const { pid } = process_;
+      const stubs = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+      for (const each of [pid, ...stubs]) if (each > 0) process.kill(each, 'SIGKILL');
     },
   };
 }
