@@ -13,6 +13,7 @@ import {
 import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
 import { startBrowser, type TestBrowser } from './chromium.ts';
+import { ask, openPage } from './clients/calls.ts';
 import { selfSigned } from './clients/certificate.ts';
 import type { Ask, Outcome } from './clients/page.ts';
 import { type Site, startSite } from './clients/site.ts';
@@ -119,22 +120,7 @@ describe('clients in a browser', { skip: missing('chromium') }, () => {
       },
       { backends: undefined, ...flags },
     );
-  /** A page of the site, with its client ready. */
-  const pageOf = async (name: string, host = '127.0.0.1'): Promise<Page> => {
-    const { page } = await browser.page({ ignoreHTTPSErrors: true });
-    await page.goto(`http://${host}:${site.port}/${name}`);
-    await page.waitForFunction(() => 'ask' in globalThis);
-    return page;
-  };
-  const ask = (page: Page, mode: string, question: Ask): Promise<Outcome> =>
-    page.evaluate(
-      ([chosen, asked]) =>
-        (globalThis as unknown as { ask: (mode: string, question: Ask) => Promise<Outcome> }).ask(
-          chosen,
-          asked,
-        ),
-      [mode, question] as const,
-    );
+  const pageOf = (name: string, host?: string): Promise<Page> => openPage(browser, site, name, host);
 
   for (const protocol of ['http/1.1', 'h2'] as const) {
     describe(protocol === 'h2' ? 'over HTTP/2 with TLS' : 'over HTTP/1.1', () => {

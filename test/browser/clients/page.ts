@@ -90,7 +90,7 @@ function isSame(reply: Uint8Array | undefined, x: Float32Array): boolean {
   return true;
 }
 
-/** Makes a page's client callable from the test, as `ask(mode, question)`. */
+/** Makes a page's client callable from the test, as `ask(mode, question)`; a function `seen` of the page's gets each message when it comes. */
 export function offer(adapter: Adapter): void {
   const ask = async (mode: string, question: Ask): Promise<Outcome> => {
     const { url, path, floats, streaming = false, timeoutMs, credentials = false, metadata = {} } = question;
@@ -102,6 +102,7 @@ export function offer(adapter: Adapter): void {
     if (question.cancelAfterMs !== undefined) setTimeout(() => controller.abort(), question.cancelAfterMs);
     const onMessage = (message: Uint8Array): boolean => {
       messages.push(message);
+      (globalThis as { seen?: (message: string) => void }).seen?.(toBase64(message));
       times.push(performance.now());
       return messages.length !== question.cancelAfterMessages;
     };
