@@ -207,6 +207,8 @@ async function startRest(extensions: readonly string[]): Promise<{ url: string; 
     if (request.url === '/v2') return send({ name: 'stand-in', extensions });
     if (request.method === 'GET')
       return send({ name: 'm', versions: ['1'], platform: '', inputs: [], outputs: [] });
+    // asked every few seconds, and no inference
+    if (request.url === '/v2/repository/index') return send([]);
     const body = Buffer.concat(chunks);
     const length = Number(request.headers['inference-header-content-length'] ?? body.length);
     const { id, parameters, inputs, outputs } = readJson(body.toString('utf8', 0, length)) as {
