@@ -21,7 +21,7 @@ describe('each member of the protocol', { skip: missing('tritonserver') }, () =>
   /** By the transport behind them; the server's own beside them. */
   const doors = new Map<string, Door>();
   before(async () => {
-    triton = await startTriton(protocolModels);
+    triton = await startTriton(protocolModels, { withDecoupled: true });
     doors.set('own', { rest: restOf(triton.http), grpc: grpcOf(triton.grpc) });
     for (const transport of ['rest', 'grpc'] as const)
       for (const allowed of [false, true]) {

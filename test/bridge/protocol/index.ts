@@ -3,5 +3,6 @@ import { extensions } from './extensions.ts';
 import { inference } from './inference.ts';
 import type { Group } from './rows.ts';
 import { service } from './service.ts';
+import { streams } from './streams.ts';
 
-export const protocol: readonly Group[] = [...service, ...inference, ...extensions];
+export const protocol: readonly Group[] = [...service, ...inference, ...extensions, ...streams];
