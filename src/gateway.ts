@@ -27,6 +27,7 @@ import {
   createQueue,
   createRateLimits,
   deadlineFilter,
+  fleetWideFilter,
   hedgeFilter,
   LatencyBook,
   mirrorFilter,
@@ -63,6 +64,7 @@ import {
   Catalog,
   createRouter,
   extensionsOfAll,
+  fleetWide,
   methods,
   type ModelState,
   purposeOf,
@@ -261,6 +263,17 @@ export async function buildCore(
     admitFilter(routes),
     // before anything that a call costs
     rates?.filter,
+    // before all that waits for a place at a backend, or chooses one
+    fleetWideFilter(
+      fleetWide({
+        fleets: fleets.map(({ everyone }) => everyone),
+        pick: (model) => pickFleet(model).everyone,
+        route,
+        view,
+        limits: routes.rpc,
+        log: commonLog,
+      }),
+    ),
     // before all that somebody else may wait for: the turns of a sequence, and places at backends
     arrivalFilter(routes.arrival, { othersWait, observer, clock, after }),
     streamsFilter(routes.streams, { hasRoom, compete, clientOf, observer, clock, after }),

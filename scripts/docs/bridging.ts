@@ -67,9 +67,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   \`outputs.tensorContent: all\` has it for those too that say no version, as its C++ demo; \`off\` for nobody.
 - Wanted outputs are picked by the gateway where a server gives all.
 - \`GET /v2\` and ServerMetadata have the gateway's own name and version, and the extensions that hold whichever server answers: \`binary_tensor_data\`,
-  which is the gateway's, and of \`classification\`, \`parameters\`, \`schedule_policy\` and \`sequence\` those that every backend lists which is up. Each is
-  asked once for a connection, when a client asks; one that does not answer within \`fleets.NAME.health.timeoutMs\` counts as one that has none. What is about
-  one server (\`statistics\`, \`model_configuration\`, \`trace\`, \`logging\`, shared memory) or changes it (\`model_repository\`) is not listed.
+  which is the gateway's, and of \`classification\`, \`model_configuration\`, \`parameters\`, \`schedule_policy\`, \`sequence\` and \`statistics\` those that every
+  backend lists which is up. Each is asked once for a connection, when a client asks; one that does not answer within \`fleets.NAME.health.timeoutMs\` counts
+  as one that has none. What is about one server (\`trace\`, \`logging\`, shared memory) or changes it (\`model_repository\`) is not listed.
 - \`id\` and the parameters of a V2 message, of its inputs, requested outputs and outputs pass through every conversion between V2's transports, and
   those of model metadata and its tensors, which MLServer has;
   only \`binary_data\`, \`binary_data_size\` and \`binary_data_output\` end where a body is read. JSON lists and objects among parameters are passed
@@ -79,7 +79,7 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   V2 alone (MLServer, KServe over gRPC), the JSON says what the tensors are: integers are INT64, numbers of which any has a fraction or an exponent FP64, and a tensor
   without a name is \`input-0\`; a body of more than 1 MiB is INVALID_ARGUMENT there. Predict over gRPC names and types its tensors itself.
 - V2 REST servers get an id with calls of APIs that have none, since models of KServe's server fail without one.
-- Classify, Regress and MultiInference, ModelConfig and ModelStatistics have no equivalent in the other API:
+- Classify, Regress and MultiInference, ModelConfig and ModelStatistics have no equivalent in the other API (of TensorFlow Serving, of V2):
   UNIMPLEMENTED. Complex and quantized tensors have none in V2: INVALID_ARGUMENT. Inputs in shared memory stay with V2 servers.
 - ModelStreamInfer passes untouched before V2 servers over gRPC. Before all others each message is one inference, asked of the same backend when the one before is
   answered and its answer read, so the answers come in the order of the requests. As at Triton, a request that fails is a message with \`error_message\` and the
@@ -91,10 +91,14 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - V2 infer over REST with \`Accept: text/event-stream\`, or at MLServer's \`/infer_stream\`, is one ModelStreamInfer before V2 servers over gRPC, each answer
   a server-sent event, and passes as it is before V2 servers over HTTP that have \`infer_stream\`; the answer of those that have not is one event. See
   [generative.md](generative.md#decoupled-models).
-- Triton's model configuration and statistics over REST (\`GET /v2/models/M[/versions/V]/config\` and \`/stats\`, \`/v2/models/stats\`) pass as they are
-  before V2 servers over HTTP; before gRPC they are ModelConfig and ModelStatistics, as JSON as Triton writes it. Fields that are newer than Triton 2.51's
-  are left out there. Statistics are those of one backend, which X-Served-By names, and are not summed. A server without the extension: 501. A model that is
-  named \`stats\` cannot be asked for its metadata at \`/v2/models/stats\`, at Triton neither.
+- Triton's model configuration and statistics (\`GET /v2/models/M[/versions/V]/config\` and \`/stats\`, \`/v2/models/stats\`; ModelConfig and ModelStatistics) are
+  asked of every backend of the fleet that has the model, whichever the door and the transports; \`?backend=HOST:PORT\`, or the header or metadata \`x-tensorgate-backend\`, names
+  one. Statistics are sums by model, version, batch size, memory and response; \`last_inference\` is the latest. A configuration is the one that most backends have,
+  and \`x-config-differs\` says where others differ, as does a line of the log. \`x-backends-asked\` names those that were asked, \`x-backends-failed\` those that did not
+  answer within \`fleets.NAME.health.timeoutMs\`, or with an error, with its code ([97](decisions/0097-many-servers-answer-as-one.md)). What one backend alone answers passes as it
+  wrote it. Between JSON and protobuf, and in sums for clients of gRPC, members that are newer than Triton 2.51's are left out. Without a model's name, statistics are those
+  of all fleets, by the names that clients ask by; with one, entries have the server's own name for the model. A server without the extension: 501, UNIMPLEMENTED. A model
+  that is named \`stats\` cannot be asked for its metadata at \`/v2/models/stats\`, at Triton neither.
 - The raw form of the binary tensor extension (\`Inference-Header-Content-Length: 0\`: the body is the model's one input) works before every server. Name, type
   and shape are the model's; of several open dimensions the innermost takes what is left and the others are 1, of strings the body is one. Outputs come as
   bytes behind their JSON. Triton refuses two open dimensions without a batch, and strings of shape [-1]; metadata does not tell them from a batch.

@@ -29,6 +29,8 @@ export interface Method {
   readonly target: 'spec' | 'tasks' | 'name' | undefined;
   /** Any number of messages either way. */
   readonly streaming: boolean;
+  /** It is about servers: every backend of the fleet is asked, and one answer is made of theirs. */
+  readonly fleetWide: boolean;
 }
 
 /**

@@ -10,7 +10,14 @@ const ofAnswers = /^x-/;
 const carriage =
   /^(:.*|connection|keep-alive|proxy-.*|transfer-encoding|upgrade|host|te|trailer|expect|http2-settings|content-.*|accept|accept-encoding|date|vary|inference-header-content-length|access-control-.*|grpc-.*|x-forwarded-.*|x-real-ip|forwarded|origin)$/;
 /** The gateway's own, of answers. */
-const ownAnswers: ReadonlySet<string> = new Set(['x-served-by', 'x-request-id', 'x-model-version']);
+const ownAnswers: ReadonlySet<string> = new Set([
+  'x-served-by',
+  'x-request-id',
+  'x-model-version',
+  'x-backends-asked',
+  'x-backends-failed',
+  'x-config-differs',
+]);
 
 /** Clients and servers choose names, so no more than this many are remembered. */
 const maxKnown = 1000;

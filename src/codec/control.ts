@@ -88,6 +88,16 @@ function isDeeper(text: Uint8Array, limit: number): boolean {
 /** As JSON.parse() has it. */
 export type Reviver = (key: string, value: unknown, context?: { readonly source?: string }) => unknown;
 
+/** No integer of 64 bits has more characters. */
+const maxIntegerText = 20;
+
+/** A reviver: integers become bigints with all of their digits. */
+export function exactInteger(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source ?? '';
+  if (typeof value !== 'number' || source.length > maxIntegerText) return value;
+  return /^-?[0-9]+$/.test(source) ? BigInt(source) : value;
+}
+
 /**
  * JSON of a server that is not trusted to be brief: text that is nested takes a hundred times its size.
  * @throws OutOfBounds, SyntaxError

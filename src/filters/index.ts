@@ -15,6 +15,7 @@ export {
 export { type ClientOf, createClientOf } from './client.ts';
 export { AttemptBudget, type AttemptBudgetOptions } from './attempt-budget.ts';
 export { type DeadlineDeps, deadlineFilter } from './deadline.ts';
+export { fleetWideFilter } from './fleet-wide.ts';
 export { hedgeFilter, type HedgeDeps, type HedgeOptions } from './hedge/index.ts';
 export { LatencyBook } from './latencies/index.ts';
 export { mirrorFilter, type MirrorDeps, type MirrorRule } from './mirror.ts';

@@ -9,7 +9,7 @@ import {
   StatusError,
 } from '../call/index.ts';
 import type { V2ModelIndex } from '../codec/index.ts';
-import type { ModelState } from '../models/index.ts';
+import type { ModelState, WideFleet } from '../models/index.ts';
 import { Backend } from './backend.ts';
 import { BackendLog } from './backend-log.ts';
 import { relativeCapacities } from './balance/load-reports.ts';
@@ -21,6 +21,7 @@ import { Sources } from './discovery/index.ts';
 import type { SharedLooks } from './health/probe.ts';
 import { WarmUps } from './health/warm-up.ts';
 import { WatchedModels } from './health/watched-models.ts';
+import { Everyone } from './everyone.ts';
 import { Incarnations } from './incarnations.ts';
 import { Members } from './members.ts';
 import type { BackendAddress, FleetOptions } from './options.ts';
@@ -82,6 +83,8 @@ export class Fleet {
   readonly #chooser: Chooser;
   readonly #sequences: SequenceRouter;
   readonly #sources: Sources;
+  /** All of its backends together. */
+  readonly everyone: WideFleet;
   #addresses: readonly BackendAddress[] = [];
   #onFirst: (() => void) | undefined;
   #tickTimer: NodeJS.Timeout | undefined;
@@ -143,6 +146,13 @@ export class Fleet {
       members: this.#members,
       table: this.#table,
       watched: this.#watched,
+    });
+    this.everyone = new Everyone({
+      clock,
+      options: () => this.#options,
+      members: this.#members,
+      watched: this.#watched,
+      chooser: this.#chooser,
     });
     this.#opinions = new SecondOpinions({ ...deps, doubts: this.#doubts, chooser: this.#chooser });
     this.#sequences = new SequenceRouter({

@@ -1,4 +1,5 @@
 /** What a fleet shows of itself: its backends to operators, its models to the rest of the gateway. */
+import type { Target } from '../call/index.ts';
 import type { V2ModelIndex } from '../codec/index.ts';
 import { listedVersion, type ModelState, type VersionState } from '../models/index.ts';
 import type { Backend } from './backend.ts';
@@ -66,6 +67,22 @@ function versionsAt({ health, repository }: Backend, model: string): readonly Ve
   if (seen !== undefined) return seen;
   const listed = repository.versions(model);
   return listed === undefined || listed.length === 0 ? undefined : listed;
+}
+
+/** Backends that a question about a model is for: those that have the version, or else the model, or else all that are up, or all. */
+export function havingModel(
+  backends: readonly Backend[],
+  { model, version }: Pick<Target, 'model' | 'version'>,
+): readonly Backend[] {
+  const having = backends.filter((backend) => versionsAt(backend, model) !== undefined);
+  const able =
+    version === undefined
+      ? []
+      : having.filter((backend) => versionsAt(backend, model)?.some((each) => each.version === version));
+  if (able.length > 0) return able;
+  if (having.length > 0) return having;
+  const up = backends.filter(({ health }) => health.up);
+  return up.length > 0 ? up : backends;
 }
 
 const isAvailable = ({ state }: VersionState): boolean => state === 'AVAILABLE';

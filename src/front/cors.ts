@@ -1,5 +1,7 @@
 /** CORS (Fetch standard): which pages of other origins may call, and what their scripts may read of the answers. */
 
+import { wideFields } from '../models/index.ts';
+
 export interface CorsOptions {
   /** Allowed origins ("https://app.example"), or "*" for all. None: the headers are left out. */
   readonly origins: readonly string[];
@@ -36,6 +38,7 @@ const exposed = [
   'x-request-id',
   'x-served-by',
   'x-model-version',
+  ...Object.values(wideFields),
 ];
 /** A field list that a browser sent back to itself must not carry anything else. */
 const safeHeaderList = /^[A-Za-z0-9!#$%&'*+.^_`|~, -]{0,4096}$/;

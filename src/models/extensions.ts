@@ -4,10 +4,17 @@
 const ownExtensions: readonly string[] = ['binary_tensor_data'];
 
 /**
- * Parameters that reach the server through either door and over either transport. Other extensions are about one server (statistics, model
- * configuration, trace, logging, shared memory), or change it (model_repository).
+ * Parameters that reach the server through either door and over either transport, and what all servers are asked together. Other extensions
+ * are about one server (trace, logging, shared memory), or change it (model_repository).
  */
-const carriedExtensions: readonly string[] = ['classification', 'parameters', 'schedule_policy', 'sequence'];
+const carriedExtensions: readonly string[] = [
+  'classification',
+  'model_configuration',
+  'parameters',
+  'schedule_policy',
+  'sequence',
+  'statistics',
+];
 
 /** @param servers what each server lists that may be asked */
 export function extensionsOfAll(servers: readonly (readonly string[])[]): readonly string[] {

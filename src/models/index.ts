@@ -19,6 +19,7 @@ export {
   isV1List,
   jsonOf,
   KnownSignatures,
+  plainMetadata,
   kserveDoor,
   kserveRestServer,
   kserveServer,
@@ -46,6 +47,15 @@ export {
   VersionNames,
 } from './dialects/index.ts';
 export { extensionsOfAll } from './extensions.ts';
+export {
+  backendField,
+  type BackendAnswer,
+  fleetWide,
+  type FleetWideDeps,
+  type WideFleet,
+  wideFields,
+  type WideQuestion,
+} from './fleet-wide/index.ts';
 export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';
 export {
   extensionMethods,

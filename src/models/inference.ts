@@ -63,6 +63,8 @@ export interface ModelServer {
   describe(target: Target): Promise<ModelDescription>;
   /** A prediction in KServe's V1, JSON in and out as they are; absent where its API has none, UNIMPLEMENTED where the server does not speak it. */
   predictV1?(model: string, body: Pieces): Promise<Pieces>;
+  /** Triton's model configuration or statistics as its HTTP endpoint writes them; absent where its API has none. @param model empty for the statistics of all */
+  extension?(kind: 'config' | 'stats', model: string, version: string): Promise<Uint8Array>;
   /** Every model that it has or could load; absent where its API has no such question, UNIMPLEMENTED where the server lacks it. */
   list?(): Promise<readonly V2ModelIndex[]>;
   /** Undefined for a server of another API. */

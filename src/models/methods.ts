@@ -8,12 +8,14 @@ interface Traits {
   readonly admin?: boolean;
   readonly target?: 'spec' | 'tasks' | 'name';
   readonly streaming?: boolean;
+  readonly fleetWide?: boolean;
 }
 
 const safe: Traits = { idempotent: true };
 const admin: Traits = { admin: true };
 const bySpec: Traits = { idempotent: true, target: 'spec' };
 const byName: Traits = { idempotent: true, target: 'name' };
+const ofServers: Traits = { ...byName, fleetWide: true };
 
 /**
  * The services of prediction_service.proto and model_service.proto (TensorFlow Serving 2.21; PredictStreamed is not in
@@ -48,8 +50,8 @@ const services: readonly { service: string; api: Api; methods: Readonly<Record<s
       ModelMetadata: byName,
       ModelInfer: byName,
       ModelStreamInfer: { target: 'name', streaming: true },
-      ModelConfig: byName,
-      ModelStatistics: byName,
+      ModelConfig: ofServers,
+      ModelStatistics: ofServers,
       RepositoryIndex: safe,
       RepositoryModelLoad: admin,
       RepositoryModelUnload: admin,
@@ -80,6 +82,7 @@ for (const { service, api, methods: members } of services) {
         admin: traits.admin ?? false,
         target: traits.target,
         streaming: traits.streaming ?? false,
+        fleetWide: traits.fleetWide ?? false,
       }),
     );
   }
@@ -89,7 +92,10 @@ for (const { service, api, methods: members } of services) {
  * Calls of Triton's extensions to the V2 REST API that gRPC has no method for: each message is a body of HTTP. No client can name them, and
  * whoever sends to a backend says them in its API.
  */
-const restMethod = (name: string, { streaming = false, idempotent = false, target }: Traits): Method =>
+const restMethod = (
+  name: string,
+  { streaming = false, idempotent = false, fleetWide = false, target }: Traits,
+): Method =>
   Object.freeze({
     path: `/inference.GRPCInferenceService/${name}`,
     service: 'inference.GRPCInferenceService',
@@ -99,6 +105,7 @@ const restMethod = (name: string, { streaming = false, idempotent = false, targe
     admin: false,
     target,
     streaming,
+    fleetWide,
   });
 
 /**
@@ -131,8 +138,8 @@ export const isGenerate = (method: Method): boolean =>
 
 /** Their answers are JSON: a REST server's pass as they are. */
 export const extensionMethods = {
-  config: restMethod('ModelConfig', safe),
-  statistics: restMethod('ModelStatistics', safe),
+  config: restMethod('ModelConfig', { idempotent: true, fleetWide: true }),
+  statistics: restMethod('ModelStatistics', { idempotent: true, fleetWide: true }),
 } as const;
 
 export const isExtension = (method: Method): boolean =>
@@ -179,6 +186,7 @@ export function methodOf(path: string): Method {
     admin: false,
     target: undefined,
     streaming: true,
+    fleetWide: false,
   });
   if (path.length > maxInternedPath) return method;
   if (others.size >= maxInterned) {

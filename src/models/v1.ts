@@ -15,6 +15,7 @@ export const predictV1Method: Method = Object.freeze({
   admin: false,
   target: 'name',
   streaming: false,
+  fleetWide: false,
 });
 
 /** A model that says nothing of its tensors, as most models of KServe's own server do: what they are is between it and its clients. */

@@ -22,7 +22,15 @@ const all = [
   'statistics',
   'trace',
 ];
-const carried = ['binary_tensor_data', 'classification', 'parameters', 'schedule_policy', 'sequence'];
+const carried = [
+  'binary_tensor_data',
+  'classification',
+  'model_configuration',
+  'parameters',
+  'schedule_policy',
+  'sequence',
+  'statistics',
+];
 
 /** What each door says of a gateway before these backends. */
 async function listedBy(backends: readonly string[]): Promise<string[][]> {

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { modelConfigJson, modelStatisticsJson } from '../../src/codec/index.ts';
+import {
+  encodeModelConfigResponse,
+  encodeModelStatisticsResponse,
+  modelConfigJson,
+  modelStatisticsJson,
+  readExactObject,
+} from '../../src/codec/index.ts';
 
 interface Recorded {
   readonly cases: readonly {
@@ -24,6 +30,11 @@ describe('messages of Triton as JSON', () => {
         Buffer.from(message, 'base64'),
       );
       assert.deepEqual(JSON.parse(made), JSON.parse(json));
+      // and back again: nothing is lost, lists and maps of each kind are written
+      const again = (kind === 'config' ? encodeModelConfigResponse : encodeModelStatisticsResponse)(
+        readExactObject(Buffer.from(made)),
+      );
+      assert.equal((kind === 'config' ? modelConfigJson : modelStatisticsJson)(again), made);
       // to the letter: the order of the members, and no digits that a number in JavaScript would lose
       if (triton === true && kind === 'config') assert.equal(made, json);
     });

@@ -35,6 +35,7 @@ export function method(path: string, fields: Partial<Method> = {}): Method {
     admin: false,
     target: undefined,
     streaming: false,
+    fleetWide: false,
     ...fields,
   };
 }

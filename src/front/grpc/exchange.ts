@@ -256,7 +256,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       this.#checkSingle();
       this.#rest = watch;
       const all = more.length === 0 ? chunks : [...chunks, ...more];
-      if (this.#head.method.streaming) this.#beginStream(target, spec, all);
+      if (this.#head.method.streaming && target !== undefined) this.#beginStream(target, spec, all);
       else {
         this.#scalarText = scalarText;
         this.#dispatch(target, all, all.length === 1 && all[0] === newest ? memory : undefined);

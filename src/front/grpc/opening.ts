@@ -33,7 +33,8 @@ import { isInflated } from './head.ts';
 
 /** A fully known beginning: who is asked, and the chunks to send on in place of those that came. */
 export interface Opened {
-  readonly target: Target;
+  /** Undefined for a question about all models. */
+  readonly target: Target | undefined;
   /** What the message says now. */
   readonly spec: ModelSpec;
   readonly chunks: readonly Uint8Array[];
@@ -41,6 +42,12 @@ export interface Opened {
   readonly watch?: TargetWatch | undefined;
   /** As Call has it. */
   readonly scalarText: boolean;
+}
+
+/** A model that a message names, and what it says of it. */
+interface Resolved {
+  readonly target: Target;
+  readonly spec: ModelSpec;
 }
 
 /** The model that a client's spec means, and where it is served. */
@@ -60,6 +67,10 @@ interface Naming {
 }
 
 const modelSpecTag = (1 << 3) | 2;
+
+/** Without a name they are about all models, as Triton has it. */
+const mayBeNameless: ReadonlySet<string> = new Set(['/inference.GRPCInferenceService/ModelStatistics']);
+const noSpec: ModelSpec = { name: '', signature: '' };
 
 const bySpec: Naming = {
   read: readModelSpec,
@@ -186,7 +197,7 @@ export class Opening {
       this.#next = Math.min(prefixBytes + length, this.#bytes * 2);
       return undefined;
     }
-    if (found === null) throw this.#naming.missing;
+    if (found === null) return this.#nameless(this.#chunks);
     const target = this.#resolve(found.spec);
     const replaced = this.#rewritten(found.spec, target);
     if (found.scattered) return this.#gathered(message, { target, spec: replaced ?? found.spec }, all);
@@ -198,8 +209,14 @@ export class Opening {
     return { target, spec: replaced, chunks, watch, scalarText };
   }
 
+  /** A whole message that names no model. @throws StatusError INVALID_ARGUMENT for all methods but the one that may ask about all of them */
+  #nameless(chunks: readonly Uint8Array[]): Opened {
+    if (!mayBeNameless.has(this.#method.path)) throw this.#naming.missing;
+    return { target: undefined, spec: noSpec, chunks, scalarText: false };
+  }
+
   /** A whole message whose spec is in pieces: it is sent on in one, so that nobody can read another. */
-  #gathered(message: Uint8Array, { target, spec }: Pick<Opened, 'target' | 'spec'>, all: Uint8Array): Opened {
+  #gathered(message: Uint8Array, { target, spec }: Resolved, all: Uint8Array): Opened {
     const behind = all.subarray(prefixBytes + message.length);
     const chunks = framed(this.#naming.replace(message, spec));
     // nothing speaks against it: whoever wants to know looks closer
@@ -244,7 +261,7 @@ export class Opening {
         return spec;
       };
       const found = await inflateUntil(message, this.#encoding, this.#limits, read, hold);
-      if (found === null || found === undefined) throw this.#naming.missing;
+      if (found === null || found === undefined) return this.#nameless([all]);
       const target = this.#resolve(found.spec);
       if (this.#rewritten(found.spec, target) !== undefined || found.scattered)
         return this.#anew(await inflated(), all, { spec: found.spec, target });
@@ -257,9 +274,9 @@ export class Opening {
   }
 
   /** The same of a compressed message that is there inflated, since it has to be sent on so. @param known what its beginning has said */
-  #anew(message: Uint8Array, all: Uint8Array, known?: Pick<Opened, 'target' | 'spec'>): Opened {
+  #anew(message: Uint8Array, all: Uint8Array, known?: Resolved): Opened {
     const found = this.#naming.read(message, true);
-    if (found === null || found === undefined) throw this.#naming.missing;
+    if (found === null || found === undefined) return this.#nameless(framed([message]));
     // a split that is asked twice may answer otherwise; what is named again behind it counts
     const target =
       known !== undefined && isSameSpec(known.spec, found.spec) ? known.target : this.#resolve(found.spec);

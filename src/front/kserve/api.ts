@@ -1,5 +1,5 @@
 /** The V2 REST API: KServe's Open Inference Protocol over HTTP. Each route is the gRPC call of the same meaning. */
-import { Code, StatusError, type Target } from '../../call/index.ts';
+import { Code, getMetadata, type Metadata, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeFlagResponse,
   decodeModelMetadataResponse,
@@ -14,7 +14,15 @@ import {
   V2Body,
   versionTextOf,
 } from '../../codec/index.ts';
-import { extensionMethods, jsonLengthHeader, methodOf, specOf, targetOf } from '../../models/index.ts';
+import {
+  backendField,
+  extensionMethods,
+  jsonLengthHeader,
+  methodOf,
+  specOf,
+  targetOf,
+  wideFields,
+} from '../../models/index.ts';
 import { inTurn } from '../http/answer.ts';
 import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
@@ -48,6 +56,25 @@ const json = (body: object, status = 200): HttpAnswer => ({
   headers: jsonType,
   body: JSON.stringify(body),
 });
+
+/** `?backend=HOST:PORT` is the field of the same meaning. @throws StatusError INVALID_ARGUMENT for a name that none can have */
+function namingBackend(asker: Asker, url: string): Asker {
+  const mark = url.indexOf('?');
+  if (mark === -1) return asker;
+  const backend = new URLSearchParams(url.slice(mark + 1)).get('backend');
+  if (backend === null) return asker;
+  if (!/^[\x21-\x7e]{1,1024}$/.test(backend))
+    throw new StatusError(Code.INVALID_ARGUMENT, '"backend" must be the name of a backend');
+  return { ...asker, metadata: [...asker.metadata, backendField, backend] };
+}
+
+/** What the answer says of the backends that were asked. */
+function addWideFields(headers: string[], metadata: Metadata): void {
+  for (const name of Object.values(wideFields)) {
+    const value = getMetadata(metadata, name);
+    if (value !== undefined) headers.push(name, value);
+  }
+}
 
 /** What a request for the index may take, in bytes: it has one flag. */
 const maxIndexBytes = 65_536;
@@ -101,9 +128,15 @@ export function createV2Api(deps: V2Deps): HttpApi {
       case 'all-stats': {
         const asked = 'model' in route ? target(route, asker, 'describe') : undefined;
         const method = route.kind === 'config' ? extensionMethods.config : extensionMethods.statistics;
-        const { bytes, from } = await ask(deps, method, asked, nothing, asker);
-        // statistics are of this one
+        const { bytes, from, metadata } = await ask(
+          deps,
+          method,
+          asked,
+          nothing,
+          namingBackend(asker, exchange.head.url),
+        );
         const headers = [...jsonType, 'x-served-by', from];
+        addWideFields(headers, metadata);
         return { status: 200, headers, body: { pieces: inTurn([bytes]), lent: false } };
       }
       default: {

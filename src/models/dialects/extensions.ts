@@ -12,8 +12,7 @@ import {
 import { extensionMethods, methodOf } from '../methods.ts';
 import { specOf } from '../target.ts';
 import { asker, refusedReply } from './exchange.ts';
-import { type RestAnswer, successful } from './http.ts';
-import { pathOf } from './kserve-rest.ts';
+import { pathOf, type RestAnswer, successful } from './http.ts';
 import { Rebuilt } from './rebuilt.ts';
 
 const service = '/inference.GRPCInferenceService';

@@ -18,7 +18,7 @@ import { generateMethods, methodOf } from '../methods.ts';
 import { specOf } from '../target.ts';
 import { Answers } from './answers.ts';
 import { answerMetadata, asker, plainMetadata, refusedReply, requestOf } from './exchange.ts';
-import { pathOf } from './kserve-rest.ts';
+import { pathOf } from './http.ts';
 import { finalParameter } from './kserve.ts';
 import { Rebuilt } from './rebuilt.ts';
 

@@ -109,6 +109,12 @@ export function segment(name: string): string {
   return encodeURIComponent(name);
 }
 
+/** "/v2/models/NAME/versions/v1". */
+export function pathOf(model: string, version: string): string {
+  const path = `/v2/models/${segment(model)}`;
+  return version === '' ? path : `${path}/versions/${segment(version)}`;
+}
+
 /** "/v1/models/NAME/versions/7" or with a label. */
 export function tfsPath({ model, version, label }: Target): string {
   const path = `/v1/models/${segment(model)}`;

@@ -2,7 +2,7 @@
 export { type AddBatchDimension, addBatchDimension, type BatchDimensionOptions } from './batch-dimension.ts';
 export { createBridge } from './bridge.ts';
 export type { Door } from './door.ts';
-export { asker, refusedReply, requestOf } from './exchange.ts';
+export { asker, plainMetadata, refusedReply, requestOf } from './exchange.ts';
 export { extensionAnswer, extensionBridge, extensionPath } from './extensions.ts';
 export { generateBridge, generatePath } from './generate.ts';
 export { HalfModels } from './half-models.ts';

@@ -18,6 +18,7 @@ import {
   jsonOf,
   lacksPath,
   noJson,
+  pathOf,
   refusalOf,
   type RestAnswer,
   type RestAsk,
@@ -27,6 +28,7 @@ import {
 } from './http.ts';
 import { jsonLengthHeader } from '../methods.ts';
 import { specOf } from '../target.ts';
+import { extensionAnswer } from './extensions.ts';
 import { v2Status } from './kserve.ts';
 import { listOfConfig, notUnderstood } from './tfs-rest.ts';
 import { descriptionOf, inferRequestOf } from './v2-shapes.ts';
@@ -120,11 +122,6 @@ export interface V2RestOptions {
   readonly id?: string | undefined;
 }
 
-export function pathOf(model: string, version: string): string {
-  const path = `/v2/models/${segment(model)}`;
-  return version === '' ? path : `${path}/versions/${segment(version)}`;
-}
-
 export function metadataIn({ body }: RestAnswer, where: string): V2ModelMetadata {
   try {
     return decodeV2MetadataJson(body);
@@ -176,6 +173,10 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
         headers: { 'content-type': 'application/json' },
       });
       return [successful(answer, where).body];
+    },
+    async extension(kind, model, version) {
+      const path = model === '' ? '/v2/models/stats' : `${pathOf(model, version)}/${kind}`;
+      return extensionAnswer(await ask({ path }), path, where);
     },
     async list() {
       const answer = await ask({

@@ -9,6 +9,7 @@ import {
   decodeModelVersionRequest,
   defaultSignature,
   encodeFlagResponse,
+  encodeModelConfigResponse,
   encodeModelInferRequest,
   encodeModelInferResponse,
   encodeModelMetadataResponse,
@@ -16,10 +17,13 @@ import {
   encodeModelVersionRequest,
   encodeRepositoryIndexResponse,
   idOfModelInferRequest,
+  encodeModelStatisticsResponse,
+  type ExactObject,
   joined,
   noParameters,
   type Pieces,
   readControl,
+  readExactObject,
   specOfV2,
   type V2Parameters,
 } from '../../codec/index.ts';
@@ -116,6 +120,19 @@ const inferInStream: StreamAnswerer = {
     ),
 };
 
+/** What Triton has beside V2, for clients of gRPC. @param encode the message of what its HTTP endpoint writes */
+function extensionOf(kind: 'config' | 'stats', encode: (json: ExactObject) => Uint8Array): Answerer {
+  return async (message, server) => {
+    if (server.extension === undefined)
+      throw new StatusError(
+        Code.UNIMPLEMENTED,
+        `${kind === 'config' ? 'ModelConfig' : 'ModelStatistics'} of the KServe V2 API has no equivalent in the API that the model's server speaks`,
+      );
+    const { name, version } = decodeModelVersionRequest(joined(message));
+    return [encode(readExactObject(await server.extension(kind, name, version)))];
+  };
+}
+
 /** What V2 clients ask, put to any server. */
 export const kserveDoor: Door = {
   name: 'the KServe V2 API',
@@ -168,6 +185,8 @@ export const kserveDoor: Door = {
         return server.predictV1(model, body);
       },
     ],
+    ['ModelConfig', extensionOf('config', encodeModelConfigResponse)],
+    ['ModelStatistics', extensionOf('stats', encodeModelStatisticsResponse)],
     [
       // asked by the gateway itself: what clients get is made of what all servers say
       'RepositoryIndex',

@@ -44,7 +44,15 @@ function typeOf(dtype: DType): string {
   return `TYPE_${dtype === 'string' ? 'STRING' : 'v2' in row ? row.v2 : ''}`;
 }
 
-function configOf(model: BridgeModel): string {
+export interface TritonOptions {
+  /** Of each model; 1. */
+  readonly instances?: number;
+  /** Models are loaded and unloaded by calls; those at the start are. */
+  readonly explicit?: boolean;
+  readonly withDecoupled?: boolean;
+}
+
+function configOf(model: BridgeModel, instances: number): string {
   const dims = model.rank === 2 ? '-1, -1' : '-1';
   return [
     `name: "${model.name}"`,
@@ -52,7 +60,7 @@ function configOf(model: BridgeModel): string {
     'max_batch_size: 0',
     `input [{ name: "${model.input}" data_type: ${typeOf(model.inputDtype)} dims: [${dims}] }]`,
     `output [{ name: "${model.output}" data_type: ${typeOf(model.outputDtype)} dims: [${dims}] }]`,
-    'instance_group [{ kind: KIND_CPU count: 1 }]',
+    `instance_group [{ kind: KIND_CPU count: ${instances} }]`,
     `parameters: { key: "does" value: { string_value: "${model.does}" } }`,
     '',
   ].join('\n');
@@ -61,7 +69,7 @@ function configOf(model: BridgeModel): string {
 /** Starts it with the models; takes some seconds. */
 export async function startTriton(
   models: readonly BridgeModel[] = bridgeModels,
-  { withDecoupled = false } = {},
+  { instances = 1, explicit = false, withDecoupled = false }: TritonOptions = {},
 ): Promise<Required<RealServer>> {
   const python = tool('tritonserver');
   if (python === undefined) throw new Error('tritonserver is not installed: run scripts/test-tools.sh');
@@ -89,7 +97,7 @@ export async function startTriton(
     writeFileSync(join(repository, name, 'config.pbtxt'), config);
   };
   const source = sourceOf('triton_model.py');
-  for (const model of models) add(model.name, source, configOf(model));
+  for (const model of models) add(model.name, source, configOf(model, instances));
   if (withDecoupled) add(decoupledModel, sourceOf('triton_decoupled.py'), decoupledConfig);
   const ports = { http: await freePort(), grpc: await freePort() };
   const server = join(home, 'bin', 'tritonserver');
@@ -109,6 +117,7 @@ export async function startTriton(
       // completing a configuration runs each model once more
       '--disable-auto-complete-config',
       '--backend-config=python,shm-default-byte-size=1048576',
+      ...(explicit ? ['--model-control-mode=explicit', '--load-model=*'] : []),
     ],
     {
       ready: /Started HTTPService/,

@@ -1,5 +1,5 @@
 /** Model metadata of V2 as JSON, both ways. */
-import { checkCount, checkedName, parseControlJson } from '../../control.ts';
+import { checkCount, checkedName, exactInteger, parseControlJson } from '../../control.ts';
 import {
   noParameters,
   type V2ModelMetadata,
@@ -20,16 +20,6 @@ export function encodeV2MetadataJson(metadata: V2ModelMetadata): string {
   const [ins, outs] = [inputs, outputs].map((tensors) => tensors.map(tensorText).join(','));
   const tail = parameters.size === 0 ? '' : `,"parameters":${parametersText(parameters)}`;
   return `${head},"inputs":[${ins}],"outputs":[${outs}]${tail}}`;
-}
-
-/** No integer of 64 bits has more characters. */
-const maxIntegerText = 20;
-
-/** Integers become bigints with all of their digits. */
-function exactInteger(_name: string, value: unknown, context?: { readonly source?: string }): unknown {
-  const source = context?.source ?? '';
-  if (typeof value !== 'number' || source.length > maxIntegerText) return value;
-  return /^-?[0-9]+$/.test(source) ? BigInt(source) : value;
 }
 
 type Json = Readonly<Record<string, unknown>>;

@@ -23,5 +23,15 @@ export {
   encodeServerMetadataResponse,
 } from './models.ts';
 export { decodeHttpBody, encodeHttpBody, type HttpBody } from './http-body.ts';
+export { encodeModelConfigResponse, encodeModelStatisticsResponse } from './json-message.ts';
+export { mapMembers } from './model-config.ts';
 export { modelConfigJson, modelStatisticsJson } from './message-json.ts';
+export {
+  decodeRepositoryChange,
+  encodeRepositoryChange,
+  repositoryParametersIn,
+  repositoryParametersJson,
+  type V2RepositoryChange,
+  type V2RepositoryParameter,
+} from './repository.ts';
 export { encodeV2Spec, readV2Spec, replaceV2Spec, specOfV2, versionTextOf } from './target.ts';

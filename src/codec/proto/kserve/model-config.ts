@@ -325,3 +325,10 @@ export const messages: Readonly<Record<string, readonly Field[]>> = {
     ['cancel', 6, 'StatisticDuration'],
   ],
 };
+
+/** Members that are maps: an empty one says no more than none. */
+export const mapMembers: ReadonlySet<string> = new Set(
+  Object.values(messages).flatMap((fields) =>
+    fields.filter(([, , , holds]) => holds === 'map').map(([name]) => name),
+  ),
+);

@@ -6,7 +6,7 @@ import {
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
 } from '../../../codec/index.ts';
-import { isExtension, type ModelView } from '../../../models/index.ts';
+import type { ModelView } from '../../../models/index.ts';
 import { requestMessage } from './messages.ts';
 
 export interface ServerDeps {
@@ -45,9 +45,8 @@ export function serverService(deps: ServerDeps): (call: Call, next: Handler) => 
   return async (call, next) => {
     const answer = answers.get(call.method.name);
     if (answer === undefined) {
-      if (call.target !== undefined || call.method.streaming || call.method.admin) return next(call);
-      // over REST its answer says which server it is about
-      if (isExtension(call.method)) return next(call);
+      const { target, method } = call;
+      if (target !== undefined || method.streaming || method.admin || method.fleetWide) return next(call);
       throw new StatusError(
         Code.UNIMPLEMENTED,
         `${call.method.name} is about one server, and many may stand behind the gateway`,

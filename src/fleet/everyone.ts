@@ -1,0 +1,69 @@
+/** All backends of a fleet together: what each of them answers to one question. */
+import { type Clock, Code, StatusError } from '../call/index.ts';
+import type { BackendAnswer, WideFleet, WideQuestion } from '../models/index.ts';
+import { askEach } from './ask-each.ts';
+import type { Chooser } from './chooser.ts';
+import type { WatchedModels } from './health/watched-models.ts';
+import type { Members } from './members.ts';
+import type { FleetOptions } from './options.ts';
+import { havingModel } from './states.ts';
+import { whyNobody } from './summary.ts';
+
+export interface EveryoneDeps {
+  readonly clock: Clock;
+  readonly options: () => FleetOptions;
+  readonly members: Pick<Members, 'list'>;
+  readonly watched: Pick<WatchedModels, 'has'>;
+  readonly chooser: Pick<Chooser, 'routesOf'>;
+}
+
+export class Everyone implements WideFleet {
+  readonly #deps: EveryoneDeps;
+
+  constructor(deps: EveryoneDeps) {
+    this.#deps = deps;
+  }
+
+  get ofModels(): string | undefined {
+    return this.#deps.options().ofModels;
+  }
+
+  get isUsed(): boolean {
+    return this.#deps.options().sources.length > 0;
+  }
+
+  get askMs(): number {
+    return this.#deps.options().health.timeoutMs;
+  }
+
+  get names(): readonly string[] {
+    return this.#deps.members.list.map(({ name }) => name);
+  }
+
+  async askEach(
+    question: WideQuestion,
+    told: (answer: BackendAnswer, place: number) => void,
+  ): Promise<number> {
+    const { call, only, of } = question;
+    const { target } = call;
+    const { clock, options, chooser } = this.#deps;
+    // what nobody asked for before is looked at everywhere
+    if (of === 'model') await chooser.routesOf(call);
+    const { list } = this.#deps.members;
+    const isMeant = target === undefined || of === 'fleet' ? list : havingModel(list, target);
+    const meant = only === undefined ? isMeant : list.filter(({ name }) => name === only);
+    const { name, maxControlBytes: maxBytes } = options();
+    if (meant.length === 0)
+      throw new StatusError(Code.UNAVAILABLE, whyNobody(name, target, list), { where: `fleet ${name}` });
+    await askEach(meant, question, told, { clock, maxBytes });
+    return meant.length;
+  }
+
+  lookSoon(model: string | undefined): void {
+    const { members, watched } = this.#deps;
+    for (const { prober, repository } of members.list) {
+      if (model !== undefined && watched.has(model)) void prober.look(model);
+      repository.hurry();
+    }
+  }
+}

@@ -1,0 +1,22 @@
+/** Calls that are about servers and not about one inference: every backend of a fleet is asked, and their answers become one. */
+import { Code, type Handler, StatusError } from '../../call/index.ts';
+import type { FleetWideDeps, WideAnswer } from './asking.ts';
+import { configuration, statistics } from './reads.ts';
+
+export type { FleetWideDeps } from './asking.ts';
+export type { BackendAnswer, WideFleet, WideQuestion } from './fleet.ts';
+export { backendField, wideFields } from './tally.ts';
+
+/** Answers the calls of methods that are `fleetWide`. */
+export function fleetWide(deps: FleetWideDeps): Handler {
+  const answers: ReadonlyMap<string, WideAnswer> = new Map([
+    ['ModelStatistics', statistics],
+    ['ModelConfig', configuration()],
+  ]);
+  return (call) => {
+    const answer = answers.get(call.method.name);
+    if (answer !== undefined) return answer(call, deps);
+    const text = `${call.method.name} is not asked of all backends`;
+    return Promise.reject(new StatusError(Code.UNIMPLEMENTED, text));
+  };
+}
