@@ -102,7 +102,13 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - The raw form of the binary tensor extension (\`Inference-Header-Content-Length: 0\`: the body is the model's one input) works before every server. Name, type
   and shape are the model's; of several open dimensions the innermost takes what is left and the others are 1, of strings the body is one. Outputs come as
   bytes behind their JSON. Triton refuses two open dimensions without a batch, and strings of shape [-1]; metadata does not tell them from a batch.
-- Shared memory, logging, trace settings and loading and unloading of models are refused over REST with a reason (501): they are about one server.
+- What changes servers is refused (403, PERMISSION_DENIED) unless \`grpc.allowAdmin\` is true. Then RepositoryModelLoad and RepositoryModelUnload
+  (\`POST /v2/repository[/R]/models/M/load\` and \`/unload\`) go to every backend of the model's fleet (of the default fleet for a model that no configuration names), parameters
+  and the contents of files among them (bytes over gRPC, base64 over REST), whichever the door and the transports. TraceSetting and LogSettings (\`/v2/trace/setting\`,
+  \`/v2/models/M/trace/setting\`, \`/v2/logging\`) go to every V2 server, and the answer is compared as configurations are. HandleReloadConfigRequest goes to every
+  TensorFlow Serving of the fleet that has the models in it, whose names are the servers' own. Where all did it, the answer is a success; where one failed, or is down, an error that says
+  how each did. Backends of an API without the call are passed over. \`?backend=\` and \`x-tensorgate-backend\` name one. Over REST, pages in browsers are refused.
+- Shared memory is of one machine: its methods pass over gRPC to a fleet of one backend, and are UNIMPLEMENTED before more; over REST they are refused (501).
 - JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.
 - OpenVINO Model Server up to 2026.2 takes one encoding of each type in its TensorFlow Serving API. A \`grpc://\` backend that says it is
   one gets its tensors so; for \`tfs://\` backends \`fleets.NAME.encoding: ovms\` says it.

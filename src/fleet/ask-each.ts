@@ -17,6 +17,9 @@ import type { Backend } from './backend.ts';
 /** Backends that are asked at the same time. */
 const maxParallel = 16;
 
+/** No timer takes more. */
+const maxTimerMs = 2 ** 31 - 1;
+
 export interface AskEachDeps {
   readonly clock: Clock;
   /** Of one answer, in bytes. */
@@ -37,14 +40,15 @@ async function askOne(backend: Backend, question: WideQuestion, deps: AskEachDep
   const stop = call.cancellation.onCancel((reason) => {
     cancellation.cancel(reason);
   });
-  const untilMs = Math.min(call.deadline, deps.clock() + timeoutMs);
+  const startedMs = deps.clock();
+  const untilMs = Math.min(call.deadline, startedMs + timeoutMs);
   const timer = Number.isFinite(untilMs)
     ? setTimeout(
         () => {
-          const text = `no answer within ${Math.round(timeoutMs)} ms`;
+          const text = `no answer within ${Math.round(untilMs - startedMs)} ms`;
           cancellation.cancel(new StatusError(Code.DEADLINE_EXCEEDED, text, { where: name }));
         },
-        Math.max(0, untilMs - deps.clock()),
+        Math.min(maxTimerMs, Math.max(0, untilMs - deps.clock())),
       )
     : undefined;
   const own: Call = {

@@ -1,7 +1,9 @@
 /** All backends of a fleet together: what each of them answers to one question. */
 import { type Clock, Code, StatusError } from '../call/index.ts';
 import type { BackendAnswer, WideFleet, WideQuestion } from '../models/index.ts';
+import { detach } from '../faults.ts';
 import { askEach } from './ask-each.ts';
+import type { Backend } from './backend.ts';
 import type { Chooser } from './chooser.ts';
 import type { WatchedModels } from './health/watched-models.ts';
 import type { Members } from './members.ts';
@@ -13,8 +15,10 @@ export interface EveryoneDeps {
   readonly clock: Clock;
   readonly options: () => FleetOptions;
   readonly members: Pick<Members, 'list'>;
-  readonly watched: Pick<WatchedModels, 'has'>;
+  readonly watched: Pick<WatchedModels, 'has' | 'names'>;
   readonly chooser: Pick<Chooser, 'routesOf'>;
+  /** A model may be another one at a backend, under the same versions. */
+  readonly reloaded: (backend: Backend, model: string) => void;
 }
 
 export class Everyone implements WideFleet {
@@ -59,11 +63,16 @@ export class Everyone implements WideFleet {
     return meant.length;
   }
 
-  lookSoon(model: string | undefined): void {
-    const { members, watched } = this.#deps;
-    for (const { prober, repository } of members.list) {
-      if (model !== undefined && watched.has(model)) void prober.look(model);
-      repository.hurry();
+  changed(model: string | undefined): void {
+    const { members, watched, reloaded } = this.#deps;
+    for (const backend of members.list) {
+      for (const each of model === undefined ? watched.names() : [model]) {
+        if (!watched.has(each)) continue;
+        // it may be back before anybody looks
+        reloaded(backend, each);
+        detach('backend', backend.prober.look(each));
+      }
+      backend.repository.hurry();
     }
   }
 }

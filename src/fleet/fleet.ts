@@ -153,6 +153,10 @@ export class Fleet {
       members: this.#members,
       watched: this.#watched,
       chooser: this.#chooser,
+      reloaded: ({ name, health }, model) => {
+        for (const { version } of health.versions(model) ?? [])
+          this.#incarnations.loaded(name, model, version);
+      },
     });
     this.#opinions = new SecondOpinions({ ...deps, doubts: this.#doubts, chooser: this.#chooser });
     this.#sequences = new SequenceRouter({

@@ -1,13 +1,17 @@
 /** What a call means, whichever API says it: named tensors in, named tensors out, states, signatures. */
 import type { Target } from '../call/index.ts';
 import type {
+  ExactObject,
   NamedPieces,
   Pieces,
   Signature,
   V2ModelIndex,
   V2ModelMetadata,
   V2Parameters,
+  V2RepositoryChange,
   V2RequestedOutput,
+  V2SettingKind,
+  V2Settings,
 } from '../codec/index.ts';
 import type { VersionState } from './view.ts';
 
@@ -65,6 +69,10 @@ export interface ModelServer {
   predictV1?(model: string, body: Pieces): Promise<Pieces>;
   /** Triton's model configuration or statistics as its HTTP endpoint writes them; absent where its API has none. @param model empty for the statistics of all */
   extension?(kind: 'config' | 'stats', model: string, version: string): Promise<Uint8Array>;
+  /** Loads or unloads a model; absent where its API has none, UNIMPLEMENTED where the server lacks it. */
+  change?(what: 'load' | 'unload', change: V2RepositoryChange): Promise<void>;
+  /** Its trace or log settings after these were set; the same about UNIMPLEMENTED. */
+  settings?(kind: V2SettingKind, asked: V2Settings): Promise<ExactObject>;
   /** Every model that it has or could load; absent where its API has no such question, UNIMPLEMENTED where the server lacks it. */
   list?(): Promise<readonly V2ModelIndex[]>;
   /** Undefined for a server of another API. */

@@ -12,7 +12,7 @@ interface Traits {
 }
 
 const safe: Traits = { idempotent: true };
-const admin: Traits = { admin: true };
+const admin: Traits = { admin: true, fleetWide: true };
 const bySpec: Traits = { idempotent: true, target: 'spec' };
 const byName: Traits = { idempotent: true, target: 'name' };
 const ofServers: Traits = { ...byName, fleetWide: true };
@@ -55,10 +55,10 @@ const services: readonly { service: string; api: Api; methods: Readonly<Record<s
       RepositoryIndex: safe,
       RepositoryModelLoad: admin,
       RepositoryModelUnload: admin,
-      SystemSharedMemoryStatus: safe,
+      SystemSharedMemoryStatus: { idempotent: true, fleetWide: true },
       SystemSharedMemoryRegister: admin,
       SystemSharedMemoryUnregister: admin,
-      CudaSharedMemoryStatus: safe,
+      CudaSharedMemoryStatus: { idempotent: true, fleetWide: true },
       CudaSharedMemoryRegister: admin,
       CudaSharedMemoryUnregister: admin,
       TraceSetting: admin,

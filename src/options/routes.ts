@@ -43,6 +43,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
       json: jsonLimitsOf(config),
       metadataStyle: rest.metadataStyle,
       allowReload: rest.allowReload,
+      allowAdmin: grpc.allowAdmin,
       strictDtypes: rest.strictDtypes,
       extraDtypes: rest.extraDtypes,
       nonFinite: rest.nonFinite,

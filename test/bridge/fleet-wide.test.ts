@@ -1,9 +1,16 @@
 /** What a fleet of real Tritons says of itself: statistics as their sum, configuration as one. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { encodeModelVersionRequest, modelConfigJson, modelStatisticsJson } from '../../src/codec/index.ts';
+import {
+  decodeSettings,
+  encodeModelVersionRequest,
+  encodeRepositoryChange,
+  modelConfigJson,
+  modelStatisticsJson,
+} from '../../src/codec/index.ts';
 import { wideClient } from '../gateway/wide-servers.ts';
-import { missing, startTestGateway, type TestGateway } from '../support/index.ts';
+import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
+import { startMlserver } from './servers/mlserver.ts';
 import { bridgeModels } from './servers/models.ts';
 import { type RealServer, startTriton } from './servers/triton.ts';
 
@@ -102,5 +109,138 @@ describe('two Tritons as one server', { skip: missing('tritonserver') }, () => {
         assert.match(modelConfigJson(message), /"count":1,/);
         assert.match(String(fields['x-config-differs']), /instance_group\[0\]\.count$/);
       });
+
+      it('a model is unloaded and loaded at both, with another configuration too, and an error says who had it', async () => {
+        const gateway = gateways.get(name) as TestGateway;
+        const change = async (path: string, body = ''): Promise<{ status: number; text: string }> => {
+          const answer = await fetch(`http://${gateway.rest}/v2/repository/models/${path}`, {
+            method: 'POST',
+            body,
+          });
+          return { status: answer.status, text: await answer.text() };
+        };
+        const states = async (): Promise<boolean[]> =>
+          Promise.all(
+            servers.map(
+              async ({ http }) => (await fetch(`http://${http}/v2/models/identity_int64/ready`)).ok,
+            ),
+          );
+        const model = 'identity_int64';
+        assert.deepEqual(await change(`${model}/unload`), { status: 200, text: '' });
+        // it is unloaded in its own time
+        await waitFor(async () => !(await states()).includes(true), 20_000);
+        await waitFor(
+          async () => (await fetch(`http://${gateway.rest}/v2/models/${model}/ready`)).status !== 200,
+        );
+        assert.deepEqual(await change(`${model}/load`), { status: 200, text: '' });
+        assert.deepEqual(await states(), [true, true]);
+        await waitFor(
+          async () => (await fetch(`http://${gateway.rest}/v2/models/${model}/ready`)).ok,
+          20_000,
+        );
+        const config = (await own(servers[0] as RealServer, `${model}/config`)) as Record<string, unknown>;
+        const other = JSON.stringify({
+          ...config,
+          parameters: { does: { string_value: 'identity' }, tag: { string_value: name } },
+        });
+        const client = wideClient(gateway.grpc);
+        await client.ask(
+          'RepositoryModelLoad',
+          Buffer.concat(
+            encodeRepositoryChange({ repository: '', model, parameters: new Map([['config', other]]) }),
+          ),
+        );
+        for (const server of servers) {
+          const { parameters } = (await own(server, `${model}/config`)) as {
+            parameters: Record<string, { string_value: string }>;
+          };
+          assert.equal(parameters.tag?.string_value, name);
+        }
+        await assert.rejects(
+          client.ask(
+            'RepositoryModelLoad',
+            Buffer.concat(encodeRepositoryChange({ repository: '', model: 'nobody', parameters: new Map() })),
+          ),
+          /2 of 2 backends failed: .*failed to load 'nobody'/,
+        );
+        // the contents of a file, as base64 and as bytes
+        const source = Buffer.from(
+          'class TritonPythonModel:\n    def execute(self, requests):\n        return []\n',
+        );
+        const overridden = { config: other, 'file:1/model.py': source.toString('base64') };
+        const viaRest = await change(`${model}/load`, JSON.stringify({ parameters: overridden }));
+        assert.deepEqual(viaRest, { status: 200, text: '' });
+        const parameters = new Map<string, string | Uint8Array>([
+          ['config', other],
+          ['file:1/model.py', source],
+        ]);
+        await client.ask(
+          'RepositoryModelLoad',
+          Buffer.concat(encodeRepositoryChange({ repository: '', model, parameters })),
+        );
+        // what Triton refuses: the contents of a file without a configuration
+        const refused = await change(`${model}/load`, '{"parameters":{"file:1/model.py":"YQ=="}}');
+        assert.equal(refused.status, 500, refused.text);
+        assert.match(refused.text, /2 of 2 backends failed/);
+        const settings = await fetch(`http://${gateway.rest}/v2/logging`, {
+          method: 'POST',
+          body: '{"log_verbose_level":1}',
+        });
+        assert.equal(((await settings.json()) as { log_verbose_level: number }).log_verbose_level, 1);
+        for (const { http } of servers) {
+          const said = (await (await fetch(`http://${http}/v2/logging`)).json()) as {
+            log_verbose_level: number;
+          };
+          assert.equal(said.log_verbose_level, 1);
+        }
+        await fetch(`http://${gateway.rest}/v2/logging`, { method: 'POST', body: '{"log_verbose_level":0}' });
+        const trace = await client.ask('TraceSetting', new Uint8Array(0));
+        const direct = (await (await fetch(`http://${servers[0]?.http}/v2/trace/setting`)).json()) as object;
+        assert.deepEqual(decodeSettings('trace', trace.message).settings, direct);
+        client.close();
+      });
+    });
+});
+
+describe('two MLServers as one', { skip: missing('mlserver') }, () => {
+  let servers: RealServer[];
+  before(async () => {
+    servers = [await startMlserver(models), await startMlserver(models)];
+  });
+  after(async () => {
+    for (const server of servers) await server.stop();
+  });
+  for (const way of ['http', 'grpc', 'mixed'] as const)
+    it(`models are unloaded and loaded at both, over ${way}`, async () => {
+      const urls = servers.map(({ http, grpc }, i) =>
+        way === 'http' || (way === 'mixed' && i === 0) ? `kserve+http://${http}` : `kserve://${grpc}`,
+      );
+      const gateway = await startTestGateway(urls, { grpc: { allowAdmin: true } });
+      const client = wideClient(gateway.grpc);
+      const ready = async (): Promise<boolean[]> =>
+        Promise.all(
+          servers.map(async ({ http }) => (await fetch(`http://${http}/v2/models/identity_float/ready`)).ok),
+        );
+      const message = Buffer.concat(
+        encodeRepositoryChange({ repository: '', model: 'identity_float', parameters: new Map() }),
+      );
+      try {
+        await client.ask('RepositoryModelUnload', message);
+        assert.deepEqual(await ready(), [false, false]);
+        const path = `http://${gateway.rest}/v2/repository/models/identity_float`;
+        const loaded = await fetch(`${path}/load`, { method: 'POST' });
+        assert.equal(loaded.status, 200, await loaded.text());
+        assert.deepEqual(await ready(), [true, true]);
+        const unknown = await fetch(`http://${gateway.rest}/v2/repository/models/nobody/load`, {
+          method: 'POST',
+        });
+        assert.equal(unknown.status, 404);
+        assert.match(await unknown.text(), /2 of 2 backends failed: .*nobody/);
+        const config = await fetch(`http://${gateway.rest}/v2/models/identity_float/config`);
+        assert.equal(config.status, 501);
+      } finally {
+        client.close();
+        await gateway.stop();
+      }
     });
 });

@@ -57,6 +57,19 @@ describe('a fleet', () => {
   const predicts = (server: DemoServer | undefined): number =>
     server?.record.counts().get('Predict echo') ?? 0;
 
+  it('takes a model that somebody has loaded anew for another one, though nobody saw it away', async () => {
+    const [server] = await start(1);
+    assert.ok(server !== undefined);
+    const of = await startFleet(optionsOf([addressOf(server)]));
+    assert.equal(await codeOf(await echo(of)), Code.OK);
+    const version = of.defaultVersion('echo') ?? 0n;
+    const before = of.incarnation('echo', version);
+    of.everyone.changed('another');
+    assert.equal(of.incarnation('echo', version), before);
+    of.everyone.changed('echo');
+    assert.notEqual(of.incarnation('echo', version), before);
+  });
+
   it('asks another backend when one has lost the model since the last look', async () => {
     const [a, b] = await start(2);
     const { health, ...rest } = optionsOf(servers.map(addressOf));

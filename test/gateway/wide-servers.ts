@@ -11,7 +11,12 @@ import {
   encodeModelMetadataResponse,
   encodeModelStatisticsResponse,
   encodeRepositoryIndexResponse,
+  decodeSettings,
+  encodeSettings,
+  type ExactJson,
+  exactJsonText,
   type ExactObject,
+  settingsIn,
   readExactObject,
   repositoryParametersIn,
   type V2RepositoryChange,
@@ -32,6 +37,8 @@ export interface WideServer {
   /** What load and unload are refused with. */
   refuses: string | undefined;
   readonly changes: (Pick<V2RepositoryChange, 'model' | 'parameters'> & { readonly what: string })[];
+  /** JSON, as Triton writes it; what is set is merged. */
+  readonly settings: Record<'trace' | 'logging', Record<string, ExactJson>>;
   /** Questions about configuration, statistics and the list of models. */
   readonly asked: string[];
   stop(): void;
@@ -76,6 +83,12 @@ async function startRest(state: State): Promise<Pick<WideServer, 'name' | 'url' 
         const parameters = repositoryParametersIn(Buffer.concat(chunks));
         const well = changed(state, change[2] as string, { model: change[1] as string, parameters });
         say(well ? '' : JSON.stringify({ error: state.refuses }), well ? 200 : 400);
+        return;
+      }
+      const kind = path === '/v2/logging' ? 'logging' : path === '/v2/trace/setting' ? 'trace' : undefined;
+      if (kind !== undefined) {
+        Object.assign(state.settings[kind], settingsIn(Buffer.concat(chunks)));
+        say(exactJsonText(state.settings[kind]));
         return;
       }
       if (path === '/v2/repository/index') {
@@ -156,6 +169,17 @@ async function startGrpc(state: State): Promise<Pick<WideServer, 'name' | 'url' 
             say(well ? new Uint8Array(0) : undefined, 3, state.refuses);
             return;
           }
+          case 'TraceSetting':
+          case 'LogSettings': {
+            const kind = method === 'LogSettings' ? 'logging' : 'trace';
+            Object.assign(state.settings[kind], decodeSettings(kind, message).settings);
+            say(encodeSettings(kind, { model: '', settings: state.settings[kind] }));
+            return;
+          }
+          case 'SystemSharedMemoryRegister':
+            state.asked.push(`memory ${message.toString()}`);
+            say(new Uint8Array(0));
+            return;
           default:
             say(Uint8Array.from([8, 1]));
         }
@@ -173,7 +197,19 @@ async function startGrpc(state: State): Promise<Pick<WideServer, 'name' | 'url' 
 }
 
 export async function startWideServer(transport: 'rest' | 'grpc'): Promise<WideServer> {
-  const state: State = { configs: {}, stats: {}, silent: false, refuses: undefined, changes: [], asked: [] };
+  const settings = {
+    trace: { trace_level: ['OFF'], trace_rate: '1000' },
+    logging: { log_verbose_level: 0n },
+  };
+  const state: State = {
+    settings,
+    configs: {},
+    stats: {},
+    silent: false,
+    refuses: undefined,
+    changes: [],
+    asked: [],
+  };
   return Object.assign(state, await (transport === 'rest' ? startRest : startGrpc)(state));
 }
 

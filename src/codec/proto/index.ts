@@ -56,6 +56,7 @@ export {
   decodeRepositoryIndexResponse,
   decodeServerMetadataResponse,
   decodeHttpBody,
+  decodeSettings,
   encodeFlagResponse,
   decodeRepositoryChange,
   encodeModelConfigResponse,
@@ -72,6 +73,7 @@ export {
   encodeHttpBody,
   type HttpBody,
   idOfModelInferRequest,
+  encodeSettings,
   encodeV2Spec,
   mapMembers,
   modelConfigJson,
@@ -80,9 +82,12 @@ export {
   replaceV2Spec,
   repositoryParametersIn,
   repositoryParametersJson,
+  settingsIn,
   specOfV2,
   type V2RepositoryChange,
   type V2RepositoryParameter,
+  type V2SettingKind,
+  type V2Settings,
   versionTextOf,
 } from './kserve/index.ts';
 export {

@@ -64,7 +64,10 @@ export const grpc = section(
       'Bytes that each byte of a compressed message may become where the gateway has to read it, above the first MiB and up to maxMessageBytes; tensors become 2 to 20, empty images 1000.',
     ),
     passthrough: flag(false, 'Services that the gateway does not know go to the default fleet as they are.'),
-    allowAdmin: flag(false, 'Methods that change a model server (config reload) are passed on.'),
+    allowAdmin: flag(
+      false,
+      'Methods that change model servers are passed on to every backend of the fleet, over gRPC and over V2’s REST API: config reload of TensorFlow Serving, load and unload of models, trace and log settings; shared memory to a fleet of one backend.',
+    ),
     health: flag(true, 'grpc.health.v1, with model names as service names.'),
     reflection: flag(true, 'Server reflection, so that grpcurl needs no proto files.'),
   },

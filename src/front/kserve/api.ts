@@ -1,5 +1,5 @@
 /** The V2 REST API: KServe's Open Inference Protocol over HTTP. Each route is the gRPC call of the same meaning. */
-import { Code, getMetadata, type Metadata, StatusError, type Target } from '../../call/index.ts';
+import { Code, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeFlagResponse,
   decodeModelMetadataResponse,
@@ -21,7 +21,6 @@ import {
   methodOf,
   specOf,
   targetOf,
-  wideFields,
 } from '../../models/index.ts';
 import { inTurn } from '../http/answer.ts';
 import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
@@ -30,6 +29,7 @@ import type { HttpAnswer, HttpApi } from '../http/door.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import type { RestDeps } from '../rest/api.ts';
 import { limitsOf } from '../rest/infer.ts';
+import { addWideFields, change } from './change.ts';
 import { generate } from './generate.ts';
 import { infer } from './infer.ts';
 import { type V2Route, v2RouteOf } from './routes.ts';
@@ -66,14 +66,6 @@ function namingBackend(asker: Asker, url: string): Asker {
   if (!/^[\x21-\x7e]{1,1024}$/.test(backend))
     throw new StatusError(Code.INVALID_ARGUMENT, '"backend" must be the name of a backend');
   return { ...asker, metadata: [...asker.metadata, backendField, backend] };
-}
-
-/** What the answer says of the backends that were asked. */
-function addWideFields(headers: string[], metadata: Metadata): void {
-  for (const name of Object.values(wideFields)) {
-    const value = getMetadata(metadata, name);
-    if (value !== undefined) headers.push(name, value);
-  }
 }
 
 /** What a request for the index may take, in bytes: it has one flag. */
@@ -139,6 +131,11 @@ export function createV2Api(deps: V2Deps): HttpApi {
         addWideFields(headers, metadata);
         return { status: 200, headers, body: { pieces: inTurn([bytes]), lent: false } };
       }
+      case 'load':
+      case 'unload':
+      case 'trace':
+      case 'logging':
+        return change(deps, route, exchange, namingBackend(asker, exchange.head.url));
       default: {
         const asked = target(route, asker, 'describe');
         const metadata = decodeModelMetadataResponse(await question(methods.model, asked, asker));

@@ -15,7 +15,11 @@ export type V2Route =
         | 'stats';
       readonly model: string;
       readonly version: string;
-    };
+    }
+  | { readonly kind: 'load' | 'unload'; readonly model: string; readonly repository: string }
+  /** Without a model, the servers' own. */
+  | { readonly kind: 'trace'; readonly model: string }
+  | { readonly kind: 'logging' };
 
 const modelPath =
   /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|infer_stream|generate|generate_stream|config|stats))?$/;
@@ -29,7 +33,7 @@ const kinds = {
   stats: 'stats',
 } as const;
 /** What is sent a body. */
-const posted: ReadonlySet<V2Route['kind']> = new Set([
+const posted: ReadonlySet<string> = new Set([
   'infer',
   'infer-stream',
   'generate',
@@ -46,21 +50,12 @@ const fixed: ReadonlyMap<string, 'server' | 'live' | 'ready' | 'all-stats'> = ne
 ]);
 const indexPath = '/v2/repository/index';
 
-/** Triton's extensions that are about one server or its machine, and not about the fleet that answers here. */
-const refusals: readonly (readonly [RegExp, string])[] = [
-  [
-    /^\/v2\/(system|cuda)sharedmemory(\/|$)/,
-    'shared memory is of one machine, and a call may go to any backend',
-  ],
-  [
-    /^\/v2\/(logging|(models\/[^/]+\/)?trace\/setting)$/,
-    'it changes one server, which has to be asked itself',
-  ],
-  [
-    /^\/v2\/repository\/(.+\/)?models\/[^/]+\/(un)?load$/,
-    'it changes a server; over gRPC it passes with grpc.allowAdmin',
-  ],
-];
+const changePath = /^\/v2\/repository\/(?:([^/]+)\/)?models\/([^/]+)\/(load|unload)$/;
+const tracePath = /^\/v2\/(?:models\/([^/]+)\/)?trace\/setting$/;
+const loggingPath = '/v2/logging';
+
+/** Triton's extension that is about one server's machine, and not about the fleet that answers here. */
+const memoryPath = /^\/v2\/(system|cuda)sharedmemory(\/|$)/;
 
 /** True for every path of this API, known or not. */
 export function isV2(url: string): boolean {
@@ -90,12 +85,26 @@ export function v2RouteOf(method: string, url: string): V2Route {
     if (post === posted.has(found))
       return { kind: found, model: decoded(match[1] as string), version: decoded(match[2] ?? '') };
   }
-  for (const [refused, why] of refusals)
-    if (refused.test(path))
-      throw new StatusError(Code.UNIMPLEMENTED, `${path.slice(0, 500)} is not served here: ${why}`);
+  const change = changePath.exec(path);
+  if (change !== null && post)
+    return {
+      kind: change[3] as 'load' | 'unload',
+      model: decoded(change[2] as string),
+      repository: decoded(change[1] ?? ''),
+    };
+  const trace = tracePath.exec(path);
+  if (trace !== null) return { kind: 'trace', model: decoded(trace[1] ?? '') };
+  if (path === loggingPath) return { kind: 'logging' };
+  if (memoryPath.test(path))
+    throw new StatusError(
+      Code.UNIMPLEMENTED,
+      `${path.slice(0, 500)} is not served here: shared memory is of one machine, and a call may go to any backend`,
+    );
   const wanted =
-    path === indexPath || /\/(infer|infer_stream|generate|generate_stream)$/.test(path) ? 'POST' : 'GET';
-  const known = kind !== undefined || path === indexPath || match !== null;
+    path === indexPath || /\/(infer|infer_stream|generate|generate_stream|load|unload)$/.test(path)
+      ? 'POST'
+      : 'GET';
+  const known = kind !== undefined || path === indexPath || match !== null || change !== null;
   throw new StatusError(
     Code.NOT_FOUND,
     `${method} ${path.slice(0, 500)} is not of the V2 API${known ? ` (this path takes ${wanted})` : ''}`,

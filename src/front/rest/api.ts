@@ -23,6 +23,7 @@ import {
 import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
 import type { HttpExchange } from '../http/exchange.ts';
+import { refusePages } from '../http/pages.ts';
 import { infer, predict } from './infer.ts';
 import { metadataJson, statusJson } from './information.ts';
 import type { RestOptions } from './options.ts';
@@ -121,12 +122,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
         'config reload is refused unless the configuration allows it (rest.allowReload)',
       );
     }
-    // pages may call models, by `cors.origins`; what an operator does is no page's to ask for
-    if (
-      exchange.head.origin !== undefined ||
-      /^(cross|same)-site$/.test(exchange.field('sec-fetch-site') ?? '')
-    )
-      throw new StatusError(Code.PERMISSION_DENIED, 'config reload is refused to pages in browsers');
+    refusePages(exchange, 'config reload');
     try {
       await deps.reload();
     } catch (cause) {

@@ -10,6 +10,8 @@ export interface RestOptions {
   readonly metadataStyle: 'ovms' | 'tfs';
   /** POST /v1/config/reload is passed on to every backend. */
   readonly allowReload: boolean;
+  /** What changes model servers is passed on. */
+  readonly allowAdmin: boolean;
   /** Integers must be written as integers; without it 5.0 is one too. */
   readonly strictDtypes: boolean;
   /** half, bfloat16 and uint16 have JSON values, which TensorFlow Serving's REST API refuses. */

@@ -6,8 +6,11 @@ import {
   decodeV2ReplyJson,
   encodeV2InferJson,
   type HttpBody,
+  exactJsonText,
   joined,
+  readExactObject,
   repositoryIndexIn,
+  repositoryParametersJson,
   type TensorOptions,
   type V2InferRequest,
   type V2ModelMetadata,
@@ -142,6 +145,7 @@ function checkText({ inputs }: V2InferRequest): void {
   }
 }
 
+const json = { 'content-type': 'application/json' };
 /** MLServer takes no index without a body. */
 const emptyObject = new TextEncoder().encode('{}');
 
@@ -177,6 +181,21 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
     async extension(kind, model, version) {
       const path = model === '' ? '/v2/models/stats' : `${pathOf(model, version)}/${kind}`;
       return extensionAnswer(await ask({ path }), path, where);
+    },
+    async change(what, { repository, model, parameters }) {
+      const path = `/v2/repository/${repository === '' ? '' : `${segment(repository)}/`}models/${segment(model)}/${what}`;
+      const body = [Buffer.from(repositoryParametersJson(parameters))];
+      extensionAnswer(await ask({ path, body, headers: json, isControl: true }), path, where);
+    },
+    async settings(kind, { model, settings }) {
+      const path =
+        kind === 'logging' ? '/v2/logging' : `${model === '' ? '/v2' : pathOf(model, '')}/trace/setting`;
+      const names = Object.keys(settings);
+      const sent =
+        names.length === 0
+          ? { path }
+          : { path, body: [Buffer.from(exactJsonText(settings))], headers: json, isControl: true };
+      return readExactObject(extensionAnswer(await ask(sent), path, where));
     },
     async list() {
       const answer = await ask({

@@ -7,6 +7,8 @@ import {
   decodeModelInferResponse,
   decodeModelMetadataResponse,
   decodeModelVersionRequest,
+  decodeRepositoryChange,
+  decodeSettings,
   defaultSignature,
   encodeFlagResponse,
   encodeModelConfigResponse,
@@ -18,6 +20,7 @@ import {
   encodeRepositoryIndexResponse,
   idOfModelInferRequest,
   encodeModelStatisticsResponse,
+  encodeSettings,
   type ExactObject,
   joined,
   noParameters,
@@ -26,6 +29,7 @@ import {
   readExactObject,
   specOfV2,
   type V2Parameters,
+  type V2SettingKind,
 } from '../../codec/index.ts';
 import type { ModelServer, V2Questions } from '../inference.ts';
 import { methodOf } from '../methods.ts';
@@ -120,14 +124,34 @@ const inferInStream: StreamAnswerer = {
     ),
 };
 
+const noEquivalent = (method: string): StatusError =>
+  new StatusError(
+    Code.UNIMPLEMENTED,
+    `${method} of the KServe V2 API has no equivalent in the API that the model's server speaks`,
+  );
+
+function changeOf(what: 'load' | 'unload'): Answerer {
+  return async (message, server) => {
+    if (server.change === undefined)
+      throw noEquivalent(`RepositoryModel${what === 'load' ? 'Load' : 'Unload'}`);
+    await server.change(what, decodeRepositoryChange(joined(message)));
+    return [new Uint8Array(0)];
+  };
+}
+
+function settingsOf(kind: V2SettingKind): Answerer {
+  return async (message, server) => {
+    if (server.settings === undefined) throw noEquivalent(kind === 'trace' ? 'TraceSetting' : 'LogSettings');
+    const settings = await server.settings(kind, decodeSettings(kind, joined(message)));
+    return [encodeSettings(kind, { model: '', settings })];
+  };
+}
+
 /** What Triton has beside V2, for clients of gRPC. @param encode the message of what its HTTP endpoint writes */
 function extensionOf(kind: 'config' | 'stats', encode: (json: ExactObject) => Uint8Array): Answerer {
   return async (message, server) => {
     if (server.extension === undefined)
-      throw new StatusError(
-        Code.UNIMPLEMENTED,
-        `${kind === 'config' ? 'ModelConfig' : 'ModelStatistics'} of the KServe V2 API has no equivalent in the API that the model's server speaks`,
-      );
+      throw noEquivalent(kind === 'config' ? 'ModelConfig' : 'ModelStatistics');
     const { name, version } = decodeModelVersionRequest(joined(message));
     return [encode(readExactObject(await server.extension(kind, name, version)))];
   };
@@ -185,6 +209,10 @@ export const kserveDoor: Door = {
         return server.predictV1(model, body);
       },
     ],
+    ['RepositoryModelLoad', changeOf('load')],
+    ['RepositoryModelUnload', changeOf('unload')],
+    ['TraceSetting', settingsOf('trace')],
+    ['LogSettings', settingsOf('logging')],
     ['ModelConfig', extensionOf('config', encodeModelConfigResponse)],
     ['ModelStatistics', extensionOf('stats', encodeModelStatisticsResponse)],
     [

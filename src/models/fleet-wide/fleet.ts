@@ -20,7 +20,7 @@ export interface WideQuestion {
   readonly only: string | undefined;
   /** Those that have the call's model, where any has; otherwise every one. */
   readonly of: 'model' | 'fleet';
-  /** How long one may take, in ms; the call's deadline ends it, too. */
+  /** How long one may take, in ms, Infinity for as long as the call; the call's deadline ends it, too. */
   readonly timeoutMs: number;
   /** Told of bytes of answers as they come. @throws StatusError when there is no room for them */
   readonly hold: (bytes: number) => void;
@@ -42,6 +42,6 @@ export interface WideFleet {
    * @throws StatusError UNAVAILABLE when there is nobody, the call's own end
    */
   askEach(question: WideQuestion, told: (answer: BackendAnswer, place: number) => void): Promise<number>;
-  /** Its models have changed: its backends are looked at soon. */
-  lookSoon(model: string | undefined): void;
+  /** A model may be another one at its backends now, or any of them: what is known of it is looked up again. */
+  changed(model: string | undefined): void;
 }

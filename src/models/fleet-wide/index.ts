@@ -1,6 +1,7 @@
 /** Calls that are about servers and not about one inference: every backend of a fleet is asked, and their answers become one. */
 import { Code, type Handler, StatusError } from '../../call/index.ts';
 import type { FleetWideDeps, WideAnswer } from './asking.ts';
+import { reloadConfig, repositoryChange, settings, sharedMemory } from './changes.ts';
 import { configuration, statistics } from './reads.ts';
 
 export type { FleetWideDeps } from './asking.ts';
@@ -9,9 +10,19 @@ export { backendField, wideFields } from './tally.ts';
 
 /** Answers the calls of methods that are `fleetWide`. */
 export function fleetWide(deps: FleetWideDeps): Handler {
-  const answers: ReadonlyMap<string, WideAnswer> = new Map([
+  const answers: ReadonlyMap<string, WideAnswer> = new Map<string, WideAnswer>([
     ['ModelStatistics', statistics],
     ['ModelConfig', configuration()],
+    ['RepositoryModelLoad', repositoryChange],
+    ['RepositoryModelUnload', repositoryChange],
+    ['HandleReloadConfigRequest', reloadConfig],
+    ['TraceSetting', settings('trace')],
+    ['LogSettings', settings('logging')],
+    ...['System', 'Cuda'].flatMap((memory) =>
+      ['Status', 'Register', 'Unregister'].map(
+        (what) => [`${memory}SharedMemory${what}`, sharedMemory] as const,
+      ),
+    ),
   ]);
   return (call) => {
     const answer = answers.get(call.method.name);

@@ -34,4 +34,11 @@ export {
   type V2RepositoryChange,
   type V2RepositoryParameter,
 } from './repository.ts';
+export {
+  decodeSettings,
+  encodeSettings,
+  settingsIn,
+  type V2SettingKind,
+  type V2Settings,
+} from './settings.ts';
 export { encodeV2Spec, readV2Spec, replaceV2Spec, specOfV2, versionTextOf } from './target.ts';
