@@ -233,7 +233,8 @@ export async function buildCore(
   };
   const extensions = async (): Promise<readonly string[]> => {
     const used = fleets.filter((fleet) => fleet.isUsed);
-    return extensionsOfAll((await Promise.all(used.map((fleet) => fleet.extensions()))).flat());
+    const listed = (await Promise.all(used.map((fleet) => fleet.extensions()))).flat();
+    return extensionsOfAll(listed, routes.allowAdmin);
   };
   const services = [
     ...new Set([...methods.values()].filter(({ api }) => api !== 'other').map(({ service }) => service)),

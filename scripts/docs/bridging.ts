@@ -69,7 +69,7 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - \`GET /v2\` and ServerMetadata have the gateway's own name and version, and the extensions that hold whichever server answers: \`binary_tensor_data\`,
   which is the gateway's, and of \`classification\`, \`model_configuration\`, \`parameters\`, \`schedule_policy\`, \`sequence\` and \`statistics\` those that every
   backend lists which is up. Each is asked once for a connection, when a client asks; one that does not answer within \`fleets.NAME.health.timeoutMs\` counts
-  as one that has none. What is about one server (\`trace\`, \`logging\`, shared memory) or changes it (\`model_repository\`) is not listed.
+  as one that has none. \`logging\`, \`model_repository\` and \`trace\` are listed so with \`grpc.allowAdmin\`; shared memory, which is of one machine, is not.
 - \`id\` and the parameters of a V2 message, of its inputs, requested outputs and outputs pass through every conversion between V2's transports, and
   those of model metadata and its tensors, which MLServer has;
   only \`binary_data\`, \`binary_data_size\` and \`binary_data_output\` end where a body is read. JSON lists and objects among parameters are passed

@@ -4,8 +4,8 @@
 const ownExtensions: readonly string[] = ['binary_tensor_data'];
 
 /**
- * Parameters that reach the server through either door and over either transport, and what all servers are asked together. Other extensions
- * are about one server (trace, logging, shared memory), or change it (model_repository).
+ * Parameters that reach the server through either door and over either transport, and what all servers are asked together. Shared memory
+ * is of one machine.
  */
 const carriedExtensions: readonly string[] = [
   'classification',
@@ -16,9 +16,16 @@ const carriedExtensions: readonly string[] = [
   'statistics',
 ];
 
-/** @param servers what each server lists that may be asked */
-export function extensionsOfAll(servers: readonly (readonly string[])[]): readonly string[] {
-  const shared = carriedExtensions.filter(
+/** What changes servers, and reaches all of them where that is allowed. */
+const changingExtensions: readonly string[] = ['logging', 'model_repository', 'trace'];
+
+/** @param servers what each server lists that may be asked @param allowAdmin what changes servers is passed on */
+export function extensionsOfAll(
+  servers: readonly (readonly string[])[],
+  allowAdmin: boolean,
+): readonly string[] {
+  const carried = allowAdmin ? [...carriedExtensions, ...changingExtensions] : carriedExtensions;
+  const shared = carried.filter(
     (name) => servers.length > 0 && servers.every((listed) => listed.includes(name)),
   );
   return [...ownExtensions, ...shared];

@@ -33,8 +33,11 @@ const carried = [
 ];
 
 /** What each door says of a gateway before these backends. */
-async function listedBy(backends: readonly string[]): Promise<string[][]> {
-  const gateway = await startTestGateway(backends);
+async function listedBy(
+  backends: readonly string[],
+  config: Record<string, unknown> = {},
+): Promise<string[][]> {
+  const gateway = await startTestGateway(backends, config);
   try {
     const said: string[][] = [];
     for (const doorOf of Object.values(v2Doors)) {
@@ -62,6 +65,9 @@ describe('extensions', () => {
     try {
       for (const url of [`kserve+http://${first.http}`, `kserve://${first.grpc}`, `grpc://${first.grpc}`])
         assert.deepEqual(await listedBy([url]), [carried, carried], url);
+      const permitted = await listedBy([`kserve://${first.grpc}`], { grpc: { allowAdmin: true } });
+      const withChanges = [...carried, 'model_repository', 'trace'].sort();
+      assert.deepEqual(permitted, [withChanges, withChanges]);
       // the gateway makes and reads binary tensors itself
       const both = ['binary_tensor_data', 'classification', 'sequence'];
       const urls = [`kserve+http://${first.http}`, `kserve://${second.grpc}`];

@@ -1,6 +1,7 @@
 /** What a fleet of real Tritons says of itself: statistics as their sum, configuration as one. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import {
   decodeSettings,
   encodeModelVersionRequest,
@@ -9,7 +10,7 @@ import {
   modelStatisticsJson,
 } from '../../src/codec/index.ts';
 import { wideClient } from '../gateway/wide-servers.ts';
-import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
+import { missing, python, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
 import { startMlserver } from './servers/mlserver.ts';
 import { bridgeModels } from './servers/models.ts';
 import { type RealServer, startTriton } from './servers/triton.ts';
@@ -198,6 +199,37 @@ describe('two Tritons as one server', { skip: missing('tritonserver') }, () => {
         const direct = (await (await fetch(`http://${servers[0]?.http}/v2/trace/setting`)).json()) as object;
         assert.deepEqual(decodeSettings('trace', trace.message).settings, direct);
         client.close();
+      });
+
+      it('tritonclient does all that it has calls for', { skip: missing('triton') }, async () => {
+        const gateway = gateways.get(name) as TestGateway;
+        for (const transport of ['http', 'grpc'] as const) {
+          const address = transport === 'http' ? gateway.rest : gateway.grpc;
+          const script = fileURLToPath(new URL('python/operations.py', import.meta.url));
+          const { code, stdout, stderr } = await python('triton', script, [
+            transport,
+            address,
+            'identity_int64',
+          ]);
+          assert.equal(code, 0, `${transport}: ${stderr.slice(-2000)}`);
+          const said = JSON.parse(stdout) as Record<string, unknown>;
+          const told = JSON.stringify(said);
+          const { model_stats: models_ } = said.all as { model_stats: { name: string }[] };
+          assert.deepEqual(
+            models_.map((each) => each.name).sort(),
+            ['identity_float', 'identity_int64'],
+            told,
+          );
+          assert.equal((said.statistics as { model_stats: unknown[] }).model_stats.length, 1);
+          assert.equal(said.config, 'identity_int64');
+          assert.match(JSON.stringify(said.trace), /"trace_rate":(?:"9"|\{"value":\["9"\]\})/);
+          assert.deepEqual(said['trace read'], said.trace);
+          assert.match(JSON.stringify(said.log), /"log_verbose_level":(?:1|\{"uint32_param":1\})/);
+          assert.match(said.unknown as string, /2 of 2 backends failed: .*failed to load 'nobody'/);
+          assert.match(said.memory as string, /shared memory is of one machine/);
+          for (const { http } of servers)
+            assert.match(await (await fetch(`http://${http}/v2/trace/setting`)).text(), /"trace_rate":"9"/);
+        }
       });
     });
 });

@@ -163,6 +163,17 @@ describe('statistics of several backends', () => {
     assert.equal((await get(gateway, 'stats?backend=a%0Ab')).response.status, 400);
   });
 
+  it('are not asked with more than a name', async () => {
+    serve({ m: entry('m', 1, '1') }, { m: entry('m', 2, '2') });
+    const client = overGrpc(await gatewayOf(2));
+    const long = encodeModelVersionRequest('m', 'v'.repeat(70_000));
+    await assert.rejects(client.ask('ModelStatistics', long), /RESOURCE_EXHAUSTED: .*65536/);
+    assert.deepEqual(
+      servers.map(({ asked }) => asked.includes('stats')),
+      [false, false, false],
+    );
+  });
+
   it('say who did not answer, and fail when nobody does', async () => {
     serve({ m: entry('m', 1, '1') }, { m: entry('m', 2, '2') });
     const [a, b] = servers;

@@ -24,6 +24,9 @@ import type { BackendAnswer, WideFleet } from './fleet.ts';
 import { renamedStatistics, sortedStatistics, sumOfStatistics } from './statistics.ts';
 import { fieldValue, listed, sharedFailureOf, Tally, tallied, wideFields } from './tally.ts';
 
+/** A question is a name and a version, in bytes. */
+const maxQuestionBytes = 65_536;
+
 type Well = Extract<BackendAnswer, { error: undefined }>;
 const okTrailers: Metadata = ['grpc-status', '0'];
 
@@ -93,7 +96,7 @@ async function reading<T>(
   const rebuilt = new Rebuilt(call.memory);
   const viewed = call.request.view();
   try {
-    const message = await requestOf(call, deps.limits, rebuilt);
+    const message = await requestOf(call, { ...deps.limits, maxMessageBytes: maxQuestionBytes }, rebuilt);
     return await use({ call, message, rebuilt, tally: new Tally() });
   } finally {
     viewed();
