@@ -163,6 +163,25 @@ describe('statistics of several backends', () => {
     assert.equal((await get(gateway, 'stats?backend=a%0Ab')).response.status, 400);
   });
 
+  it('leave out a backend whose answer is none, is nested too deep or too large', async () => {
+    const [a, , c] = servers.map(({ name }) => name);
+    const good = entry('m', 1, '1');
+    const gateway = await gatewayOf(0, {
+      fleets: { default: { backends: [servers[0]?.url, servers[2]?.url] } },
+    });
+    const deep = `{"name":"m","x":${'['.repeat(5000)}${']'.repeat(5000)}}`;
+    const large = `{"name":"m","x":"${'y'.repeat(5 * 2 ** 20)}"}`;
+    const odd = '{"name":"m","version":"1","inference_count":"many","batch_stats":7,"__proto__":{"a":1}}';
+    for (const bad of ['{"name":', deep, large, odd]) {
+      serve({ m: good }, {}, { m: bad });
+      const { response, text } = await get(gateway, 'm/stats');
+      assert.equal(text, `{"model_stats":[${good}]}`);
+      assert.equal(response.headers.get('x-backends-failed'), `${c} INTERNAL`);
+      assert.equal(response.headers.get('x-served-by'), a);
+    }
+    assert.equal(({} as { a?: number }).a, undefined);
+  });
+
   it('are not asked with more than a name', async () => {
     serve({ m: entry('m', 1, '1') }, { m: entry('m', 2, '2') });
     const client = overGrpc(await gatewayOf(2));

@@ -119,6 +119,8 @@ export function statistics(call: Call, deps: FleetWideDeps): Promise<Reply> {
     const askOne = async (fleet: WideFleet): Promise<void> => {
       await readEach(fleet, asked, (answer) => {
         const own = read(call, answer.message, modelStatisticsJson);
+        // amounts that are none would spoil those of others
+        if (isExtension(call.method)) encodeModelStatisticsResponse(own);
         const namesOf = (model: string): readonly string[] =>
           deps.view.asked({ fleet: fleet.ofModels, model });
         const named = target === undefined ? renamedStatistics(own, namesOf) : own;
