@@ -108,7 +108,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   \`/v2/models/M/trace/setting\`, \`/v2/logging\`) go to every V2 server, and the answer is compared as configurations are. HandleReloadConfigRequest goes to every
   TensorFlow Serving of the fleet that has the models in it, whose names are the servers' own. Where all did it, the answer is a success; where one failed, or is down, an error that says
   how each did. Backends of an API without the call are passed over. \`?backend=\` and \`x-tensorgate-backend\` name one. Over REST, pages in browsers are refused.
-- Shared memory is of one machine: its methods pass over gRPC to a fleet of one backend, and are UNIMPLEMENTED before more; over REST they are refused (501).
+- Shared memory is of one machine: its methods (SystemSharedMemoryRegister and so on, \`/v2/systemsharedmemory/...\`, \`/v2/cudasharedmemory/...\`) reach a fleet of one backend, over
+  either door and either transport, with \`grpc.allowAdmin\` (a status without); before more backends they are UNIMPLEMENTED, 501. Tensors in it work where
+  client and server speak over the same transport.
 - JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.
 - OpenVINO Model Server up to 2026.2 takes one encoding of each type in its TensorFlow Serving API. A \`grpc://\` backend that says it is
   one gets its tensors so; for \`tfs://\` backends \`fleets.NAME.encoding: ovms\` says it.

@@ -10,15 +10,19 @@ export const isObject = (value: ExactJson | undefined): value is ExactObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 export const isList = (value: ExactJson | undefined): value is readonly ExactJson[] => Array.isArray(value);
 
-/** @throws OutOfBounds beyond the limits of answers about models, and for what is no JSON object */
-export function readExactObject(text: Uint8Array): ExactObject {
-  let value: ExactJson;
+/** @throws OutOfBounds beyond the limits of answers about models, and for what is no JSON */
+export function readExactJson(text: Uint8Array): ExactJson {
   try {
-    value = parseControlJson(text, { reviver: exactInteger }) as ExactJson;
+    return parseControlJson(text, { reviver: exactInteger }) as ExactJson;
   } catch (reason) {
     if (reason instanceof SyntaxError) throw new OutOfBounds('it is no valid JSON');
     throw reason;
   }
+}
+
+/** The same of an object. @throws OutOfBounds */
+export function readExactObject(text: Uint8Array): ExactObject {
+  const value = readExactJson(text);
   if (!isObject(value)) throw new OutOfBounds('it is no JSON object');
   return value;
 }

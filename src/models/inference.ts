@@ -1,6 +1,7 @@
 /** What a call means, whichever API says it: named tensors in, named tensors out, states, signatures. */
 import type { Target } from '../call/index.ts';
 import type {
+  ExactJson,
   ExactObject,
   NamedPieces,
   Pieces,
@@ -10,6 +11,7 @@ import type {
   V2Parameters,
   V2RepositoryChange,
   V2RequestedOutput,
+  V2MemoryQuestion,
   V2SettingKind,
   V2Settings,
 } from '../codec/index.ts';
@@ -71,6 +73,8 @@ export interface ModelServer {
   extension?(kind: 'config' | 'stats', model: string, version: string): Promise<Uint8Array>;
   /** Loads or unloads a model; absent where its API has none, UNIMPLEMENTED where the server lacks it. */
   change?(what: 'load' | 'unload', change: V2RepositoryChange): Promise<void>;
+  /** Asks or tells it about shared memory; gives the regions of a status. The same about UNIMPLEMENTED. */
+  memory?(question: V2MemoryQuestion, asked: ExactObject): Promise<readonly ExactJson[]>;
   /** Its trace or log settings after these were set; the same about UNIMPLEMENTED. */
   settings?(kind: V2SettingKind, asked: V2Settings): Promise<ExactObject>;
   /** Every model that it has or could load; absent where its API has no such question, UNIMPLEMENTED where the server lacks it. */

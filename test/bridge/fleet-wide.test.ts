@@ -234,6 +234,32 @@ describe('two Tritons as one server', { skip: missing('tritonserver') }, () => {
     });
 });
 
+describe('a fleet of one Triton', { skip: missing('tritonserver', 'triton') }, () => {
+  it('has shared memory, for clients that ask as its server is asked', async () => {
+    const server = await startTriton(models);
+    const script = fileURLToPath(new URL('python/shared_memory.py', import.meta.url));
+    const gateways: TestGateway[] = [];
+    try {
+      for (const [door, url] of [
+        ['grpc', `kserve://${server.grpc}`],
+        ['http', `kserve+http://${server.http}`],
+      ] as const) {
+        const gateway = await startTestGateway([url], { grpc: { allowAdmin: true } });
+        gateways.push(gateway);
+        const address = door === 'http' ? gateway.rest : gateway.grpc;
+        const args = [door, address, 'identity_float', models[0]?.output ?? ''];
+        const { code, stdout, stderr } = await python('triton', script, args);
+        assert.equal(code, 0, `${door}: ${stderr.slice(-2000)}`);
+        const names = ['tensorgate_in', 'tensorgate_out'];
+        assert.deepEqual(JSON.parse(stdout), { output: [[1.5, -2.25]], names });
+      }
+    } finally {
+      for (const gateway of gateways) await gateway.stop();
+      await server.stop();
+    }
+  });
+});
+
 describe('two MLServers as one', { skip: missing('mlserver') }, () => {
   let servers: RealServer[];
   before(async () => {

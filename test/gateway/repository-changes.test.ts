@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import {
+  decodeMemoryStatus,
   decodeReloadConfigResponse,
   decodeSettings,
+  encodeMemoryRequest,
   encodeRepositoryChange,
   encodeSettings,
   type V2RepositoryParameter,
@@ -219,14 +221,40 @@ describe('what changes servers', () => {
   });
 
   it('takes shared memory to a fleet of one backend alone', async () => {
-    const { client } = await serve();
+    const both = await serve();
     await assert.rejects(
-      client.ask('SystemSharedMemoryRegister', Buffer.from('\n\u0001a')),
+      both.client.ask('SystemSharedMemoryRegister', Buffer.from('\n\u0001a')),
       /UNIMPLEMENTED: SystemSharedMemoryRegister: shared memory is of one machine, .* any of the 2 backends/,
     );
-    const one = await serve(permitted, [grpc.url]);
-    await one.client.ask('SystemSharedMemoryRegister', Buffer.from('\n\u0001a'));
-    assert.ok(grpc.asked.includes('memory \n\u0001a'));
+    for (const path of ['systemsharedmemory/region/a/register', 'cudasharedmemory/unregister']) {
+      const { status, text } = await post(both.gateway, path, { body: '{}' });
+      assert.equal(status, 501);
+      assert.match(text, /shared memory is of one machine/);
+    }
+    for (const [server, has] of [
+      [rest, 'system register a {"key":"/k","offset":0,"byte_size":8}'],
+      [grpc, 'memory '],
+    ] as const) {
+      server.asked.length = 0;
+      const one = await serve(permitted, [server.url]);
+      await one.client.ask(
+        'SystemSharedMemoryRegister',
+        encodeMemoryRequest({ kind: 'system', action: 'register' }, { name: 'a', key: '/k', byte_size: 8n }),
+      );
+      assert.ok(
+        server.asked.some((each) => each.startsWith(has)),
+        String(server.asked),
+      );
+      const wrong = await post(one.gateway, 'systemsharedmemory/region/a/register', { body: '{"key":1}' });
+      assert.equal(wrong.status, 400, wrong.text);
+    }
+    const one = await serve({}, [rest.url]);
+    const listed = await fetch(`http://${one.gateway.rest}/v2/systemsharedmemory/status`);
+    assert.deepEqual(await listed.json(), [{ name: 'a', key: '/k', offset: 0, byte_size: 8 }]);
+    const { message } = await one.client.ask('SystemSharedMemoryStatus', new Uint8Array(0));
+    assert.deepEqual(decodeMemoryStatus({ kind: 'system' }, message), [
+      { name: 'a', key: '/k', offset: 0n, byte_size: 8n },
+    ]);
   });
 });
 

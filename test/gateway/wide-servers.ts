@@ -91,6 +91,13 @@ async function startRest(state: State): Promise<Pick<WideServer, 'name' | 'url' 
         say(exactJsonText(state.settings[kind]));
         return;
       }
+      const memory = /^\/v2\/(system|cuda)sharedmemory(?:\/region\/([^/]+))?\/(\w+)$/.exec(path);
+      if (memory !== null) {
+        const told = Buffer.concat(chunks).toString();
+        state.asked.push(`${memory[1]} ${memory[3]} ${memory[2] ?? ''} ${told}`);
+        say(memory[3] === 'status' ? '[{"name":"a","key":"/k","offset":0,"byte_size":8}]' : '');
+        return;
+      }
       if (path === '/v2/repository/index') {
         state.asked.push('index');
         say(JSON.stringify(indexOf(state)));

@@ -135,6 +135,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
       case 'unload':
       case 'trace':
       case 'logging':
+      case 'memory':
         return change(deps, route, exchange, namingBackend(asker, exchange.head.url));
       default: {
         const asked = target(route, asker, 'describe');

@@ -1,13 +1,18 @@
 /** What changes V2's servers, over REST: models are loaded and unloaded, trace and log settings read and set, at every backend. */
-import { Code, getMetadata, type Metadata, StatusError } from '../../call/index.ts';
+import { Code, getMetadata, type Metadata, type Method, StatusError } from '../../call/index.ts';
 import {
+  decodeMemoryStatus,
   decodeSettings,
+  encodeMemoryRequest,
   encodeRepositoryChange,
   encodeSettings,
   exactJsonText,
+  type ExactObject,
+  memoryMethod,
   repositoryParametersIn,
   settingsIn,
   V2Body,
+  type V2MemoryQuestion,
   type V2SettingKind,
 } from '../../codec/index.ts';
 import { methodOf, wideFields } from '../../models/index.ts';
@@ -29,7 +34,10 @@ const methods = {
   logging: methodOf(`${service}/LogSettings`),
 };
 
-type ChangeRoute = Extract<V2Route, { kind: keyof typeof methods }>;
+type ChangeRoute = Extract<V2Route, { kind: keyof typeof methods | 'memory' }>;
+
+const methodFor = (route: ChangeRoute): Method =>
+  route.kind === 'memory' ? methodOf(`${service}/${memoryMethod(route.asked)}`) : methods[route.kind];
 
 /** What the answer says of the backends that were asked. */
 export function addWideFields(headers: string[], metadata: Metadata): void {
@@ -45,6 +53,19 @@ const answerOf = ({ from, metadata }: Asked, body: string): HttpAnswer => {
   return { status: 200, headers, body };
 };
 
+/** @throws StatusError INVALID_ARGUMENT for a member of another type */
+function memoryRequest(asked: V2MemoryQuestion, body: ExactObject): Uint8Array {
+  try {
+    return encodeMemoryRequest(asked, body);
+  } catch (reason) {
+    const { message } = StatusError.from(reason);
+    throw new StatusError(
+      Code.INVALID_ARGUMENT,
+      message.replace(/^.*: /, 'the request about shared memory: '),
+    );
+  }
+}
+
 /** @throws StatusError PERMISSION_DENIED before the body is read, where the configuration does not allow it */
 export async function change(
   deps: V2Deps,
@@ -53,13 +74,13 @@ export async function change(
   asker: Asker,
 ): Promise<HttpAnswer> {
   const { options } = deps;
-  if (!options.allowAdmin)
+  const method = methodFor(route);
+  if (method.admin && !options.allowAdmin)
     throw new StatusError(
       Code.PERMISSION_DENIED,
-      `${route.kind} changes model servers: the gateway refuses it unless its configuration allows it (grpc.allowAdmin)`,
+      `${method.name} changes model servers: the gateway refuses it unless its configuration allows it (grpc.allowAdmin)`,
     );
-  refusePages(exchange, 'what changes model servers');
-  const method = methods[route.kind];
+  if (method.admin) refusePages(exchange, 'what changes model servers');
   const deadline = asker.beganMs + timeoutOf(method, asker.timeout, options.timeouts);
   const isPost = exchange.head.method === 'POST';
   const body = isPost
@@ -71,6 +92,14 @@ export async function change(
     const { model, repository } = route;
     const parameters = repositoryParametersIn(body);
     return answerOf(await send(encodeRepositoryChange({ repository, model, parameters })), '');
+  }
+  if (route.kind === 'memory') {
+    const { region, asked } = route;
+    const answer = await send([memoryRequest(asked, { ...settingsIn(body), name: region })]);
+    return answerOf(
+      answer,
+      asked.action === 'status' ? exactJsonText(decodeMemoryStatus(asked, answer.bytes)) : '',
+    );
   }
   const kind: V2SettingKind = route.kind;
   const model = 'model' in route ? route.model : '';

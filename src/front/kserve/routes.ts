@@ -1,5 +1,6 @@
 /** Which call a URL of the V2 REST API means (Open Inference Protocol, and Triton's extensions: repository index, generate, configuration, statistics; MLServer's infer_stream). */
 import { Code, StatusError } from '../../call/index.ts';
+import type { V2MemoryQuestion } from '../../codec/index.ts';
 
 export type V2Route =
   | { readonly kind: 'server' | 'live' | 'ready' | 'index' | 'all-stats' }
@@ -19,7 +20,9 @@ export type V2Route =
   | { readonly kind: 'load' | 'unload'; readonly model: string; readonly repository: string }
   /** Without a model, the servers' own. */
   | { readonly kind: 'trace'; readonly model: string }
-  | { readonly kind: 'logging' };
+  | { readonly kind: 'logging' }
+  /** Without a region, all of them. */
+  | ({ readonly kind: 'memory'; readonly region: string } & { readonly asked: V2MemoryQuestion });
 
 const modelPath =
   /^\/v2\/models\/([^/]+)(?:\/versions\/([^/]+))?(?:\/(ready|infer|infer_stream|generate|generate_stream|config|stats))?$/;
@@ -54,8 +57,7 @@ const changePath = /^\/v2\/repository\/(?:([^/]+)\/)?models\/([^/]+)\/(load|unlo
 const tracePath = /^\/v2\/(?:models\/([^/]+)\/)?trace\/setting$/;
 const loggingPath = '/v2/logging';
 
-/** Triton's extension that is about one server's machine, and not about the fleet that answers here. */
-const memoryPath = /^\/v2\/(system|cuda)sharedmemory(\/|$)/;
+const memoryPath = /^\/v2\/(system|cuda)sharedmemory(?:\/region\/([^/]+))?\/(status|register|unregister)$/;
 
 /** True for every path of this API, known or not. */
 export function isV2(url: string): boolean {
@@ -95,16 +97,23 @@ export function v2RouteOf(method: string, url: string): V2Route {
   const trace = tracePath.exec(path);
   if (trace !== null) return { kind: 'trace', model: decoded(trace[1] ?? '') };
   if (path === loggingPath) return { kind: 'logging' };
-  if (memoryPath.test(path))
-    throw new StatusError(
-      Code.UNIMPLEMENTED,
-      `${path.slice(0, 500)} is not served here: shared memory is of one machine, and a call may go to any backend`,
-    );
+  const memory = memoryPath.exec(path);
+  if (memory !== null && post === (memory[3] !== 'status'))
+    return {
+      kind: 'memory',
+      region: decoded(memory[2] ?? ''),
+      asked: {
+        kind: memory[1] as V2MemoryQuestion['kind'],
+        action: memory[3] as V2MemoryQuestion['action'],
+      },
+    };
   const wanted =
-    path === indexPath || /\/(infer|infer_stream|generate|generate_stream|load|unload)$/.test(path)
+    path === indexPath ||
+    /\/(infer|infer_stream|generate|generate_stream|load|unload|register|unregister)$/.test(path)
       ? 'POST'
       : 'GET';
-  const known = kind !== undefined || path === indexPath || match !== null || change !== null;
+  const known =
+    kind !== undefined || path === indexPath || match !== null || change !== null || memory !== null;
   throw new StatusError(
     Code.NOT_FOUND,
     `${method} ${path.slice(0, 500)} is not of the V2 API${known ? ` (this path takes ${wanted})` : ''}`,

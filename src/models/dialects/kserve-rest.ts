@@ -7,7 +7,9 @@ import {
   encodeV2InferJson,
   type HttpBody,
   exactJsonText,
+  isList,
   joined,
+  readExactJson,
   readExactObject,
   repositoryIndexIn,
   repositoryParametersJson,
@@ -186,6 +188,15 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
       const path = `/v2/repository/${repository === '' ? '' : `${segment(repository)}/`}models/${segment(model)}/${what}`;
       const body = [Buffer.from(repositoryParametersJson(parameters))];
       extensionAnswer(await ask({ path, body, headers: json, isControl: true }), path, where);
+    },
+    async memory({ kind, action }, { name, ...rest }) {
+      const region = typeof name === 'string' && name !== '' ? `/region/${segment(name)}` : '';
+      const path = `/v2/${kind}sharedmemory${region}/${action}`;
+      const told = { path, body: [Buffer.from(exactJsonText(rest))], headers: json, isControl: true };
+      const answer = extensionAnswer(await ask(action === 'status' ? { path } : told), path, where);
+      if (action !== 'status') return [];
+      const regions = readExactJson(answer);
+      return isList(regions) ? regions : [];
     },
     async settings(kind, { model, settings }) {
       const path =

@@ -8,6 +8,7 @@ import {
   decodeModelMetadataResponse,
   decodeModelVersionRequest,
   decodeRepositoryChange,
+  decodeMemoryRequest,
   decodeSettings,
   defaultSignature,
   encodeFlagResponse,
@@ -20,6 +21,7 @@ import {
   encodeRepositoryIndexResponse,
   idOfModelInferRequest,
   encodeModelStatisticsResponse,
+  encodeMemoryStatus,
   encodeSettings,
   type ExactObject,
   joined,
@@ -29,6 +31,8 @@ import {
   readExactObject,
   specOfV2,
   type V2Parameters,
+  memoryMethod,
+  type V2MemoryQuestion,
   type V2SettingKind,
 } from '../../codec/index.ts';
 import type { ModelServer, V2Questions } from '../inference.ts';
@@ -139,6 +143,18 @@ function changeOf(what: 'load' | 'unload'): Answerer {
   };
 }
 
+const memoryQuestions = (['system', 'cuda'] as const).flatMap((kind) =>
+  (['status', 'register', 'unregister'] as const).map((action) => ({ kind, action })),
+);
+
+function memoryOf(question: V2MemoryQuestion): Answerer {
+  return async (message, server) => {
+    if (server.memory === undefined) throw noEquivalent(memoryMethod(question));
+    const regions = await server.memory(question, decodeMemoryRequest(question, joined(message)));
+    return [question.action === 'status' ? encodeMemoryStatus(question, regions) : new Uint8Array(0)];
+  };
+}
+
 function settingsOf(kind: V2SettingKind): Answerer {
   return async (message, server) => {
     if (server.settings === undefined) throw noEquivalent(kind === 'trace' ? 'TraceSetting' : 'LogSettings');
@@ -211,6 +227,7 @@ export const kserveDoor: Door = {
     ],
     ['RepositoryModelLoad', changeOf('load')],
     ['RepositoryModelUnload', changeOf('unload')],
+    ...memoryQuestions.map((question) => [memoryMethod(question), memoryOf(question)] as const),
     ['TraceSetting', settingsOf('trace')],
     ['LogSettings', settingsOf('logging')],
     ['ModelConfig', extensionOf('config', encodeModelConfigResponse)],

@@ -35,6 +35,14 @@ export {
   type V2RepositoryParameter,
 } from './repository.ts';
 export {
+  decodeMemoryRequest,
+  decodeMemoryStatus,
+  encodeMemoryRequest,
+  encodeMemoryStatus,
+  memoryMethod,
+  type V2MemoryQuestion,
+} from './shared-memory.ts';
+export {
   decodeSettings,
   encodeSettings,
   settingsIn,

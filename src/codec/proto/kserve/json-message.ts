@@ -39,6 +39,12 @@ function writeValue(writer: Writer, number: number, [name, , type]: Field, value
       if (typeof value !== 'boolean') throw wrong(name, 'boolean');
       writer.bool(number, value);
       return;
+    case 'bytes': {
+      const text = isObject(value) ? value.b64 : undefined;
+      if (typeof text !== 'string') throw wrong(name, 'base64');
+      writer.bytes(number, Buffer.from(text, 'base64'));
+      return;
+    }
     case 'float':
       writer.float(number, realOf(value, name));
       return;
@@ -102,4 +108,9 @@ export function encodeModelConfigResponse(config: ExactObject): Uint8Array {
 /** A ModelStatisticsResponse. @throws OutOfBounds for a member of another type */
 export function encodeModelStatisticsResponse(statistics: ExactObject): Uint8Array {
   return objectWriter(statistics, 'ModelStatisticsResponse').finish();
+}
+
+/** A message of any type of the table. @throws OutOfBounds for a member of another type */
+export function jsonMessage(object: ExactObject, type: string): Uint8Array {
+  return objectWriter(object, type).finish();
 }

@@ -30,6 +30,12 @@ const scalars: Readonly<Record<string, Scalar>> = {
   uint64: { absent: '0', wire: wire.varint, read: (reader) => String(reader.uint64()) },
   float: { absent: '0.0', wire: wire.fixed32, read: (reader) => real32(reader.float()) },
   double: { absent: '0.0', wire: wire.fixed64, read: (reader) => real(reader.double()) },
+  // as Triton's HTTP endpoint takes them
+  bytes: {
+    absent: '{"b64":""}',
+    wire: wire.bytes,
+    read: (reader) => `{"b64":"${Buffer.from(reader.slice()).toString('base64')}"}`,
+  },
 };
 
 function enumScalar(names: readonly string[]): Scalar {
@@ -134,4 +140,9 @@ export function modelConfigJson(message: Uint8Array): string {
 /** A ModelStatisticsResponse. */
 export function modelStatisticsJson(message: Uint8Array): string {
   return objectText([new Reader(message)], 'ModelStatisticsResponse');
+}
+
+/** A message of any type of the table. */
+export function messageJson(message: Uint8Array, type: string): string {
+  return objectText([new Reader(message)], type);
 }

@@ -1,4 +1,4 @@
-/** The fields of Triton's ModelConfig and ModelStatisticsResponse, as model_config.proto and grpc_service.proto number them (Triton 2.51). */
+/** The fields of Triton's ModelConfig, ModelStatisticsResponse and messages about shared memory, as model_config.proto and grpc_service.proto number them (Triton 2.51). */
 
 /** Name, number, type (a scalar's, or the name of a message or an enum below), and how often it may be there. */
 export type Field = readonly [
@@ -316,6 +316,30 @@ export const messages: Readonly<Record<string, readonly Field[]>> = {
     ['id', 2, 'int64'],
     ['byte_size', 3, 'uint64'],
   ],
+  SystemSharedMemoryStatusRequest: [['name', 1, 'string']],
+  SystemSharedMemoryUnregisterRequest: [['name', 1, 'string']],
+  // a region has the same fields
+  SystemSharedMemoryRegisterRequest: [
+    ['name', 1, 'string'],
+    ['key', 2, 'string'],
+    ['offset', 3, 'uint64'],
+    ['byte_size', 4, 'uint64'],
+  ],
+  SystemSharedMemoryStatusResponse: [['regions', 1, 'SystemSharedMemoryRegisterRequest', 'map']],
+  CudaSharedMemoryStatusRequest: [['name', 1, 'string']],
+  CudaSharedMemoryUnregisterRequest: [['name', 1, 'string']],
+  CudaSharedMemoryRegisterRequest: [
+    ['name', 1, 'string'],
+    ['raw_handle', 2, 'bytes'],
+    ['device_id', 3, 'int64'],
+    ['byte_size', 4, 'uint64'],
+  ],
+  'CudaSharedMemoryStatusResponse.RegionStatus': [
+    ['name', 1, 'string'],
+    ['device_id', 2, 'uint64'],
+    ['byte_size', 3, 'uint64'],
+  ],
+  CudaSharedMemoryStatusResponse: [['regions', 1, 'CudaSharedMemoryStatusResponse.RegionStatus', 'map']],
   InferResponseStatistics: [
     ['compute_infer', 1, 'StatisticDuration'],
     ['compute_output', 2, 'StatisticDuration'],
