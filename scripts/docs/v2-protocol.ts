@@ -15,7 +15,9 @@ function wordOf(cell: Cell): string {
     case 'none':
       return '–';
     case 'same':
-      return cell.how === 'all' ? 'all backends' : cell.how;
+      return { all: 'all backends', one: 'one backend', passes: 'passes', translated: 'translated' }[
+        cell.how
+      ];
     case 'own':
       return `own ${note(cell.what)}`;
     case 'refused':
@@ -45,6 +47,7 @@ Triton 2.51: the answer equals the one that Triton gives to the same question in
 - **passes**: question and answer go through as they came.
 - **translated**: between JSON and protobuf; the answer is the server's own all the same.
 - **all backends**: asked of every backend of the fleet, and one answer made of theirs ([bridging.md](bridging.md#rules)).
+- **one backend**: the same of a fleet of one; before more it is refused, since the memory is of one machine.
 - **own**: the gateway's answer, and **refused** with a status, for the reason below.
 - **with permission**: it changes servers, and is refused (403, PERMISSION_DENIED) unless \`grpc.allowAdmin\` is true.
 - **–**: the client's protocol has no such question.

@@ -23,6 +23,7 @@ export { repositoryIndexAsked, repositoryIndexIn, repositoryIndexJson } from './
 export {
   dtypeOfV2,
   noParameters,
+  sharedMemory,
   withoutCarriage,
   type V2InferRequest,
   type V2InferResponse,

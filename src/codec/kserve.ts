@@ -1,10 +1,21 @@
 /** The messages of the Open Inference Protocol (KServe V2) as the gateway holds them, whether they came as protobuf or JSON. */
+import { Code, StatusError } from '../call/index.ts';
 import { type DType, dtypes } from './dtype.ts';
 import type { NamedPieces } from './pieces.ts';
 
 /** bool_param, int64_param (a bigint), string_param, double_param (a number), uint64_param (a bigint above int64). */
 export type V2Parameter = boolean | bigint | string | number;
 export type V2Parameters = ReadonlyMap<string, V2Parameter>;
+
+/** The parameter of a tensor whose values a server reads, or writes, in memory that it shares with the client. */
+export const sharedMemory = 'shared_memory_region';
+
+/** Of a tensor that somebody else than such a server is to read. */
+export const inSharedMemory = (tensor: string): StatusError =>
+  new StatusError(
+    Code.UNIMPLEMENTED,
+    `tensor ${tensor} is in shared memory, which only a server of the client's own transport can be told`,
+  );
 
 export interface V2RequestedOutput {
   readonly name: string;

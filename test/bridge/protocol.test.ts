@@ -21,7 +21,7 @@ describe('each member of the protocol', { skip: missing('tritonserver') }, () =>
   /** By the transport behind them; the server's own beside them. */
   const doors = new Map<string, Door>();
   before(async () => {
-    triton = await startTriton(protocolModels, { withDecoupled: true });
+    triton = await startTriton(protocolModels, { withDecoupled: true, explicit: true });
     doors.set('own', { rest: restOf(triton.http), grpc: grpcOf(triton.grpc) });
     for (const transport of ['rest', 'grpc'] as const)
       for (const allowed of [false, true]) {
@@ -48,8 +48,12 @@ describe('each member of the protocol', { skip: missing('tritonserver') }, () =>
     return row.lasting?.(said) ?? said;
   };
 
+  /** Of several questions, the last one. */
   function isRefused(said: Said, { status, words }: Extract<Cell, { kind: 'refused' }>): void {
-    const { error, words: text } = said as { error?: number | string; words?: string };
+    const { error, words: text } = (Array.isArray(said) ? (said as unknown[]).at(-1) : said) as {
+      error?: number | string;
+      words?: string;
+    };
     assert.equal(error, status, JSON.stringify(said));
     assert.match(text ?? '', words);
   }
@@ -66,7 +70,16 @@ describe('each member of the protocol', { skip: missing('tritonserver') }, () =>
               const said = await ask(row, door, row.permission === true ? `${transport} allowed` : transport);
               if (cell.kind === 'own') assert.ok(cell.is(said), JSON.stringify(said));
               else if (cell.kind === 'refused') isRefused(said, cell);
-              else assert.deepEqual(said, await ask(row, door, 'own'));
+              else {
+                const own = await ask(row, door, 'own');
+                assert.deepEqual(said, own);
+                assert.equal(/"error":/.test(JSON.stringify(own)), row.fails === true, JSON.stringify(own));
+              }
+            });
+          if (cell.kind !== 'none' && row.permission === true)
+            it(`${way}: ${row.member}, without permission`, async () => {
+              const said = JSON.stringify(await ask(row, door, transport));
+              assert.match(said, door === 'rest' ? /"error":403/ : /"error":"PERMISSION_DENIED"/);
             });
         }
     });

@@ -29,6 +29,7 @@ import {
   type Pieces,
   readControl,
   readExactObject,
+  sharedMemory,
   specOfV2,
   type V2Parameters,
   memoryMethod,
@@ -58,11 +59,11 @@ export const finalParameter = 'triton_final_response';
 const emptyFinalParameter = 'triton_enable_empty_final_response';
 
 /** @throws StatusError UNIMPLEMENTED */
-function refuseShared(kind: 'input' | 'output', name: string, parameters: V2Parameters): void {
-  if (!parameters.has('shared_memory_region')) return;
+function refuseShared(output: string, parameters: V2Parameters): void {
+  if (!parameters.has(sharedMemory)) return;
   throw new StatusError(
     Code.UNIMPLEMENTED,
-    `${kind} ${name} is in shared memory, which the model's server cannot ${kind === 'input' ? 'read' : 'write'}`,
+    `output ${output} is in shared memory, which the model's server cannot write`,
   );
 }
 
@@ -86,8 +87,7 @@ async function infer(
   isStream: boolean,
 ): Promise<Pieces> {
   const request = decodeModelInferRequest(message, maxBytes);
-  for (const [name, parameters] of request.inputParameters) refuseShared('input', name, parameters);
-  for (const { name, parameters } of request.outputs) refuseShared('output', name, parameters);
+  for (const { name, parameters } of request.outputs) refuseShared(name, parameters);
   const wanted = request.outputs.map(({ name }) => name);
   const reply = await server.infer({
     target: targetOf(specOfV2(request.model, request.version)),

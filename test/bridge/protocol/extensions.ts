@@ -82,9 +82,14 @@ export const extensions: readonly Group[] = [
         rest: async (ask) => [
           await ask({ path: 'v2/models/identity_string/generate', body: '{"x":"hé","id":"7","own":1}' }),
           await ask({ path: 'v2/models/identity_string/versions/1/generate', body: '{"x":["a","b"]}' }),
-          await ask({ path: 'v2/models/identity_string/generate', body: '{}' }),
         ],
         cells: overRest(throughout),
+      },
+      {
+        member: '`generate` without the input',
+        rest: (ask) => ask({ path: 'v2/models/identity_string/generate', body: '{}' }),
+        cells: overRest(throughout),
+        fails: true,
       },
       {
         member: '`generate_stream`: server-sent events',

@@ -9,7 +9,7 @@ import type { Grpc, Rest, Said } from './asks.ts';
  * refused: with a status and words. none: the API of the door has no such question.
  */
 export type Cell =
-  | { readonly kind: 'same'; readonly how: 'passes' | 'translated' | 'all' }
+  | { readonly kind: 'same'; readonly how: 'passes' | 'translated' | 'all' | 'one' }
   | { readonly kind: 'own'; readonly what: string; readonly is: (said: Said) => boolean }
   | {
       readonly kind: 'refused';
@@ -29,6 +29,8 @@ export interface Row {
   readonly cells: Readonly<Record<Way, Cell>>;
   /** It changes servers: tried through a gateway that allows it. Without that it is refused at every door. */
   readonly permission?: true;
+  /** The server refuses it, or part of it; of all others its own answer must be a good one. */
+  readonly fails?: true;
   /** Without what differs from one answer to the next. */
   readonly lasting?: (said: Said) => Said;
 }

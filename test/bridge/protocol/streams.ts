@@ -78,6 +78,7 @@ export const streams: readonly Group[] = [
         member: 'infer of a decoupled model',
         rest: (ask) => ask({ path: 'v2/models/decoupled/infer', body: decoupledBody }),
         grpc: (ask) => ask('ModelInfer', asksDecoupled),
+        fails: true,
         cells: {
           ...throughout,
           'rest-grpc': {

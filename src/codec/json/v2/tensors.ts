@@ -1,7 +1,7 @@
 /** The tensors of a V2 body: `data` in JSON, flat or nested, or bytes behind the JSON (the binary tensor extension). */
 import { Code, StatusError } from '../../../call/index.ts';
 import { type DType, widthOf } from '../../dtype.ts';
-import { dtypeOfV2, noParameters, type V2Parameters } from '../../kserve.ts';
+import { dtypeOfV2, inSharedMemory, noParameters, sharedMemory, type V2Parameters } from '../../kserve.ts';
 import type { TensorPieces } from '../../pieces.ts';
 import { rawTensor } from '../../proto/kserve/tensors.ts';
 import { elementsOf } from '../../tensor.ts';
@@ -165,6 +165,7 @@ class TensorReading {
     if (typeof size === 'bigint') bytes = Number(size);
     else if (size === undefined && binary.left > 0)
       bytes = width === 0 ? binary.left : elementsOf(shape) * width;
+    else if (this.#parameters.has(sharedMemory)) throw inSharedMemory(name);
     else throw invalid(`tensor ${name} has neither data nor a binary_data_size that is a number`);
     if (!(bytes >= 0 && bytes <= maxTensorBytes)) {
       throw new StatusError(

@@ -1,7 +1,9 @@
 /** ModelInferRequest and ModelInferResponse (grpc_service.proto): tensors are views on the message, nothing is copied. */
 import {
+  inSharedMemory,
   noParameters,
   parametersByName,
+  sharedMemory,
   type V2InferRequest,
   type V2InferResponse,
   type V2Parameters,
@@ -72,13 +74,15 @@ function decode(message: Pieces, isRequest: boolean): Infer {
 
 /**
  * @param maxTensorBytes the most that one tensor may take
- * @throws StatusError INVALID_ARGUMENT for what is no such message, or whose tensors do not fit their shapes
+ * @throws StatusError INVALID_ARGUMENT for what is no such message, or whose tensors do not fit their shapes; UNIMPLEMENTED for
+ *   inputs in shared memory, whose values are not in the message
  */
 export function decodeModelInferRequest(
   message: Pieces,
   maxTensorBytes = defaultMaxTensorBytes,
 ): V2InferRequest {
   const { model, version, id, parameters, heads, outputs, raw } = decode(message, true);
+  for (const { name, parameters: own } of heads) if (own.has(sharedMemory)) throw inSharedMemory(name);
   return {
     model,
     version,
