@@ -61,11 +61,13 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   clients reach the signature \`serving_default\` of TensorFlow Serving's models.
 - A string without a dimension becomes a list of one for models whose signature begins with the batch (-1), whichever API their server
   speaks, and the outputs of one row lose theirs: OpenVINO Model Server takes such strings, TensorFlow does or not, as the operations of the
-  graph like it. \`inputs.addBatchDimension\` has it for numbers too, or for nobody. V2 servers get a list of one whatever the signature says.
+  graph like it. \`inputs.addBatchDimension\` has it for numbers too, or for nobody. V2 servers get a list of one of such clients
+  whatever the signature says.
 - Numbers of Predict replies come as the server writes them, TensorFlow Serving's in typed fields (float_val and so on), except for clients that ask
   for a version that is present and 0, as OpenVINO Model Server's do: they get tensor_content, which its Go demo reads alone.
   \`outputs.tensorContent: all\` has it for those too that say no version, as its C++ demo; \`off\` for nobody.
-- Wanted outputs are picked by the gateway where a server gives all.
+- Which outputs a V2 client gets of a V2 server, and in which order, that server alone decides. For all others the gateway picks the wanted ones
+  where a server gives all, and for OpenVINO Model Server's V2 over REST, which is not told them.
 - \`GET /v2\` and ServerMetadata have the gateway's own name and version, and the extensions that hold whichever server answers: \`binary_tensor_data\`,
   which is the gateway's, and of \`classification\`, \`model_configuration\`, \`parameters\`, \`schedule_policy\`, \`sequence\` and \`statistics\` those that every
   backend lists which is up. Each is asked once for a connection, when a client asks; one that does not answer within \`fleets.NAME.health.timeoutMs\` counts
@@ -114,4 +116,17 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
 - JSON servers without the binary tensor extension take strings that are UTF-8 only: INVALID_ARGUMENT for others.
 - OpenVINO Model Server up to 2026.2 takes one encoding of each type in its TensorFlow Serving API. A \`grpc://\` backend that says it is
   one gets its tensors so; for \`tfs://\` backends \`fleets.NAME.encoding: ovms\` says it.
+
+## As the server itself answers
+
+\`test/bridge/random-v2.test.ts\` asks random V2 requests of random models (every datatype, ranks 0 to 4, empty tensors, strings of any bytes, parameters
+of every kind) through either door before either transport of Triton and MLServer. Each answer has every member of the one that the server itself gives to
+the same request in the door's protocol, and the model has seen the same request, but for this:
+
+- Triton takes and gives no FP16 and BF16 as JSON, and reads FP64 from JSON up to three places of the last digit beside the double that is meant. The gateway
+  does the one, and reads doubles exactly.
+- \`binary_data_output\` holds for outputs that \`outputs\` lists without \`binary_data\`, as the binary tensor extension says it; Triton answers JSON for these.
+- MLServer makes an id over REST where the client gives none, and none over gRPC: the client has what the transport gives. An empty id is none.
+- MLServer's gRPC has no doubles among parameters: what is 0.5 in JSON does not get through it, in neither direction.
+- An id with characters beyond printable ASCII, or a control character, is the end of an answer of MLServer's, which has it among its headers: its own error or 503.
 `;

@@ -11,6 +11,7 @@ import {
   encodeV2InferJson,
   encodeV2ReplyJson,
   joined,
+  type NamedPieces,
   piecesOf,
   tensorOf,
   type TensorOptions,
@@ -372,6 +373,28 @@ describe('V2 JSON', () => {
           assert.deepEqual(plain(tensorOf(output)), plain(tensorOf(tensor)));
         },
       ),
+    );
+  });
+
+  it('a body is its JSON alone where every tensor behind it is empty, as Triton has it', () => {
+    const empty: NamedPieces = new Map([['x', { dtype: 'int8', shape: [2, 0], pieces: [] }]]);
+    const who = { model: 'm', version: '', id: '', parameters: new Map() };
+    const reply = encodeV2ReplyJson({ ...who, outputs: empty, outputParameters: new Map() }, () => true);
+    const request = encodeV2InferJson(
+      { ...who, inputs: empty, inputParameters: new Map(), outputs: [] },
+      { binary: true, listOutputs: true },
+    );
+    for (const { pieces, headerBytes } of [reply, request]) {
+      assert.equal(headerBytes, undefined);
+      assert.match(joined(pieces).toString(), /"shape":\[2,0\],"parameters":\{"binary_data_size":0\}/);
+    }
+    assert.deepEqual(
+      decodeV2ReplyJson(joined(reply.pieces), undefined, options).outputs.get('x')?.shape,
+      [2, 0],
+    );
+    assert.deepEqual(
+      decodeV2InferJson(joined(request.pieces), undefined, options).inputs.get('x')?.shape,
+      [2, 0],
     );
   });
 });

@@ -35,6 +35,7 @@ import { jsonLengthHeader } from '../methods.ts';
 import { specOf } from '../target.ts';
 import { extensionAnswer } from './extensions.ts';
 import { v2Status } from './kserve.ts';
+import { wantedOutputs } from './outputs.ts';
 import { listOfConfig, notUnderstood } from './tfs-rest.ts';
 import { descriptionOf, inferRequestOf } from './v2-shapes.ts';
 import type { VersionNames } from './versions.ts';
@@ -240,7 +241,13 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
           length === undefined ? undefined : Number(length),
           tensors,
         );
-        return { ...reply, version: names.numberOf(reply.version), versionText: reply.version };
+        const outputs = able.listOutputs
+          ? reply.outputs
+          : wantedOutputs(
+              reply.outputs,
+              request.outputs.map(({ name }) => name),
+            );
+        return { ...reply, outputs, version: names.numberOf(reply.version), versionText: reply.version };
       } catch (reason) {
         throw notUnderstood(reason, where);
       }

@@ -104,7 +104,7 @@ async function infer(
     id: request.id === '' ? reply.id : request.id,
     // the one answer is the last
     parameters: isStream ? new Map([...reply.parameters, [finalParameter, true]]) : reply.parameters,
-    outputs: wantedOutputs(reply.outputs, wanted),
+    outputs: server.v2 === undefined ? wantedOutputs(reply.outputs, wanted) : reply.outputs,
     outputParameters: reply.outputParameters,
   });
 }

@@ -34,7 +34,8 @@ export function inferRequestOf(inference: Inference, names: VersionNames): V2Inf
     version: inference.version ?? names.textOf(inference.target),
     id: inference.id,
     parameters: inference.parameters,
-    inputs: withDimension(inference.inputs),
+    // a client of V2's own says what it means, and some servers take no dimensions at all
+    inputs: inference.version === undefined ? withDimension(inference.inputs) : inference.inputs,
     inputParameters: inference.inputParameters,
     outputs: inference.outputs,
   };

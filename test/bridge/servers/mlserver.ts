@@ -33,8 +33,11 @@ function settingsOf(model: BridgeModel): object {
   };
 }
 
-/** Starts it with the models; takes some seconds. */
-export async function startMlserver(models: readonly BridgeModel[] = mlserverModels): Promise<RealServer> {
+/** Starts it with the models; takes some seconds. @param more names and settings of other models */
+export async function startMlserver(
+  models: readonly BridgeModel[] = mlserverModels,
+  more: readonly { readonly name: string; readonly implementation: string }[] = [],
+): Promise<RealServer> {
   const python = tool('mlserver');
   if (python === undefined) throw new Error('mlserver is not installed: run scripts/test-tools.sh');
   const folder = mkdtempSync(join(tmpdir(), 'tensorgate-mlserver-'));
@@ -51,11 +54,12 @@ export async function startMlserver(models: readonly BridgeModel[] = mlserverMod
       debug: false,
     }),
   );
-  for (const model of models) {
-    const own = join(folder, `${model.name}-${model.version ?? ''}`);
-    mkdirSync(own);
-    writeFileSync(join(own, 'model-settings.json'), JSON.stringify(settingsOf(model)));
-  }
+  const add = (name: string, settings: object): void => {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'model-settings.json'), JSON.stringify(settings));
+  };
+  for (const model of models) add(`${model.name}-${model.version ?? ''}`, settingsOf(model));
+  for (const settings of more) add(settings.name, settings);
   const server = await startProcess(python, ['-m', 'mlserver.cli.main', 'start', folder], {
     ready: /gRPC server running/,
     readyTimeoutMs: 90_000,

@@ -39,7 +39,7 @@ const decoupledConfig = [
 ].join('\n');
 
 /** Triton's names in config.pbtxt. */
-function typeOf(dtype: DType): string {
+export function tritonTypeOf(dtype: DType): string {
   const row = dtypes[dtype];
   return `TYPE_${dtype === 'string' ? 'STRING' : 'v2' in row ? row.v2 : ''}`;
 }
@@ -50,6 +50,8 @@ export interface TritonOptions {
   /** Models are loaded and unloaded by calls; those at the start are. */
   readonly explicit?: boolean;
   readonly withDecoupled?: boolean;
+  /** Beside the others. */
+  readonly more?: readonly PythonModel[];
 }
 
 function configOf(model: BridgeModel, instances: number): string {
@@ -58,18 +60,26 @@ function configOf(model: BridgeModel, instances: number): string {
     `name: "${model.name}"`,
     'backend: "python"',
     'max_batch_size: 0',
-    `input [{ name: "${model.input}" data_type: ${typeOf(model.inputDtype)} dims: [${dims}] }]`,
-    `output [{ name: "${model.output}" data_type: ${typeOf(model.outputDtype)} dims: [${dims}] }]`,
+    `input [{ name: "${model.input}" data_type: ${tritonTypeOf(model.inputDtype)} dims: [${dims}] }]`,
+    `output [{ name: "${model.output}" data_type: ${tritonTypeOf(model.outputDtype)} dims: [${dims}] }]`,
     `instance_group [{ kind: KIND_CPU count: ${instances} }]`,
     `parameters: { key: "does" value: { string_value: "${model.does}" } }`,
     '',
   ].join('\n');
 }
 
+/** A model with a file of its own in this folder. */
+export interface PythonModel {
+  readonly name: string;
+  readonly file: string;
+  /** config.pbtxt */
+  readonly config: string;
+}
+
 /** Starts it with the models; takes some seconds. */
 export async function startTriton(
   models: readonly BridgeModel[] = bridgeModels,
-  { instances = 1, explicit = false, withDecoupled = false }: TritonOptions = {},
+  { instances = 1, explicit = false, withDecoupled = false, more = [] }: TritonOptions = {},
 ): Promise<Required<RealServer>> {
   const python = tool('tritonserver');
   if (python === undefined) throw new Error('tritonserver is not installed: run scripts/test-tools.sh');
@@ -89,16 +99,24 @@ export async function startTriton(
   const repository = join(folder, 'models');
   // PYTHONPATH alone does not always reach the stub
   const findPackages = `import sys\nsys.path.insert(0, ${JSON.stringify(packages)})\n`;
-  const sourceOf = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
-  const add = (name: string, source: string, config: string): void => {
+  const all: PythonModel[] = [
+    ...models.map((model) => ({
+      name: model.name,
+      file: 'triton_model.py',
+      config: configOf(model, instances),
+    })),
+    ...(withDecoupled
+      ? [{ name: decoupledModel, file: 'triton_decoupled.py', config: decoupledConfig }]
+      : []),
+    ...more,
+  ];
+  for (const { name, file, config } of all) {
     const versionFolder = join(repository, name, '1');
     mkdirSync(versionFolder, { recursive: true });
+    const source = readFileSync(new URL(file, import.meta.url), 'utf8');
     writeFileSync(join(versionFolder, 'model.py'), `${findPackages}${source}`);
     writeFileSync(join(repository, name, 'config.pbtxt'), config);
-  };
-  const source = sourceOf('triton_model.py');
-  for (const model of models) add(model.name, source, configOf(model, instances));
-  if (withDecoupled) add(decoupledModel, sourceOf('triton_decoupled.py'), decoupledConfig);
+  }
   const ports = { http: await freePort(), grpc: await freePort() };
   const server = join(home, 'bin', 'tritonserver');
   const bundled = globSync('*.libs', { cwd: packages }).map((name) => join(packages, name));

@@ -82,9 +82,11 @@ function encode(
     text += '}';
   }
   json.push(Buffer.from(`${text}]${tail}}`));
-  return binary.length === 0
+  const behind = binary.flat();
+  // as Triton has it: where nothing stands behind it, because all these tensors are empty, the JSON is the whole body
+  return piecesLength(behind) === 0
     ? { pieces: json, headerBytes: undefined }
-    : { pieces: [...json, ...binary.flat()], headerBytes: piecesLength(json) };
+    : { pieces: [...json, ...behind], headerBytes: piecesLength(json) };
 }
 
 function member(name: string, value: string): string {
