@@ -17,17 +17,31 @@ async function asked(rest: string, grpc: string): Promise<unknown> {
 }
 
 const infer = [2, 5, -6];
-const expected = {
+const noModel = { raised: 'HTTPStatusError', status: 404 };
+const noModelInGrpc = { raised: 'AioRpcError', status: null };
+
+/** @param explain the status of an explanation, which no model here has @param nobody whether a model that is not there is ready, over gRPC */
+const told = (explain: number, nobody: unknown) => ({
   v1: {
     live: true,
-    // its client has no such question in V1
+    // its client has no such question in V1, and none of the next kind in V2
     ready: { raised: 'UnsupportedProtocol', status: null },
     model: true,
-    nobody: { raised: 'HTTPStatusError', status: 404 },
+    nobody: noModel,
+    explain: { raised: 'HTTPStatusError', status: explain },
   },
-  v2: { live: true, ready: true, model: true, nobody: false, infer },
-  grpc: { live: true, ready: true, model: true, infer },
-};
+  v2: {
+    live: true,
+    ready: true,
+    model: true,
+    nobody: false,
+    explain: { raised: 'UnsupportedProtocol', status: null },
+    infer,
+    binary: ['one', infer],
+    'infer nobody': noModel,
+  },
+  grpc: { live: true, ready: true, model: true, nobody, infer, 'infer nobody': noModelInGrpc },
+});
 
 describe("KServe's clients", { skip: missing('kserve', 'tritonserver') }, () => {
   let triton: RealServer;
@@ -46,7 +60,7 @@ describe("KServe's clients", { skip: missing('kserve', 'tritonserver') }, () => 
   });
 
   it('say so of KServe’s own server', async () => {
-    assert.deepEqual(await asked(kserve.http, kserve.grpc), expected);
+    assert.deepEqual(await asked(kserve.http, kserve.grpc), told(501, noModelInGrpc));
   });
 
   const backends = {
@@ -59,7 +73,9 @@ describe("KServe's clients", { skip: missing('kserve', 'tritonserver') }, () => 
     it(`are told the same before ${name}`, async () => {
       const gateway = await startTestGateway([url()]);
       try {
-        assert.deepEqual(await asked(gateway.rest, gateway.grpc), expected);
+        // over gRPC the server's own word; Triton's is that what is not there is not ready
+        const nobody = name === 'KServe, kserve://' ? noModelInGrpc : false;
+        assert.deepEqual(await asked(gateway.rest, gateway.grpc), told(400, nobody));
       } finally {
         await gateway.stop();
       }
