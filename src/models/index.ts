@@ -70,6 +70,7 @@ export {
   purposeOf,
   restInferMethod,
 } from './methods.ts';
+export { inProtocol } from './missing.ts';
 export { listedVersion, versionOf } from './repository.ts';
 export { signatureSource } from './signatures.ts';
 export {

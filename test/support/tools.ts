@@ -6,7 +6,15 @@ import type { TestContext } from 'node:test';
 import { type ProcessResult, run } from './process.ts';
 
 export type Venv =
-  'tfs' | 'ovmsclient' | 'triton' | 'tritonserver' | 'mlserver' | 'kserve' | 'protoc' | 'hadolint';
+  | 'tfs'
+  | 'ovmsclient'
+  | 'triton'
+  | 'tritonserver'
+  | 'mlserver'
+  | 'kserve'
+  | 'schemathesis'
+  | 'protoc'
+  | 'hadolint';
 export type Tool =
   | 'redis-server'
   | 'redis-cli'
@@ -29,6 +37,7 @@ const venvs: readonly string[] = [
   'tritonserver',
   'mlserver',
   'kserve',
+  'schemathesis',
   'protoc',
   'hadolint',
 ] satisfies Venv[];

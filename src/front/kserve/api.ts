@@ -17,6 +17,7 @@ import {
 import {
   backendField,
   extensionMethods,
+  inProtocol,
   jsonLengthHeader,
   methodOf,
   specOf,
@@ -111,8 +112,10 @@ export function createV2Api(deps: V2Deps): HttpApi {
       }
       case 'model-ready': {
         const asked = target(route, asker, 'describe');
-        if (decodeFlagResponse(await question(methods.modelReady, asked, asker)))
-          return json({ name: route.model, ready: true });
+        const answer = await question(methods.modelReady, asked, asker).catch((reason: unknown) => {
+          throw inProtocol(reason);
+        });
+        if (decodeFlagResponse(answer)) return json({ name: route.model, ready: true });
         throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not ready`);
       }
       case 'config':

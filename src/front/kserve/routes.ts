@@ -78,13 +78,14 @@ export function v2RouteOf(method: string, url: string): V2Route {
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
   const post = method === 'POST';
+  const get = method === 'GET' || method === 'HEAD';
   const kind = fixed.get(path);
-  if (kind !== undefined && !post) return { kind };
+  if (kind !== undefined && get) return { kind };
   if (path === indexPath && post) return { kind: 'index' };
   const match = modelPath.exec(path);
   if (match !== null) {
     const found = match[3] === undefined ? 'model' : kinds[match[3] as keyof typeof kinds];
-    if (post === posted.has(found))
+    if (posted.has(found) ? post : get)
       return { kind: found, model: decoded(match[1] as string), version: decoded(match[2] ?? '') };
   }
   const change = changePath.exec(path);

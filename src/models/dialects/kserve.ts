@@ -38,6 +38,7 @@ import {
 } from '../../codec/index.ts';
 import type { ModelServer, V2Questions } from '../inference.ts';
 import { methodOf } from '../methods.ts';
+import { inProtocol } from '../missing.ts';
 import { targetOf } from '../target.ts';
 import type { VersionState, VersionStateName } from '../view.ts';
 import type { Answerer, Door, DoorContext, StreamAnswerer } from './door.ts';
@@ -281,11 +282,14 @@ export async function v2Status(
 /** A server that speaks it. */
 export function kserveServer(ask: Ask, names: VersionNames, maxBytes: number): ModelServer {
   const questions: V2Questions = {
-    ready: async (model, version) =>
-      readControl(
-        decodeFlagResponse,
-        joined(await ask(methods.ready, encodeModelVersionRequest(model, version))),
-      ),
+    async ready(model, version) {
+      const answer = await ask(methods.ready, encodeModelVersionRequest(model, version)).catch(
+        (reason: unknown) => {
+          throw inProtocol(reason);
+        },
+      );
+      return readControl(decodeFlagResponse, joined(answer));
+    },
     metadata: async (model, version) =>
       readControl(
         decodeModelMetadataResponse,

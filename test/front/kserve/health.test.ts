@@ -40,6 +40,23 @@ describe('health in V2 over REST', () => {
     assert.deepEqual([status, name, ready, (versions as unknown[]).length], [200, 'half_plus_two', true, 1]);
   });
 
+  it('is asked with GET and HEAD alone', async () => {
+    const [up] = gateways;
+    for (const path of [
+      '/v2',
+      '/v2/health/live',
+      '/v2/models/half_plus_two',
+      '/v2/models/half_plus_two/ready',
+    ])
+      for (const method of ['DELETE', 'PUT', 'PATCH', 'POST']) {
+        const answer = await fetch(`http://${up?.rest}${path}`, { method });
+        assert.equal(answer.status, 404, `${method} ${path}`);
+        assert.match(await answer.text(), /this path takes GET/);
+      }
+    const head = await fetch(`http://${up?.rest}/v2/models/half_plus_two`, { method: 'HEAD' });
+    assert.equal(head.status, 200);
+  });
+
   it('is live and not ready without a backend', async () => {
     const [, down] = gateways;
     assert.deepEqual(await get(down, '/v2/health/live'), [200, { live: true }]);
