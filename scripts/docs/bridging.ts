@@ -129,7 +129,7 @@ the same request in the door's protocol, and the model has seen the same request
 - MLServer makes an id over REST where the client gives none, and none over gRPC: the client has what the transport gives. An empty id is none.
 - MLServer's gRPC has no doubles among parameters: what is 0.5 in JSON does not get through it, in neither direction.
 - Where a body is read and does not pass, what is wrong is 400; Triton has 500 for much of it and MLServer 422. MLServer takes values of any type for any datatype and
-  shape; the gateway takes there what Triton takes (5.0 is an INT32 with \`rest.strictDtypes: false\` alone). Shapes of more elements than any memory has, and JSON of 100
-  brackets within each other, end there: Triton 2.51 dies of them.
+  shape; the gateway takes there what Triton takes (5.0 is an INT32 with \`rest.strictDtypes: false\` alone). A body whose shapes say more elements than \`limits\` let a tensor have is
+  read and refused: Triton 2.51 dies of them, and a retry would take the next one down.
 - An id with characters beyond printable ASCII, or a control character, is the end of an answer of MLServer's, which has it among its headers: its own error or 503.
 `;

@@ -88,6 +88,7 @@ export {
   rawInput,
   type SignatureSource,
   type TensorOptions,
+  mayDeclareMoreThan,
   V2Body,
   type V2JsonBody,
   wholeText,

@@ -221,20 +221,22 @@ describe('what Triton’s own checks look at', { skip: missing('tritonserver') }
       }
     });
 
-  /** Triton 2.51 itself dies of these, and newer ones refuse them: they end at the gateway where it reads bodies, as before gRPC. */
+  /** Triton 2.51 itself dies of these, and newer ones refuse them: they end at the gateway. */
   const fatal: Readonly<Record<string, string>> = {
     'a shape of too many elements': infer([tensor('x', 'FP32', [2 ** 4, 2 ** 50], [1])]),
     'a shape whose elements overflow': infer([tensor('x', 'FP32', [2 ** 40, 2 ** 40, 2 ** 40], [1])]),
-    'JSON that is too deep': infer([tensor('x', 'FP32', [1], 1)]).replace(
-      '"data":1',
-      `"data":${'['.repeat(120)}1${']'.repeat(120)}`,
+    'the same with an escape': infer([tensor('x', 'FP32', [2 ** 4, 2 ** 50], [1])]).replace(
+      '"shape"',
+      '"\\u0073hape"',
     ),
   };
   for (const [what, body] of Object.entries(fatal))
     it(`kept from it: ${what}`, async () => {
-      const answer = await ask(gateways[1]?.rest ?? '', 'identity_float/infer', [body]);
-      assert.ok([400, 429].includes(answer.status), `${answer.status} ${answer.body.toString()}`);
-      assert.equal(typeof parsed(answer).error, 'string');
+      for (const { rest } of gateways) {
+        const answer = await ask(rest, 'identity_float/infer', [body]);
+        assert.ok([400, 429].includes(answer.status), `${answer.status} ${answer.body.toString()}`);
+        assert.equal(typeof parsed(answer).error, 'string');
+      }
       assert.equal((await ask(triton.http, 'identity_float/infer', [json])).status, 200);
     });
 

@@ -24,6 +24,7 @@ export {
   encodeV2ReplyJson,
   rawInput,
   type TensorOptions,
+  mayDeclareMoreThan,
   V2Body,
   type V2JsonBody,
   versionIn,

@@ -2,6 +2,7 @@
 import { Code, getMetadata, type Metadata, StatusError, type Target } from '../../call/index.ts';
 import {
   encodeHttpBody,
+  mayDeclareMoreThan,
   noParameters,
   rawInput,
   V2Body,
@@ -74,7 +75,12 @@ export async function infer(
   const { options } = deps;
   const headerBytes = headerBytesOf(exchange);
   const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
-  if (headerBytes !== 0 && deps.passesInfer(target)) return pass(deps, target, headerBytes, bytes, asker);
+  const passes =
+    headerBytes !== 0 &&
+    deps.passesInfer(target) &&
+    // one that is read is refused in words, and takes no server down
+    !mayDeclareMoreThan(bytes.subarray(0, headerBytes), options.maxReplyBytes);
+  if (passes) return pass(deps, target, headerBytes, bytes, asker);
   const question =
     headerBytes === 0
       ? await rawQuestion(deps, target, bytes, asker)

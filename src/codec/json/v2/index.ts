@@ -1,4 +1,5 @@
 /** KServe V2's JSON, with the binary tensor extension. */
+export { mayDeclareMoreThan } from './declared.ts';
 export { decodeGenerateJson, encodeGenerateJson } from './generate.ts';
 export { decodeV2InferJson, decodeV2ReplyJson, V2Body } from './infer-decoder.ts';
 export { encodeV2InferJson, encodeV2ReplyJson, type V2JsonBody } from './infer-encoder.ts';
