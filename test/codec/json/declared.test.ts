@@ -26,4 +26,10 @@ describe('declared sizes', () => {
     '{"inputs":[{"shape":[1e9]}]}',
   ])
     it(`many, or not to be told: ${json.slice(0, 60)}`, () => assert.equal(says(json), true));
+
+  it('are looked for in so many places only', () => {
+    assert.equal(says('{"shape":[1]},'.repeat(10_000)), false);
+    assert.equal(says('{"shape":[1]},'.repeat(10_001)), true);
+    assert.equal(says('"\\u0041"'.repeat(10_001)), true);
+  });
 });
