@@ -80,6 +80,9 @@ ${backends.map(({ title, scheme, server }) => `- ${title}: \`${scheme}\`, ${serv
   out by GET /v1/models, which lists names there), body and answer as they are, within the limits of every body. V1 names no version. With one, and before servers that speak
   V2 alone (MLServer, KServe over gRPC), the JSON says what the tensors are: integers are INT64, numbers of which any has a fraction or an exponent FP64, and a tensor
   without a name is \`input-0\`; a body of more than 1 MiB is INVALID_ARGUMENT there. Predict over gRPC names and types its tensors itself.
+- KServe's V1 \`:explain\` passes in the same way, whatever the model declares, and is UNIMPLEMENTED (501) before all others. A model that declares
+  its tensors is asked in V2 for \`:predict\` where its server speaks V1 too: bodies of TensorFlow Serving's clients have forms (columns, base64, a signature) that
+  KServe's V1 has not.
 - V2 REST servers get an id with calls of APIs that have none, since models of KServe's server fail without one.
 - Classify, Regress and MultiInference, ModelConfig and ModelStatistics have no equivalent in the other API (of TensorFlow Serving, of V2):
   UNIMPLEMENTED. Complex and quantized tensors have none in V2: INVALID_ARGUMENT. Inputs in shared memory stay with V2 servers.

@@ -83,7 +83,7 @@ export {
   type Rule,
 } from './router.ts';
 export { isSpecOf, specOf, targetOf } from './target.ts';
-export { declaresNothing, predictV1Method } from './v1.ts';
+export { declaresNothing, isV1, v1Methods } from './v1.ts';
 export {
   type ModelState,
   type ModelView,

@@ -15,6 +15,7 @@ import type {
   V2SettingKind,
   V2Settings,
 } from '../codec/index.ts';
+import type { V1Verb } from './v1.ts';
 import type { VersionState } from './view.ts';
 
 export interface Inference {
@@ -67,8 +68,8 @@ export interface ModelServer {
   /** The asked version's state, or that of all versions. */
   status(target: Target): Promise<readonly VersionState[]>;
   describe(target: Target): Promise<ModelDescription>;
-  /** A prediction in KServe's V1, JSON in and out as they are; absent where its API has none, UNIMPLEMENTED where the server does not speak it. */
-  predictV1?(model: string, body: Pieces): Promise<Pieces>;
+  /** KServe's V1, JSON in and out as they are; absent where its API has none, UNIMPLEMENTED where the server does not speak it. */
+  v1?(verb: V1Verb, model: string, body: Pieces): Promise<Pieces>;
   /** Triton's model configuration or statistics as its HTTP endpoint writes them; absent where its API has none. @param model empty for the statistics of all */
   extension?(kind: 'config' | 'stats', model: string, version: string): Promise<Uint8Array>;
   /** Loads or unloads a model; absent where its API has none, UNIMPLEMENTED where the server lacks it. */

@@ -56,8 +56,13 @@ describe('before KServe’s own server', { skip: missing('kserve') }, () => {
       }
     });
 
-  async function predict(address: string, model: string, body: string): Promise<[number, unknown]> {
-    const answer = await fetch(`http://${address}/v1/models/${model}:predict`, {
+  async function predict(
+    address: string,
+    model: string,
+    body: string,
+    verb = 'predict',
+  ): Promise<[number, unknown]> {
+    const answer = await fetch(`http://${address}/v1/models/${model}:${verb}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body,
@@ -78,6 +83,14 @@ describe('before KServe’s own server', { skip: missing('kserve') }, () => {
       );
       const first = await predict(gateway.rest, 'both', '{"instances": [1, 2.5]}');
       assert.deepEqual(first, [200, { predictions: [2, 5], kept: null }]);
+      const explained = await predict(gateway.rest, 'both', '{"instances": [1, 2.5]}', 'explain');
+      assert.deepEqual(explained, [200, { explanations: ['twice', 'twice'] }]);
+      for (const body of ['{"x": 1}', '{'])
+        assert.deepEqual(
+          await predict(gateway.rest, 'both', body, 'explain'),
+          await predict(server.http, 'both', body, 'explain'),
+        );
+      assert.equal((await predict(gateway.rest, 'both/versions/1', '{}', 'explain'))[0], 400);
       // the id that such a model needs, and clients of this API cannot give
       const client = clientOf('tfs-grpc', gateway);
       try {
@@ -103,6 +116,7 @@ describe('before KServe’s own server', { skip: missing('kserve') }, () => {
       ] as const;
       for (const [body, answer] of cases)
         assert.deepEqual(await predict(gateway.rest, 'both', body), [200, answer], body);
+      assert.equal((await predict(gateway.rest, 'both', '{}', 'explain'))[0], 501);
     } finally {
       await gateway.stop();
     }

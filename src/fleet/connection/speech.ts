@@ -23,11 +23,11 @@ import {
   inferStreamBridge,
   isExtension,
   isGenerate,
+  isV1,
   kserveDoor,
   kserveServer,
   methodOf,
   otherApiNow,
-  predictV1Method,
   restInferMethod,
   reencode,
   tfsDoor,
@@ -123,7 +123,7 @@ export class Speech {
   bridgeFor(method: Method): Handler | undefined {
     const { api } = method;
     if (api === 'other') return undefined;
-    if (method === predictV1Method) return noV1;
+    if (isV1(method)) return noV1;
     if (method === restInferMethod) return otherApiNow;
     const spoken = this.#spoken;
     if (spoken === undefined) return this.#whenKnown;

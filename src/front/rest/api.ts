@@ -24,7 +24,7 @@ import { addAnswerFields, ask, type Asker, askerOf } from '../http/asker.ts';
 import type { HttpAnswer, HttpApi } from '../http/door.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import { refusePages } from '../http/pages.ts';
-import { infer, predict } from './infer.ts';
+import { explain, infer, predict } from './infer.ts';
 import { metadataJson, statusJson } from './information.ts';
 import type { RestOptions } from './options.ts';
 import { type InferenceRoute, inferenceRoute, type Route, routeOf } from './routes.ts';
@@ -159,9 +159,12 @@ export function createRestApi(deps: RestDeps): HttpApi {
 
   async function inference(exchange: HttpExchange, route: InferenceRoute, asker: Asker): Promise<HttpAnswer> {
     const target = targetOf(route, asker, 'infer');
-    const { body, from, version, metadata } = await (route.kind === 'predict'
+    const { kind } = route;
+    const { body, from, version, metadata } = await (kind === 'predict'
       ? predict(deps, target, exchange, asker)
-      : infer(deps, route.kind, target, exchange, asker));
+      : kind === 'explain'
+        ? explain(deps, target, exchange, asker)
+        : infer(deps, kind, target, exchange, asker));
     const headers = ['content-type', jsonType, 'x-served-by', from];
     if (version !== undefined) headers.push('x-model-version', String(version));
     addAnswerFields(headers, metadata, options.returnsHeader);

@@ -23,7 +23,7 @@ import {
   undeclaredSignature,
   V2Body,
 } from '../../codec/index.ts';
-import { declaresNothing, methodOf, predictV1Method, signatureSource, specOf } from '../../models/index.ts';
+import { declaresNothing, methodOf, signatureSource, specOf, v1Methods } from '../../models/index.ts';
 import { ask, type Asker } from '../http/asker.ts';
 import { type BodyLimits, readBody } from '../http/body.ts';
 import type { HttpExchange } from '../http/exchange.ts';
@@ -106,7 +106,7 @@ async function predictUndeclared(
   // V1 can name no version
   if (asked.version === undefined && asked.label === undefined) {
     const message = encodeHttpBody({ model: asked.model, headerBytes: undefined, body: [body] });
-    const passed = await ask(deps, predictV1Method, asked, message, asker).catch((reason: unknown) => {
+    const passed = await ask(deps, v1Methods.predict, asked, message, asker).catch((reason: unknown) => {
       if (StatusError.from(reason).code !== Code.UNIMPLEMENTED) throw reason;
     });
     if (passed !== undefined)
@@ -116,6 +116,25 @@ async function predictUndeclared(
   const decoder = predictBody({ names: [signature.name], get: () => signature }, options.json, options);
   decoder.push(body);
   return askPredict(deps, asked, decoder.finish(), described, asker);
+}
+
+/** KServe's V1 has it beside predictions; only its servers know what is in it. */
+export async function explain(
+  deps: RestDeps,
+  asked: Target,
+  exchange: HttpExchange,
+  asker: Asker,
+): Promise<Answer> {
+  const { options } = deps;
+  const body = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  if (asked.version !== undefined || asked.label !== undefined)
+    throw new StatusError(
+      Code.INVALID_ARGUMENT,
+      "KServe's V1 names no version: POST /v1/models/NAME:explain",
+    );
+  const message = encodeHttpBody({ model: asked.model, headerBytes: undefined, body: [body] });
+  const { bytes, from, metadata } = await ask(deps, v1Methods.explain, asked, message, asker);
+  return { body: whole(bytes), from, version: undefined, metadata };
 }
 
 /** @throws StatusError INVALID_ARGUMENT with what would work, when too much would have to be read for it */

@@ -1,8 +1,8 @@
-/** Which call a URL means: the routes of TensorFlow Serving's REST API, and OpenVINO Model Server's for its configuration. */
+/** Which call a URL means: the routes of TensorFlow Serving's REST API, OpenVINO Model Server's for its configuration, and KServe's for explanations. */
 import { Code, StatusError } from '../../call/index.ts';
 
 export interface InferenceRoute {
-  readonly kind: 'predict' | 'classify' | 'regress';
+  readonly kind: 'predict' | 'classify' | 'regress' | 'explain';
   readonly model: string;
   readonly version?: bigint;
   readonly label?: string;
@@ -21,7 +21,7 @@ export type Route =
   | { readonly kind: 'alive' | 'list' | 'config' | 'reload' };
 
 const subject = String.raw`/v1/models/([^/:?]+)(?:/versions/([0-9]+)|/labels/([^/:?]+))?`;
-const inference = new RegExp(`^${subject}:(classify|regress|predict)$`);
+const inference = new RegExp(`^${subject}:(classify|regress|predict|explain)$`);
 const information = new RegExp(`^${subject}(/metadata)?$`);
 
 /** int64: what a version can be. */

@@ -171,11 +171,11 @@ export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelSer
     async describe(target) {
       return descriptionOf(target, await questions.metadata(target.model, names.textOf(target)), names);
     },
-    async predictV1(model, body) {
+    async v1(verb, model, body) {
       if (!(await options.speaksV1()))
         throw new StatusError(Code.UNIMPLEMENTED, `backend ${where} does not speak KServe's V1`, { where });
       const answer = await ask({
-        path: `/v1/models/${segment(model)}:predict`,
+        path: `/v1/models/${segment(model)}:${verb}`,
         body,
         headers: { 'content-type': 'application/json' },
       });

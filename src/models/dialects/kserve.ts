@@ -40,6 +40,7 @@ import type { ModelServer, V2Questions } from '../inference.ts';
 import { methodOf } from '../methods.ts';
 import { inProtocol } from '../missing.ts';
 import { targetOf } from '../target.ts';
+import type { V1Verb } from '../v1.ts';
 import type { VersionState, VersionStateName } from '../view.ts';
 import type { Answerer, Door, DoorContext, StreamAnswerer } from './door.ts';
 import type { Ask } from './exchange.ts';
@@ -174,6 +175,16 @@ function extensionOf(kind: 'config' | 'stats', encode: (json: ExactObject) => Ui
   };
 }
 
+/** A question in KServe's V1. */
+const v1 =
+  (verb: V1Verb): Answerer =>
+  async (message, server) => {
+    if (server.v1 === undefined)
+      throw new StatusError(Code.UNIMPLEMENTED, "the server does not speak KServe's V1");
+    const { model, body } = decodeHttpBody(message);
+    return server.v1(verb, model, body);
+  };
+
 /** What V2 clients ask, put to any server. */
 export const kserveDoor: Door = {
   name: 'the KServe V2 API',
@@ -217,15 +228,8 @@ export const kserveDoor: Door = {
         ];
       },
     ],
-    [
-      'PredictV1',
-      async (message, server) => {
-        if (server.predictV1 === undefined)
-          throw new StatusError(Code.UNIMPLEMENTED, "the server does not speak KServe's V1");
-        const { model, body } = decodeHttpBody(message);
-        return server.predictV1(model, body);
-      },
-    ],
+    ['PredictV1', v1('predict')],
+    ['ExplainV1', v1('explain')],
     ['RepositoryModelLoad', changeOf('load')],
     ['RepositoryModelUnload', changeOf('unload')],
     ...memoryQuestions.map((question) => [memoryMethod(question), memoryOf(question)] as const),

@@ -1,4 +1,4 @@
-"""KServe's own server with two models: my_model doubles input_name into output_name; both doubles in V1 too, and fails without an id in V2.
+"""KServe's own server with two models: my_model doubles input_name into output_name; both doubles in V1 too and explains it, and fails without an id in V2.
 
     python kserve_server.py --http_port N --grpc_port N
 """
@@ -35,6 +35,9 @@ class Both(Model):
         output = InferOutput(name="output_name", shape=list(values.shape), datatype=tensor.datatype)
         output.set_data_from_numpy(values, binary_data=False)
         return InferResponse(response_id=payload.id, model_name=self.name, infer_outputs=[output])
+
+    async def explain(self, payload, headers=None):
+        return {"explanations": ["twice" for _ in payload["instances"]]}
 
 
 if __name__ == "__main__":
