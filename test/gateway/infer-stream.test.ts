@@ -210,6 +210,16 @@ describe('infer with server-sent events for answers', () => {
     assert.equal(seen[0]?.body.toString(), JSON.stringify(question));
   });
 
+  it('is refused where its shapes have more elements than memory: servers die of such', async () => {
+    const huge = { inputs: [{ ...input, datatype: 'FP32', shape: [16, 2 ** 50], data: [1] }] };
+    for (const spoken of ['http', 'http without streams', 'grpc']) {
+      const got = await whole(ask(gatewayOf(spoken), 'infer', huge, events));
+      assert.ok([400, 429].includes(got.status), `${spoken}: ${got.status} ${got.body}`);
+      assert.match(errorIn(got), /text_input/);
+    }
+    assert.equal(seen.length, 0);
+  });
+
   it('is one event of one line where a server over HTTP has no streams, which it is asked for once', async () => {
     const gateway = gatewayOf('http without streams');
     for (const urls of [['/v2/models/m/infer_stream', '/v2/models/m/infer'], ['/v2/models/m/infer']]) {

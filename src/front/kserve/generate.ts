@@ -1,7 +1,7 @@
 /** Calls over REST whose bodies go on as messages: Triton's generate extension, and infer with server-sent events for answers. */
 import { Code, errorOf, getMetadata, statusOf, StatusError, type Target } from '../../call/index.ts';
-import { encodeHttpBody, V2Body } from '../../codec/index.ts';
-import { generateMethods } from '../../models/index.ts';
+import { encodeHttpBody, mayDeclareMoreThan, V2Body } from '../../codec/index.ts';
+import { generateMethods, V2Question } from '../../models/index.ts';
 import { inTurn } from '../http/answer.ts';
 import { addAnswerFields, answerTo, type Asker, callOf } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
@@ -10,7 +10,7 @@ import type { HttpExchange } from '../http/exchange.ts';
 import { limitsOf } from '../rest/infer.ts';
 import { timeoutOf } from '../timeout.ts';
 import type { V2Deps } from './api.ts';
-import { headerBytesOf } from './infer.ts';
+import { headerBytesOf, tensorOptionsOf } from './infer.ts';
 
 interface Question {
   readonly target: Target;
@@ -44,6 +44,8 @@ export async function generate(
   const method = methods[kind];
   const headerBytes = kind === 'infer-stream' ? jsonBytesFor(exchange) : undefined;
   const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  if (kind === 'infer-stream' && mayDeclareMoreThan(bytes.subarray(0, headerBytes), options.maxReplyBytes))
+    V2Question.read(bytes, headerBytes, tensorOptionsOf(options));
   // it goes on for as long as it likes, unless its client says otherwise, and may be silent for no longer than any other stream
   const deadline = clock() + timeoutOf(method, asker.timeout, options.timeouts);
   const message =

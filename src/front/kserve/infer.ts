@@ -5,6 +5,7 @@ import {
   mayDeclareMoreThan,
   noParameters,
   rawInput,
+  type TensorOptions,
   V2Body,
   type V2JsonBody,
   versionIn,
@@ -20,6 +21,7 @@ import { ask, type Asked, type Asker } from '../http/asker.ts';
 import { readBody } from '../http/body.ts';
 import type { HttpExchange } from '../http/exchange.ts';
 import { limitsOf } from '../rest/infer.ts';
+import type { RestOptions } from '../rest/options.ts';
 import type { V2Deps } from './api.ts';
 
 const method = methodOf('/inference.GRPCInferenceService/ModelInfer');
@@ -32,6 +34,12 @@ export function headerBytesOf(exchange: HttpExchange): number | undefined {
     throw new StatusError(Code.INVALID_ARGUMENT, `${jsonLengthHeader} must be a number of bytes`);
   return Number(text);
 }
+
+export const tensorOptionsOf = ({ json, strictDtypes, maxReplyBytes }: RestOptions): TensorOptions => ({
+  limits: json,
+  strictDtypes,
+  maxTensorBytes: maxReplyBytes,
+});
 
 /** What a gRPC server says; one over HTTP cannot be asked for a stream either. */
 const decoupled = /^ModelInfer RPC .* decoupled transaction policy/;
@@ -84,11 +92,7 @@ export async function infer(
   const question =
     headerBytes === 0
       ? await rawQuestion(deps, target, bytes, asker)
-      : V2Question.read(bytes, headerBytes, {
-          limits: options.json,
-          strictDtypes: options.strictDtypes,
-          maxTensorBytes: options.maxReplyBytes,
-        });
+      : V2Question.read(bytes, headerBytes, tensorOptionsOf(options));
   let answer: Asked;
   try {
     answer = await ask(deps, method, target, question.messageFor(target), asker);
