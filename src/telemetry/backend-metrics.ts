@@ -67,7 +67,7 @@ export class BackendMetrics {
     ];
   }
 
-  /** The same one for as long as the backend is there. */
+  /** For one fleet that has it: several may. */
   meterOf(backend: string): BackendMeter {
     let meter = this.#meters.get(backend);
     if (meter === undefined)
@@ -75,7 +75,7 @@ export class BackendMetrics {
         backend,
         (meter = new Meter(backend, { inFlight: this.#inFlight, calls: this.#calls, time: this.#time })),
       );
-    return meter;
+    return new Share(meter);
   }
 
   up(backend: string, up: boolean): void {
@@ -122,7 +122,7 @@ interface Metered {
 }
 
 /** Cells of one backend, each made when it is first counted on. */
-class Meter implements BackendMeter {
+class Meter {
   readonly #backend: string;
   readonly #families: Metered;
   #inFlight: Cell | undefined;
@@ -135,8 +135,8 @@ class Meter implements BackendMeter {
     this.#families = families;
   }
 
-  inFlight(calls: number): void {
-    (this.#inFlight ??= this.#families.inFlight.cell(this.#backend)).value = calls;
+  get inFlight(): Cell {
+    return (this.#inFlight ??= this.#families.inFlight.cell(this.#backend));
   }
 
   called(code: number, tookMs: number): void {
@@ -160,5 +160,35 @@ class Meter implements BackendMeter {
 
   #observe(ms: number): void {
     (this.#histogram ??= this.#families.time.cell(this.#backend)).observe(ms * 1000);
+  }
+}
+
+/** What one fleet counts of a backend. */
+class Share implements BackendMeter {
+  readonly #meter: Meter;
+  /** What this one has added to it. */
+  #inFlight: Cell | undefined;
+  #calls = 0;
+
+  constructor(meter: Meter) {
+    this.#meter = meter;
+  }
+
+  inFlight(calls: number): void {
+    const cell = this.#meter.inFlight;
+    if (cell !== this.#inFlight) {
+      this.#inFlight = cell;
+      this.#calls = 0;
+    }
+    cell.value += calls - this.#calls;
+    this.#calls = calls;
+  }
+
+  called(code: number, tookMs: number): void {
+    this.#meter.called(code, tookMs);
+  }
+
+  answered(status: number, tookMs: number): void {
+    this.#meter.answered(status, tookMs);
   }
 }

@@ -40,6 +40,16 @@ describe('metrics of several fleets', () => {
       'backend_ejected{backend="a",name="half_plus_two",fleet="new"} 1',
     ])
       assert.ok(text.includes(`tensorgate_${line}\n`), line);
+    // the calls of both
+    const [here, further] = [t.observer.meterOf('a'), t.observer.meterOf('a')];
+    here.inFlight(3);
+    further.inFlight(1);
+    here.inFlight(2);
+    const inFlight = async (): Promise<readonly string[]> =>
+      samples((await t.render()).body, 'tensorgate_backend_in_flight');
+    assert.deepEqual(await inFlight(), ['tensorgate_backend_in_flight{backend="a"} 3']);
+    further.inFlight(0);
+    assert.deepEqual(await inFlight(), ['tensorgate_backend_in_flight{backend="a"} 2']);
     // another fleet still has that backend
     t.observer.modelsGone('a', 'new');
     const left = (await t.render()).body;
