@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
 import { bridgingPage } from './bridging.ts';
 import { configurationPage, publishedSchema } from './configuration.ts';
+import { decisionsPage } from './decisions.ts';
 import { metricsPage } from './metrics.ts';
 import { v2ProtocolPage } from './v2-protocol.ts';
 
@@ -12,6 +13,7 @@ const markdown = (text: string): Promise<string> => format(text, { parser: 'mark
 const documents: readonly (readonly [path: string, text: string])[] = [
   ['docs/bridging.md', await markdown(bridgingPage)],
   ['docs/configuration.md', await markdown(configurationPage)],
+  ['docs/decisions/README.md', await markdown(decisionsPage)],
   ['docs/metrics.md', await markdown(metricsPage)],
   ['docs/v2-protocol.md', await markdown(v2ProtocolPage)],
   [
