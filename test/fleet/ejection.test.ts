@@ -296,7 +296,8 @@ async function untilEjected(
       statuses.push(...(await Promise.all(Array.from({ length: 16 }, ask))));
       return (await shown(gateway)).find(({ models }) => models.some(({ ejected }) => ejected !== undefined));
     },
-    20_000,
+    // where the first calls came apart it has failed at four: its weight is a thirtieth then, and is so much again for a fifth after 17 s
+    60_000,
     'the ejection',
   );
   return { out, statuses };
