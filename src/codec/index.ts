@@ -170,6 +170,7 @@ export {
   encodeServerMetadataResponse,
   encodeHttpBody,
   type HttpBody,
+  maxHttpHeadBytes,
   idOfModelInferRequest,
   encodeMemoryRequest,
   encodeMemoryStatus,

@@ -74,6 +74,7 @@ export {
   encodeServerMetadataResponse,
   encodeHttpBody,
   type HttpBody,
+  maxHttpHeadBytes,
   idOfModelInferRequest,
   encodeMemoryRequest,
   encodeMemoryStatus,

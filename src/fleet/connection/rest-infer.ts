@@ -12,7 +12,13 @@ import {
   type Target,
   wholeMessage,
 } from '../../call/index.ts';
-import { decodeHttpBody, type HttpBody, joined, type TensorOptions } from '../../codec/index.ts';
+import {
+  decodeHttpBody,
+  type HttpBody,
+  joined,
+  maxHttpHeadBytes,
+  type TensorOptions,
+} from '../../codec/index.ts';
 import {
   HalfModels,
   jsonLengthHeader,
@@ -46,8 +52,6 @@ export interface RestInferDeps {
 }
 
 const inferMethod = methodOf('/inference.GRPCInferenceService/ModelInfer');
-/** More than what stands before a body in a message of ours. */
-const headBytes = 65_536;
 
 export interface RestInfer {
   /** Calls of restInferMethod. */
@@ -61,7 +65,7 @@ export function createRestInfer(deps: RestInferDeps): RestInfer {
   const { maxMessageBytes, json } = options;
   const halves = new HalfModels();
   // JSON says the same as a message in more bytes
-  const limits = { ...options, maxMessageBytes: json.maxBodyBytes + headBytes };
+  const limits = { ...options, maxMessageBytes: json.maxBodyBytes + maxHttpHeadBytes };
 
   /** The same by way of ModelInfer. */
   async function translated(

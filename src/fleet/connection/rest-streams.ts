@@ -10,7 +10,7 @@ import {
   StatusError,
   type Target,
 } from '../../call/index.ts';
-import { decodeHttpBody, type Pieces } from '../../codec/index.ts';
+import { decodeHttpBody, maxHttpHeadBytes, type Pieces } from '../../codec/index.ts';
 import {
   eventOf,
   generateMethods,
@@ -56,8 +56,6 @@ export interface RestStreams {
   readonly forget: () => void;
 }
 
-/** Of a message of ours, what stands before a body in it, at the most. */
-const headBytes = 65_536;
 const jsonType = { 'content-type': 'application/json' };
 
 /** An answer of infer as the one event of a stream. @throws StatusError for one with tensors behind its JSON */
@@ -69,7 +67,10 @@ function oneEvent({ headers, body }: RestAnswer): Uint8Array {
 export function createRestStreams(deps: RestStreamsDeps): RestStreams {
   const { name, options, versions, begin, failed, returned } = deps;
   const { maxMessageBytes, json } = options;
-  const limits = { ...options, maxMessageBytes: Math.max(maxMessageBytes, json.maxBodyBytes + headBytes) };
+  const limits = {
+    ...options,
+    maxMessageBytes: Math.max(maxMessageBytes, json.maxBodyBytes + maxHttpHeadBytes),
+  };
   /** It answers infer, and has no infer_stream. */
   let lacksInferStream = false;
 

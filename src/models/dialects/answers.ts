@@ -1,16 +1,22 @@
 /** What a gRPC server answers to one request of ModelStreamInfer, as bodies of HTTP: one, or server-sent events. */
 import {
+  type Call,
   Code,
   errorOf,
   Flow,
+  flowOf,
   type FlowReader,
+  type Handler,
   messagePrefix,
   Messages,
   type Metadata,
+  type Reply,
   statusOf,
   StatusError,
 } from '../../call/index.ts';
-import { decodeModelStreamInferResponse, type V2InferResponse } from '../../codec/index.ts';
+import { decodeModelStreamInferResponse, type Pieces, type V2InferResponse } from '../../codec/index.ts';
+import { methodOf } from '../methods.ts';
+import { answerMetadata, plainMetadata } from './exchange.ts';
 import type { Rebuilt } from './rebuilt.ts';
 
 export interface AnswersOptions {
@@ -23,8 +29,30 @@ export interface AnswersOptions {
   readonly rebuilt: Rebuilt;
 }
 
+const streamMethod = methodOf('/inference.GRPCInferenceService/ModelStreamInfer');
+
+/** One request of ModelStreamInfer on behalf of a call. @param message a ModelInferRequest @throws StatusError */
+export async function askStream(
+  call: Call,
+  message: Pieces,
+  send: Handler,
+  options: AnswersOptions,
+): Promise<Reply> {
+  const reply = await send({
+    ...call,
+    kind: 'stream',
+    method: streamMethod,
+    metadata: plainMetadata(call.metadata),
+    request: flowOf(message),
+  });
+  const answers = new Answers(reply.body, options);
+  // until then it may still be asked of another backend
+  await answers.begun;
+  return { metadata: answerMetadata(reply.metadata), body: answers.body, from: options.from };
+}
+
 /** What the server answers, as it becomes bodies of HTTP. */
-export class Answers implements FlowReader {
+class Answers implements FlowReader {
   readonly body = new Flow();
   /** Resolves with the first answer. @throws StatusError when the first thing that comes is an error */
   readonly begun: Promise<void>;

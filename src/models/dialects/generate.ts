@@ -1,5 +1,5 @@
 /** Triton's generate extension before a gRPC server: one request of ModelStreamInfer, and its answers as JSON. */
-import { type Call, Code, flowOf, type Handler, StatusError, type Target } from '../../call/index.ts';
+import { type Call, Code, type Handler, StatusError, type Target } from '../../call/index.ts';
 import {
   decodeGenerateJson,
   decodeModelMetadataResponse,
@@ -16,14 +16,13 @@ import {
 } from '../../codec/index.ts';
 import { generateMethods, methodOf } from '../methods.ts';
 import { specOf } from '../target.ts';
-import { Answers } from './answers.ts';
-import { answerMetadata, asker, plainMetadata, refusedReply, requestOf } from './exchange.ts';
+import { askStream } from './answers.ts';
+import { asker, refusedReply, requestOf } from './exchange.ts';
 import { pathOf } from './http.ts';
 import { finalParameter } from './kserve.ts';
 import { Rebuilt } from './rebuilt.ts';
 
 const metadataMethod = methodOf('/inference.GRPCInferenceService/ModelMetadata');
-const streamMethod = methodOf('/inference.GRPCInferenceService/ModelStreamInfer');
 
 export interface GenerateBridgeOptions {
   /** One attempt at the server. */
@@ -45,26 +44,15 @@ export function generateBridge(options: GenerateBridgeOptions): Handler {
   const { send, from, limits } = options;
   return async (call) => {
     const rebuilt = new Rebuilt(call.memory);
-    let answers: Answers;
     try {
       const message = await inferMessage(call, options, rebuilt);
-      const reply = await send({
-        ...call,
-        kind: 'stream',
-        method: streamMethod,
-        metadata: plainMetadata(call.metadata),
-        request: flowOf(message),
-      });
-      answers = new Answers(reply.body, {
+      return await askStream(call, message, send, {
         textOf,
         notOne: call.method === generateMethods.generateStream ? undefined : notOne,
         maxBytes: limits.maxMessageBytes,
         from,
         rebuilt,
       });
-      // until then it may still be asked of another backend
-      await answers.begun;
-      return { metadata: answerMetadata(reply.metadata), body: answers.body, from };
     } catch (reason) {
       rebuilt.end();
       return refusedReply(reason, from);

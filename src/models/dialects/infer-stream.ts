@@ -1,5 +1,5 @@
 /** A request of V2 infer over HTTP whose answers are server-sent events, before a gRPC server: one request of ModelStreamInfer. */
-import { type Call, Code, flowOf, type Handler, StatusError } from '../../call/index.ts';
+import { type Call, Code, type Handler, StatusError } from '../../call/index.ts';
 import {
   decodeHttpBody,
   decodeV2InferJson,
@@ -7,18 +7,16 @@ import {
   type InflateLimits,
   joined,
   type JsonLimits,
+  maxHttpHeadBytes,
   type NonFinite,
   type Pieces,
   type V2InferRequest,
   type V2InferResponse,
 } from '../../codec/index.ts';
-import { methodOf } from '../methods.ts';
-import { Answers } from './answers.ts';
-import { answerMetadata, plainMetadata, refusedReply, requestOf } from './exchange.ts';
+import { askStream } from './answers.ts';
+import { refusedReply, requestOf } from './exchange.ts';
 import { Rebuilt } from './rebuilt.ts';
 import { V2Question } from './v2-json.ts';
-
-const streamMethod = methodOf('/inference.GRPCInferenceService/ModelStreamInfer');
 
 export interface InferStreamBridgeOptions {
   /** One attempt at the server. */
@@ -30,9 +28,6 @@ export interface InferStreamBridgeOptions {
   /** How NaN and infinities stand in events. */
   readonly nonFinite?: NonFinite | undefined;
 }
-
-/** Of a message of ours, what stands before a body in it, at the most. */
-const headBytes = 65_536;
 
 /** One answer as an event, from the server or from us. @param json of one line or more */
 export const eventOf = (json: Uint8Array): Buffer =>
@@ -64,18 +59,8 @@ export function inferStreamBridge(options: InferStreamBridgeOptions): Handler {
     const rebuilt = new Rebuilt(call.memory);
     try {
       const message = await inferMessage(call, options, rebuilt);
-      const reply = await send({
-        ...call,
-        kind: 'stream',
-        method: streamMethod,
-        metadata: plainMetadata(call.metadata),
-        request: flowOf(message),
-      });
       const { maxMessageBytes: maxBytes } = limits;
-      const answers = new Answers(reply.body, { textOf, notOne: undefined, maxBytes, from, rebuilt });
-      // until then it may still be asked of another backend
-      await answers.begun;
-      return { metadata: answerMetadata(reply.metadata), body: answers.body, from };
+      return await askStream(call, message, send, { textOf, notOne: undefined, maxBytes, from, rebuilt });
     } catch (reason) {
       rebuilt.end();
       return refusedReply(reason, from);
@@ -93,7 +78,7 @@ async function inferMessage(
   const viewed = call.request.view();
   try {
     // JSON says the same as a message in more bytes
-    const most = Math.max(limits.maxMessageBytes, json.maxBodyBytes + headBytes);
+    const most = Math.max(limits.maxMessageBytes, json.maxBodyBytes + maxHttpHeadBytes);
     const { headerBytes, body } = decodeHttpBody(
       await requestOf(call, { ...limits, maxMessageBytes: most }, rebuilt),
     );

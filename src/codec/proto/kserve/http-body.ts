@@ -1,5 +1,5 @@
 /** A body of HTTP as a message between the gateway's own ends, a REST door and a backend over REST: bytes that nobody in between reads. */
-import type { Pieces } from '../../pieces.ts';
+import { type Pieces, piecesLength } from '../../pieces.ts';
 import { PieceReader } from '../piece-reader.ts';
 import { wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
@@ -17,12 +17,14 @@ const modelField = 1;
 const headerField = 3;
 const bodyField = 5;
 
+/** More than what stands before a body in such a message. */
+export const maxHttpHeadBytes = 65_536;
+
 export function encodeHttpBody({ model, headerBytes, body }: HttpBody): Uint8Array[] {
-  const length = body.reduce((sum, piece) => sum + piece.length, 0);
   const head = new Writer();
   if (model !== '') head.string(modelField, model);
   if (headerBytes !== undefined) head.tag(headerField, wire.varint).varint(headerBytes);
-  return [head.tag(bodyField, wire.bytes).varint(length).finish(), ...body];
+  return [head.tag(bodyField, wire.bytes).varint(piecesLength(body)).finish(), ...body];
 }
 
 /** @param message its body comes out as views on it */

@@ -22,7 +22,7 @@ export {
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
 } from './models.ts';
-export { decodeHttpBody, encodeHttpBody, type HttpBody } from './http-body.ts';
+export { decodeHttpBody, encodeHttpBody, type HttpBody, maxHttpHeadBytes } from './http-body.ts';
 export { encodeModelConfigResponse, encodeModelStatisticsResponse } from './json-message.ts';
 export { mapMembers } from './model-config.ts';
 export { modelConfigJson, modelStatisticsJson } from './message-json.ts';
