@@ -4,7 +4,7 @@
  * 1987), and one timer of the process serves all.
  */
 import { guard, guarded } from '../faults.ts';
-import type { After, Clock } from './deadline.ts';
+import type { After, Clock } from './clock.ts';
 import { monotonic } from './turn-clock.ts';
 
 /** How late an alarm may ring beside the turn of the event loop that it waits for, in ms. */

@@ -2,6 +2,7 @@
 import type { ModelRef } from './by-model.ts';
 import type { Cancellation } from './cancel.ts';
 import type { Flow } from './flow.ts';
+import type { CallMemory } from './call-memory.ts';
 import type { AskedOverHttp } from './http.ts';
 import type { Metadata } from './metadata.ts';
 
@@ -62,15 +63,6 @@ export function newTarget(
   fleet?: string,
 ): Target {
   return { fleet, model, version, label, signature };
-}
-
-/** Where it is counted what is made of a call's messages on their way; what is left at the call's end is given back there. */
-export interface CallMemory {
-  /**
-   * So many bytes more are held; negative: fewer.
-   * @throws StatusError RESOURCE_EXHAUSTED when there is no room for them, CANCELLED when the call is over
-   */
-  hold(bytes: number): void;
 }
 
 /** How an earlier attempt of a call failed. */

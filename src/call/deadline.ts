@@ -1,12 +1,6 @@
 /** Deadlines: a moment on the monotonic clock, and the grpc-timeout header that carries what remains of it. */
 import { Code, StatusError } from './status.ts';
 
-/** Milliseconds on a monotonic clock; tests inject their own. */
-export type Clock = () => number;
-
-/** Calls back once after so many ms, a few sooner or later; gives what calls it off. Tests inject their own. */
-export type After = (ms: number, callback: () => void) => () => void;
-
 /** No deadline at all. */
 export const never = Number.POSITIVE_INFINITY;
 

@@ -1,5 +1,5 @@
 /** What is held in one place for one call: it grows and shrinks, and whatever is left is given back at once when the call ends. */
-import type { CallMemory } from './call.ts';
+import type { CallMemory } from './call-memory.ts';
 import { type Held, type Holder, largeBytes, type MemoryAccount } from './memory.ts';
 import { Code, StatusError } from './status.ts';
 

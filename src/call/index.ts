@@ -6,7 +6,6 @@ export {
   type Api,
   attemptOf,
   type Call,
-  type CallMemory,
   type FailedAttempt,
   type Filter,
   type Handler,
@@ -21,7 +20,9 @@ export {
 } from './call.ts';
 export { after, afterInput } from './alarms.ts';
 export { canBeMetadata, type TakesHeader, takesOfAnswers, takesOfRequests } from './headers.ts';
-export { type After, type Clock, formatTimeout, never, parseTimeout } from './deadline.ts';
+export type { CallMemory } from './call-memory.ts';
+export type { After, Clock } from './clock.ts';
+export { formatTimeout, never, parseTimeout } from './deadline.ts';
 export { FirstAnswers } from './first-answers.ts';
 export { Flow, type FlowReader } from './flow.ts';
 export { Holding, type HoldingOwner } from './holding.ts';

@@ -8,7 +8,7 @@
  * overload manager resets the streams that hold most in the same way, but knows no copies.
  */
 import { after } from './alarms.ts';
-import type { After, Clock } from './deadline.ts';
+import type { After, Clock } from './clock.ts';
 import { Code, StatusError } from './status.ts';
 import { monotonic } from './turn-clock.ts';
 

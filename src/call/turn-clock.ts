@@ -1,6 +1,6 @@
 /** The clock of calls: one look at the operating system's for everything that happens in one turn of the event loop. */
 import { performance } from 'node:perf_hooks';
-import type { Clock } from './deadline.ts';
+import type { Clock } from './clock.ts';
 
 /** A clock that stands still until the turn ends. @param later calls back when it does, before the process waits for input again */
 export function createTurnClock(now: Clock, later: (callback: () => void) => void): Clock {
