@@ -1,8 +1,8 @@
-/** From decimal digits to binary numbers, each rounded once, or refused: the same rules as src/codec/number/parse.ts. */
+/** From decimal digits to binary numbers, each rounded once, or refused: the same rules as src/codec/json/number/parse.ts. */
 
 /** The largest |exponent| of ten that is read here. */
 export const maxPower = 60;
-/** 10^-maxPower to 10^maxPower, each as two float64 whose sum is good to 106 bits; filled in from src/codec/number/powers.ts. */
+/** 10^-maxPower to 10^maxPower, each as two float64 whose sum is good to 106 bits; filled in from src/codec/json/number/powers.ts. */
 export const powers = memory.data(1936, 16);
 
 /** What a significand of up to 17 digits and two powers can be wrong by, relatively, when each step is rounded. */

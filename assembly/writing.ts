@@ -1,6 +1,6 @@
 /**
  * Writes float32 as TensorFlow Serving does: C's %.6g when that reads back as the same number, else %.9g, never without "."
- * or "e". The rules are those of src/codec/number/format-float.ts; what is doubtful there is left to it here.
+ * or "e". The rules are those of src/codec/json/number/format-float.ts; what is doubtful there is left to it here.
  */
 import { lowByteDigits } from './digits';
 import { power, productError } from './rounding';

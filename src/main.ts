@@ -1,8 +1,8 @@
 /** The process: reads the command line and hands it to the command it names. */
-import './engine.ts';
 import { readFileSync } from 'node:fs';
+import { guardStdio, printed } from './base/stdio.ts';
 import { run } from './cli/index.ts';
-import { guardStdio, printed } from './stdio.ts';
+import './base/v8-flags.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;

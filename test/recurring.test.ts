@@ -1,7 +1,7 @@
 /** What is remembered by a list's identity: only what is made of lists that come again. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { recur, recurs, remembered } from '../src/recurring.ts';
+import { recur, recurs, remembered } from '../src/base/identity-memo.ts';
 
 it('remembers what it made of a list that recurs, and makes the rest anew', () => {
   const copy = remembered((list) => [...list]);

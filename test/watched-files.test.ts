@@ -4,7 +4,7 @@ import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { watchFiles } from '../src/watched-files.ts';
+import { watchFiles } from '../src/base/watched-files.ts';
 import { sleep, waitFor } from './support/index.ts';
 
 const times = { intervalMs: 20, settleMs: 60 };

@@ -1,10 +1,10 @@
 /** Prints how each policy shares uneven work, and what a pick costs; with --write, docs/balancing.md's tables and pictures. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { leastOutstanding, peakEwma } from '../../src/fleet/balance/p2c.ts';
 import { type Candidate, pickerOf, type Policy } from '../../src/fleet/balance/picker.ts';
 import { Replica } from '../../src/fleet/balance/replica.ts';
 import { Ring, ringHash } from '../../src/fleet/balance/ring.ts';
-import { roundRobin, weighted } from '../../src/fleet/balance/turns.ts';
-import { leastOutstanding, peakEwma } from '../../src/fleet/balance/two-choices.ts';
+import { roundRobin, weighted } from '../../src/fleet/balance/round-robin.ts';
 import { chart, type Row } from './chart.ts';
 import { type Scenario, type Server, simulate } from './simulation.ts';
 

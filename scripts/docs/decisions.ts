@@ -16,6 +16,7 @@ const subjects: readonly (readonly [from: number, title: string])[] = [
   [80, 'Faults, clients that are gone, reloads'],
   [88, 'Addresses, Redis, doors of operators'],
   [92, 'Servers and clients of V2 and TensorFlow Serving'],
+  [100, 'The house'],
 ];
 
 interface Decision {

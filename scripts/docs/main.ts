@@ -5,12 +5,14 @@ import { bridgingPage } from './bridging.ts';
 import { configurationPage, publishedSchema } from './configuration.ts';
 import { decisionsPage } from './decisions.ts';
 import { metricsPage } from './metrics.ts';
+import { architecturePage } from './rooms.ts';
 import { v2ProtocolPage } from './v2-protocol.ts';
 
 const root = new URL('../../', import.meta.url);
 const markdown = (text: string): Promise<string> => format(text, { parser: 'markdown', printWidth: 140 });
 
 const documents: readonly (readonly [path: string, text: string])[] = [
+  ['ARCHITECTURE.md', await markdown(architecturePage)],
   ['docs/bridging.md', await markdown(bridgingPage)],
   ['docs/configuration.md', await markdown(configurationPage)],
   ['docs/decisions/README.md', await markdown(decisionsPage)],

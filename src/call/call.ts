@@ -1,9 +1,9 @@
 /** The nouns of the gateway: a call on its way, the reply to it, and the one verb that answers it. */
+import type { CallMemory } from '../memory/index.ts';
 import type { ModelRef } from './by-model.ts';
 import type { Cancellation } from './cancel.ts';
 import type { Flow } from './flow.ts';
-import type { CallMemory } from './call-memory.ts';
-import type { AskedOverHttp } from './http.ts';
+import type { AskedOverHttp } from './http-upstream.ts';
 import type { Metadata } from './metadata.ts';
 
 /** The APIs that doors and backends speak. "other" is any gRPC service the gateway does not know. */

@@ -1,5 +1,5 @@
 /** Cancellation of a call, cheaper than an AbortSignal: one flag and a few listeners. */
-import { Code, StatusError } from './status.ts';
+import { Code, StatusError } from '../base/status.ts';
 
 /** Who wants to know; an object, since most who listen are one already and a function for each would be garbage. */
 export interface CancelListener {

@@ -1,5 +1,5 @@
 /** Deadlines: a moment on the monotonic clock, and the grpc-timeout header that carries what remains of it. */
-import { Code, StatusError } from './status.ts';
+import { Code, StatusError } from '../base/status.ts';
 
 /** No deadline at all. */
 export const never = Number.POSITIVE_INFINITY;

@@ -5,11 +5,11 @@
  * reads the same bytes again from the start; a hedge, which reads at the same time, gets a fork. Credit (how much the reader has dealt with) travels back to the
  * producer, which widens the peer's flow-control window by it: the slower side sets the pace.
  */
-import { joinInto } from '../bytes.ts';
-import { Held, largeBytes, type MemoryAccount } from './memory.ts';
-import { type Lender, Lenders } from './lenders.ts';
+import { joinInto } from '../base/bytes.ts';
+import { Code, StatusError } from '../base/status.ts';
+import { Held, largeBytes, type MemoryAccount } from '../memory/index.ts';
+import { type Lender, Lenders } from './buffer-owners.ts';
 import { type Metadata, noMetadata } from './metadata.ts';
-import { Code, StatusError } from './status.ts';
 
 /** Who consumes a flow. Calls arrive in order: any number of onData, then exactly one of onEnd and onError. */
 export interface FlowReader {

@@ -1,6 +1,6 @@
 /** Metadata: header or trailer fields as a flat list of lower-case names and values, in wire order. */
 
-import { recur } from '../recurring.ts';
+import { recur } from '../base/identity-memo.ts';
 
 /** `[name, value, name, value, ...]`; names are lower case, `-bin` values stay base64. */
 export type Metadata = readonly string[];

@@ -1,9 +1,9 @@
 /** What the rooms tell telemetry: an interface, so that none of them knows Prometheus or a logger. */
-import type { FaultPlace } from '../faults.ts';
+import type { FaultPlace } from '../base/faults.ts';
+import type { Code } from '../base/status.ts';
 import type { ModelRef } from './by-model.ts';
 import type { Call } from './call.ts';
-import type { DoorEnd, HttpEnd } from './http.ts';
-import type { Code } from './status.ts';
+import type { DoorEnd, HttpEnd } from './http-upstream.ts';
 
 /** The end of one call as its client saw it. */
 export interface CallEnd {

@@ -1,5 +1,5 @@
 /** What a person types: finds the command, prints its help, turns errors into one line and an exit code. */
-import { say } from '../stdio.ts';
+import { say } from '../base/stdio.ts';
 import { mainHelp } from './help.ts';
 import { CliError, exit } from './usage.ts';
 

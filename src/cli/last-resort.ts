@@ -1,5 +1,5 @@
 /** What no guard has caught: a rejection costs nothing but itself, an exception ends the process, in order. */
-import { fault } from '../faults.ts';
+import { fault } from '../base/faults.ts';
 
 /**
  * Watches over the process from now on. After an exception nobody knows what else is half done, so the process must not go on for

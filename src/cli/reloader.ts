@@ -3,9 +3,9 @@
  * is told. Every file that a configuration names is watched, be it named by the command line: certificates, keys, authorities.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { fault, isFault } from '../base/faults.ts';
 import { ConfigError, type Snapshot } from '../config/index.ts';
-import { fault, isFault } from '../faults.ts';
-import type { Reloads } from '../workers/index.ts';
+import type { Reloads } from '../gateway/index.ts';
 
 export interface ReloaderDeps {
   /** Reads the files. @throws ConfigError */

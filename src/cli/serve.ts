@@ -1,26 +1,27 @@
 /** `serve`: the gateway, from its configuration to its orderly end. */
 import cluster from 'node:cluster';
 import { availableParallelism } from 'node:os';
+import { say } from '../base/stdio.ts';
+import { watchFiles } from '../base/watched-files.ts';
 import { ConfigError, type Flags, loadSnapshot, type Snapshot } from '../config/index.ts';
-import { type Gateway, startGateway } from '../server.ts';
-import { say } from '../stdio.ts';
-import { gatewayOptions } from '../options/index.ts';
-import { watchFiles } from '../watched-files.ts';
+import {
+  followDrains,
+  type Gateway,
+  gatewayOptions,
+  processPeers,
+  runWorkers,
+  type Sources,
+  startGateway,
+  startReloads,
+  tellDrained,
+  tellLeaving,
+  workerCount,
+} from '../gateway/index.ts';
 import { serveArguments } from './flags.ts';
 import { serveHelp } from './help.ts';
 import { uncaughtException } from './last-resort.ts';
 import { Reloader } from './reloader.ts';
 import { CliError, exit } from './usage.ts';
-import {
-  followDrains,
-  processPeers,
-  runWorkers,
-  type Sources,
-  startReloads,
-  tellDrained,
-  tellLeaving,
-  workerCount,
-} from '../workers/index.ts';
 
 export interface RunOptions {
   readonly version: string;

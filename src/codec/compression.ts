@@ -1,7 +1,7 @@
 /** Compressed messages: the codings that the gateway can read, never further than it must. */
 import type { Transform } from 'node:stream';
 import * as zlib from 'node:zlib';
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 
 /** A content coding that is read; of either protocol. */
 export type Coding = 'gzip' | 'deflate' | 'zstd';

@@ -1,5 +1,5 @@
 /** What a model server may say about a model at the most, whatever its API: it is kept, compared and shown for as long as the model is known. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 
 /**
  * Each far above what servers say (a signature takes some hundred bytes, TensorFlow Serving keeps two versions), and low enough that

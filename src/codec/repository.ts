@@ -1,7 +1,7 @@
 /** A server's list of its models, as V2's repository extension has it, in protobuf and in JSON. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import { checkCount, checkedName, OutOfBounds } from './control.ts';
-import type { V2ModelIndex } from './kserve.ts';
+import type { V2ModelIndex } from './v2.ts';
 
 /** Of a reason that is kept and shown, in characters: servers quote whole tracebacks. */
 const maxReasonLength = 4096;

@@ -54,3 +54,6 @@ export interface ModelMetadata {
 }
 
 export const defaultSignature = 'serving_default';
+
+/** A few bytes can stand for a huge tensor (one value and a big shape), so what they may become is bounded: 1 GiB. */
+export const defaultMaxTensorBytes = 2 ** 30;

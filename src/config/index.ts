@@ -1,10 +1,10 @@
-/** What an operator may say: schema, defaults, loading. */
+/** What an operator may say, checked whole, as an immutable snapshot. */
 export { type BackendUrl, parseBackendUrl } from './backend-url.ts';
-export { fleetOfName, fleetOfPlace } from './model-places.ts';
-export { isHttpFleet, proxyRoutes, urlOf } from './proxy.ts';
 export { namedHeaders } from './headers.ts';
 export { type Flags, loadSnapshot, type Snapshot } from './load.ts';
+export { fleetOfName, fleetOfPlace } from './model-places.ts';
 export { trustedBy } from './networks.ts';
-export { ConfigError, type Problem } from './problem.ts';
+export { ConfigError } from './problem.ts';
+export { isHttpFleet, proxyRoutes } from './proxy.ts';
 export { type Config, configSchema } from './schema/index.ts';
 export { readYaml } from './yaml.ts';

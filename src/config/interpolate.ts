@@ -1,5 +1,5 @@
 /** ${NAME} and ${NAME:-default} in a configuration's strings, from the environment that is given. */
-import { isSecretName, learnSecret } from '../call/index.ts';
+import { isSecretName, learnSecret } from '../base/secrets.ts';
 import type { Problem } from './problem.ts';
 
 const pattern = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g;

@@ -1,5 +1,5 @@
 /** What is wrong with a configuration: every mistake at once, each with its path and its place in the file. */
-import { hideSecrets } from '../call/index.ts';
+import { hideSecrets } from '../base/secrets.ts';
 
 export interface Problem {
   /** "fleets.default.backends[1]"; empty for the file as a whole. */

@@ -1,5 +1,5 @@
 /** What is wrong with the address of a Redis; never told with the address, which has a password in it. */
-import { parseRedisUrl } from '../redis-url.ts';
+import { parseRedisUrl } from '../base/redis-url.ts';
 import type { Mistakes } from './mistakes.ts';
 import type { Config } from './schema/index.ts';
 

@@ -1,5 +1,5 @@
 /** Which values of a configuration are secrets: learnt when it is read, so that nothing that is told later has them. */
-import { isSecretName, learnSecret, learnSecretsOf } from '../call/index.ts';
+import { isSecretName, learnSecret, learnSecretsOf } from '../base/secrets.ts';
 
 /** @param name the key that the value stands at; list items have that of their list */
 export function learnSecretsIn(value: unknown, name = ''): void {

@@ -1,8 +1,7 @@
 /** Checks values against the schema, fills in the defaults, and says in words what does not fit. */
 import { Ajv, type ErrorObject } from 'ajv';
 import type { Problem } from './problem.ts';
-import { configSchema } from './schema/index.ts';
-import { pathPattern } from './schema/kinds.ts';
+import { configSchema, pathPattern } from './schema/index.ts';
 
 /** verbose: an error brings its schema, which knows the keys that would have been right. */
 const validate = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true }).compile(

@@ -1,7 +1,7 @@
 /** The control port: HTTP on loopback through which tests and demos tell a running demo server what to do. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Code, codeName, StatusError } from '../call/index.ts';
+import { Code, codeName, StatusError } from '../base/status.ts';
 import { modelState, type ModelVersionStatus } from '../codec/index.ts';
 import { type FaultBox, parseFaults } from './faults.ts';
 import type { CallRecord } from './record.ts';

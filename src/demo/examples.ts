@@ -1,5 +1,5 @@
 /** Classify and Regress: Examples in, TF Serving's checks on signature and results, scores out. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import {
   type ClassScore,
   decodeExamplesRequest,

@@ -1,5 +1,5 @@
 /** What a demo server can be told to do wrong: to be slow, to fail, to hang, to drop connections. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 
 /** Faults hit the inference calls (Predict, Classify, Regress, MultiInference) or, with scope "all", every call. */
 export interface Faults {

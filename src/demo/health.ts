@@ -1,5 +1,5 @@
 /** grpc.health.v1 as TF Serving has it behind its flag: three short names, always SERVING, nothing said of models. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import { decodeHealthCheckRequest, encodeHealthCheckResponse, servingStatus } from '../codec/index.ts';
 
 export const healthService = 'grpc.health.v1.Health';

@@ -1,5 +1,5 @@
 /** What a model of the demo server is: versions, each with signatures that can be run. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import {
   decodeExample,
   type Example,

@@ -1,5 +1,5 @@
 /** PredictionService.MultiInference: several classify and regress signatures of one model over the same Examples. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import {
   decodeMultiInferenceRequest,
   defaultSignature,

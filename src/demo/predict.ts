@@ -1,5 +1,5 @@
 /** PredictionService.Predict and GetModelMetadata: TF Serving's checks in its order, then the model. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import {
   decodeGetModelMetadataRequest,
   decodePredictRequest,

@@ -1,5 +1,5 @@
 /** Which models a demo server holds, in which state each version is, and TF Serving's answers to who asks for what. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import { type ModelSpec, modelState, type ModelVersionStatus } from '../codec/index.ts';
 import type { DemoModel, Signatures } from './model.ts';
 

@@ -2,21 +2,21 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import {
   Metadata,
-  Server,
-  ServerCredentials,
   type MethodDefinition,
   type sendUnaryData,
+  Server,
+  ServerCredentials,
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import { startControl } from './control.ts';
 import { FaultBox, type Faults } from './faults.ts';
 import { healthService, watchHealth } from './health.ts';
 import { defaultModels, makeModel, parseModels } from './models/index.ts';
 import { CallRecord } from './record.ts';
 import { Registry } from './registry.ts';
-import { unaryMethods, type UnaryMethod } from './service.ts';
+import { type UnaryMethod, unaryMethods } from './service.ts';
 
 export interface DemoServerOptions {
   /** 0, the default, is any free port. */

@@ -1,5 +1,5 @@
 /** Small helpers for model code: tensors to typed arrays and back. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import {
   type DType,
   dtypes,

@@ -1,5 +1,6 @@
 /** Refuses what must not pass, before anything is spent on it. */
-import { Code, type Filter, type Method, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
+import type { Filter, Method } from '../call/index.ts';
 
 export interface AdmitOptions {
   /** Methods that change a model server are passed on. */

@@ -1,16 +1,14 @@
 /** Lets a call go on when its request is here: a place at a backend is for work, and not for a body that may never come. */
+import { uint32At } from '../base/bytes.ts';
+import type { After, Clock } from '../base/clock.ts';
+import { Code, StatusError } from '../base/status.ts';
 import {
-  type After,
   type Call,
-  type Clock,
-  Code,
   type Filter,
   type Handler,
   type Observer,
   prefixBytes,
   type Reply,
-  StatusError,
-  uint32At,
 } from '../call/index.ts';
 
 export interface ArrivalOptions {

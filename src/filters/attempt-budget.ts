@@ -1,5 +1,5 @@
 /** How many extra attempts are allowed: a share of the calls of late, so that a fleet in trouble is not asked twice for everything. */
-import type { Clock } from '../call/index.ts';
+import type { Clock } from '../base/clock.ts';
 
 export interface AttemptBudgetOptions {
   /** Extra attempts for each hundred calls. */

@@ -1,14 +1,6 @@
 /** What retries and hedges share: which calls may be sent twice, how an attempt failed, and how attempts are counted. */
-import {
-  type Call,
-  Code,
-  errorOf,
-  getMetadata,
-  type Metadata,
-  type Reply,
-  type StatusError,
-  statusOf,
-} from '../call/index.ts';
+import { Code, type StatusError } from '../base/status.ts';
+import { type Call, errorOf, getMetadata, type Metadata, type Reply, statusOf } from '../call/index.ts';
 
 /** Why an attempt failed, if another one may be made. */
 export interface Failure {

@@ -1,5 +1,6 @@
 /** Who a call is from, where clients have shares of something. */
-import { addressOf, type Call, networkOf } from '../call/index.ts';
+import { addressOf, networkOf } from '../base/addresses.ts';
+import type { Call } from '../call/index.ts';
 
 /** Clients share by address first, and those of one address by connection. */
 export interface Client {

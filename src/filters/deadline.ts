@@ -1,16 +1,8 @@
 /** Holds a call to its deadline, whatever becomes of it further in. */
-import {
-  after,
-  type After,
-  type Call,
-  type Clock,
-  Code,
-  type Filter,
-  type Handler,
-  never,
-  type Reply,
-  StatusError,
-} from '../call/index.ts';
+import type { After, Clock } from '../base/clock.ts';
+import { Code, StatusError } from '../base/status.ts';
+import { after } from '../base/timer-wheel.ts';
+import { type Call, type Filter, type Handler, never, type Reply } from '../call/index.ts';
 
 export interface DeadlineDeps {
   readonly clock: Clock;

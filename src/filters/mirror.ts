@@ -1,27 +1,23 @@
 /** Copies calls to another model or version, whose answers are thrown away: the original neither waits nor fails for it. */
+import { joinInto } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import { Code, StatusError } from '../base/status.ts';
 import {
   ByModel,
   type Call,
   Cancellation,
-  type Clock,
-  Code,
-  type CopyHolder,
+  type Filter,
   Flow,
   type Handler,
-  type Filter,
-  Held,
-  Holding,
-  joinInto,
-  type MemoryAccount,
   messageIn,
   messagePrefix,
   type Method,
   type Observer,
-  StatusError,
   statusOf,
   type Target,
 } from '../call/index.ts';
 import { type ModelSpec, replaceModelSpec, replaceTaskSpecs, replaceV2Spec } from '../codec/index.ts';
+import { type CopyHolder, Held, Holding, type MemoryAccount } from '../memory/index.ts';
 import { isInformation, specOf } from '../models/index.ts';
 
 export interface MirrorRule {

@@ -1,10 +1,10 @@
 /** The outermost filter: tells the observer of each call's start and, exactly once, of its end. */
+import type { Clock } from '../base/clock.ts';
+import { Code, StatusError } from '../base/status.ts';
 import {
   type Call,
   type CallEnd,
   type CancelListener,
-  type Clock,
-  Code,
   decodeGrpcMessage,
   type Filter,
   getMetadata,
@@ -12,7 +12,6 @@ import {
   noMetadata,
   type Observer,
   type Reply,
-  StatusError,
   statusOf,
 } from '../call/index.ts';
 import type { ModelView } from '../models/index.ts';

@@ -1,15 +1,8 @@
 /** Sends a call to another backend when the first one surely did nothing with it, or when doing it twice does no harm. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  type Call,
-  type Clock,
-  Code,
-  type Filter,
-  type Handler,
-  type Observer,
-  type Reply,
-  StatusError,
-} from '../call/index.ts';
+import type { Clock } from '../base/clock.ts';
+import { Code, StatusError } from '../base/status.ts';
+import type { Call, Filter, Handler, Observer, Reply } from '../call/index.ts';
 import { AttemptBudget, type AttemptBudgetOptions } from './attempt-budget.ts';
 import { type Failure, failureOf, harmlessTwice, withAttempts } from './attempts.ts';
 

@@ -1,15 +1,7 @@
 /** Streams at the backends: no more than these take, shared by clients while others want one, and none that is silent for ever. */
-import {
-  type After,
-  type Call,
-  type Clock,
-  Code,
-  type Filter,
-  type Handler,
-  type Observer,
-  type Reply,
-  StatusError,
-} from '../call/index.ts';
+import type { After, Clock } from '../base/clock.ts';
+import { Code, StatusError } from '../base/status.ts';
+import type { Call, Filter, Handler, Observer, Reply } from '../call/index.ts';
 import type { Client, ClientOf } from './client.ts';
 
 export interface StreamsOptions {

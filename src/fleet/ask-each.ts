@@ -1,17 +1,9 @@
 /** One question to many backends, each with a time limit of its own: what every one of them answers. */
-import {
-  type Call,
-  Cancellation,
-  type Clock,
-  Code,
-  errorOf,
-  flowOf,
-  messagePieces,
-  statusOf,
-  StatusError,
-} from '../call/index.ts';
+import type { Clock } from '../base/clock.ts';
+import { Code, StatusError } from '../base/status.ts';
+import { type BackendAnswer, plainMetadata, type WideQuestion } from '../bridge/index.ts';
+import { type Call, Cancellation, errorOf, flowOf, messagePieces, statusOf } from '../call/index.ts';
 import { notTaken } from '../codec/index.ts';
-import { type BackendAnswer, plainMetadata, type WideQuestion } from '../models/index.ts';
 import type { Backend } from './backend.ts';
 
 /** Backends that are asked at the same time. */

@@ -1,20 +1,20 @@
 /** One model server: its connections, its health, how much it has to do, and what each of its models is worth of late. */
+import type { Clock } from '../base/clock.ts';
+import { Code, type StatusError } from '../base/status.ts';
+import { afterInput } from '../base/timer-wheel.ts';
 import {
-  afterInput,
   type BackendMeter,
   type Call,
-  type Clock,
-  Code,
   type FailedAttempt,
   type Observer,
   type Reply,
-  type StatusError,
   statusOf,
 } from '../call/index.ts';
 import { OutOfBounds } from '../codec/index.ts';
+import type { BackendAddress } from './backend-address.ts';
 import { ConcurrencyLimit } from './balance/concurrency.ts';
 import { loadReportIn, ReportedLoad } from './balance/load-reports.ts';
-import { type Outcome, verdictOn } from './balance/outliers.ts';
+import { type Outcome, verdictOn } from './balance/outlier-detector.ts';
 import { Replica } from './balance/replica.ts';
 import { createGrpcTransport } from './connection/grpc-transport.ts';
 import { createRestTransport } from './connection/rest-transport.ts';
@@ -24,8 +24,8 @@ import { ModelHealth } from './health/model-health.ts';
 import { listModels, probe, type ProbeDeps, type SharedLooks, type Sight } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
 import { type Listing, Repository } from './health/repository.ts';
-import type { BackendAddress, FleetOptions } from './options.ts';
-import type { Roomy } from './room.ts';
+import type { FleetOptions } from './options.ts';
+import type { Roomy } from './routing/capacity.ts';
 
 export interface BackendDeps {
   readonly observer: Observer;

@@ -1,13 +1,14 @@
 /** All backends of a fleet together: what each of them answers to one question. */
-import { type Clock, Code, StatusError } from '../call/index.ts';
-import type { BackendAnswer, WideFleet, WideQuestion } from '../models/index.ts';
-import { detach } from '../faults.ts';
+import type { Clock } from '../base/clock.ts';
+import { detach } from '../base/faults.ts';
+import { Code, StatusError } from '../base/status.ts';
+import type { BackendAnswer, WideFleet, WideQuestion } from '../bridge/index.ts';
 import { askEach } from './ask-each.ts';
+import type { Members } from './backend-set.ts';
 import type { Backend } from './backend.ts';
-import type { Chooser } from './chooser.ts';
 import type { WatchedModels } from './health/watched-models.ts';
-import type { Members } from './members.ts';
 import type { FleetOptions } from './options.ts';
+import type { Chooser } from './routing/backend-selector.ts';
 import { havingModel } from './states.ts';
 import { whyNobody } from './summary.ts';
 

@@ -1,34 +1,33 @@
 /** A fleet: the backends that serve some models, seen as one Handler and as one view of those models. */
-import {
-  type Call,
-  type Clock,
-  type Handler,
-  type Log,
-  type Observer,
-  type Reply,
-  StatusError,
-} from '../call/index.ts';
+import type { Clock } from '../base/clock.ts';
+import { detach, guarded } from '../base/faults.ts';
+import type { Log } from '../base/log.ts';
+import { StatusError } from '../base/status.ts';
+import type { WideFleet } from '../bridge/index.ts';
+import type { Call, Handler, Observer, Reply } from '../call/index.ts';
 import type { V2ModelIndex } from '../codec/index.ts';
-import type { ModelState, WideFleet } from '../models/index.ts';
-import { Backend } from './backend.ts';
+import type { ModelState } from '../models/index.ts';
+import type { BackendAddress } from './backend-address.ts';
+import { Upkeep } from './backend-events.ts';
 import { BackendLog } from './backend-log.ts';
-import { relativeCapacities } from './balance/load-reports.ts';
+import { Members } from './backend-set.ts';
+import { Backend } from './backend.ts';
 import { Doubts } from './balance/doubts.ts';
-import { Outliers } from './balance/outliers.ts';
+import { relativeCapacities } from './balance/load-reports.ts';
+import { Outliers } from './balance/outlier-detector.ts';
 import { policyOf } from './balance/policy.ts';
-import { type Chosen, Chooser } from './chooser.ts';
 import { Sources } from './discovery/index.ts';
+import { Everyone } from './everyone.ts';
 import type { SharedLooks } from './health/probe.ts';
 import { WarmUps } from './health/warm-up.ts';
 import { WatchedModels } from './health/watched-models.ts';
-import { Everyone } from './everyone.ts';
-import { Incarnations } from './incarnations.ts';
-import { Members } from './members.ts';
-import type { BackendAddress, FleetOptions } from './options.ts';
-import { type ModelRoutes, RoutingTable } from './routing-table.ts';
+import { Incarnations } from './load-generations.ts';
+import type { FleetOptions } from './options.ts';
+import { Chooser, type Chosen } from './routing/backend-selector.ts';
+import { type ModelRoutes, RoutingTable } from './routing/routing-table.ts';
+import { SequenceRouter } from './routing/sequence-router.ts';
+import { Sequences } from './routing/sequences.ts';
 import { SecondOpinions } from './second-opinions.ts';
-import { SequenceRouter } from './sequence-router.ts';
-import { Sequences } from './sequences.ts';
 import {
   type BackendState,
   backendStates,
@@ -37,8 +36,6 @@ import {
   modelStates,
   type StateDeps,
 } from './states.ts';
-import { Upkeep } from './upkeep.ts';
-import { detach, guarded } from '../faults.ts';
 
 export interface FleetDeps {
   readonly observer: Observer;

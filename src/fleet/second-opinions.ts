@@ -1,9 +1,10 @@
 /** Asks another backend what one has failed at, when that one fails often: only then is it known whose failure it is. */
-import { type Call, Code, type Observer, type Reply, statusOf } from '../call/index.ts';
+import { Code } from '../base/status.ts';
+import { type Call, type Observer, type Reply, statusOf } from '../call/index.ts';
 import type { Doubts } from './balance/doubts.ts';
-import { verdictOn } from './balance/outliers.ts';
-import type { Chooser, Chosen } from './chooser.ts';
-import type { ModelRoutes } from './routing-table.ts';
+import { verdictOn } from './balance/outlier-detector.ts';
+import type { Chooser, Chosen } from './routing/backend-selector.ts';
+import type { ModelRoutes } from './routing/routing-table.ts';
 
 export interface SecondOpinionsDeps {
   readonly doubts: Doubts;

@@ -2,11 +2,11 @@
 import type { Target } from '../call/index.ts';
 import type { V2ModelIndex } from '../codec/index.ts';
 import { listedVersion, type ModelState, type VersionState } from '../models/index.ts';
+import type { Members } from './backend-set.ts';
 import type { Backend } from './backend.ts';
-import type { Ejected, Outliers } from './balance/outliers.ts';
+import type { Ejected, Outliers } from './balance/outlier-detector.ts';
 import type { WatchedModels } from './health/watched-models.ts';
-import type { Members } from './members.ts';
-import type { RoutingTable } from './routing-table.ts';
+import type { RoutingTable } from './routing/routing-table.ts';
 import { mergeVersions } from './summary.ts';
 
 /** What the admin door shows of a backend. */

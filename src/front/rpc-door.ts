@@ -2,12 +2,9 @@
 import { allMetadata, getMetadata, type Refused } from '../call/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 import type { Cors } from './cors.ts';
-import { type Answer, answerStream } from './early-answer.ts';
-import type { RpcDeps } from './grpc/deps.ts';
-import { Exchange } from './grpc/exchange.ts';
-import { looksLikeRpc, type RpcHead, rpcHead } from './grpc/head.ts';
-import type { OpenStream } from './listen.ts';
-import { serveWeb } from './web/index.ts';
+import { serveWeb } from './grpc-web/index.ts';
+import { Exchange, looksLikeRpc, type RpcDeps, type RpcHead, rpcHead } from './grpc/index.ts';
+import { type Answer, answerStream, type OpenStream } from './listener/index.ts';
 
 export interface RpcDoorDeps extends RpcDeps {
   readonly cors: Cors;

@@ -1,5 +1,6 @@
 /** How long a call may take: as its client asks, or as the configuration says, for its model or for all. */
-import { Code, type Method, never, parseTimeout } from '../call/index.ts';
+import { Code } from '../base/status.ts';
+import { type Method, never, parseTimeout } from '../call/index.ts';
 
 export interface Timeouts {
   /** For calls without grpc-timeout, in ms. */

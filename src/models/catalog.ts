@@ -1,16 +1,14 @@
 /** The signatures of models, asked from the backends themselves and remembered for a while. */
+import type { After, Clock } from '../base/clock.ts';
+import { Code, StatusError } from '../base/status.ts';
+import { after as processAfter } from '../base/timer-wheel.ts';
 import {
-  after as processAfter,
-  type After,
   Cancellation,
-  type Clock,
-  Code,
   errorOf,
   flowOf,
   getMetadata,
   type Handler,
   type Metadata,
-  StatusError,
   type Target,
   wholeMessage,
 } from '../call/index.ts';

@@ -1,62 +1,7 @@
-/** The room's front door: what every other room may use of it. */
-export { Catalog, type CatalogContext, type CatalogDeps, type CatalogOptions } from './catalog.ts';
-export {
-  abilitiesOf,
-  type AddBatchDimension,
-  addBatchDimension,
-  asker,
-  type BatchDimensionOptions,
-  createBridge,
-  type Door,
-  eventOf,
-  extensionAnswer,
-  extensionBridge,
-  extensionPath,
-  generateBridge,
-  generatePath,
-  HalfModels,
-  inferStreamBridge,
-  isV1List,
-  jsonOf,
-  KnownSignatures,
-  plainMetadata,
-  kserveDoor,
-  kserveRestServer,
-  kserveServer,
-  lacksPath,
-  onlyJson,
-  Rebuilt,
-  reencode,
-  refusedReply,
-  metadataIn,
-  passesInfer,
-  pathFor,
-  requestOf,
-  type RestAnswer,
-  type RestAsk,
-  type RestQuestion,
-  restInferQuestion,
-  successful,
-  tensorContent,
-  type TensorContentOptions,
-  tfsDoor,
-  tfsRestServer,
-  tfsServer,
-  type V2Abilities,
-  V2Question,
-  VersionNames,
-} from './dialects/index.ts';
+/** What a call means: methods, targets, signatures, and what is known of models right now. */
+export { Catalog, type CatalogOptions } from './catalog.ts';
 export { extensionsOfAll } from './extensions.ts';
-export {
-  backendField,
-  type BackendAnswer,
-  fleetWide,
-  type FleetWideDeps,
-  type WideFleet,
-  wideFields,
-  type WideQuestion,
-} from './fleet-wide/index.ts';
-export type { Inference, InferenceReply, ModelDescription, ModelServer } from './inference.ts';
+export { backendField, wideFields } from './fleet-wide-fields.ts';
 export {
   extensionMethods,
   generateMethods,
@@ -72,18 +17,11 @@ export {
 } from './methods.ts';
 export { inProtocol } from './missing.ts';
 export { listedVersion, versionOf } from './repository.ts';
+export { createRouter, type Destination, type NameRoute, type Router, type RouterContext } from './router.ts';
 export { signatureSource } from './signatures.ts';
-export {
-  createRouter,
-  type Destination,
-  type NameRoute,
-  type Part,
-  type Router,
-  type RouterContext,
-  type Rule,
-} from './router.ts';
 export { isSpecOf, specOf, targetOf } from './target.ts';
-export { declaresNothing, isV1, v1Methods } from './v1.ts';
+export { declaresNothing, isV1, v1Methods, type V1Verb } from './v1.ts';
+export { onlyVersion, VersionNames } from './version-names.ts';
 export {
   type ModelState,
   type ModelView,

@@ -1,5 +1,6 @@
 /** Every RPC method that the gateway knows by name, and what may be done with a call of it. */
-import { type Api, Code, type Handler, type Method, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
+import type { Api, Handler, Method } from '../call/index.ts';
 
 interface Traits {
   /** Running it twice does no harm. */

@@ -1,5 +1,5 @@
 /** How a server says of a question about a model that it has no such one. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 
 /** MLServer (1.7) does not catch its own exception where readiness is asked over gRPC: UNKNOWN, with the class before the words that its REST has. */
 const uncaught = /^Unexpected <class 'mlserver\.errors\.ModelNotFound'>: /;

@@ -1,6 +1,6 @@
 /** What V2's repository index and everybody else call the states of a model's version. */
 import type { V2ModelIndex } from '../codec/index.ts';
-import { VersionNames } from './dialects/versions.ts';
+import { VersionNames } from './version-names.ts';
 import type { VersionState, VersionStateName } from './view.ts';
 
 const listed: Readonly<Record<VersionStateName, string>> = {

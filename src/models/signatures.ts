@@ -1,5 +1,5 @@
 /** The signatures of one model as the JSON decoder asks for them. */
-import { Code, StatusError } from '../call/index.ts';
+import { Code, StatusError } from '../base/status.ts';
 import { defaultSignature, type ModelMetadata, type SignatureSource } from '../codec/index.ts';
 
 export function signatureSource(metadata: ModelMetadata): SignatureSource {

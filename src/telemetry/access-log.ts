@@ -1,14 +1,8 @@
 /** One structured log line a call or refused request, and who gets one: nobody, failures (so many a second) and a sample, or everybody. */
-import {
-  type After,
-  type CallEnd,
-  type Clock,
-  Code,
-  codeName,
-  type DoorEnd,
-  type HttpEnd,
-  type Log,
-} from '../call/index.ts';
+import type { After, Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { Code, codeName } from '../base/status.ts';
+import type { CallEnd, DoorEnd, HttpEnd } from '../call/index.ts';
 
 export interface AccessLogOptions {
   /** off: no lines; errors: calls that did not end with OK, and the sample; all: every call. */

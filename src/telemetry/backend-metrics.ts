@@ -1,5 +1,6 @@
 /** What is counted of backends: how they are, what they have under way, how their calls end and how long these take there. */
-import { type BackendMeter, codeName, type ModelRef } from '../call/index.ts';
+import { codeName } from '../base/status.ts';
+import type { BackendMeter, ModelRef } from '../call/index.ts';
 import { type Cell, HistogramFamily, NumberFamily } from './family.ts';
 import type { Histogram } from './histogram.ts';
 import { fleetLabel, labelsOf } from './model-labels.ts';

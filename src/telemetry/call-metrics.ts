@@ -1,18 +1,17 @@
 /** What is counted of calls: requests by code, latency, bytes, how many are under way. */
+import { Code, codeName } from '../base/status.ts';
 import {
   type Api,
   ByModel,
   type Call,
   type CallEnd,
-  Code,
-  codeName,
   type Interface,
   type Method,
   type ModelRef,
 } from '../call/index.ts';
 import { type Cell, HistogramFamily, NumberFamily } from './family.ts';
-import { fleetLabel, labelsOf } from './model-labels.ts';
 import type { Histogram } from './histogram.ts';
+import { fleetLabel, labelsOf } from './model-labels.ts';
 
 /** OVMS's values of the label "api", and one for services that the gateway passes through. */
 const apiLabels: Readonly<Record<Api, string>> = {

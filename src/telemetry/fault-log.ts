@@ -1,6 +1,7 @@
 /** Faults in the log: each with its stack, and no more of them than somebody could read. */
-import type { Clock, Log } from '../call/index.ts';
-import type { FaultPlace } from '../faults.ts';
+import type { Clock } from '../base/clock.ts';
+import type { FaultPlace } from '../base/faults.ts';
+import type { Log } from '../base/log.ts';
 
 /** Lines in a period; a client that has found a fault may repeat it ten thousand times a second. */
 const maxLines = 10;

@@ -1,6 +1,6 @@
 /** What is counted beside calls: retries, the cache, limits, and what backends are. */
+import { faultPlaces } from '../base/faults.ts';
 import type { ModelRef } from '../call/index.ts';
-import { faultPlaces } from '../faults.ts';
 import { BackendMetrics } from './backend-metrics.ts';
 import { HistogramFamily, NumberFamily } from './family.ts';
 import { fleetLabel, labelsOf } from './model-labels.ts';

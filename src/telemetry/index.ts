@@ -1,9 +1,6 @@
-/** The room's front door: metrics and logs behind the Observer interface. */
-export type { AccessLogOptions } from './access-log.ts';
+/** Metrics and logs behind the Observer interface. */
 export { bucketEdgesUs } from './histogram.ts';
-export type { LoggerOptions, LogLevel } from './logger.ts';
 export { countsOf, mergeRenderings } from './merge.ts';
-export type { TrafficOf, TrafficPoint, TrafficTotals } from './traffic.ts';
 export {
   createTelemetry,
   type Rendering,
@@ -11,3 +8,4 @@ export {
   type TelemetryDeps,
   type TelemetryOptions,
 } from './telemetry.ts';
+export type { TrafficOf, TrafficPoint, TrafficTotals } from './traffic.ts';

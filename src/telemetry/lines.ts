@@ -3,7 +3,7 @@ import { fstatSync, mkdirSync, openSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Writable } from 'node:stream';
-import { hideSecrets } from '../call/index.ts';
+import { hideSecrets } from '../base/secrets.ts';
 
 /** Calls back when the bytes are out, or with the reason why they are not. */
 type Put = (bytes: Buffer, done: (error: Error | null | undefined) => void) => void;

@@ -1,6 +1,6 @@
 /** The process's logger: pino, writing behind the back of the calls and never without bound. */
 import { pino } from 'pino';
-import type { Log } from '../call/index.ts';
+import type { Log } from '../base/log.ts';
 import { Lines, putTo } from './lines.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';

@@ -1,13 +1,16 @@
 /** Telemetry: an Observer that counts and logs, and the page that Prometheus scrapes. */
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { after, type After, type Clock, type Log, type Observer } from '../call/index.ts';
+import type { After, Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { after } from '../base/timer-wheel.ts';
+import type { Observer } from '../call/index.ts';
 import { accessLog, type AccessLogOptions } from './access-log.ts';
 import { CallMetrics } from './call-metrics.ts';
 import { DoorMetrics } from './door-metrics.ts';
 import { NumberFamily } from './family.ts';
+import { faultLog } from './fault-log.ts';
 import { GatewayMetrics, type HeldMemory } from './gateway-metrics.ts';
 import { HttpMetrics } from './http-metrics.ts';
-import { faultLog } from './fault-log.ts';
 import { createLogger, type LoggerOptions } from './logger.ts';
 import { labelsOf } from './model-labels.ts';
 import { Traffic } from './traffic.ts';

@@ -1,5 +1,6 @@
 /** What traffic was like lately, second by second: for people who look at the gateway itself, without a Prometheus. */
-import { ByModel, type CallEnd, Code, codeName, type ModelRef } from '../call/index.ts';
+import { Code, codeName } from '../base/status.ts';
+import { ByModel, type CallEnd, type ModelRef } from '../call/index.ts';
 import { Latencies } from './latencies.ts';
 
 /** One second of traffic. */

@@ -1,7 +1,6 @@
 /** What the users of a connection see: streams, and the events that streams have. */
-import type { Headers } from './hpack-decoder.ts';
-import type { Http2Limits } from './limits.ts';
-import type { ReadMemory } from './read-memory.ts';
+import type { Headers } from './hpack/index.ts';
+import type { ReadMemory } from './socket/index.ts';
 
 /** Implemented by the user of a stream. */
 export interface StreamEvents {
@@ -80,32 +79,8 @@ export interface TimeLimits {
   readonly idleMs: number;
 }
 
-/** So many bytes more wait for the peer; negative: fewer. */
-export type OnWaiting = (bytes: number) => void;
-
 /** A request is answered without its user. @param text what is wrong with it @returns the answer's x-request-id; empty: none */
 export type OnRefused = (status: number, text: string) => string;
-
-export interface ConnectionOptions {
-  readonly limits: Http2Limits;
-  /** A header field that differs from message to message: streams have it apart from their other fields. */
-  readonly varyingName?: string;
-  /**
-   * Fields without which a list says nothing: of a list that is larger than the limits they are kept, as far as they are not long
-   * themselves, when the first of them is there (client ends only).
-   */
-  readonly vitalNames?: readonly string[];
-  /** A limit refused something: "streams", "headers", "resets", ... */
-  onLimit?(name: string): void;
-  /** As OnRefused (server ends only). */
-  readonly onRefused?: OnRefused | undefined;
-  /** Told of output that waits for the peer; what it is told sums up to 0 when the connection is gone. */
-  readonly onWaiting?: OnWaiting | undefined;
-  /** Told in the same way of the heads of requests (server ends only), as far as they are large. */
-  readonly onKept?: OnWaiting | undefined;
-  /** Monotonic milliseconds; for the flood limits. */
-  readonly clock?: () => number;
-}
 
 /** Output that waits for a peer: a stream's, or all of a connection's when its socket takes nothing. */
 export interface WaitingOutput {

@@ -1,11 +1,12 @@
 /** One client for each door, small enough to run thousands of cells in a process: what it sends is what the real ones send. */
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { Buffer } from 'node:buffer';
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { codeName } from '../../src/base/status.ts';
 import {
+  decodeFlagResponse,
   decodeGetModelMetadataResponse,
   decodeGetModelStatusResponse,
   decodeModelInferResponse,
-  decodeFlagResponse,
   decodeModelMetadataResponse,
   decodePredictResponse,
   decodeV2ReplyJson,
@@ -22,7 +23,6 @@ import {
   type Tensor,
   tensorOf,
 } from '../../src/codec/index.ts';
-import { codeName } from '../../src/call/index.ts';
 import type { TestGateway } from '../support/index.ts';
 import type { DoorName } from './matrix.ts';
 

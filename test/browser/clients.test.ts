@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
 import {
-  decodeGetModelStatusResponse,
   decodeGetModelMetadataResponse,
+  decodeGetModelStatusResponse,
   decodePredictResponse,
   encodeGetModelMetadataRequest,
   encodeGetModelStatusRequest,
@@ -17,8 +17,8 @@ import { ask, openPage } from './clients/calls.ts';
 import { selfSigned } from './clients/certificate.ts';
 import type { Ask, Outcome } from './clients/page.ts';
 import { type Site, startSite } from './clients/site.ts';
-import { startTap } from './clients/tap.ts';
 import { pauseMs, startStreamServer, streamed, type StreamServer } from './clients/stream-server.ts';
+import { startTap } from './clients/tap.ts';
 
 interface Client {
   readonly name: string;

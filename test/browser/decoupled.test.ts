@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';
-import { Code } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
 import {
   decodeModelStreamInferResponse,
   encodeModelInferRequest,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Alarms } from '../../src/call/alarms.ts';
+import { Alarms } from '../../src/base/timer-wheel.ts';
 
 /** How late an alarm may ring: its tick, and the timer's own millisecond. */
 const lateMs = 5;

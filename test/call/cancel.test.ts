@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Cancellation, Code, StatusError } from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { Cancellation } from '../../src/call/index.ts';
 
 describe('a cancellation', () => {
   it('tells those who listen then, each once, and those who come later at once', () => {

@@ -1,7 +1,8 @@
 /** A flow delivers in order, retains for a second reading, gives credit once, and ends once. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Code, Flow, type FlowReader, StatusError } from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { Flow, type FlowReader } from '../../src/call/index.ts';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 

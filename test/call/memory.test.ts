@@ -1,8 +1,9 @@
 /** The account of held bytes: what goes first when there is too much, and that nothing is counted after its end. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { StatusError } from '../../src/call/index.ts';
-import { Code, Flow, Held, type Holder, Holding, MemoryAccount } from '../../src/call/index.ts';
+import { Code, type StatusError } from '../../src/base/status.ts';
+import { Flow } from '../../src/call/index.ts';
+import { Held, type Holder, Holding, MemoryAccount } from '../../src/memory/index.ts';
 import { manualTimers } from '../support/index.ts';
 
 const ignore = { onData() {}, onEnd() {}, onError() {} };

@@ -1,7 +1,8 @@
 /** A flow taken apart into its messages, whatever chunks it comes in. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Code, messagePrefix, Messages } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
+import { messagePrefix, Messages } from '../../src/call/index.ts';
 
 const framed = (text: string): Buffer => Buffer.concat([messagePrefix(text.length), Buffer.from(text)]);
 

@@ -7,7 +7,7 @@ import {
   isSecretName,
   learnSecret,
   learnSecretsOf,
-} from '../../src/call/index.ts';
+} from '../../src/base/secrets.ts';
 
 describe('hiding secrets', () => {
   for (const [text, shown] of [

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
-import { createTurnClock, monotonic } from '../../src/call/turn-clock.ts';
+import { createTurnClock, monotonic } from '../../src/base/loop-clock.ts';
 
 describe('the clock of a turn', () => {
   it('is looked at once a turn', () => {

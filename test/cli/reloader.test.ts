@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Reloader } from '../../src/cli/reloader.ts';
 import { ConfigError, type Snapshot } from '../../src/config/index.ts';
-import { ownReloads } from '../../src/workers/index.ts';
+import { ownReloads } from '../../src/gateway/index.ts';
 import { manualClock } from '../support/index.ts';
 
 const snapshot = (sources: Readonly<Record<string, string>>): Snapshot =>

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
-import { Code, StatusError } from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
 import { inflateEach, inflateMessage, inflateUntil } from '../../src/codec/index.ts';
 
 const mebi = 2 ** 20;

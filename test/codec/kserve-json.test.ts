@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Code, StatusError } from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
 import {
   decodeV2InferJson,
   decodeV2ReplyJson,

@@ -4,26 +4,26 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
-import { Code, StatusError } from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
 import {
   decodeModelInferRequest,
   decodeModelInferResponse,
   decodeModelMetadataResponse,
   decodeV2MetadataJson,
-  encodeV2MetadataJson,
   type DType,
   dtypes,
   elementsOf,
   encodeModelInferRequest,
   encodeModelInferResponse,
   encodeModelMetadataResponse,
+  encodeV2MetadataJson,
   joined,
   type NamedPieces,
   piecesOf,
   readV2Spec,
   replaceV2Spec,
-  tensorOf,
   type Tensor,
+  tensorOf,
   v2Of,
   type V2Parameter,
   type V2Parameters,

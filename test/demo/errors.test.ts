@@ -1,7 +1,7 @@
 /** The demo servers refuse with TF Serving's codes and texts. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Code } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
 import {
   encodeExamplesRequest,
   encodeGetModelMetadataRequest,

@@ -1,15 +1,15 @@
 /** Faults by options and by the control port do what they say, to the calls they are meant for. */
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, it } from 'node:test';
-import { Code } from '../../src/call/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Code } from '../../src/base/status.ts';
 import {
   decodeGetModelStatusResponse,
   encodeGetModelStatusRequest,
   encodePredictRequest,
 } from '../../src/codec/index.ts';
-import { type DemoServerOptions, startDemoServer } from '../../src/demo/index.ts';
 import { FaultBox } from '../../src/demo/faults.ts';
+import { type DemoServerOptions, startDemoServer } from '../../src/demo/index.ts';
 import { floatTensor } from '../../src/demo/tensors.ts';
 import { type RawClient, rawClient, spec } from './client.ts';
 import { control, type ServerState } from './control.ts';

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import {
-  type Example,
   decodeClassificationResponse,
   decodeGetModelMetadataResponse,
   decodeGetModelStatusResponse,
@@ -17,13 +16,14 @@ import {
   encodeGetModelStatusRequest,
   encodeHealthCheckRequest,
   encodeInput,
+  type Example,
   type NumericTensor,
   type PredictResponse,
   servingStatus,
   type Tensor,
 } from '../../src/codec/index.ts';
-import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { decodeImage } from '../../src/demo/images/image.ts';
+import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import {
   doubles,
   doubleTensor,

@@ -1,7 +1,7 @@
 /** The embedded model servers answer mistakes as a real TensorFlow behind TensorFlow Serving's API does (test/recorded). */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { Code } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
 import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { type Answer, ask, recording, statusIn } from '../recorded/ask.ts';
 import { tfsQuestions } from '../recorded/questions.ts';

@@ -1,15 +1,8 @@
 /** Requests that come slowly or never, before a stub of all that follows. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  type Call,
-  Code,
-  Flow,
-  type Handler,
-  messagePrefix,
-  replyOf,
-  StatusError,
-} from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { type Call, Flow, type Handler, messagePrefix, replyOf } from '../../src/call/index.ts';
 import { arrivalFilter } from '../../src/filters/index.ts';
 import { manualTimers, method, recordingObserver, streamCall, unaryCall } from '../support/index.ts';
 

@@ -6,14 +6,13 @@ import {
   type Call,
   Flow,
   type Handler,
-  Held,
-  MemoryAccount,
   messageIn,
   type Reply,
   replyOf,
 } from '../../src/call/index.ts';
 import { decodePredictRequest, encodePredictRequest } from '../../src/codec/index.ts';
 import { mirrorFilter, type MirrorRule } from '../../src/filters/index.ts';
+import { Held, MemoryAccount } from '../../src/memory/index.ts';
 import {
   manualClock,
   predictMethod,

@@ -1,16 +1,15 @@
 /** Every call's end is told once, with the code that its client saw, on every path a call can end on. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
+import { Code, StatusError } from '../../src/base/status.ts';
 import {
   Cancellation,
-  Code,
   Flow,
   type Handler,
+  type ModelRef,
   noMetadata,
   type Reply,
   replyOf,
-  StatusError,
-  type ModelRef,
 } from '../../src/call/index.ts';
 import { observeFilter } from '../../src/filters/observe.ts';
 import {

@@ -1,16 +1,8 @@
 /** Retries over stub backends: which failures lead to another backend, and what stops that. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  type Call,
-  Code,
-  Flow,
-  getMetadata,
-  type Reply,
-  replyOf,
-  StatusError,
-  trailersOf,
-} from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { type Call, Flow, getMetadata, type Reply, replyOf, trailersOf } from '../../src/call/index.ts';
 import { retryFilter, type RetryOptions } from '../../src/filters/index.ts';
 import {
   errorReply,

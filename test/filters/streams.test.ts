@@ -1,7 +1,8 @@
 /** Streams before a stub fleet that takes so many, on a clock of the test's own. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Call, Code, Flow, type Handler, noMetadata, type StatusError } from '../../src/call/index.ts';
+import { Code, type StatusError } from '../../src/base/status.ts';
+import { type Call, Flow, type Handler, noMetadata } from '../../src/call/index.ts';
 import { createClientOf, streamsFilter } from '../../src/filters/index.ts';
 import { manualTimers, method, recordingObserver, streamCall, unaryCall } from '../support/index.ts';
 

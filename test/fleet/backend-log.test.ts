@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
-import { type Log, silentObserver } from '../../src/call/index.ts';
+import type { Log } from '../../src/base/log.ts';
+import { silentObserver } from '../../src/call/index.ts';
 import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { BackendLog } from '../../src/fleet/backend-log.ts';
 import { type BackendAddress, Fleet, HttpFleet } from '../../src/fleet/index.ts';

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { Code, codeName } from '../../src/call/index.ts';
+import { Code, codeName } from '../../src/base/status.ts';
 import {
   fieldOf,
   frame,
@@ -22,11 +22,11 @@ import {
   type RawCall,
   RawClient,
   rst,
-  windowUpdate,
   startRawBackend,
   startTestGateway,
   type TestGateway,
   waitFor,
+  windowUpdate,
 } from '../support/index.ts';
 
 const end = h2.END_HEADERS | h2.END_STREAM;

@@ -1,13 +1,15 @@
 /** A whole fleet over real servers in this process: checks of other kinds, warm-up, stale knowledge, draining, reloads. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { once } from 'node:events';
 import { afterEach, describe, it } from 'node:test';
-import { Cancellation, Code, type Reply, StatusError, statusOf } from '../../src/call/index.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { Cancellation, type Reply, silentObserver, statusOf } from '../../src/call/index.ts';
 import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { type BackendAddress, Fleet, type FleetOptions } from '../../src/fleet/index.ts';
-import { silentLog, silentObserver } from '../../src/call/index.ts';
+import { nonceRequest } from '../journeys/history.ts';
 import { readAll, unaryCall, waitFor } from '../support/index.ts';
 import {
   predictReply,
@@ -16,7 +18,6 @@ import {
   type RawCall,
   startRawBackend,
 } from '../support/raw-backend.ts';
-import { nonceRequest } from '../journeys/history.ts';
 import { optionsOf } from './options.ts';
 
 const addressOf = ({ port }: { port: number }): BackendAddress => ({

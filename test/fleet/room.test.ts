@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pickerOf } from '../../src/fleet/balance/picker.ts';
 import { Replica } from '../../src/fleet/balance/replica.ts';
-import { roundRobin } from '../../src/fleet/balance/turns.ts';
-import { pickWithRoom, type Roomy } from '../../src/fleet/room.ts';
+import { roundRobin } from '../../src/fleet/balance/round-robin.ts';
+import { pickWithRoom, type Roomy } from '../../src/fleet/routing/capacity.ts';
 
 const host = (name: string, fields: Partial<Roomy> = {}): Roomy => ({
   name,

@@ -1,10 +1,10 @@
 /** Connections by address, and the lists of addresses that are left out. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { addressOf, networkOf } from '../../src/call/index.ts';
+import { addressOf, networkOf } from '../../src/base/addresses.ts';
 import { trustedBy } from '../../src/config/index.ts';
 import { networkProblems } from '../../src/config/networks.ts';
-import { AddressLimit } from '../../src/front/address-limit.ts';
+import { AddressLimit } from '../../src/front/listener/address-limit.ts';
 
 const limitOf = (maxConnectionsPerAddress: number, isTrusted: (address: string) => boolean): AddressLimit =>
   new AddressLimit(() => ({ maxConnectionsPerAddress, isTrusted }));

@@ -1,7 +1,7 @@
 /** Who a request is from, as trusted proxies say it, and what of it others cannot make up. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { createPeerBehind } from '../../src/front/forwarded.ts';
+import { createPeerBehind } from '../../src/front/listener/forwarded.ts';
 
 const isTrusted = (address: string): boolean => address.startsWith('10.') || address === '2001:db8::aa';
 const proxy = '10.0.0.1:40000';

@@ -1,7 +1,7 @@
 /** Sockets from which nothing is read, and what the kernel's table says of their peers. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { GonePeers, type PausedSocket, tableAddress } from '../../src/front/gone-peers.ts';
+import { GonePeers, type PausedSocket, tableAddress } from '../../src/front/listener/gone-peers.ts';
 
 class FakeSocket {
   localAddress = '127.0.0.1';

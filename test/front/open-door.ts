@@ -1,6 +1,7 @@
 /** A door of its own for a test: plain, on a free port of loopback, with short times. */
-import { MemoryAccount, silentObserver } from '../../src/call/index.ts';
+import { silentObserver } from '../../src/call/index.ts';
 import { listen, type Listener } from '../../src/front/index.ts';
+import { MemoryAccount } from '../../src/memory/index.ts';
 import { defaultServerLimits } from '../../src/wire/index.ts';
 
 /** It is cut when the test ends. */

@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
-import { readProxyHeader } from '../../src/front/proxy-protocol.ts';
+import { readProxyHeader } from '../../src/front/listener/proxy-protocol.ts';
 import { makeCertificates, startTestGateway, type TestGateway } from '../support/index.ts';
 
 const signature = '\r\n\r\n\0\r\nQUIT\n';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { sniff } from '../../src/front/sniff.ts';
+import { sniff } from '../../src/front/listener/sniff.ts';
 
 type Seen = 'http2' | 'http1' | 'closed';
 

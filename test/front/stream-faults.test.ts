@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';
-import { onFault } from '../../src/faults.ts';
+import { onFault } from '../../src/base/faults.ts';
 import type { Listener } from '../../src/front/index.ts';
-import { serveNodeRequest } from '../../src/front/http/node-stream.ts';
+import { serveNodeRequest } from '../../src/front/json/node-stream.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../src/wire/index.ts';
 import { openDoor } from './open-door.ts';
 

@@ -10,8 +10,8 @@ import { after, before, describe, it } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { stringify } from 'yaml';
 import { configSchema, loadSnapshot } from '../../src/config/index.ts';
-import { gatewayOptions } from '../../src/options/index.ts';
-import { type Gateway, startGateway } from '../../src/server.ts';
+import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
+import { type Gateway, startGateway } from '../../src/gateway/lifecycle.ts';
 import { freePort, makeCertificates, run, waitFor } from '../support/index.ts';
 
 type Section = Record<string, unknown>;

@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Client, type ClientDuplexStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { Code } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
 import {
   decodeModelStreamInferResponse,
   encodeModelInferRequest,

@@ -17,8 +17,8 @@ import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { clientOf, overGrpc } from '../bridge/clients.ts';
 import { doors } from '../bridge/matrix.ts';
 import { rawClient } from '../demo/client.ts';
-import { predictMessage, run, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
 import { predictClient } from '../journeys/predict-client.ts';
+import { predictMessage, run, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
 import { counted, name, predictCalls } from './two-fleets.ts';
 
 const x: Tensor = { dtype: 'float', shape: [1, 1], bytes: new Uint8Array(Float32Array.of(5).buffer) };

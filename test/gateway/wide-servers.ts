@@ -3,22 +3,23 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { codeName, getMetadata, prefixBytes } from '../../src/call/index.ts';
+import { codeName } from '../../src/base/status.ts';
+import { getMetadata, prefixBytes } from '../../src/call/index.ts';
 import {
   decodeModelVersionRequest,
   decodeRepositoryChange,
+  decodeSettings,
   encodeModelConfigResponse,
   encodeModelMetadataResponse,
   encodeModelStatisticsResponse,
   encodeRepositoryIndexResponse,
-  decodeSettings,
   encodeSettings,
   type ExactJson,
   exactJsonText,
   type ExactObject,
-  settingsIn,
   readExactObject,
   repositoryParametersIn,
+  settingsIn,
   type V2RepositoryChange,
 } from '../../src/codec/index.ts';
 import { framed } from '../support/index.ts';

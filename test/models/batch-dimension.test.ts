@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { addBatchDimension } from '../../src/bridge/index.ts';
 import {
   ByModel,
   type Call,
-  Code,
   Flow,
   flowOf,
   messagePrefix,
   type Reply,
   replyOf,
-  StatusError,
   trailersOf,
   type UnaryCall,
   wholeMessage,
@@ -24,7 +24,6 @@ import {
   type ModelMetadata,
   type Tensor,
 } from '../../src/codec/index.ts';
-import { addBatchDimension } from '../../src/models/index.ts';
 import { unaryCall } from '../support/index.ts';
 
 const text = (shape: readonly number[]): Tensor => ({

@@ -1,8 +1,8 @@
 /** Configurations of one model at several servers: which one is the answer, and where others differ. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Configurations } from '../../src/bridge/fleet-wide/configurations.ts';
 import { readExactObject } from '../../src/codec/index.ts';
-import { Configurations } from '../../src/models/fleet-wide/configurations.ts';
 
 function compared(...configs: readonly string[]): { most: string | undefined; told: readonly string[] } {
   const kinds = new Configurations<string>();

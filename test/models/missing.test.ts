@@ -1,10 +1,10 @@
 /** What servers say of models that they lack, in the protocol's terms. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Code, StatusError } from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { kserveServer } from '../../src/bridge/v2.ts';
 import { inProtocol } from '../../src/models/index.ts';
-import { kserveServer } from '../../src/models/dialects/kserve.ts';
-import { VersionNames } from '../../src/models/dialects/versions.ts';
+import { VersionNames } from '../../src/models/version-names.ts';
 
 const words = 'Model m with version 9 not found';
 const uncaught = `Unexpected <class 'mlserver.errors.ModelNotFound'>: ${words}`;

@@ -4,22 +4,21 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import protobuf from 'protobufjs';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { tensorContent } from '../../src/bridge/index.ts';
 import {
   allMetadata,
   type Call,
-  Code,
   Flow,
   flowOf,
   messagePrefix,
   type Reply,
   replyOf,
   statusOf,
-  StatusError,
   trailersOf,
   type UnaryCall,
   wholeMessage,
 } from '../../src/call/index.ts';
-import { tensorContent } from '../../src/models/index.ts';
 import { unaryCall } from '../support/index.ts';
 
 const protos = fileURLToPath(new URL('../../protos/', import.meta.url));

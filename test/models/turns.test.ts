@@ -1,15 +1,11 @@
 /** A stream before a server that is asked one question at a time: what becomes of the request where the first question was not begun. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Call, Cancellation, Code, Flow, StatusError, wholeMessage } from '../../src/call/index.ts';
+import { Code, StatusError } from '../../src/base/status.ts';
+import { createBridge, type Inference, kserveDoor, type ModelServer } from '../../src/bridge/index.ts';
+import { type Call, Cancellation, Flow, wholeMessage } from '../../src/call/index.ts';
 import { encodeModelInferRequest, noParameters } from '../../src/codec/index.ts';
-import {
-  createBridge,
-  type Inference,
-  kserveDoor,
-  methodOf,
-  type ModelServer,
-} from '../../src/models/index.ts';
+import { methodOf } from '../../src/models/index.ts';
 import { framed } from '../support/index.ts';
 
 const none: Pick<ModelServer, 'status' | 'describe' | 'v2'> = {

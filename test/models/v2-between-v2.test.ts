@@ -1,23 +1,23 @@
 /** V2 clients before V2 servers of the other transport: what the server decides, and what the client says, stays as it is. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Inference, ModelServer } from '../../src/bridge/inference.ts';
+import type { RestAsk } from '../../src/bridge/rest-call.ts';
+import { kserveRestServer } from '../../src/bridge/v2-rest.ts';
+import { kserveDoor, kserveServer } from '../../src/bridge/v2.ts';
 import {
   decodeModelInferRequest,
   decodeModelInferResponse,
   encodeModelInferRequest,
   encodeModelInferResponse,
   joined,
-  noParameters,
   type NamedPieces,
+  noParameters,
   type Pieces,
   type V2InferRequest,
 } from '../../src/codec/index.ts';
-import { kserveDoor, kserveServer } from '../../src/models/dialects/kserve.ts';
-import { kserveRestServer } from '../../src/models/dialects/kserve-rest.ts';
-import type { RestAsk } from '../../src/models/dialects/http.ts';
-import { VersionNames } from '../../src/models/dialects/versions.ts';
+import { VersionNames } from '../../src/models/version-names.ts';
 import { limits } from '../codec/json/support.ts';
-import type { Inference, ModelServer } from '../../src/models/inference.ts';
 
 const int = (value: number): NamedPieces =>
   new Map([['x', { dtype: 'int8', shape: [1], pieces: [Uint8Array.of(value)] }]]);

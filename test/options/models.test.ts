@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import { loadSnapshot } from '../../src/config/index.ts';
-import type { RouteOptions } from '../../src/gateway-options.ts';
-import { gatewayOptions } from '../../src/options/index.ts';
+import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
+import type { RouteOptions } from '../../src/gateway/options.ts';
 
 const fleets = {
   default: { backends: ['tfs://127.0.0.1:1'] },

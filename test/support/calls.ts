@@ -1,6 +1,7 @@
 /** Calls, replies and stub handlers for the tests of filters and rooms. */
+import type { After } from '../../src/base/clock.ts';
+import type { StatusError } from '../../src/base/status.ts';
 import {
-  type After,
   type Call,
   Cancellation,
   Flow,
@@ -12,7 +13,6 @@ import {
   noMetadata,
   type Reply,
   replyOf,
-  type StatusError,
   type StreamCall,
   trailersOf,
   type UnaryCall,

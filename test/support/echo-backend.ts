@@ -1,5 +1,5 @@
 /** The demo server's model "echo" on raw HTTP/2, that breaks off calls and connections in ways that no server library offers. */
-import { StatusError } from '../../src/call/index.ts';
+import { StatusError } from '../../src/base/status.ts';
 import { makeModel } from '../../src/demo/models/index.ts';
 import { Registry } from '../../src/demo/registry.ts';
 import { type UnaryMethod, unaryMethods } from '../../src/demo/service.ts';
@@ -9,8 +9,8 @@ import {
   dataFrames,
   grpcHeaders,
   type RawBackend,
-  type RawCall,
   type RawBackendOptions,
+  type RawCall,
   startRawBackend,
 } from './raw-backend.ts';
 

@@ -1,8 +1,8 @@
 /** HTTP/2 frames by hand, right or wrong, for peers that break the rules (RFC 9113 §4 and §6). */
-import { type Socket, connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
+import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
 import { ErrorCode, type Headers } from '../../src/wire/index.ts';
-import { HpackDecoder } from '../../src/wire/hpack-decoder.ts';
 import { waitFor } from './process.ts';
 
 export const h2 = {

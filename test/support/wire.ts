@@ -1,7 +1,7 @@
 /** Both ends of src/wire for tests: a backend that does what a test says, and a client that tells everything it got. */
 import { once } from 'node:events';
-import type { TLSSocket } from 'node:tls';
 import net, { type AddressInfo, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import {
   defaultClientLimits,
   defaultServerLimits,

@@ -1,7 +1,7 @@
 /** Counters that an alert looks at are there before the first event: from nothing, it would be no rise. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Code } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
 import { unaryCall } from '../support/index.ts';
 import { callEnd, quietTelemetry, samples } from './support.ts';
 

@@ -1,7 +1,7 @@
 /** Log lines on their way: in order, bounded while the destination takes nothing, and counted when it refuses. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { learnSecret } from '../../src/call/index.ts';
+import { learnSecret } from '../../src/base/secrets.ts';
 import { Lines } from '../../src/telemetry/lines.ts';
 
 type Done = (error: Error | null | undefined) => void;

@@ -1,5 +1,6 @@
 /** What the tests of telemetry share: a quiet one, a call's end, and the lines of a rendering. */
-import { type CallEnd, Code } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
+import type { CallEnd } from '../../src/call/index.ts';
 import { createTelemetry, type Telemetry } from '../../src/telemetry/index.ts';
 import { unaryCall } from '../support/index.ts';
 

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Code } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
 import {
   bucketEdgesUs,
   countsOf,

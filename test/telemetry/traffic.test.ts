@@ -1,7 +1,8 @@
 /** The last minutes of traffic: rates and percentiles of each second, by backend and model, in bounded memory. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type CallEnd, Code } from '../../src/call/index.ts';
+import { Code } from '../../src/base/status.ts';
+import type { CallEnd } from '../../src/call/index.ts';
 import { Latencies } from '../../src/telemetry/latencies.ts';
 import { Traffic } from '../../src/telemetry/traffic.ts';
 import { streamCall, unaryCall } from '../support/index.ts';

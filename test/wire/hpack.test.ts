@@ -1,10 +1,10 @@
 /** Header blocks that come again: which lists are the same object, and which nobody should remember. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { recurs } from '../../src/recurring.ts';
-import { HpackDecoder } from '../../src/wire/hpack-decoder.ts';
-import { HpackEncoder } from '../../src/wire/hpack-encoder.ts';
-import { readHttp1Head } from '../../src/wire/http1-head.ts';
+import { recurs } from '../../src/base/identity-memo.ts';
+import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
+import { HpackEncoder } from '../../src/wire/hpack/encoder.ts';
+import { readHttp1Head } from '../../src/wire/http1/request-head.ts';
 
 const limits = { maxHeaderListBytes: 65_536, maxHeaderFields: 100 };
 const head = [':method', 'POST', ':path', '/a.B/C', 'content-type', 'application/grpc'];

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { ChunkedBody, SizedBody } from '../../src/wire/http1-body.ts';
-import { readHttp1Head } from '../../src/wire/http1-head.ts';
+import { ChunkedBody, SizedBody } from '../../src/wire/http1/body.ts';
+import { readHttp1Head } from '../../src/wire/http1/request-head.ts';
 import { Http1Server } from '../../src/wire/index.ts';
 
 const head = (...lines: string[]): string => ['POST /a.B/C HTTP/1.1', 'host: x', ...lines].join('\r\n');

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { describe, it } from 'node:test';
-import { ChunkedBody } from '../../src/wire/http1-body.ts';
-import { readHttp1Head } from '../../src/wire/http1-head.ts';
+import { ChunkedBody } from '../../src/wire/http1/body.ts';
+import { readHttp1Head } from '../../src/wire/http1/request-head.ts';
 import { seeded } from '../support/random.ts';
 
 /** More for a longer search: LLHTTP_RUNS=1000000. */

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { frameHeaderBytes, FrameType } from '../../src/wire/constants.ts';
-import { Output } from '../../src/wire/output.ts';
-import { slabBytes } from '../../src/wire/slabs.ts';
+import { Output } from '../../src/wire/socket/output.ts';
+import { slabBytes } from '../../src/wire/socket/slabs.ts';
 import { type SocketPairs, startSocketPairs } from '../support/socket-pairs.ts';
 
 /** More than the system's buffers hold of one connection. */

@@ -1,7 +1,7 @@
 /** A time-out that is moved. */
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
-import { Patience } from '../../src/wire/patience.ts';
+import { Patience } from '../../src/wire/socket/idle-timer.ts';
 
 describe('patience', () => {
   it('ends at the newest time, sooner or later than the one before, and not while it rests', (t) => {

@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { FrameReader, type FrameSink } from '../../src/wire/frame-reader.ts';
+import { FrameReader, type FrameSink } from '../../src/wire/http2/frame-reader.ts';
 import {
   defaultServerLimits,
   Http1Server,
   type ServerStream,
   type StreamEvents,
 } from '../../src/wire/index.ts';
-import { poisonsReads, ReadBlock } from '../../src/wire/read-blocks.ts';
-import { ReadMemory } from '../../src/wire/read-memory.ts';
+import { poisonsReads, ReadBlock } from '../../src/wire/socket/read-blocks.ts';
+import { ReadMemory } from '../../src/wire/socket/read-buffer.ts';
 import { frame, h2 } from '../support/h2-frames.ts';
 import { type RandomBelow, seededBelow } from '../support/random.ts';
 import { connectWire, startWireServer } from '../support/wire.ts';

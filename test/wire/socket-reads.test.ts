@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
-import type { ReadMemory } from '../../src/wire/read-memory.ts';
-import { takeReads } from '../../src/wire/socket-reads.ts';
+import type { ReadMemory } from '../../src/wire/socket/read-buffer.ts';
+import { takeReads } from '../../src/wire/socket/socket-reads.ts';
 import { type SocketPairs, startSocketPairs } from '../support/socket-pairs.ts';
 
 const timeout = 20_000;

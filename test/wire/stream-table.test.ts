@@ -1,8 +1,8 @@
 /** The table of streams against a Map that does the same. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Http2Stream } from '../../src/wire/stream.ts';
-import { StreamTable } from '../../src/wire/stream-table.ts';
+import { StreamTable } from '../../src/wire/http2/stream-table.ts';
+import type { Http2Stream } from '../../src/wire/http2/stream.ts';
 
 const stream = (id: number): Http2Stream => ({ id }) as Http2Stream;
 

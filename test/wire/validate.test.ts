@@ -1,11 +1,11 @@
 /** What is taken of a list of fields, and which lists are refused: white space at the ends of values is the peer's slip. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { recur, recurs } from '../../src/base/identity-memo.ts';
 import { decodeGrpcMessage, encodeGrpcMessage } from '../../src/call/index.ts';
-import { recur, recurs } from '../../src/recurring.ts';
-import { HpackDecoder } from '../../src/wire/hpack-decoder.ts';
-import { HpackEncoder } from '../../src/wire/hpack-encoder.ts';
-import { checkRequest, checkResponse, checkTrailers } from '../../src/wire/validate.ts';
+import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
+import { HpackEncoder } from '../../src/wire/hpack/encoder.ts';
+import { checkRequest, checkResponse, checkTrailers } from '../../src/wire/http2/validate.ts';
 
 const get = [':method', 'GET', ':scheme', 'http', ':path', '/', ':authority', 'a'];
 const ok = [':status', '200'];

@@ -1,11 +1,11 @@
 /** Workers that talk through a hub, without processes: who is asked, who leads, and what a silence costs. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { type Counted, KeptCounts, textsOf } from '../../src/gateway/workers/kept-counts.ts';
+import { createHub, type HubWorker } from '../../src/gateway/workers/message-relay.ts';
+import { createPeers, type Peers } from '../../src/gateway/workers/peers.ts';
+import { shareSights } from '../../src/gateway/workers/shared-probes.ts';
 import { mergeRenderings } from '../../src/telemetry/index.ts';
-import { createHub, type HubWorker } from '../../src/workers/hub.ts';
-import { type Counted, KeptCounts, textsOf } from '../../src/workers/kept-counts.ts';
-import { createPeers, type Peers } from '../../src/workers/peers.ts';
-import { shareSights } from '../../src/workers/sights.ts';
 import { manualTimers } from '../support/index.ts';
 
 /** So many workers on one hub; messages arrive in a later turn, as they do between processes. */

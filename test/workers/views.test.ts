@@ -1,8 +1,8 @@
 /** Views of several workers as one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { mergeFleets, mergeTotals, SharedTraffic } from '../../src/gateway/index.ts';
 import type { TrafficPoint, TrafficTotals } from '../../src/telemetry/index.ts';
-import { mergeFleets, mergeTotals, SharedTraffic } from '../../src/workers/index.ts';
 import { manualClock } from '../support/index.ts';
 
 const backend = (inFlight: number, more: object = {}) => ({

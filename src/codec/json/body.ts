@@ -1,5 +1,5 @@
 /** Runs a reader of JSON over the chunks of a body, as they arrive. */
-import { BodyTooLarge, expect, type Expect, invalid, type JsonLimits } from './limits.ts';
+import { BodyTooLarge, expect, type Expect, invalid, type JsonLimits, ValueFault } from './limits.ts';
 import { preview, previewExcerptBytes } from './preview.ts';
 import { Skip } from './skip.ts';
 import { stringText } from './strings.ts';
@@ -133,4 +133,15 @@ export function* readRoot(
     yield* member(name, root);
   } while (yield* anotherOne(text, byte.closeObject));
   return root;
+}
+
+/** Runs a reader over a text that is complete. @throws StatusError */
+export function readWhole<T>(reading: Reading<T>): T {
+  try {
+    const step = reading.next();
+    if (step.done !== true) throw new Error('a reader waits in a text that is complete');
+    return step.value;
+  } catch (fault) {
+    throw fault instanceof ValueFault ? fault.toStatus() : fault;
+  }
 }

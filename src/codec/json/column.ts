@@ -1,11 +1,11 @@
 /** One input of a request: its values, and in row form the shape that all rows must have. */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import type { DType } from '../dtype.ts';
-import type { TensorParts } from '../parts.ts';
+import type { TensorParts } from '../encoded-tensor.ts';
 import type { TensorInfo } from '../tensor.ts';
+import type { Excerpt } from './excerpt.ts';
 import { expect, type JsonLimits, valueFault, ValueFault } from './limits.ts';
 import { TensorReader } from './tensor-reader.ts';
-import type { Excerpt } from './excerpt.ts';
 import type { Text, ValueType } from './text.ts';
 import { BoolValues } from './values/bools.ts';
 import { Float16Values } from './values/float16.ts';

@@ -1,18 +1,22 @@
-/** JSON in and out: predict, classify and regress bodies of TensorFlow Serving's REST API. */
-export type { JsonBody } from './body.ts';
-export { maxUndeclaredBytes, undeclaredSignature } from './undeclared.ts';
-export type { DtypeOptions } from './column.ts';
-export { type DecodedExamples, examplesBody } from './examples-decoder.ts';
-export { encodeClassifyJson, encodeRegressJson, errorBody } from './examples-encoder.ts';
+/** Bodies in JSON, read as they arrive and written at the client's pace. */
+export { JsonBody } from './body.ts';
 export { BodyTooLarge, type JsonLimits } from './limits.ts';
+export type { NonFinite } from './non-finite.ts';
+export { type LentPieces, wholeText } from './slice.ts';
 export {
   type DecodedPredict,
+  decodePredictReplyJson,
+  encodeClassifyJson,
+  encodePredictJson,
+  encodePredictRequestJson,
+  encodeRegressJson,
+  errorBody,
+  examplesBody,
+  maxUndeclaredBytes,
   predictBody,
-  type PredictFormat,
   type SignatureSource,
-} from './predict-decoder.ts';
-export type { NonFinite } from './non-finite.ts';
-export { encodePredictJson } from './predict-encoder.ts';
+  undeclaredSignature,
+} from './tfs/index.ts';
 export {
   decodeGenerateJson,
   decodeV2InferJson,
@@ -22,12 +26,10 @@ export {
   encodeV2InferJson,
   encodeV2MetadataJson,
   encodeV2ReplyJson,
+  mayDeclareMoreThan,
   rawInput,
   type TensorOptions,
-  mayDeclareMoreThan,
   V2Body,
   type V2JsonBody,
   versionIn,
 } from './v2/index.ts';
-export { decodePredictReplyJson, encodePredictRequestJson } from './predict-client.ts';
-export { type LentPieces, wholeText } from './slice.ts';

@@ -1,5 +1,5 @@
 /** What a JSON body may cost, and the errors that say so. */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 
 export interface JsonLimits {
   /** Bytes of JSON text in one body, after decompression. */

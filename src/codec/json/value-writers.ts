@@ -1,12 +1,12 @@
 /** Writes the values of one tensor, as many as there is room for. */
 import { Buffer } from 'node:buffer';
-import { writeInt64, writeInteger, writeUint64 } from '../number/digits.ts';
-import { maxFloatBytes, writeFloat32, writeFloat64 } from '../number/format-float.ts';
-import { bfloat16Value, halfValue } from '../number/half.ts';
 import type { DType } from '../dtype.ts';
-import { kernel } from './kernel/kernel.ts';
 import type { NumericTensor, StringTensor, Tensor } from '../tensor.ts';
+import { kernel } from './kernel/kernel.ts';
 import { type NonFinite, withNonFinite } from './non-finite.ts';
+import { writeInt64, writeInteger, writeUint64 } from './number/digits.ts';
+import { maxFloatBytes, writeFloat32, writeFloat64 } from './number/format-float.ts';
+import { bfloat16Value, halfValue } from './number/half.ts';
 import { maxEscapeBytes, type Slice, sliceBytes } from './slice.ts';
 
 /**

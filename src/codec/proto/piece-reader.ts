@@ -1,5 +1,5 @@
 /** Reads protobuf's wire format from a message in pieces; large fields come out as views on them. */
-import { joined, type Pieces, piecesLength } from '../pieces.ts';
+import { joined, type Pieces, piecesLength } from '../tensor-chunks.ts';
 import { malformed, maxGroupDepth, utf8, wire } from './reader.ts';
 
 export class PieceReader {

@@ -1,5 +1,5 @@
 /** Reads protobuf's wire format field by field, in place, without trusting a length. */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 
 /** Wire types (protobuf encoding guide). */
 export const wire = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
@@ -207,4 +207,12 @@ function ascii(bytes: Uint8Array): string | undefined {
     text += String.fromCharCode(byte);
   }
   return text;
+}
+
+/** Tensors, filters and the like of one message: far more than a model has; each takes some hundred bytes of memory. */
+const maxEntries = 65_536;
+
+/** Called before one more is kept. @throws StatusError INVALID_ARGUMENT beyond what a message may have */
+export function checkEntries(count: number, what: string): void {
+  if (count >= maxEntries) throw malformed(`it has more than ${maxEntries} ${what}`);
 }

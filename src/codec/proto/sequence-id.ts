@@ -1,5 +1,5 @@
 /** Gives the sequence of a request an id: where the request has a place for it, without touching its tensors. */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import { Reader, wire } from './reader.ts';
 import { idInput, infer, predictInputs } from './sequence.ts';
 import { Writer } from './writer.ts';

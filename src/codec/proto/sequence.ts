@@ -2,10 +2,10 @@
  * Which sequence a request of a stateful model belongs to, read without decoding its tensors: OpenVINO Model Server's
  * inputs sequence_id and sequence_control_input (in Predict and in ModelInfer), and Triton's request parameters.
  */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import { readMapEntry } from './map-entry.ts';
-import { decodeTensor } from './tensor-decode.ts';
 import { malformed, Reader, wire } from './reader.ts';
+import { decodeTensor } from './tfs/index.ts';
 
 export interface SequenceControl {
   /** Digits, or Triton's text; "0" when the client left it to the server. */

@@ -1,5 +1,5 @@
 /** Sees to it that a message that is sent on before it is whole names no other model than the one its call began with. */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import { malformed, wire } from './reader.ts';
 
 /** What a byte that is no part of a value belongs to. */

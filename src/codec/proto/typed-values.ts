@@ -1,6 +1,6 @@
 /** The typed value fields of TensorProto (float_val, int_val, ...) as the little-endian bytes of tensor_content. */
 import { type DType, widthOf } from '../dtype.ts';
-import { malformed, wire } from './reader.ts';
+import { malformed, type Reader, wire } from './reader.ts';
 
 /** Their packed wire bytes are their memory already. */
 const fixed: ReadonlySet<DType> = new Set(['float', 'double', 'complex64', 'complex128']);
@@ -132,5 +132,19 @@ export class TypedValues {
   exact(): Uint8Array | undefined {
     const bytes = this.#bytes ?? this.#buffer();
     return this.#filled === this.#size && !this.#leftOver ? bytes : undefined;
+  }
+}
+
+/** Takes all values of one field of a message: packed runs and single values. */
+export function addValues(reader: Reader, field: number, values: TypedValues): void {
+  while (reader.next()) {
+    const from = reader.at;
+    if (reader.is(field, wire.bytes)) {
+      const packed = reader.message();
+      values.add(reader.bytes, packed.at, packed.end);
+      continue;
+    }
+    reader.skip();
+    if (reader.is(field, values.wireType)) values.add(reader.bytes, from, reader.at);
   }
 }

@@ -1,5 +1,5 @@
 /** Writes protobuf's wire format; large byte fields become chunks of their own, so that they are not copied. */
-import { type Pieces, piecesLength } from '../pieces.ts';
+import { type Pieces, piecesLength } from '../tensor-chunks.ts';
 import { wire } from './reader.ts';
 
 /** Byte fields above this stay where they are: below it a copy is cheaper than one more chunk to send. */

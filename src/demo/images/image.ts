@@ -1,5 +1,5 @@
 /** Encoded images to pixels, bounded, and what the image models compute of them. */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import { decodeJpeg } from './jpeg.ts';
 import { decodePng, pngSignature } from './png.ts';
 

@@ -1,6 +1,6 @@
 /** JPEG to pixels, through jpeg-js. */
 import jpeg from 'jpeg-js';
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import type { Image } from './image.ts';
 
 /** jpeg-js counts its planes, coefficients and output: about 20 bytes a pixel. */

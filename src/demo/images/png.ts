@@ -3,7 +3,7 @@
  * Our own because the output must be bounded before it is inflated; interlaced files are refused for the same reason.
  */
 import { crc32, deflateSync, inflateSync } from 'node:zlib';
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import type { Image } from './image.ts';
 
 export const pngSignature: readonly number[] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -1,5 +1,5 @@
 /** A stateful model in the way of OpenVINO Model Server: it sums up what one sequence of calls gives it. */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import type { NamedTensors } from '../../codec/index.ts';
 import { type DemoModel, predictSignature, signatureMap } from '../model.ts';
 import { floats, floatTensor, info, needNumeric } from '../tensors.ts';

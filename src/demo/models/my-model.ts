@@ -1,4 +1,6 @@
 /** The "my_model" of the OVMS client page: input_name to output_name, as an image, a numeric or a string model. */
+import type { NamedTensors } from '../../codec/index.ts';
+import { decodeImage, meanColour } from '../images/image.ts';
 import { type DemoModel, predictSignature, signatureMap } from '../model.ts';
 import {
   doubles,
@@ -10,8 +12,6 @@ import {
   needStrings,
   stringTensor,
 } from '../tensors.ts';
-import { decodeImage, meanColour } from '../images/image.ts';
-import type { NamedTensors } from '../../codec/index.ts';
 
 export type MyModelVariant = 'image' | 'numeric' | 'string';
 

@@ -1,5 +1,5 @@
 /** A string model: upper case, length and reversal of UTF-8 texts, any rank; and a join of two inputs. */
-import { Code, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import type { NamedTensors, Tensor } from '../../codec/index.ts';
 import { type DemoModel, predictSignature, signatureMap } from '../model.ts';
 import { info, int32Tensor, needStrings, shapeText, stringTensor } from '../tensors.ts';

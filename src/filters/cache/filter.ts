@@ -19,10 +19,10 @@ import {
   isUnambiguousPredict,
 } from '../../codec/index.ts';
 import { type ModelView, targetOf } from '../../models/index.ts';
+import { requestMessage } from '../request-message.ts';
 import { envelopeBytes, open, seal } from './envelope.ts';
 import { cacheKey } from './key.ts';
 import { copyReply } from './reply.ts';
-import { requestMessage } from '../request-message.ts';
 import { isPlainPredict } from './request.ts';
 import type { ResponseStore } from './store.ts';
 

@@ -1,4 +1,3 @@
-/** The response cache's door. */
-export { type CacheDeps, cacheFilter, type CacheModelOptions, type CacheOptions } from './filter.ts';
-export { RedisStore, type RedisStoreDeps, type RedisStoreOptions } from './redis-store.ts';
-export type { ResponseStore, StoreMiss } from './store.ts';
+/** The response cache, in memory and in Redis. */
+export { cacheFilter, type CacheModelOptions, type CacheOptions } from './filter.ts';
+export { RedisStore, type RedisStoreOptions } from './redis-store.ts';

@@ -1,5 +1,6 @@
 /** Answers in Redis: bounded in what is under way, and never a reason for a call to fail or to wait. */
-import type { Clock, Log } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
 import { meaningOf, RedisKeys, type RedisKeysOptions } from '../redis/index.ts';
 import type { ResponseStore, StoreMiss } from './store.ts';
 

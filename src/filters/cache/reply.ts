@@ -1,5 +1,7 @@
 /** Keeps a copy of a reply while it passes to the client. */
-import { Code, Flow, joinInto, messageIn, prefixBytes, type Reply, statusOf } from '../../call/index.ts';
+import { joinInto } from '../../base/bytes.ts';
+import { Code } from '../../base/status.ts';
+import { Flow, messageIn, prefixBytes, type Reply, statusOf } from '../../call/index.ts';
 
 /**
  * The same reply; `onMessage` gets its one message once it has ended well. It is not called for an error status, a

@@ -1,9 +1,10 @@
 /** Asks another backend when the first one stays silent for much longer than the fleet's others would; the first answer counts. */
-import type { After, Clock, Filter, Observer } from '../../call/index.ts';
+import type { After, Clock } from '../../base/clock.ts';
+import type { Filter, Observer } from '../../call/index.ts';
 import { AttemptBudget, type AttemptBudgetOptions } from '../attempt-budget.ts';
 import { harmlessTwice } from '../attempts.ts';
 import { type LatencyBook, messageBytes } from '../latencies/index.ts';
-import { Race } from './race.ts';
+import { Race } from './hedged-call.ts';
 
 export interface HedgeOptions {
   /** Another backend is asked after so many times what is usual. */

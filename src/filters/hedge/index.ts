@@ -1,2 +1,2 @@
-/** The hedge's own door. */
-export { hedgeFilter, type HedgeDeps, type HedgeOptions } from './filter.ts';
+/** Hedged calls: another attempt for a call that takes longer than most. */
+export { hedgeFilter, type HedgeOptions } from './filter.ts';

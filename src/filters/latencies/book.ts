@@ -1,5 +1,6 @@
 /** How long answers take of late, by model, size of request and backend: what hedging and admission go by. */
-import { ByModel, type Clock, FirstAnswers, isSameModel, type ModelRef } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import { ByModel, FirstAnswers, isSameModel, type ModelRef } from '../../call/index.ts';
 import { LatencyDigest } from './digest.ts';
 
 /** A backend's distribution counts from so many samples on, and the fastest answer from so many of all backends. */

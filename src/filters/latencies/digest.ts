@@ -1,5 +1,5 @@
 /** A latency distribution of late in a few hundred bytes: buckets in steps of a quarter octave, halved every so often. */
-import type { Clock } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
 
 /** Buckets for each doubling: a quantile is at most 19 % too high. */
 const perOctave = 4;

@@ -1,3 +1,3 @@
-/** The latency book's own door. */
-export { type Kind, LatencyBook } from './book.ts';
+/** How long calls take, by model, version and size. */
+export { Kind, LatencyBook } from './book.ts';
 export { messageBytes } from './size.ts';

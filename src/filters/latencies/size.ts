@@ -1,5 +1,6 @@
 /** How large a unary call's request message is, before all of it is there. */
-import { type Call, prefixBytes, uint32At } from '../../call/index.ts';
+import { uint32At } from '../../base/bytes.ts';
+import { type Call, prefixBytes } from '../../call/index.ts';
 
 /** Its length as the prefix says, in bytes; what has arrived of it as long as that is unknown. */
 export function messageBytes({ request }: Call): number {

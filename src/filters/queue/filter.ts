@@ -1,26 +1,24 @@
 /** Lets no more calls to the backends than they take; the others wait a little in line, and are refused early rather than late. */
+import type { After, Clock } from '../../base/clock.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import {
-  type After,
+  allMetadata,
   ByModel,
   type Call,
   type CancelListener,
-  type Clock,
-  Code,
   type Filter,
-  allMetadata,
   type Handler,
   type ModelRef,
   never,
   type Observer,
   type Reply,
-  StatusError,
 } from '../../call/index.ts';
 import { isInformation } from '../../models/index.ts';
-import { type LatencyBook, messageBytes } from '../latencies/index.ts';
 import type { Client, ClientOf } from '../client.ts';
+import { type LatencyBook, messageBytes } from '../latencies/index.ts';
 import { ModelLine, type Waiter } from './model-line.ts';
 import { Places } from './places.ts';
-import { priorities, type Priority } from './wait-line.ts';
+import { priorities, type Priority } from './priority-queue.ts';
 
 export interface QueueOptions {
   /** Calls of one model that may wait. */

@@ -1,2 +1,2 @@
-/** The queue's own door. */
-export { createQueue, type Queue, type QueueDeps, type QueueOptions } from './filter.ts';
+/** Calls that wait for capacity, by priority and shared fairly. */
+export { createQueue, type QueueOptions } from './filter.ts';

@@ -1,9 +1,11 @@
 /** The calls of one model that wait for a place at a backend, and how long the wait is going to be. */
-import type { Call, Clock, StatusError } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { StatusError } from '../../base/status.ts';
+import type { Call } from '../../call/index.ts';
 import type { Client } from '../client.ts';
 import type { HeldPlaces } from './fair-line.ts';
 import { Pace } from './pace.ts';
-import { type Priority, WaitLine } from './wait-line.ts';
+import { type Priority, WaitLine } from './priority-queue.ts';
 
 /** A call that waits. */
 export interface Waiter {

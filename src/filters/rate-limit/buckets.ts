@@ -1,5 +1,5 @@
 /** Token buckets by key, as the generic cell rate algorithm has them: one number for each key, and no timer. */
-import type { Clock } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
 
 export interface Rate {
   readonly perSecond: number;

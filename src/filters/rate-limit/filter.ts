@@ -1,17 +1,14 @@
 /** Holds calls to rates: by model, by a header of theirs, or by the client's address; in this gateway, or in all of them together. */
+import { addressOf, networkOf } from '../../base/addresses.ts';
+import type { After, Clock } from '../../base/clock.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import {
-  addressOf,
-  type After,
+  allMetadata,
   ByModel,
   type Call,
-  type Clock,
-  Code,
   type Filter,
-  allMetadata,
   type ModelRef,
-  networkOf,
   type Observer,
-  StatusError,
 } from '../../call/index.ts';
 import { isInformation } from '../../models/index.ts';
 import { Buckets, cellsOf, type Rate } from './buckets.ts';

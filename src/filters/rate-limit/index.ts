@@ -1,4 +1,4 @@
-/** The rate limits' own door. */
-export { createRateLimits, type RateLimit, type RateLimitDeps, type RateLimits } from './filter.ts';
+/** Rates of calls by client and by model, shared through Redis where that is wanted. */
+export { createRateLimits, type RateLimit } from './filter.ts';
 export { redisRates, type SharedRates, type SharedRatesOptions, type Verdict } from './shared-rates.ts';
 export type { Takes } from './takes.ts';

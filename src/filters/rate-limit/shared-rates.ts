@@ -1,7 +1,8 @@
 /** Rates that all gateways hold together: the buckets are in Redis, which one script reads and changes at once. */
 import { createHash } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Clock, Log } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
 import { RedisKeys, type RedisKeysOptions } from '../redis/index.ts';
 
 /** One bucket that a call takes from. */

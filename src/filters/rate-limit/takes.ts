@@ -1,5 +1,5 @@
 /** What the workers of a gateway tell each other of the tokens that they took, so that a rate holds for all of them. */
-import type { After } from '../../call/index.ts';
+import type { After } from '../../base/clock.ts';
 
 /** Tokens taken, by the limit's name and the key. */
 export type Takes = ReadonlyMap<string, ReadonlyMap<string, number>>;

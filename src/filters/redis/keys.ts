@@ -4,13 +4,13 @@
  * no others. A server that says it is a node of a cluster is taken for one.
  */
 import type { Redis } from 'ioredis';
-import type { Clock } from '../../call/index.ts';
-import { parseRedisUrl, type RedisAddress, type RedisServers } from '../../redis-url.ts';
-import { detach, guarded } from '../../faults.ts';
+import type { Clock } from '../../base/clock.ts';
+import { detach, guarded } from '../../base/faults.ts';
+import { parseRedisUrl, type RedisAddress, type RedisServers } from '../../base/redis-url.ts';
 import { codeOf, type Meaning, meaningOf } from './error-replies.ts';
 import { type LinkTimes, RedisLink, type RedisLinkDeps } from './link.ts';
-import { maxNodes, nameOf, slotCount, slotOf, type Slots, slotsIn } from './slots.ts';
 import { primaryBy } from './sentinels.ts';
+import { maxNodes, nameOf, slotCount, slotOf, type Slots, slotsIn } from './slots.ts';
 
 export interface RedisKeysOptions extends LinkTimes {
   /** As in a configuration: redis://, redis-cluster:// or redis-sentinel://. */

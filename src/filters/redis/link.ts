@@ -6,9 +6,9 @@
  * in the background, and only one that has answered a PING brings the link up again, so no call ever pays for trying.
  */
 import { Redis } from 'ioredis';
-import type { Log } from '../../call/index.ts';
-import type { RedisAddress } from '../../redis-url.ts';
-import { detach, guarded } from '../../faults.ts';
+import { detach, guarded } from '../../base/faults.ts';
+import type { Log } from '../../base/log.ts';
+import type { RedisAddress } from '../../base/redis-url.ts';
 import { type Credentials, ownOptions } from './own-options.ts';
 
 export interface LinkTimes {

@@ -1,6 +1,6 @@
 /** Asks Sentinels which server is the primary now (redis.io, "Guidelines for Redis clients with support for Redis Sentinel"). */
 import { Redis } from 'ioredis';
-import type { RedisAddress } from '../../redis-url.ts';
+import type { RedisAddress } from '../../base/redis-url.ts';
 import { type Credentials, ownOptions } from './own-options.ts';
 
 const isAddress = (answer: unknown): answer is [host: string, port: string] =>

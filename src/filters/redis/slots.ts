@@ -1,6 +1,6 @@
 /** Which node of a Redis Cluster has which slot: what CLUSTER SLOTS answers, and what single replies add to it. */
 import { createRequire } from 'node:module';
-import type { RedisAddress } from '../../redis-url.ts';
+import type { RedisAddress } from '../../base/redis-url.ts';
 
 /** CRC16 of a key, or of what stands between its first braces. The package has no types of its own. */
 export const slotOf = createRequire(import.meta.url)('cluster-key-slot') as (key: string) => number;

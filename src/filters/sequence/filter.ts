@@ -1,14 +1,6 @@
 /** Calls of stateful models: finds their sequence, gives out ids, and lets the calls of one sequence go one at a time. */
-import {
-  type ByModel,
-  Code,
-  type Filter,
-  Flow,
-  messagePrefix,
-  type Method,
-  type Reply,
-  StatusError,
-} from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import { type ByModel, type Filter, Flow, messagePrefix, type Method, type Reply } from '../../call/index.ts';
 import {
   readInferSequence,
   readPredictSequence,
@@ -17,7 +9,7 @@ import {
   withPredictSequenceId,
 } from '../../codec/index.ts';
 import { requestMessage } from '../request-message.ts';
-import { Turns } from './turns.ts';
+import { Turns } from './sequence-lock.ts';
 
 export interface SequenceFilterOptions {
   /** Models that keep state between calls. */

@@ -1,3 +1,3 @@
-/** Sequences of stateful models. */
-export { sequenceFilter, type SequenceFilterDeps, type SequenceFilterOptions } from './filter.ts';
-export { Turns } from './turns.ts';
+/** Calls of one sequence, one after the other. */
+export { sequenceFilter, type SequenceFilterOptions } from './filter.ts';
+export { Turns } from './sequence-lock.ts';

@@ -1,8 +1,8 @@
 /** How many calls a backend takes at once: as configured, as its pace allows, or as its latency tells. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Clock } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { ConcurrencyOptions } from '../options.ts';
-import { QuickRoom } from './quick-room.ts';
+import { QuickRoom } from './littles-law-limit.ts';
 
 /** The limit is looked at anew after so long, and so many calls. In ms. */
 const windowMs = 200;

@@ -1,9 +1,9 @@
 /** Which policy a fleet uses, from its options. */
 import type { BalanceOptions } from '../options.ts';
+import { leastOutstanding, peakEwma } from './p2c.ts';
 import type { Policy } from './picker.ts';
 import { type Ring, ringHash } from './ring.ts';
-import { roundRobin, weighted } from './turns.ts';
-import { leastOutstanding, peakEwma } from './two-choices.ts';
+import { roundRobin, weighted } from './round-robin.ts';
 import { preferZone } from './zone.ts';
 
 /** @param ring of all members, made when it is asked for */

@@ -1,5 +1,5 @@
 /** Consistent hashing: a ring of all members, and a policy that keeps calls of one hash together while nobody is overloaded. */
-import { leastOutstanding } from './two-choices.ts';
+import { leastOutstanding } from './p2c.ts';
 import type { Candidate, Picker } from './picker.ts';
 
 /** FNV-1a over UTF-16 code units with murmur3's last mixing step: 32 bits, the same in every gateway. */

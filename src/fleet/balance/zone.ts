@@ -1,6 +1,6 @@
 /** Keeps calls in the gateway's own zone while the backends there are not much busier than the others. */
+import { outstandingOf } from './p2c.ts';
 import type { Policy } from './picker.ts';
-import { outstandingOf } from './two-choices.ts';
 
 /**
  * A policy that chooses among near candidates and among far ones, and goes far only when the near choice has more than

@@ -1,11 +1,12 @@
 /** Opens one HTTP/2 connection to a backend: TCP, TLS if asked for, and the backend's first SETTINGS. */
 import { connect as tcpConnect, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as tlsConnect, type TLSSocket } from 'node:tls';
-import { Code, StatusError } from '../../call/index.ts';
-import { guarded } from '../../faults.ts';
+import { guarded } from '../../base/faults.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import { Http2Client } from '../../wire/index.ts';
-import { whereOf } from './both-families.ts';
-import type { BackendAddress, ConnectionOptions } from '../options.ts';
+import type { BackendAddress } from '../backend-address.ts';
+import { whereOf } from '../both-families.ts';
+import type { ConnectionOptions } from '../options.ts';
 
 /** How a call ended, also when it was told at too great a length. */
 const endNames = ['grpc-status', 'grpc-message', 'grpc-retry-pushback-ms', ':status', 'content-type'];

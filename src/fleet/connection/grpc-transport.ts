@@ -1,16 +1,11 @@
 /** A backend over gRPC: its connections, and the bridge for calls in an API that it does not speak. */
-import {
-  type Api,
-  type Call,
-  type Clock,
-  type Handler,
-  noMetadata,
-  type Reply,
-  StatusError,
-} from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import { StatusError } from '../../base/status.ts';
+import { type Api, type Call, type Handler, noMetadata, type Reply } from '../../call/index.ts';
 import type { Http2Client } from '../../wire/index.ts';
-import type { BackendAddress, FleetOptions } from '../options.ts';
-import { Speech } from './speech.ts';
+import type { BackendAddress } from '../backend-address.ts';
+import type { FleetOptions } from '../options.ts';
+import { Speech } from './api-detection.ts';
 import { Pool } from './pool.ts';
 import { RequestHeads } from './request-head.ts';
 import type { OnOver, Transport, TransportEvents } from './transport.ts';

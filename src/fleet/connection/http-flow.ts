@@ -1,7 +1,8 @@
 /** The body of an HTTP answer as a flow: each piece that comes is a message, at the pace of whoever reads them. */
 import type { Readable } from 'node:stream';
-import { Code, Flow, messagePrefix, StatusError } from '../../call/index.ts';
-import { guarded } from '../../faults.ts';
+import { guarded } from '../../base/faults.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import { Flow, messagePrefix } from '../../call/index.ts';
 
 export interface HttpFlowOptions {
   /** The backend's name. */

@@ -1,11 +1,13 @@
 /** The connections to one backend: as few as its stream limit allows, and a bounded queue when that binds. */
 import type { Socket } from 'node:net';
-import { type Clock, Code, StatusError } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import type { Http2Client } from '../../wire/index.ts';
-import type { BackendAddress, ConnectionOptions } from '../options.ts';
+import type { BackendAddress } from '../backend-address.ts';
+import type { ConnectionOptions } from '../options.ts';
 import { dial } from './dial.ts';
-import { HangWatch } from './hang-watch.ts';
-import { Redials } from './redials.ts';
+import { HangWatch } from './keepalive-watchdog.ts';
+import { Redials } from './reconnect-backoff.ts';
 
 export interface PoolEvents {
   /** A connection attempt failed, or a connection that was in use was lost. */

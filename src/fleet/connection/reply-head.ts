@@ -1,14 +1,7 @@
 /** Reads a backend's response head and trailers into metadata, and says what is wrong with those that are no gRPC. */
-import {
-  Code,
-  cutGrpcMessage,
-  getMetadata,
-  type Metadata,
-  recur,
-  recurs,
-  remembered,
-  StatusError,
-} from '../../call/index.ts';
+import { recur, recurs, remembered } from '../../base/identity-memo.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import { cutGrpcMessage, getMetadata, type Metadata } from '../../call/index.ts';
 import { connectionLost, type Headers, ownFault } from '../../wire/index.ts';
 
 /** What a response head says. */

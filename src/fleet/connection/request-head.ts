@@ -1,5 +1,6 @@
 /** The header lists of requests to one backend, the same object for the same metadata, so that they are encoded once. */
-import { type Metadata, type Method, recur, recurs } from '../../call/index.ts';
+import { recur, recurs } from '../../base/identity-memo.ts';
+import type { Metadata, Method } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
 export class RequestHeads {

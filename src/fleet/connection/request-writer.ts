@@ -1,5 +1,6 @@
 /** Writes a call's request to its stream at a backend, and credits what the stream takes. */
-import type { Flow, FlowReader, StatusError } from '../../call/index.ts';
+import type { StatusError } from '../../base/status.ts';
+import type { Flow, FlowReader } from '../../call/index.ts';
 import type { ClientStream } from '../../wire/index.ts';
 
 export class RequestWriter implements FlowReader {

@@ -1,29 +1,8 @@
 /** A V2 inference that came over REST, at a backend over REST: the client's body as it came, and the backend's. */
-import {
-  type Call,
-  Code,
-  Flow,
-  flowOf,
-  type Handler,
-  type Reply,
-  replyOf,
-  statusOf,
-  StatusError,
-  type Target,
-  wholeMessage,
-} from '../../call/index.ts';
-import {
-  decodeHttpBody,
-  type HttpBody,
-  joined,
-  maxHttpHeadBytes,
-  type TensorOptions,
-} from '../../codec/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import {
   HalfModels,
-  jsonLengthHeader,
   metadataIn,
-  methodOf,
   passesInfer,
   pathFor,
   Rebuilt,
@@ -34,7 +13,26 @@ import {
   successful,
   type V2Abilities,
   V2Question,
-} from '../../models/index.ts';
+} from '../../bridge/index.ts';
+import {
+  type Call,
+  Flow,
+  flowOf,
+  type Handler,
+  type Reply,
+  replyOf,
+  statusOf,
+  type Target,
+  wholeMessage,
+} from '../../call/index.ts';
+import {
+  decodeHttpBody,
+  type HttpBody,
+  joined,
+  maxHttpHeadBytes,
+  type TensorOptions,
+} from '../../codec/index.ts';
+import { jsonLengthHeader, methodOf } from '../../models/index.ts';
 import type { FleetOptions } from '../options.ts';
 
 export interface RestInferDeps {

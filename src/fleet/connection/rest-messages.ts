@@ -1,8 +1,10 @@
 /** The bodies of HTTP messages to and from a backend: a request's as it is written, and an answer's read to its end. */
 import { Readable } from 'node:stream';
-import { Code, type HttpReply, joinInto, StatusError } from '../../call/index.ts';
+import { joinInto } from '../../base/bytes.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import type { Rebuilt, RestAnswer } from '../../bridge/index.ts';
+import type { HttpReply } from '../../call/index.ts';
 import { OutOfBounds, type Pieces, piecesLength } from '../../codec/index.ts';
-import type { Rebuilt, RestAnswer } from '../../models/index.ts';
 
 /** Up to so many bytes are sent in one write; more of them as they are, since to join them would hold them twice. */
 const joinedBytes = 65_536;

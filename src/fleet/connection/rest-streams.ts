@@ -1,21 +1,8 @@
 /** Calls whose answers a backend over REST may write bit by bit: bodies of HTTP either way, which pass as they are. */
-import {
-  type Call,
-  type Cancellation,
-  Code,
-  type Handler,
-  type HttpReply,
-  type Metadata,
-  replyOf,
-  StatusError,
-  type Target,
-} from '../../call/index.ts';
-import { decodeHttpBody, maxHttpHeadBytes, type Pieces } from '../../codec/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import {
   eventOf,
-  generateMethods,
   generatePath,
-  jsonLengthHeader,
   lacksPath,
   onlyJson,
   Rebuilt,
@@ -25,8 +12,18 @@ import {
   restInferQuestion,
   type RestQuestion,
   successful,
-  type VersionNames,
-} from '../../models/index.ts';
+} from '../../bridge/index.ts';
+import {
+  type Call,
+  type Cancellation,
+  type Handler,
+  type HttpReply,
+  type Metadata,
+  replyOf,
+  type Target,
+} from '../../call/index.ts';
+import { decodeHttpBody, maxHttpHeadBytes, type Pieces } from '../../codec/index.ts';
+import { generateMethods, jsonLengthHeader, type VersionNames } from '../../models/index.ts';
 import type { FleetOptions } from '../options.ts';
 import { flowOfBody } from './http-flow.ts';
 import { wholeAnswer } from './rest-messages.ts';

@@ -1,48 +1,44 @@
 /** A backend over REST: HTTP requests on kept-alive connections, and a bridge for every call. */
+import { Code, StatusError } from '../../base/status.ts';
+import {
+  abilitiesOf,
+  createBridge,
+  extensionAnswer,
+  extensionPath,
+  isV1List,
+  jsonOf,
+  KnownSignatures,
+  kserveDoor,
+  kserveRestServer,
+  type ModelServer,
+  Rebuilt,
+  refusedReply,
+  type RestAnswer,
+  type RestAsk,
+  type RestQuestion,
+  tfsDoor,
+  tfsRestServer,
+  type V2Abilities,
+} from '../../bridge/index.ts';
 import {
   type Api,
   type Call,
   Cancellation,
-  Code,
   joinedWith,
   type Metadata,
   type Method,
   noMetadata,
   type Reply,
   replyOf,
-  StatusError,
   type TakesHeader,
   takesOfAnswers,
   takesOfRequests,
 } from '../../call/index.ts';
 import { piecesLength, type TensorOptions } from '../../codec/index.ts';
-import {
-  abilitiesOf,
-  createBridge,
-  extensionAnswer,
-  extensionPath,
-  isExtension,
-  isGenerate,
-  isV1List,
-  jsonOf,
-  kserveDoor,
-  kserveRestServer,
-  KnownSignatures,
-  otherApiNow,
-  type ModelServer,
-  Rebuilt,
-  refusedReply,
-  type RestAnswer,
-  restInferMethod,
-  type RestAsk,
-  type RestQuestion,
-  tfsDoor,
-  tfsRestServer,
-  type V2Abilities,
-  VersionNames,
-} from '../../models/index.ts';
+import { isExtension, isGenerate, otherApiNow, restInferMethod, VersionNames } from '../../models/index.ts';
+import type { BackendAddress } from '../backend-address.ts';
 import { createHttpClient } from '../http/client.ts';
-import type { BackendAddress, FleetOptions } from '../options.ts';
+import type { FleetOptions } from '../options.ts';
 import { createRestInfer } from './rest-infer.ts';
 import { bodyOf, wholeAnswer } from './rest-messages.ts';
 import { type Begun, createRestStreams } from './rest-streams.ts';

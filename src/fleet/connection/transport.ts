@@ -1,5 +1,6 @@
 /** How calls reach one backend: over gRPC, or as HTTP requests. */
-import type { Api, Call, Reply, StatusError } from '../../call/index.ts';
+import type { StatusError } from '../../base/status.ts';
+import type { Api, Call, Reply } from '../../call/index.ts';
 
 /** Called once when a call is over, however it ends: with the gateway's own view of a failure, or with the backend's trailers. */
 export type OnOver = (error: StatusError | undefined, trailers: readonly string[]) => void;

@@ -1,22 +1,21 @@
 /** One call on a stream to a backend: the request flow goes out, the reply flow comes in, each at the pace of its reader. */
+import type { Clock } from '../../base/clock.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import {
   type Call,
   type CancelListener,
-  type Clock,
-  Code,
   Flow,
   formatTimeout,
   never,
   noMetadata,
   type Reply,
-  StatusError,
   statusOf,
 } from '../../call/index.ts';
 import {
+  type ClientStream,
   ErrorCode,
   type Headers,
   type Http2Client,
-  type ClientStream,
   type StreamEvents,
 } from '../../wire/index.ts';
 import { headOf, malformedAnswer, resetError, trailersFrom } from './reply-head.ts';

@@ -1,10 +1,10 @@
 /** Backends behind a DNS name: its A and AAAA records, or the targets of its SRV records, asked again when their TTL ends. */
 import { ADDRCONFIG } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
-import type { BackendAddress, BackendTraits } from '../options.ts';
+import { detach } from '../../base/faults.ts';
+import type { BackendAddress, BackendTraits } from '../backend-address.ts';
 import { type Hosts, ownFamily, serversOf } from './families.ts';
 import { changesOnly, nameOf, type Source, type SourceDeps, type SourceEvents } from './source.ts';
-import { detach } from '../../faults.ts';
 
 export interface DnsOptions {
   readonly kind: 'dns';

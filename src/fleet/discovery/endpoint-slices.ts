@@ -1,6 +1,6 @@
 /** What EndpointSlices (discovery.k8s.io/v1) say: the addresses that are ready, with their port and zone. */
 import { isIP } from 'node:net';
-import type { BackendAddress } from '../options.ts';
+import type { BackendAddress } from '../backend-address.ts';
 import { type Family, familyOf, hostsOf, ownFamily } from './families.ts';
 import type { KubernetesOptions } from './kubernetes.ts';
 import { nameOf } from './source.ts';

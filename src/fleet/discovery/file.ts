@@ -1,9 +1,9 @@
 /** Backends listed in a file that is looked at again and again: for whatever writes such a file. */
 import { open } from 'node:fs/promises';
-import type { BackendAddress } from '../options.ts';
+import { detach } from '../../base/faults.ts';
+import { watchFiles } from '../../base/watched-files.ts';
+import type { BackendAddress } from '../backend-address.ts';
 import { changesOnly, maxBackends, type Source, type SourceEvents } from './source.ts';
-import { detach } from '../../faults.ts';
-import { watchFiles } from '../../watched-files.ts';
 
 export interface FileOptions {
   readonly kind: 'file';

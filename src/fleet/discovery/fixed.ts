@@ -1,5 +1,5 @@
 /** Backends that the configuration names one by one. */
-import type { BackendAddress } from '../options.ts';
+import type { BackendAddress } from '../backend-address.ts';
 import type { Source } from './source.ts';
 
 export function fixedSource(backends: readonly BackendAddress[]): Source {

@@ -1,11 +1,11 @@
 /** Backends behind a Kubernetes service: its EndpointSlices, listed once and then watched. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BackendTraits } from '../options.ts';
+import { detach, guarded } from '../../base/faults.ts';
 import { parseControlJson } from '../../codec/index.ts';
-import { ApiError, type ApiServer, createApi } from './kubernetes-api.ts';
+import type { BackendTraits } from '../backend-address.ts';
 import { backendsIn, type EndpointSlice, isEndpointSlice } from './endpoint-slices.ts';
+import { ApiError, type ApiServer, createApi } from './kubernetes-api.ts';
 import { changesOnly, type Source, type SourceDeps, type SourceEvents } from './source.ts';
-import { detach, guarded } from '../../faults.ts';
 
 export interface KubernetesOptions {
   readonly kind: 'kubernetes';

@@ -1,6 +1,6 @@
 /** The one interface of everything that says where the backends of a fleet are. */
-import type { Log } from '../../call/index.ts';
-import type { BackendAddress } from '../options.ts';
+import type { Log } from '../../base/log.ts';
+import type { BackendAddress } from '../backend-address.ts';
 import type { DnsOptions } from './dns.ts';
 import type { FileOptions } from './file.ts';
 import type { KubernetesOptions } from './kubernetes.ts';

@@ -1,11 +1,13 @@
 /** Looks at a backend as a whole: grpc.health.v1, or an HTTP path, for servers that cannot say how their models are. */
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { Code, errorOf, getMetadata, StatusError, statusOf } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import { errorOf, getMetadata, statusOf } from '../../call/index.ts';
 import { decodeHealthCheckResponse, encodeHealthCheckRequest, servingStatus } from '../../codec/index.ts';
 import { methodOf } from '../../models/index.ts';
-import { whereOf } from '../connection/both-families.ts';
-import type { BackendAddress, HealthOptions } from '../options.ts';
+import type { BackendAddress } from '../backend-address.ts';
+import { whereOf } from '../both-families.ts';
+import type { HealthOptions } from '../options.ts';
 import { ask, type ProbeDeps } from './probe.ts';
 
 const checkMethod = methodOf('/grpc.health.v1.Health/Check');

@@ -1,15 +1,14 @@
 /** Asks a backend for the state of a model, on the connections that calls use, so that it tests what calls need. */
+import type { Clock } from '../../base/clock.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import {
   Cancellation,
-  type Clock,
-  Code,
   errorOf,
   flowOf,
   getMetadata,
   type Handler,
   type Metadata,
   type Method,
-  StatusError,
   statusOf,
   type Target,
   wholeMessage,

@@ -1,9 +1,9 @@
 /** Looks at one backend again and again: each model every few seconds, sooner while it loads or the backend is down. */
-import { Code, StatusError } from '../../call/index.ts';
+import { detach } from '../../base/faults.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import type { HealthOptions } from '../options.ts';
 import type { ModelHealth } from './model-health.ts';
 import type { Sight } from './probe.ts';
-import { detach } from '../../faults.ts';
 
 export interface ProberDeps {
   readonly health: ModelHealth;

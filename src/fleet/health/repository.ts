@@ -1,8 +1,8 @@
 /** What one backend lists of its models: asked when it comes up and every few seconds, and no sign of its health. */
-import type { Clock } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import { detach } from '../../base/faults.ts';
 import type { V2ModelIndex } from '../../codec/index.ts';
-import { detach } from '../../faults.ts';
-import { type VersionState, versionOf } from '../../models/index.ts';
+import { versionOf, type VersionState } from '../../models/index.ts';
 import type { HealthOptions } from '../options.ts';
 
 /** An answer that is not taken leaves the last one in place, as an error does. */

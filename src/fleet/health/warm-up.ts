@@ -1,14 +1,13 @@
 /** Replays a recorded request to a model that has just come up, so that no client is the first. */
+import type { Clock } from '../../base/clock.ts';
+import { Code, StatusError } from '../../base/status.ts';
 import {
   type Call,
   Cancellation,
-  type Clock,
-  Code,
   Flow,
   type Handler,
   type Metadata,
   type Method,
-  StatusError,
   statusOf,
   type Target,
   wholeMessage,

@@ -1,5 +1,6 @@
 /** Which models are watched: the configured ones, and those that calls asked for and some backend has. */
-import type { Cancellation, Clock } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Cancellation } from '../../call/index.ts';
 
 /** A model that nobody has is not looked for again so soon, in ms. */
 const unknownForMs = 5000;

@@ -1,7 +1,8 @@
 /** The HTTP/1.1 connections to one backend: undici's, with TLS verified and connection failures told apart from others. */
 import { buildConnector, errors, Pool } from 'undici';
-import { Code, type HttpReply, type HttpRequest, StatusError } from '../../call/index.ts';
-import { whereOf } from '../connection/both-families.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import type { HttpReply, HttpRequest } from '../../call/index.ts';
+import { whereOf } from '../both-families.ts';
 import type { HttpAddress } from '../options.ts';
 
 /** An idle connection is not reused after this, in ms: uvicorn, under vLLM, closes its own after 5 s. */

@@ -1,27 +1,26 @@
 /** A fleet of servers that get HTTP as it is: which of them are well, and the choice between them for each request. */
-import {
-  type BackendMeter,
-  Code,
-  type HttpHolder,
-  type HttpLease,
-  type HttpRequest,
-  type HttpUpstream,
-  type ListedModel,
-  type ModelRef,
-  StatusError,
+import { guarded } from '../../base/faults.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import type {
+  BackendMeter,
+  HttpHolder,
+  HttpLease,
+  HttpRequest,
+  HttpUpstream,
+  ListedModel,
+  ModelRef,
 } from '../../call/index.ts';
-import { Outliers, withoutEjected } from '../balance/outliers.ts';
-import { type Candidate, pickerOf } from '../balance/picker.ts';
-import { leastOutstanding } from '../balance/two-choices.ts';
-import type { FleetDeps } from '../fleet.ts';
-import type { BackendState } from '../states.ts';
-import type { HttpAddress, HttpFleetOptions } from '../options.ts';
-import { createHttpClient, type HttpClient } from './client.ts';
 import { BackendLog } from '../backend-log.ts';
+import { Outliers, withoutEjected } from '../balance/outlier-detector.ts';
+import { leastOutstanding } from '../balance/p2c.ts';
+import { type Candidate, pickerOf } from '../balance/picker.ts';
+import type { FleetDeps } from '../fleet.ts';
+import type { HttpAddress, HttpFleetOptions } from '../options.ts';
+import type { BackendState } from '../states.ts';
+import { createHttpClient, type HttpClient } from './client.ts';
 import { ErrorShares } from './error-shares.ts';
 import { Shares } from './shares.ts';
 import { HttpWatch } from './watch.ts';
-import { guarded } from '../../faults.ts';
 
 /** How long start() waits for the first look at everything, in ms: a dead backend must not hold up the rest. */
 const startWaitMs = 1000;

@@ -1,5 +1,7 @@
 /** Who holds the places of an HTTP fleet, and who must wait or give one up while others want one. */
-import { addressOf, type Clock, type HttpHolder, networkOf } from '../../call/index.ts';
+import { addressOf, networkOf } from '../../base/addresses.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { HttpHolder } from '../../call/index.ts';
 
 /** Whoever was refused wants a place for so long, in ms: it was told to come again after a second. */
 const wantedMs = 2000;

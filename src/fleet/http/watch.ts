@@ -1,9 +1,10 @@
 /** Looks at one HTTP backend again and again: whether it is well, and which models it lists. */
-import { type ListedModel, StatusError, Code } from '../../call/index.ts';
+import { detach } from '../../base/faults.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import type { ListedModel } from '../../call/index.ts';
 import type { HttpFleetOptions } from '../options.ts';
 import type { HttpClient } from './client.ts';
 import { listedModels } from './models.ts';
-import { detach } from '../../faults.ts';
 
 /** A list of models is small; what is longer is no such list. In bytes. */
 const maxListBytes = 2 ** 20;

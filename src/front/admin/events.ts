@@ -1,6 +1,6 @@
 /** The dashboard's server-sent events (HTML standard §9.2): the whole state every second, to a bounded number of pages. */
 import type { ServerResponse } from 'node:http';
-import { guarded } from '../../faults.ts';
+import { guarded } from '../../base/faults.ts';
 
 /** Pages at once; a state is some kilobytes a second to each. */
 const maxPages = 32;

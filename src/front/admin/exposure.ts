@@ -1,6 +1,6 @@
 /** Whether the admin door is there for more people than operators. */
 import { BlockList, isIP } from 'node:net';
-import type { ListenOptions } from '../listen.ts';
+import type { ListenOptions } from '../listener/index.ts';
 
 const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');

@@ -1,5 +1,5 @@
 /** JSON for people: 64-bit numbers as strings, as protobuf JSON has them, and nothing that is a secret. */
-import { hideSecrets, hideSecretsOf, isSecretName } from '../../call/index.ts';
+import { hideSecrets, hideSecretsOf, isSecretName } from '../../base/secrets.ts';
 
 /** A configuration is a few levels deep; what is deeper is not ours to show. */
 const maxDepth = 20;

@@ -1,7 +1,9 @@
 /** What an RPC is served with: its limits, and whoever answers it. */
-import type { Clock, Handler, MemoryAccount, Observer, Target } from '../../call/index.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Handler, Observer, Target } from '../../call/index.ts';
 import type { InflateLimits, ModelSpec } from '../../codec/index.ts';
-import type { PaceOptions } from '../pace.ts';
+import type { MemoryAccount } from '../../memory/index.ts';
+import type { PaceOptions } from '../min-body-rate.ts';
 import type { TimeoutOptions } from '../timeout.ts';
 import type { RpcHead } from './head.ts';
 

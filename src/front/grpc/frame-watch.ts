@@ -1,5 +1,6 @@
 /** Follows the message boundaries of a gRPC byte stream without touching the bytes. */
-import { Code, prefixBytes, StatusError } from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import { prefixBytes } from '../../call/index.ts';
 
 /** PROTOCOL-HTTP2.md, Compressed-Flag; 0 is the other one. */
 const compressedFlag = 1;

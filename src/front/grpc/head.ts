@@ -1,5 +1,6 @@
 /** What the header fields of one RPC say: read once per distinct header block, since clients send the same one again and again. */
-import { joinedWith, type Metadata, type Method, recur, recurs } from '../../call/index.ts';
+import { recur, recurs } from '../../base/identity-memo.ts';
+import { joinedWith, type Metadata, type Method } from '../../call/index.ts';
 import { methodOf } from '../../models/index.ts';
 
 /** How the client speaks: native gRPC, or gRPC-Web in binary or base64. */

@@ -1,13 +1,6 @@
 /** An RPC that is refused before it is a call for the filters: it counts as one, and is logged as one, all the same. */
-import {
-  type Call,
-  Cancellation,
-  Flow,
-  type Interface,
-  never,
-  type Observer,
-  type StatusError,
-} from '../../call/index.ts';
+import type { StatusError } from '../../base/status.ts';
+import { type Call, Cancellation, Flow, type Interface, never, type Observer } from '../../call/index.ts';
 import type { RpcHead } from './head.ts';
 
 /** @param requestBytes that have come of it */

@@ -1,5 +1,6 @@
 /** The header lists of replies, the same object for the same metadata, so that the HTTP/2 stack can reuse its encoding. */
-import { getMetadata, type Metadata, recur, recurs } from '../../call/index.ts';
+import { recur, recurs } from '../../base/identity-memo.ts';
+import { getMetadata, type Metadata } from '../../call/index.ts';
 
 /** Fields of a backend's reply that belong to its own hop. */
 const hopFields = new Set([

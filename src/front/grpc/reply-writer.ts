@@ -1,13 +1,6 @@
 /** Writes a Reply to the client's stream as it arrives, at the pace the client reads. */
-import {
-  Code,
-  type Flow,
-  type FlowReader,
-  type Metadata,
-  type Reply,
-  StatusError,
-  trailersOf,
-} from '../../call/index.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import { type Flow, type FlowReader, type Metadata, type Reply, trailersOf } from '../../call/index.ts';
 import type { ServerStream } from '../../wire/index.ts';
 import { FrameWatch } from './frame-watch.ts';
 import type { RpcHead } from './head.ts';

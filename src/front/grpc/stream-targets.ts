@@ -1,5 +1,7 @@
 /** Sees to it that each message of a stream asks the model that the stream was admitted, routed and counted for. */
-import { prefixBytes, StatusError, uint32At } from '../../call/index.ts';
+import { uint32At } from '../../base/bytes.ts';
+import { StatusError } from '../../base/status.ts';
+import { prefixBytes } from '../../call/index.ts';
 import {
   type InflateLimits,
   inflateMessage,

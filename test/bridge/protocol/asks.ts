@@ -1,8 +1,8 @@
 /** One question of V2 to a door, a gateway's or a server's own: what it says, in a form that two answers can be compared in. */
 import { Buffer } from 'node:buffer';
-import type protobuf from 'protobufjs';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { codeName } from '../../../src/call/index.ts';
+import type protobuf from 'protobufjs';
+import { codeName } from '../../../src/base/status.ts';
 import { v2Proto } from '../servers/v2.ts';
 
 /** The answer, or { error } with a status and the words. */

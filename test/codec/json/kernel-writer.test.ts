@@ -9,7 +9,7 @@ import {
   widthOf,
 } from '../../../src/codec/index.ts';
 import { kernel } from '../../../src/codec/json/kernel/kernel.ts';
-import { maxFloatBytes, writeFloat32 } from '../../../src/codec/number/format-float.ts';
+import { maxFloatBytes, writeFloat32 } from '../../../src/codec/json/number/format-float.ts';
 import { type Random, seeded } from '../../support/random.ts';
 import { below, pick } from './documents.ts';
 import { options } from './support.ts';

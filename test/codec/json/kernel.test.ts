@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { StatusError } from '../../../src/base/status.ts';
+import { type DType, dtypes } from '../../../src/codec/index.ts';
 import { Column } from '../../../src/codec/json/column.ts';
 import { type Kernel, kernel } from '../../../src/codec/json/kernel/kernel.ts';
 import { ValueFault } from '../../../src/codec/json/limits.ts';
 import { Text } from '../../../src/codec/json/text.ts';
-import { StatusError } from '../../../src/call/index.ts';
-import { type DType, dtypes } from '../../../src/codec/index.ts';
-import { numberTexts, randomFloat64 } from '../number/texts.ts';
 import { type Random, seeded } from '../../support/random.ts';
+import { numberTexts, randomFloat64 } from '../number/texts.ts';
 import { below, pick } from './documents.ts';
 import { limits, options } from './support.ts';
 

@@ -1,6 +1,6 @@
 /** The decoder as tests ask it: signatures and a body in, tensors as text or an error's message out. */
 import { Buffer } from 'node:buffer';
-import { StatusError } from '../../../src/call/index.ts';
+import { StatusError } from '../../../src/base/status.ts';
 import {
   decodePredictRequest,
   type DType,

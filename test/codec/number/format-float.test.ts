@@ -1,7 +1,7 @@
 /** Floats as text: against exact arithmetic, over every exponent of float32, and the ties that C rounds to even. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { maxFloatBytes, writeFloat32, writeFloat64 } from '../../../src/codec/number/format-float.ts';
+import { maxFloatBytes, writeFloat32, writeFloat64 } from '../../../src/codec/json/number/format-float.ts';
 import { seeded } from '../../support/random.ts';
 import { randomFloat64 } from './texts.ts';
 

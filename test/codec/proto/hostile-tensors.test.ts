@@ -1,7 +1,7 @@
 /** Messages that lie about their tensors, name them like JavaScript's own properties, or have far too many of them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Code, StatusError } from '../../../src/call/index.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
 import {
   decodeExamplesRequest,
   decodeModelInferRequest,

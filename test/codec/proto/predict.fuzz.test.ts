@@ -1,8 +1,9 @@
 /** Predict messages against protobufjs: random ones, in every legal encoding, with unknown fields, cut and spoilt. */
 import assert from 'node:assert/strict';
-import { fileURLToPath } from 'node:url';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
+import { StatusError } from '../../../src/base/status.ts';
 import {
   decodePredictRequest,
   decodePredictResponse,
@@ -12,7 +13,6 @@ import {
   type Tensor,
   widthOf,
 } from '../../../src/codec/index.ts';
-import { StatusError } from '../../../src/call/index.ts';
 import { type Random, seeded } from '../../support/random.ts';
 import { below, pick } from '../json/documents.ts';
 

@@ -2,13 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import {
-  encodeModelSpec,
-  type ModelSpec,
-  modelSpecWriter,
-  readModelSpec,
-} from '../../../src/codec/proto/model-spec.ts';
-import { RecentSpecs } from '../../../src/codec/proto/recent-specs.ts';
+import type { ModelSpec } from '../../../src/codec/proto/named-model.ts';
+import { encodeModelSpec, modelSpecWriter, readModelSpec } from '../../../src/codec/proto/tfs/model-spec.ts';
+import { RecentSpecs } from '../../../src/codec/proto/tfs/recent-specs.ts';
 import { Writer } from '../../../src/codec/proto/writer.ts';
 
 /** A field that no message has, so that the spec does not stand at the front and is read. */

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { Code, messagePrefix, StatusError, type Target } from '../../../src/call/index.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
+import { messagePrefix, type Target } from '../../../src/call/index.ts';
 import {
   decodeModelInferRequest,
   decodePredictRequest,
@@ -20,10 +21,10 @@ import {
   type SequenceControl,
   type Tensor,
   tensorOf,
-  type V2Parameters,
   v2Of,
+  type V2Parameters,
 } from '../../../src/codec/index.ts';
-import { Opening } from '../../../src/front/grpc/opening.ts';
+import { Opening } from '../../../src/front/grpc/target-reader.ts';
 import { methodOf } from '../../../src/models/index.ts';
 import { missing, python } from '../../support/index.ts';
 import { type Random, seeded } from '../../support/random.ts';

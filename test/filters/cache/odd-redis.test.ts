@@ -1,7 +1,9 @@
 /** A Redis that answers, but not what was hoped for: loading, moved, late or in nonsense. Calls go without it, and soon. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ByModel, monotonic, silentLog } from '../../../src/call/index.ts';
+import { silentLog } from '../../../src/base/log.ts';
+import { monotonic } from '../../../src/base/loop-clock.ts';
+import { ByModel } from '../../../src/call/index.ts';
 import { cacheFilter, RedisStore } from '../../../src/filters/index.ts';
 import { readAll, recordingObserver, startFakeRedis, unaryCall, waitFor } from '../../support/index.ts';
 import { forModel, halfPlusTwo, request } from './questions.ts';

@@ -1,7 +1,9 @@
 /** A Redis that is killed, stopped, locked or absent: calls are answered all the same, and no slower than a time-out. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { ByModel, type Handler, monotonic, silentLog } from '../../../src/call/index.ts';
+import { silentLog } from '../../../src/base/log.ts';
+import { monotonic } from '../../../src/base/loop-clock.ts';
+import { ByModel, type Handler } from '../../../src/call/index.ts';
 import { decodePredictResponse } from '../../../src/codec/index.ts';
 import { cacheFilter, RedisStore, type RedisStoreOptions } from '../../../src/filters/index.ts';
 import {

@@ -1,6 +1,7 @@
 /** The cache's parts: one key for one question, envelopes that open only for their question, copies of replies. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { StatusError } from '../../../src/base/status.ts';
 import {
   Cancellation,
   Flow,
@@ -8,7 +9,6 @@ import {
   messagePrefix,
   noMetadata,
   type Reply,
-  StatusError,
 } from '../../../src/call/index.ts';
 import type { Tensor } from '../../../src/codec/index.ts';
 import { envelopeBytes, open, seal } from '../../../src/filters/cache/envelope.ts';

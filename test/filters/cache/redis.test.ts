@@ -1,20 +1,19 @@
 /** The response cache over a real Redis: shared between encodings, and never another question's answer. */
 import assert from 'node:assert/strict';
-import { Redis } from 'ioredis';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { Redis } from 'ioredis';
+import { silentLog } from '../../../src/base/log.ts';
+import { monotonic } from '../../../src/base/loop-clock.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
 import {
   ByModel,
   type Call,
-  Code,
   decodeGrpcMessage,
   Flow,
   flowOf,
   type Handler,
   type ModelRef,
-  monotonic,
   type Reply,
-  silentLog,
-  StatusError,
   type UnaryCall,
 } from '../../../src/call/index.ts';
 import { decodePredictResponse } from '../../../src/codec/index.ts';

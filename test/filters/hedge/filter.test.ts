@@ -1,15 +1,8 @@
 /** Hedging over stub handlers, on a clock and timers of the test's own. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  type Call,
-  Code,
-  Flow,
-  type Handler,
-  type Reply,
-  replyOf,
-  StatusError,
-} from '../../../src/call/index.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
+import { type Call, Flow, type Handler, type Reply, replyOf } from '../../../src/call/index.ts';
 import { hedgeFilter, type HedgeOptions, LatencyBook } from '../../../src/filters/index.ts';
 import {
   errorReply,

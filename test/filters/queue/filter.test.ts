@@ -1,17 +1,15 @@
 /** The queue before a stub fleet with so many places, on a clock of the test's own. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Code, type StatusError } from '../../../src/base/status.ts';
+import { type Call, getMetadata, type Handler, replyOf, trailersOf } from '../../../src/call/index.ts';
 import {
-  type Call,
-  Code,
-  getMetadata,
-  type Handler,
-  replyOf,
-  type StatusError,
-  trailersOf,
-} from '../../../src/call/index.ts';
-import { createClientOf, createQueue, LatencyBook, type QueueOptions } from '../../../src/filters/index.ts';
-import type { Kind } from '../../../src/filters/latencies/index.ts';
+  createClientOf,
+  createQueue,
+  type Kind,
+  LatencyBook,
+  type QueueOptions,
+} from '../../../src/filters/index.ts';
 import { manualTimers, method, recordingObserver, unaryCall } from '../../support/index.ts';
 
 const clientOf = createClientOf((address) => address === '10.0.0.1');

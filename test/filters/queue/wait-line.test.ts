@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { array, assert as check, constant, constantFrom, oneof, property } from 'fast-check';
 import { Places } from '../../../src/filters/queue/places.ts';
-import { priorities, type Priority, WaitLine } from '../../../src/filters/queue/wait-line.ts';
+import { priorities, type Priority, WaitLine } from '../../../src/filters/queue/priority-queue.ts';
 
 const alone = { address: '192.0.2.1', connection: '192.0.2.1:1' };
 const nobody = new Places();

@@ -1,7 +1,9 @@
 /** Shared rates at a Redis that answers with nonsense: each gateway holds its rate alone, no call fails of it, and the log says so once. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { after as later, type Log, monotonic, silentLog } from '../../../src/call/index.ts';
+import { type Log, silentLog } from '../../../src/base/log.ts';
+import { monotonic } from '../../../src/base/loop-clock.ts';
+import { after as later } from '../../../src/base/timer-wheel.ts';
 import { createRateLimits, type RateLimit, redisRates } from '../../../src/filters/index.ts';
 import { recordingObserver, startFakeRedis, stubHandler, unaryCall, waitFor } from '../../support/index.ts';
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { array, assert as check, double, integer, property } from 'fast-check';
-import { Code, getMetadata, type StatusError, trailersOf } from '../../../src/call/index.ts';
+import { Code, type StatusError } from '../../../src/base/status.ts';
+import { getMetadata, trailersOf } from '../../../src/call/index.ts';
 import { createRateLimits, type RateLimit, type Takes, type Verdict } from '../../../src/filters/index.ts';
 import { Buckets } from '../../../src/filters/rate-limit/buckets.ts';
 import {

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';
-import { after as later, type Clock, monotonic, silentLog } from '../../../src/call/index.ts';
+import type { Clock } from '../../../src/base/clock.ts';
+import { silentLog } from '../../../src/base/log.ts';
+import { monotonic } from '../../../src/base/loop-clock.ts';
+import { after as later } from '../../../src/base/timer-wheel.ts';
 import {
   createRateLimits,
   type RateLimit,

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
-import { monotonic, silentLog } from '../../../src/call/index.ts';
+import { silentLog } from '../../../src/base/log.ts';
+import { monotonic } from '../../../src/base/loop-clock.ts';
 import { redisRates, RedisStore, type SharedRates } from '../../../src/filters/index.ts';
 import {
   freePort,

@@ -1,16 +1,8 @@
 /** Sequences of stateful models: how they are found, numbered, and kept in order. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import {
-  ByModel,
-  Cancellation,
-  Code,
-  Flow,
-  getMetadata,
-  messageIn,
-  type Reply,
-  StatusError,
-} from '../../../src/call/index.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
+import { ByModel, Cancellation, Flow, getMetadata, messageIn, type Reply } from '../../../src/call/index.ts';
 import {
   decodePredictRequest,
   encodePredictRequest,
@@ -18,8 +10,8 @@ import {
   readPredictSequence,
   type Tensor,
 } from '../../../src/codec/index.ts';
-import { sequenceFilter } from '../../../src/filters/sequence/index.ts';
-import { Turns } from '../../../src/filters/sequence/turns.ts';
+import { sequenceFilter } from '../../../src/filters/index.ts';
+import { Turns } from '../../../src/filters/sequence/sequence-lock.ts';
 import { method, stubHandler, unaryCall } from '../../support/index.ts';
 
 const uint64 = (value: bigint): Tensor => ({

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Code } from '../../../src/call/index.ts';
-import { type Outcome, Outliers } from '../../../src/fleet/balance/outliers.ts';
+import { Code } from '../../../src/base/status.ts';
+import { type Outcome, Outliers } from '../../../src/fleet/balance/outlier-detector.ts';
 import { manualClock } from '../../support/index.ts';
 
 const options = {

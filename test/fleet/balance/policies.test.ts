@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { leastOutstanding, peakEwma } from '../../../src/fleet/balance/p2c.ts';
 import { pickerOf, type Policy } from '../../../src/fleet/balance/picker.ts';
 import { hashOf, Ring, ringHash } from '../../../src/fleet/balance/ring.ts';
-import { roundRobin, weighted } from '../../../src/fleet/balance/turns.ts';
-import { leastOutstanding, peakEwma } from '../../../src/fleet/balance/two-choices.ts';
+import { roundRobin, weighted } from '../../../src/fleet/balance/round-robin.ts';
 import { preferZone } from '../../../src/fleet/balance/zone.ts';
 import { seeded } from '../../support/random.ts';
 import { host, type Host, shares, testPolicy } from './compliance.ts';

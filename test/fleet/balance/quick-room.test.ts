@@ -1,7 +1,7 @@
 /** The room of a quick backend, by the pace at which it answers. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { QuickRoom } from '../../../src/fleet/balance/quick-room.ts';
+import { QuickRoom } from '../../../src/fleet/balance/littles-law-limit.ts';
 import { manualClock } from '../../support/index.ts';
 
 /** A backend that answers so many calls a second, for so long. @returns its room at the end */

@@ -1,7 +1,7 @@
 /** When a silent connection is asked for a sign of life, when it is given up, and how often a server is pinged. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HangWatch } from '../../../src/fleet/connection/hang-watch.ts';
+import { HangWatch } from '../../../src/fleet/connection/keepalive-watchdog.ts';
 import { manualClock } from '../../support/index.ts';
 
 /** A connection that answers pings or not, looked at every 250 ms. */

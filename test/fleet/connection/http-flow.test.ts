@@ -1,9 +1,10 @@
 /** The body of an HTTP answer as a flow: its pieces as messages, at the pace of the flow's reader. */
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
-import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'node:test';
-import { Code, Messages, StatusError } from '../../../src/call/index.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Code, StatusError } from '../../../src/base/status.ts';
+import { Messages } from '../../../src/call/index.ts';
 import { flowOfBody } from '../../../src/fleet/connection/http-flow.ts';
 
 describe('an HTTP body as a flow', () => {

@@ -1,7 +1,7 @@
 /** The connections to one backend: as many as its stream limit asks for, a bounded queue, and GOAWAY that nobody notices. */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
-import { StatusError } from '../../../src/call/index.ts';
+import { StatusError } from '../../../src/base/status.ts';
 import { Pool } from '../../../src/fleet/connection/pool.ts';
 import type { ConnectionOptions } from '../../../src/fleet/options.ts';
 import { defaultClientLimits, type Http2Client, type Stream } from '../../../src/wire/index.ts';

@@ -1,7 +1,7 @@
 /** The waits between connection attempts. */
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
-import { Redials } from '../../../src/fleet/connection/redials.ts';
+import { Redials } from '../../../src/fleet/connection/reconnect-backoff.ts';
 import { manualClock } from '../../support/index.ts';
 
 /** How long the next attempt is put off, in ms. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { dnsSource, type DnsOptions } from '../../../src/fleet/discovery/dns.ts';
-import type { BackendAddress } from '../../../src/fleet/options.ts';
+import type { BackendAddress } from '../../../src/fleet/backend-address.ts';
 import { startDns, type TestDns, waitFor } from '../../support/index.ts';
 import { listen, testSource } from './compliance.ts';
 

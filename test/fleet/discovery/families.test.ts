@@ -10,7 +10,7 @@ import { dial } from '../../../src/fleet/connection/dial.ts';
 import { ownFamily } from '../../../src/fleet/discovery/families.ts';
 import { createHttpClient } from '../../../src/fleet/http/client.ts';
 import { httpHealthCheck } from '../../../src/fleet/health/host-check.ts';
-import type { BackendAddress } from '../../../src/fleet/options.ts';
+import type { BackendAddress } from '../../../src/fleet/backend-address.ts';
 import { defaultClientLimits, type Http2Client } from '../../../src/wire/index.ts';
 import { makeCertificates, startDns, startTestGateway } from '../../support/index.ts';
 

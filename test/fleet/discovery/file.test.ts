@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { readYaml } from '../../../src/config/index.ts';
 import { fileSource, type FileOptions } from '../../../src/fleet/discovery/file.ts';
 import { fixedSource } from '../../../src/fleet/discovery/fixed.ts';
-import type { BackendAddress } from '../../../src/fleet/options.ts';
+import type { BackendAddress } from '../../../src/fleet/backend-address.ts';
 import { sleep, waitFor } from '../../support/index.ts';
 import { listen, testSource } from './compliance.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ModelHealth } from '../../../src/fleet/health/model-health.ts';
-import { Pacer } from '../../../src/fleet/health/pacer.ts';
+import { Pacer } from '../../../src/fleet/health/probe-rate-limiter.ts';
 import type { VersionState, VersionStateName } from '../../../src/models/index.ts';
 import { manualClock } from '../../support/index.ts';
 

@@ -1,7 +1,7 @@
 /** When a backend is looked at: the intervals, the hurry, and what the looks mean, on a clock that tests move. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it, mock } from 'node:test';
-import { Code, StatusError } from '../../../src/call/index.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
 import { ModelHealth } from '../../../src/fleet/health/model-health.ts';
 import type { Sight } from '../../../src/fleet/health/probe.ts';
 import { Prober } from '../../../src/fleet/health/prober.ts';

@@ -1,7 +1,7 @@
 /** When a backend is asked for its list of models, and what is kept of the answers, on a clock that tests move. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it, mock } from 'node:test';
-import { Code, StatusError } from '../../../src/call/index.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
 import { type Listing, Repository } from '../../../src/fleet/health/repository.ts';
 
 /** Lets everything that waits for no timer run. */

@@ -1,7 +1,8 @@
 /** Places of an HTTP fleet while some want them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { HttpHolder, StatusError } from '../../../src/call/index.ts';
+import type { StatusError } from '../../../src/base/status.ts';
+import type { HttpHolder } from '../../../src/call/index.ts';
 import { Shares } from '../../../src/fleet/http/shares.ts';
 import { manualClock } from '../../support/index.ts';
 

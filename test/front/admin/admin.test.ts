@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { gzipSync } from 'node:zlib';
 import { after, before, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { type AdminDoor, createAdminDoor } from '../../../src/front/index.ts';
 import { run, waitFor } from '../../support/index.ts';
-import { type AdminDoor, createAdminDoor } from '../../../src/front/admin/index.ts';
 
 describe('the admin door', () => {
   let server: Server;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { allMetadata } from '../../../src/call/index.ts';
-import { httpHead } from '../../../src/front/http/head.ts';
 import { rpcHead } from '../../../src/front/grpc/head.ts';
+import { httpHead } from '../../../src/front/json/head.ts';
 
 const path = '/tensorflow.serving.PredictionService/Predict';
 const rpc = (...more: string[]) =>

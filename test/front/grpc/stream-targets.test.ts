@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { messagePrefix, type StatusError } from '../../../src/call/index.ts';
+import type { StatusError } from '../../../src/base/status.ts';
+import { messagePrefix } from '../../../src/call/index.ts';
 import { encodeV2Spec, type ModelSpec } from '../../../src/codec/index.ts';
 import { StreamTargets } from '../../../src/front/grpc/stream-targets.ts';
 import { waitFor } from '../../support/index.ts';

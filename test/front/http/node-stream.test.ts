@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { it } from 'node:test';
 import { serveNodeRequest } from '../../../src/front/index.ts';
-import { createNodeServer } from '../../../src/front/node-server.ts';
+import { createNodeServer } from '../../../src/front/listener/node-server.ts';
 import type { ServerStream } from '../../../src/wire/index.ts';
 import { waitFor } from '../../support/index.ts';
 

@@ -1,10 +1,11 @@
 /** An answer that a backend gives in messages goes no faster than its client reads, and ends as the backend's call does. */
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'node:test';
-import { Code, Flow, flowOf, messagePrefix, StatusError } from '../../../src/call/index.ts';
-import type { HttpExchange } from '../../../src/front/http/exchange.ts';
-import { relay } from '../../../src/front/http/relay.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Code, StatusError } from '../../../src/base/status.ts';
+import { Flow, flowOf, messagePrefix } from '../../../src/call/index.ts';
+import type { HttpExchange } from '../../../src/front/json/json-request.ts';
+import { relay } from '../../../src/front/json/relay.ts';
 
 /** An exchange whose client reads when the test says so. */
 function client() {

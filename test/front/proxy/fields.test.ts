@@ -1,7 +1,7 @@
 /** Which header fields pass the proxy, each way. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { replyFields, requestFields } from '../../../src/front/proxy/fields.ts';
+import { replyFields, requestFields } from '../../../src/front/passthrough/fields.ts';
 
 describe('header fields that pass the proxy', () => {
   it('give a backend the client’s own, its API key among them, and its host in the place of ours', () => {

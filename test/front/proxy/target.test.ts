@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { routeOf, targetOf } from '../../../src/front/proxy/target.ts';
+import { routeOf, targetOf } from '../../../src/front/passthrough/target.ts';
 
 const v3 = { prefix: '/v3', fleet: 'llm', rewrite: '/v3' };
 const chat = { prefix: '/v1/chat', fleet: 'llm', rewrite: '/openai/v1/chat' };

@@ -1,8 +1,8 @@
 /** gRPC-Web's text mode: base64 in pieces. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { StatusError } from '../../../src/call/index.ts';
-import { Base64Decoder, encodeBase64 } from '../../../src/front/web/base64.ts';
+import { StatusError } from '../../../src/base/status.ts';
+import { Base64Decoder, encodeBase64 } from '../../../src/front/grpc-web/base64.ts';
 
 const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
 

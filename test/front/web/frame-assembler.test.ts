@@ -1,7 +1,7 @@
 /** Messages are held back until they are complete. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { FrameAssembler } from '../../../src/front/web/frame-assembler.ts';
+import { FrameAssembler } from '../../../src/front/grpc-web/frame-assembler.ts';
 
 function frame(text: string, flag = 0): Buffer {
   const out = Buffer.from(`\0\0\0\0\0${text}`, 'latin1');

@@ -1,5 +1,14 @@
 /** Readers of JSON: bodies of TensorFlow Serving and V2, and what REST servers and the Kubernetes API answer. */
-import { Code, StatusError } from '../../../src/call/index.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
+import {
+  abilitiesOf,
+  isV1List,
+  jsonOf,
+  KnownSignatures,
+  kserveRestServer,
+  type RestAsk,
+  tfsRestServer,
+} from '../../../src/bridge/index.ts';
 import {
   decodePredictReplyJson,
   decodeV2InferJson,
@@ -9,16 +18,7 @@ import {
   predictBody,
 } from '../../../src/codec/index.ts';
 import { backendsIn, isEndpointSlice } from '../../../src/fleet/discovery/endpoint-slices.ts';
-import {
-  abilitiesOf,
-  isV1List,
-  jsonOf,
-  KnownSignatures,
-  kserveRestServer,
-  type RestAsk,
-  tfsRestServer,
-  VersionNames,
-} from '../../../src/models/index.ts';
+import { VersionNames } from '../../../src/models/index.ts';
 import { single } from '../../codec/json/support.ts';
 import { modelAnswers } from '../../support/model-answers.ts';
 import type { Chance } from '../chance.ts';

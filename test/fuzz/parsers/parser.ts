@@ -1,5 +1,5 @@
 /** What a reader of foreign bytes is to the fuzz: inputs from chance, and which errors are its documented ones. */
-import { StatusError } from '../../../src/call/index.ts';
+import { StatusError } from '../../../src/base/status.ts';
 import { BodyTooLarge } from '../../../src/codec/index.ts';
 import { ConnectionError } from '../../../src/wire/constants.ts';
 import type { Chance } from '../chance.ts';

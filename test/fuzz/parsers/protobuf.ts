@@ -1,5 +1,5 @@
 /** Readers of protobuf messages, of requests and of replies, with what rewrites them. */
-import { StatusError } from '../../../src/call/index.ts';
+import { StatusError } from '../../../src/base/status.ts';
 import {
   decodeClassificationResponse,
   decodeExample,

@@ -4,8 +4,8 @@
  */
 import { Buffer } from 'node:buffer';
 import type { DType } from '../../dtype.ts';
-import { decimalExponent } from '../../number/format-float.ts';
-import { maxPower, powerHigh, powerLow } from '../../number/powers.ts';
+import { decimalExponent } from '../number/format-float.ts';
+import { maxPower, powerHigh, powerLow } from '../number/powers.ts';
 import { moduleBase64 } from './generated/module.ts';
 
 /**

@@ -1,20 +1,15 @@
 /** The bodies of Triton's generate extension: a flat object whose members are inputs and parameters by the model's metadata, and the outputs likewise. */
 import { Buffer } from 'node:buffer';
-import {
-  type V2InferRequest,
-  type V2InferResponse,
-  type V2Parameter,
-  type V2TensorMetadata,
-} from '../../kserve.ts';
 import { elementsOf } from '../../tensor.ts';
-import { anotherOne, enter, readRoot, skip, type Reading } from '../body.ts';
+import type { V2InferRequest, V2InferResponse, V2Parameter, V2TensorMetadata } from '../../v2.ts';
+import { anotherOne, enter, type Reading, readRoot, readWhole, skip } from '../body.ts';
 import { invalid } from '../limits.ts';
 import { byte, Text } from '../text.ts';
 import { decodeV2InferJson } from './infer-decoder.ts';
 import { dataOf } from './infer-encoder.ts';
 import { parameterText } from './parameters-text.ts';
 import type { TensorOptions } from './tensors.ts';
-import { Once, readObject, readParameter, readWhole } from './values.ts';
+import { Once, readObject, readParameter } from './values.ts';
 
 /** Holds members that follow the same rules as those beside it. */
 const nested = 'parameters';

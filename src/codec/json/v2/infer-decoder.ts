@@ -1,5 +1,6 @@
 /** The bodies of V2 infer requests and replies: JSON, and behind it the bytes of the tensors that are not in it. */
-import { joinInto } from '../../../call/index.ts';
+import { joinInto } from '../../../base/bytes.ts';
+import type { TensorPieces } from '../../tensor-chunks.ts';
 import {
   noParameters,
   parametersByName,
@@ -7,13 +8,12 @@ import {
   type V2InferResponse,
   type V2RequestedOutput,
   withoutCarriage,
-} from '../../kserve.ts';
-import type { TensorPieces } from '../../pieces.ts';
-import { readRoot, skip } from '../body.ts';
+} from '../../v2.ts';
+import { readRoot, readWhole, skip } from '../body.ts';
 import { BodyTooLarge, invalid } from '../limits.ts';
 import { Text } from '../text.ts';
 import { BinarySection, readTensors, type TensorOptions, type V2JsonTensor } from './tensors.ts';
-import { isNull, Once, readList, readObject, readParameters, readText, readWhole } from './values.ts';
+import { isNull, Once, readList, readObject, readParameters, readText } from './values.ts';
 
 /** Collects a body. */
 export class V2Body {

@@ -1,14 +1,15 @@
 /** V2 infer bodies as JSON, with the bytes of tensors behind it where that is wanted. */
 import { Buffer } from 'node:buffer';
+import { datatypeOf, rawOf } from '../../proto/index.ts';
 import {
-  type V2InferRequest,
-  type V2InferResponse,
-  type V2Parameters,
-  withoutCarriage,
-} from '../../kserve.ts';
-import { type NamedPieces, type Pieces, piecesLength, type TensorPieces, tensorOf } from '../../pieces.ts';
-import { datatypeOf, rawOf } from '../../proto/kserve/tensors.ts';
+  type NamedPieces,
+  type Pieces,
+  piecesLength,
+  tensorOf,
+  type TensorPieces,
+} from '../../tensor-chunks.ts';
 import { elementsOf } from '../../tensor.ts';
+import { type V2InferRequest, type V2InferResponse, type V2Parameters, withoutCarriage } from '../../v2.ts';
 import { invalid } from '../limits.ts';
 import { NestedWriter } from '../nested-writer.ts';
 import type { NonFinite } from '../non-finite.ts';

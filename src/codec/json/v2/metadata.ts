@@ -6,7 +6,7 @@ import {
   type V2Parameter,
   type V2Parameters,
   type V2TensorMetadata,
-} from '../../kserve.ts';
+} from '../../v2.ts';
 import { parametersText } from './parameters-text.ts';
 
 function tensorText({ name, datatype, shape, parameters = noParameters }: V2TensorMetadata): string {

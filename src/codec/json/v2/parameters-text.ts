@@ -1,5 +1,5 @@
 /** Parameters of V2 messages as JSON. */
-import type { V2Parameter, V2Parameters } from '../../kserve.ts';
+import type { V2Parameter, V2Parameters } from '../../v2.ts';
 
 /** 64-bit integers keep their digits, and a double stays one: servers take 5 for an integer. */
 export function parameterText(value: V2Parameter): string {

@@ -1,6 +1,6 @@
 /** Numbers of a V2 request that no float of their datatype holds: as an infinity they would be answered, and wrong. */
 import type { DType } from '../../dtype.ts';
-import type { Pieces } from '../../pieces.ts';
+import type { Pieces } from '../../tensor-chunks.ts';
 import { invalid } from '../limits.ts';
 import type { Text } from '../text.ts';
 

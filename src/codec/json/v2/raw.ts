@@ -1,6 +1,6 @@
 /** A body that is one tensor and nothing else: the raw form of the binary tensor extension, whose shape the model's own says. */
 import { widthOf } from '../../dtype.ts';
-import type { TensorPieces } from '../../pieces.ts';
+import type { TensorPieces } from '../../tensor-chunks.ts';
 import type { TensorInfo } from '../../tensor.ts';
 import { invalid } from '../limits.ts';
 

@@ -1,16 +1,16 @@
 /** The tensors of a V2 body: `data` in JSON, flat or nested, or bytes behind the JSON (the binary tensor extension). */
-import { Code, StatusError } from '../../../call/index.ts';
+import { Code, StatusError } from '../../../base/status.ts';
 import { type DType, widthOf } from '../../dtype.ts';
-import { dtypeOfV2, inSharedMemory, noParameters, sharedMemory, type V2Parameters } from '../../kserve.ts';
-import type { TensorPieces } from '../../pieces.ts';
-import { rawTensor } from '../../proto/kserve/tensors.ts';
+import { rawTensor } from '../../proto/index.ts';
+import type { TensorPieces } from '../../tensor-chunks.ts';
 import { elementsOf } from '../../tensor.ts';
+import { dtypeOfV2, inSharedMemory, noParameters, sharedMemory, type V2Parameters } from '../../v2.ts';
 import { type Reading, skip } from '../body.ts';
 import { Column } from '../column.ts';
+import { piecesOfParts } from '../encoded-parts.ts';
 import { invalid, type JsonLimits } from '../limits.ts';
 import { byte, type Text } from '../text.ts';
 import type { ElementBudget } from '../values/values.ts';
-import { piecesOfParts } from './parts.ts';
 import { checkRange } from './range.ts';
 import { isNull, Once, readList, readObject, readParameters, readShape, readText } from './values.ts';
 

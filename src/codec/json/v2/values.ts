@@ -1,20 +1,9 @@
 /** Small JSON values of V2 bodies: names, shapes, parameters. Read from a text that is wholly there. */
-import type { StatusError } from '../../../call/index.ts';
-import type { V2Parameter, V2Parameters } from '../../kserve.ts';
+import type { StatusError } from '../../../base/status.ts';
+import type { V2Parameter, V2Parameters } from '../../v2.ts';
 import { anotherOne, enter, memberName, nextByte, type Reading, shortString, skip } from '../body.ts';
-import { invalid, ValueFault } from '../limits.ts';
+import { invalid } from '../limits.ts';
 import { byte, type Text } from '../text.ts';
-
-/** Runs a reader over a text that is complete. @throws StatusError */
-export function readWhole<T>(reading: Reading<T>): T {
-  try {
-    const step = reading.next();
-    if (step.done !== true) throw new Error('a reader waits in a text that is complete');
-    return step.value;
-  } catch (fault) {
-    throw fault instanceof ValueFault ? fault.toStatus() : fault;
-  }
-}
 
 /** More than any request has of anything that is no tensor value. */
 const maxItems = 65_536;

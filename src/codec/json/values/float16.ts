@@ -1,6 +1,6 @@
 /** half and bfloat16: any number, rounded once to the nearest value of the type; kept as 16-bit patterns. */
-import { roundText } from '../../number/exact.ts';
-import { bfloat16Value, halfValue, toBfloat16, toHalf } from '../../number/half.ts';
+import { roundText } from '../number/exact.ts';
+import { bfloat16Value, halfValue, toBfloat16, toHalf } from '../number/half.ts';
 import type { Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
 import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run } from './values.ts';

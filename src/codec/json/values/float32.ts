@@ -1,4 +1,5 @@
 /** float: any number, integer or real, rounded once to the nearest float32. */
+import { textToFloat32 } from '../number/exact.ts';
 import {
   fewDigits,
   fourDigits,
@@ -6,9 +7,8 @@ import {
   leadingDigits,
   notDigits,
   shortPowers,
-} from '../../number/four-digits.ts';
-import { textToFloat32 } from '../../number/exact.ts';
-import { nearestFloat32 } from '../../number/parse.ts';
+} from '../number/four-digits.ts';
+import { nearestFloat32 } from '../number/parse.ts';
 import { byte, type Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
 import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run } from './values.ts';

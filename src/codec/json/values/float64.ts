@@ -1,5 +1,5 @@
 /** double: any number, correctly rounded. */
-import { nearestFloat64 } from '../../number/parse.ts';
+import { nearestFloat64 } from '../number/parse.ts';
 import { byte, type Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
 import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run } from './values.ts';

@@ -1,6 +1,6 @@
 /** Integers of up to 32 bits. */
 import type { DType } from '../../dtype.ts';
-import { fewDigits, fourDigits, fourZeros, leadingDigits, notDigits } from '../../number/four-digits.ts';
+import { fewDigits, fourDigits, fourZeros, leadingDigits, notDigits } from '../number/four-digits.ts';
 import { byte, type Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
 import { type ElementBudget, FixedValues, mismatch, nextInList, nextInNextList, type Run } from './values.ts';

@@ -1,6 +1,6 @@
 /** Numbers that the fast readers leave aside: long ones, exponents out of the way, NaN and infinities, and what is no number. */
 import type { DType } from '../../dtype.ts';
-import { toFloat64 } from '../../number/exact.ts';
+import { toFloat64 } from '../number/exact.ts';
 import { numberKind, type Text } from '../text.ts';
 import { mismatch } from './values.ts';
 

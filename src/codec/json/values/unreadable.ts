@@ -1,8 +1,8 @@
 /** Types that JSON has no values for: an empty list passes, the first value does not. */
-import { Code, StatusError } from '../../../call/index.ts';
+import { Code, StatusError } from '../../../base/status.ts';
 import type { DType } from '../../dtype.ts';
-import { preview, previewExcerptBytes } from '../preview.ts';
 import type { Excerpt } from '../excerpt.ts';
+import { preview, previewExcerptBytes } from '../preview.ts';
 import type { Text, ValueType } from '../text.ts';
 import { TypeFault, type Values } from './values.ts';
 

@@ -1,11 +1,11 @@
 /** Collects the values of one tensor as they are read, in the bytes that go on the wire. */
 import { Buffer } from 'node:buffer';
-import type { StatusError } from '../../../call/index.ts';
+import type { StatusError } from '../../../base/status.ts';
 import type { DType } from '../../dtype.ts';
-import { preview, previewExcerptBytes } from '../preview.ts';
-import { expect, invalid, valueFault, ValueFault } from '../limits.ts';
 import type { Excerpt } from '../excerpt.ts';
 import { type Kernel, kernel, type ReadMany } from '../kernel/kernel.ts';
+import { expect, invalid, valueFault, ValueFault } from '../limits.ts';
+import { preview, previewExcerptBytes } from '../preview.ts';
 import { byte, type Text, type ValueType } from '../text.ts';
 import { nextBlockBytes } from './blocks.ts';
 

@@ -1,5 +1,7 @@
 /** What a model answered: every output as numbers, and as bars where that says something. */
-import { type Answer, RpcError, type Tensor } from '../../../../clients/web/src/index.ts';
+import type { Answer } from '../../../../clients/web/src/client.ts';
+import { RpcError } from '../../../../clients/web/src/errors.ts';
+import type { Tensor } from '../../../../clients/web/src/tensor.ts';
 import { barChart, maxBars } from '../charts/bar-chart.ts';
 import { h } from '../dom.ts';
 import { bytes, duration, number } from '../format.ts';

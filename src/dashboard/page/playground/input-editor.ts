@@ -1,5 +1,6 @@
 /** One input of a signature: typed as JSON, taken from a file or an image, or drawn. */
-import { type Tensor, tensor, type TensorInfo } from '../../../../clients/web/src/index.ts';
+import type { TensorInfo } from '../../../../clients/web/src/messages.ts';
+import { type Tensor, tensor } from '../../../../clients/web/src/tensor.ts';
 import { h } from '../dom.ts';
 import { bytes } from '../format.ts';
 import { drawing } from './drawing.ts';

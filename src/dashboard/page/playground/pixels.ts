@@ -1,5 +1,6 @@
 /** Pictures as numbers: which inputs can be a picture, and what becomes of its pixels. */
-import { type Tensor, tensor, type TensorInfo } from '../../../../clients/web/src/index.ts';
+import type { TensorInfo } from '../../../../clients/web/src/messages.ts';
+import { type Tensor, tensor } from '../../../../clients/web/src/tensor.ts';
 
 /** The picture that an input takes, one image at a time. */
 export interface PictureShape {

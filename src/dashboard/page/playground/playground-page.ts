@@ -1,5 +1,7 @@
 /** The playground: choose a model, fill its inputs, send them over gRPC-Web from the page itself, and see what comes back. */
-import { connect, type Model, type ModelMetadata, type Tensor } from '../../../../clients/web/src/index.ts';
+import { connect, type Model } from '../../../../clients/web/src/client.ts';
+import type { ModelMetadata } from '../../../../clients/web/src/messages.ts';
+import type { Tensor } from '../../../../clients/web/src/tensor.ts';
 import { h, patch } from '../dom.ts';
 import type { Live } from '../live.ts';
 import type { Page } from '../main.ts';

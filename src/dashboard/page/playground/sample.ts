@@ -1,11 +1,6 @@
 /** Input values as JSON: a sample that fits a signature, and tensors of what somebody typed. */
-import {
-  type DType,
-  type Tensor,
-  tensor,
-  type TensorInfo,
-  type TensorLike,
-} from '../../../../clients/web/src/index.ts';
+import type { TensorInfo } from '../../../../clients/web/src/messages.ts';
+import { type DType, type Tensor, tensor, type TensorLike } from '../../../../clients/web/src/tensor.ts';
 
 /** Samples with more values than this are no help to type into. */
 const maxSampleValues = 100;

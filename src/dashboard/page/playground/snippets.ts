@@ -1,5 +1,6 @@
 /** The same call in other languages, ready to copy. */
-import type { DType, ModelSpec, Tensor } from '../../../../clients/web/src/index.ts';
+import type { ModelSpec } from '../../../../clients/web/src/messages.ts';
+import type { DType, Tensor } from '../../../../clients/web/src/tensor.ts';
 import { jsonOf } from './sample.ts';
 
 export interface Snippet {

@@ -1,0 +1,244 @@
+/** What a backend speaks, told by the configuration or asked, and the bridges for calls in another API. */
+import type { Clock } from '../../base/clock.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import {
+  asker,
+  createBridge,
+  extensionBridge,
+  generateBridge,
+  inferStreamBridge,
+  kserveDoor,
+  kserveServer,
+  reencode,
+  tfsDoor,
+  tfsServer,
+} from '../../bridge/index.ts';
+import {
+  type Api,
+  type Call,
+  Cancellation,
+  flowOf,
+  type Handler,
+  type Metadata,
+  type Method,
+  statusOf,
+  wholeMessage,
+} from '../../call/index.ts';
+import { decodeServerMetadataResponse, encodeGetModelStatusRequest } from '../../codec/index.ts';
+import {
+  generateMethods,
+  isExtension,
+  isGenerate,
+  isV1,
+  methodOf,
+  otherApiNow,
+  restInferMethod,
+  VersionNames,
+} from '../../models/index.ts';
+import type { FleetOptions } from '../options.ts';
+
+export interface SpeechDeps {
+  /** One attempt at the backend, as it is. */
+  readonly send: Handler;
+  readonly name: string;
+  readonly clock: Clock;
+}
+
+export type SpeechOptions = Pick<
+  FleetOptions,
+  'maxControlBytes' | 'maxMessageBytes' | 'maxInflateRatio' | 'encoding' | 'json' | 'nonFinite'
+> & {
+  readonly api: 'detect' | 'tfs' | 'kserve';
+  readonly timeoutMs: number;
+};
+
+/** What a backend was found to speak. */
+interface Spoken {
+  /** Calls of these APIs pass untouched. */
+  readonly apis: ReadonlySet<Api>;
+  /** It takes only OpenVINO Model Server's encodings of a TensorProto. */
+  readonly ovms: boolean;
+}
+
+const statusMethod = methodOf('/tensorflow.serving.ModelService/GetModelStatus');
+const serverMethod = methodOf('/inference.GRPCInferenceService/ServerMetadata');
+const metadata: Metadata = ['content-type', 'application/grpc', 'user-agent', 'tensorgate-health'];
+/** KServe's V1 is spoken over REST alone. */
+const noV1: Handler = () =>
+  Promise.reject(new StatusError(Code.UNIMPLEMENTED, "backends over gRPC do not speak KServe's V1"));
+const ovmsName = 'OpenVINO Model Server';
+
+export class Speech {
+  readonly #options: SpeechOptions;
+  readonly #deps: SpeechDeps;
+  readonly #names = new VersionNames();
+  readonly #toTfs: Handler;
+  readonly #toKserve: Handler;
+  readonly #toOvms: Handler;
+  readonly #generate: Handler;
+  readonly #inferStream: Handler;
+  readonly #extension: Handler;
+  #spoken: Spoken | undefined;
+  #detecting: Promise<Spoken> | undefined;
+  #extensions: Promise<readonly string[]> | undefined;
+
+  constructor(options: SpeechOptions, deps: SpeechDeps) {
+    this.#options = options;
+    this.#deps = deps;
+    const { api, maxMessageBytes, encoding } = options;
+    const { send, name: from } = deps;
+    this.#spoken = api === 'detect' ? undefined : { apis: new Set([api]), ovms: encoding === 'ovms' };
+    this.#toOvms = reencode(options)(send);
+    this.#toTfs = createBridge({
+      door: kserveDoor,
+      spoken: "TensorFlow Serving's API",
+      // re-encoding passes everything on that it need not change
+      server: (call, rebuilt) =>
+        tfsServer(
+          asker(call, this.#spoken?.ovms === true ? this.#toOvms : send, options, rebuilt),
+          maxMessageBytes,
+        ),
+      from,
+      limits: options,
+    });
+    this.#generate = generateBridge({ send, from, limits: options, json: options.json });
+    const { json, nonFinite } = options;
+    this.#inferStream = inferStreamBridge({ send, from, limits: options, json, nonFinite });
+    this.#extension = extensionBridge({ send, from, limits: options });
+    this.#toKserve = createBridge({
+      door: tfsDoor,
+      spoken: 'the KServe V2 API',
+      server: (call, rebuilt) =>
+        kserveServer(asker(call, send, options, rebuilt), this.#names, maxMessageBytes),
+      from,
+      limits: options,
+    });
+  }
+
+  /** "tfs", "kserve", both or none; empty while it is not known. */
+  get apis(): readonly Api[] {
+    return [...(this.#spoken?.apis ?? [])];
+  }
+
+  /** Who answers a call of this API; undefined when it passes untouched. */
+  bridgeFor(method: Method): Handler | undefined {
+    const { api } = method;
+    if (api === 'other') return undefined;
+    if (isV1(method)) return noV1;
+    if (method === restInferMethod) return otherApiNow;
+    const spoken = this.#spoken;
+    if (spoken === undefined) return this.#whenKnown;
+    if (spoken.apis.has(api)) {
+      if (api === 'tfs') return spoken.ovms ? this.#toOvms : undefined;
+      if (method === generateMethods.inferStream) return this.#inferStream;
+      if (isGenerate(method)) return this.#generate;
+      return isExtension(method) ? this.#extension : undefined;
+    }
+    // a server that speaks neither says so itself
+    if (spoken.apis.size === 0) return undefined;
+    return api === 'tfs' ? this.#toKserve : this.#toTfs;
+  }
+
+  /** As Transport has it. */
+  versionTexts(model: string): readonly string[] | undefined {
+    return this.#names.textsOf(model);
+  }
+
+  /** As Transport has it. */
+  async extensions(): Promise<readonly string[]> {
+    try {
+      await this.known();
+      if (this.#spoken?.apis.has('kserve') !== true) return [];
+      const asked = (this.#extensions ??= this.#has(serverMethod, new Uint8Array(0)).then((message) =>
+        message === undefined ? [] : decodeServerMetadataResponse(message).extensions,
+      ));
+      return await asked;
+    } catch {
+      this.#extensions = undefined;
+      return [];
+    }
+  }
+
+  /** Another server may be there now: it is asked again. */
+  forget(): void {
+    this.#names.forget();
+    this.#extensions = undefined;
+    if (this.#options.api === 'detect') this.#spoken = undefined;
+  }
+
+  /** Resolves when it is known what the backend speaks. @throws StatusError when it cannot be asked */
+  async known(): Promise<void> {
+    if (this.#spoken !== undefined) return;
+    this.#detecting ??= this.#detect().finally(() => {
+      this.#detecting = undefined;
+    });
+    this.#spoken = await this.#detecting;
+  }
+
+  readonly #whenKnown: Handler = async (call) => {
+    await this.known();
+    return (this.bridgeFor(call.method) ?? this.#deps.send)(call);
+  };
+
+  async #detect(): Promise<Spoken> {
+    const [tfs, server] = await Promise.all([
+      // no model is named so: a server that has the method refuses the name
+      this.#has(statusMethod, encodeGetModelStatusRequest({ name: '', signature: '' })),
+      this.#has(serverMethod, new Uint8Array(0)),
+    ]);
+    const apis = new Set<Api>();
+    if (tfs !== undefined) apis.add('tfs');
+    if (server !== undefined) apis.add('kserve');
+    const { encoding } = this.#options;
+    return { apis, ovms: encoding === 'ovms' || (encoding === 'auto' && nameIn(server) === ovmsName) };
+  }
+
+  /** The answer (empty for an error status), or undefined when the backend lacks the method. */
+  async #has(method: Method, message: Uint8Array): Promise<Uint8Array | undefined> {
+    const { timeoutMs, maxControlBytes } = this.#options;
+    const cancellation = new Cancellation();
+    const timer = setTimeout(() => {
+      cancellation.cancel(
+        new StatusError(Code.DEADLINE_EXCEEDED, `no answer to ${method.name} within ${timeoutMs} ms`),
+      );
+    }, timeoutMs);
+    const call: Call = {
+      kind: 'unary',
+      method,
+      via: 'gRPC',
+      metadata,
+      target: undefined,
+      request: flowOf(message),
+      deadline: this.#deps.clock() + timeoutMs,
+      cancellation,
+      id: 'health',
+      peer: 'gateway',
+    };
+    try {
+      const reply = await this.#deps.send(call);
+      const answer = await wholeMessage(reply.body, maxControlBytes);
+      const code = statusOf(answer?.trailers ?? reply.body.trailers);
+      if (code === Code.UNIMPLEMENTED) return undefined;
+      // a server that is starting says nothing about what it speaks
+      if (code === Code.UNAVAILABLE)
+        throw new StatusError(code, `backend ${this.#deps.name} is not available yet`);
+      return code === Code.OK && answer?.compressed === false ? answer.bytes : new Uint8Array(0);
+    } catch (reason) {
+      // an HTTP server that is no gRPC one at all
+      const { code, fromBackend } = StatusError.from(reason);
+      if (fromBackend && code === Code.UNIMPLEMENTED) return undefined;
+      throw reason;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** The server's name in a ServerMetadataResponse, if it is one. */
+function nameIn(message: Uint8Array | undefined): string {
+  try {
+    return message === undefined ? '' : decodeServerMetadataResponse(message).name;
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,67 @@
+/** Room for one more call: whether there is any, and a choice that keeps to it. */
+import type { Target } from '../../call/index.ts';
+import type { Picker, PickRequest } from '../balance/picker.ts';
+import type { Host, Replica } from '../balance/replica.ts';
+import { ableOf, type ModelRoutes } from './routing-table.ts';
+
+export interface Roomy extends Host {
+  /** It takes one more call. */
+  readonly hasRoom: boolean;
+  /** It takes one more stream. */
+  readonly hasStreamRoom: boolean;
+  /** A call would not have to wait until a connection is made. */
+  readonly connected: boolean;
+}
+
+/** Whether a backend that could answer takes one more call now, or one more stream; nobody at all is another trouble than no room. */
+export function hasRoomFor(
+  target: Target | undefined,
+  routes: ModelRoutes | undefined,
+  streaming = false,
+): boolean {
+  const able = target && routes && ableOf(routes, target);
+  const { isRoomy } = streaming ? forStreams : forCalls;
+  return able === undefined || able.length === 0 || able.some(({ host }) => isRoomy(host));
+}
+
+/** What a host must be, for a call and for a stream. */
+const forCalls = {
+  isRoomy: ({ hasRoom }: Roomy): boolean => hasRoom,
+  isReady: ({ hasRoom, connected }: Roomy): boolean => hasRoom && connected,
+};
+const forStreams = {
+  isRoomy: ({ hasStreamRoom }: Roomy): boolean => hasStreamRoom,
+  isReady: ({ hasStreamRoom, connected }: Roomy): boolean => hasStreamRoom && connected,
+};
+
+/** One that has room and a connection, as long as any has; then one that has room; else whom the picker chooses, or nobody. */
+export function pickWithRoom<H extends Roomy>(
+  picker: Picker<Replica<H>> | undefined,
+  request: PickRequest,
+  members: readonly H[],
+  orNobody: boolean,
+  streaming = false,
+): Replica<H> | undefined {
+  const { isRoomy, isReady } = streaming ? forStreams : forCalls;
+  const picked = picker?.pick(request);
+  if (picker === undefined || picked === undefined || isReady(picked.host)) return picked;
+  const { avoid = [] } = request;
+  const ready = pickAmong(picker, request, members, isReady);
+  // whom the call should not go to again is worse than one that is not ready
+  if (ready !== undefined && !avoid.includes(ready.name)) return ready;
+  if (isRoomy(picked.host)) return picked;
+  return pickAmong(picker, request, members, isRoomy) ?? (orNobody ? undefined : picked);
+}
+
+function pickAmong<H extends Roomy>(
+  picker: Picker<Replica<H>>,
+  request: PickRequest,
+  members: readonly H[],
+  suits: (host: H) => boolean,
+): Replica<H> | undefined {
+  const others = members.filter((member) => !suits(member)).map(({ name }) => name);
+  // each pick takes a turn
+  if (others.length === members.length) return undefined;
+  const found = picker.pick({ ...request, avoid: [...(request.avoid ?? []), ...others] });
+  return found !== undefined && suits(found.host) ? found : undefined;
+}

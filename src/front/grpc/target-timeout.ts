@@ -1,0 +1,23 @@
+/** Requests whose model is not known at the end of the turn in which they came: only these few get a timer of their own. */
+import { guard } from '../../base/faults.ts';
+
+export interface Latecomer {
+  /** Nothing came that says what is asked: it must be watched, or it is over already. */
+  stillWaits(): void;
+}
+
+let fresh: Latecomer[] = [];
+
+function look(): void {
+  const latecomers = fresh;
+  fresh = [];
+  for (const each of latecomers)
+    guard('stream', () => {
+      each.stillWaits();
+    });
+}
+
+/** Calls back when what came in this turn has been read. */
+export function atTurnsEnd(latecomer: Latecomer): void {
+  if (fresh.push(latecomer) === 1) setImmediate(look);
+}

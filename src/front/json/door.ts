@@ -1,0 +1,150 @@
+/** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
+import type { Clock } from '../../base/clock.ts';
+import { detach } from '../../base/faults.ts';
+import { recur, recurs, remembered } from '../../base/identity-memo.ts';
+import { Code, StatusError } from '../../base/status.ts';
+import type { Observer, TakesHeader } from '../../call/index.ts';
+import { errorBody } from '../../codec/index.ts';
+import type { MemoryAccount } from '../../memory/index.ts';
+import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
+import type { Cors } from '../cors.ts';
+import { type TimeoutOptions, unaryTimeout } from '../timeout.ts';
+import { type Pieces, writePieces } from './answer.ts';
+import { BodyError } from './body.ts';
+import { type HttpHead, httpHead } from './head.ts';
+import { type ExchangeWatch, type HeaderList, HttpExchange } from './json-request.ts';
+import { relay, type Relayed } from './relay.ts';
+import type { Asker } from './request-context.ts';
+import { httpStatus } from './status.ts';
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Besides those that every answer has. */
+  readonly headers: HeaderList;
+  /** Whole; in pieces, which are compressed for clients that accept it when they are many; or as a backend gives it. */
+  readonly body: string | Pieces | Relayed;
+}
+
+/** An API over HTTP. @throws StatusError */
+export type HttpApi = (exchange: HttpExchange, asker: Asker) => Promise<HttpAnswer>;
+
+export interface HttpDoorDeps {
+  readonly options: {
+    readonly timeouts: TimeoutOptions;
+    /** Which headers of a request go along as metadata. */
+    readonly takesHeader: TakesHeader;
+    /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */
+    readonly gzipMinBytes: number;
+  };
+  readonly cors: Cors;
+  readonly observer: Observer;
+  readonly memory: MemoryAccount;
+  readonly clock: Clock;
+  readonly nextId: () => string;
+  /** Whether the fleet or the configuration knows a model by this public name. */
+  readonly knows: (model: string) => boolean;
+}
+
+/** Serves one request. */
+export type HttpDoor = (stream: ServerStream, fields: Headers, peer: string) => StreamEvents;
+
+const jsonType: HeaderList = ['content-type', 'application/json'];
+
+function statusFor(error: StatusError): number {
+  return error instanceof BodyError ? error.httpStatus : httpStatus(error.code);
+}
+
+/** @param apiFor which API a path belongs to */
+export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => HttpApi): HttpDoor {
+  const { options, cors, observer, memory, clock, nextId, knows } = deps;
+  const watch: ExchangeWatch = {
+    onOver(exchange) {
+      observer.answered(exchange);
+    },
+    knows,
+    nowMs: clock,
+  };
+  const exchangeDeps = { memory, watch, nextId };
+  /** Clients send the same fields again and again. */
+  const headOf = remembered((fields: Headers): HttpHead => {
+    const head = httpHead(fields, options.takesHeader);
+    if (recurs(fields)) recur(head.metadata);
+    return head;
+  });
+
+  /** CORS: what a browser asks before it sends a request of another origin. */
+  function preflight(exchange: HttpExchange, headers: readonly string[]): void {
+    const fields = cors.preflight(
+      exchange.head.origin,
+      exchange.field('access-control-request-method'),
+      exchange.field('access-control-request-headers'),
+    );
+    exchange.send(200, [...headers, ...fields.flat()], '');
+  }
+
+  function sendError(exchange: HttpExchange, reason: unknown, headers: HeaderList): void {
+    // nothing can be said any more once an answer has begun
+    if (exchange.begun) {
+      exchange.abort();
+      return;
+    }
+    const error = StatusError.from(reason);
+    const status = statusFor(error);
+    exchange.message = error.message;
+    if (status === 413) observer.limited('body');
+    const { retryAfterMs } = error;
+    const retry =
+      retryAfterMs === undefined ? [] : ['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))];
+    const { accepts } = error;
+    const offer = accepts === undefined ? [] : ['accept-encoding', accepts.join(', ')];
+    exchange.send(status, [...headers, ...jsonType, ...retry, ...offer], errorBody(error.message));
+  }
+
+  async function serve(exchange: HttpExchange, stream: ServerStream): Promise<void> {
+    const { head, peer, cancellation, id } = exchange;
+    const nowMs = clock();
+    exchange.startedMs = nowMs;
+    const headers = ['x-request-id', id];
+    if (head.method === 'OPTIONS') {
+      preflight(exchange, headers);
+      return;
+    }
+    for (const [name, value] of cors.headers(head.origin)) headers.push(name, value);
+    try {
+      const asker = {
+        metadata: head.metadata,
+        cancellation,
+        deadline: nowMs + unaryTimeout(head.timeout, options.timeouts, Code.INVALID_ARGUMENT),
+        beganMs: nowMs,
+        timeout: head.timeout,
+        id,
+        peer,
+        http: exchange,
+        hold: (bytes: number) => {
+          exchange.hold(bytes);
+        },
+      };
+      if (memory.lacksRoomFor(stream)) throw memory.refusal();
+      const answer = await apiFor(head.url)(exchange, asker);
+      const { status, body } = answer;
+      const fields = [...headers, ...answer.headers];
+      if (typeof body === 'string') exchange.send(status, fields, body);
+      else if ('flow' in body) relay(exchange, status, fields, body);
+      else await writePieces(exchange, status, fields, body, options.gzipMinBytes);
+    } catch (reason) {
+      sendError(exchange, reason, headers);
+    }
+  }
+
+  return (stream, fields, peer) => {
+    const exchange = new HttpExchange(stream, fields, headOf(fields), peer, exchangeDeps);
+    // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
+    queueMicrotask(() => {
+      if (exchange.cancellation.reason === undefined)
+        detach('stream', serve(exchange, stream), () => {
+          exchange.abort();
+        });
+    });
+    return exchange;
+  };
+}

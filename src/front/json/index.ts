@@ -1,0 +1,7 @@
+/** HTTP requests that mean a call: their bodies, answers and contexts, whatever the API. */
+export { createHttpDoor } from './door.ts';
+export { serveNodeRequest } from './node-stream.ts';
+export type { RestOptions } from './options.ts';
+export { httpStatus } from './status.ts';
+export { createRestApi } from './tfs/index.ts';
+export { createV2Api, isV2 } from './v2/index.ts';

@@ -1,0 +1,129 @@
+/** Who asks: what of an HTTP request goes along with the calls that are made for it, and how such a call is made. */
+import { Code, StatusError } from '../../base/status.ts';
+import {
+  type AskedOverHttp,
+  type Call,
+  type Cancellation,
+  errorOf,
+  flowOf,
+  getMetadata,
+  type Handler,
+  type Metadata,
+  type Method,
+  statusOf,
+  type TakesHeader,
+  type Target,
+  wholeMessage,
+  wholeMessageNow,
+} from '../../call/index.ts';
+import type { CallMemory } from '../../memory/index.ts';
+import { type TimeoutOptions, unaryTimeout } from '../timeout.ts';
+
+/** What is the same for all calls of one HTTP request. */
+export interface Asker extends CallMemory {
+  readonly metadata: Metadata;
+  readonly cancellation: Cancellation;
+  /** Of the whole answer, in ms of the clock. */
+  readonly deadline: number;
+  /** When the request came, in ms of the clock, and its grpc-timeout. */
+  readonly beganMs: number;
+  readonly timeout: string | undefined;
+  readonly id: string;
+  readonly peer: string;
+  readonly http: AskedOverHttp;
+}
+
+/** The same with the deadline that calls of a model have. @param model by the name that clients use */
+export function askerOf(asker: Asker, model: string, { byModel }: TimeoutOptions): Asker {
+  const own = byModel?.get(model);
+  return own === undefined ? asker : { ...asker, deadline: asker.beganMs + unaryTimeout(asker.timeout, own) };
+}
+
+export interface AskDeps {
+  readonly handler: Handler;
+  readonly options: {
+    /** Largest reply message of a backend, in bytes. */
+    readonly maxReplyBytes: number;
+  };
+}
+
+export interface Asked {
+  readonly bytes: Uint8Array;
+  readonly from: string;
+  readonly metadata: Metadata;
+}
+
+/** Sends one message and gives the one that comes back. @throws StatusError, the backend's own included */
+export function ask(
+  deps: AskDeps,
+  method: Method,
+  target: Target | undefined,
+  message: readonly Uint8Array[],
+  asker: Asker,
+): Promise<Asked> {
+  return answerTo(deps, callOf('unary', method, target, message, asker), asker);
+}
+
+/** A call of one message. */
+export function callOf(
+  kind: Call['kind'],
+  method: Method,
+  target: Target | undefined,
+  message: readonly Uint8Array[],
+  asker: Asker,
+): Call {
+  return {
+    kind,
+    method,
+    via: 'REST',
+    metadata: asker.metadata,
+    target,
+    request: flowOf(message),
+    deadline: asker.deadline,
+    cancellation: asker.cancellation,
+    avoid: undefined,
+    elsewhere: undefined,
+    failedAt: undefined,
+    onPicked: undefined,
+    scalarText: undefined,
+    zeroVersion: undefined,
+    sequence: undefined,
+    memory: asker,
+    http: asker.http,
+    id: asker.id,
+    peer: asker.peer,
+  };
+}
+
+/** The one message that a call is answered with. @throws StatusError as ask() does */
+export async function answerTo(deps: AskDeps, call: Call, asker: Asker): Promise<Asked> {
+  const reply = await deps.handler(call);
+  // a small reply is there as a whole
+  const { body } = reply;
+  const { maxReplyBytes } = deps.options;
+  const hold = (bytes: number): void => {
+    asker.hold(bytes);
+  };
+  const whole = body.ended
+    ? wholeMessageNow(body, maxReplyBytes, hold)
+    : await wholeMessage(body, maxReplyBytes, hold);
+  const trailers = whole?.trailers ?? reply.body.trailers;
+  if (statusOf(trailers) !== Code.OK || getMetadata(trailers, 'grpc-status') === undefined)
+    throw errorOf(trailers, reply.from);
+  if (whole === undefined)
+    throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
+  if (whole.compressed)
+    throw new StatusError(
+      Code.INTERNAL,
+      `backend ${reply.from} compressed its answer without being asked to`,
+    );
+  return { bytes: whole.bytes, from: reply.from, metadata: reply.metadata };
+}
+
+/** Adds the fields of a backend's answer that clients of REST get. */
+export function addAnswerFields(fields: string[], metadata: Metadata, takes: TakesHeader): void {
+  for (let i = 0; i < metadata.length; i += 2) {
+    const name = metadata[i] as string;
+    if (takes(name)) fields.push(name, metadata[i + 1] as string);
+  }
+}

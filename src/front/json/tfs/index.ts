@@ -1,0 +1,2 @@
+/** TensorFlow Serving's REST API. */
+export { createRestApi } from './api.ts';
