@@ -9,18 +9,18 @@ type List = readonly string[];
 const recurring = new WeakSet<List>();
 
 /** Says that the list comes again, and gives it. For lists that live as long as a connection, or the process. */
-export function recur<T extends List>(list: T): T {
+export function markReused<T extends List>(list: T): T {
   recurring.add(list);
   return list;
 }
 
 /** Whether what is made of the list is worth remembering. */
-export function recurs(list: List): boolean {
+export function isReused(list: List): boolean {
   return recurring.has(list);
 }
 
 /** What `make` makes of a list, made once for a list that recurs. A list made of a recurring one recurs, too. */
-export function remembered<T extends object>(make: (list: List) => T): (list: List) => T {
+export function memoizeByIdentity<T extends object>(make: (list: List) => T): (list: List) => T {
   const known = new WeakMap<List, T>();
   return (list) => {
     let made = known.get(list);

@@ -1,5 +1,5 @@
 /** How long a number has not changed, for what must make progress. */
-export class Standstill {
+export class StallTimer {
   #value = Number.NaN;
   #sinceMs = 0;
 

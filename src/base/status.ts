@@ -44,7 +44,7 @@ export interface StatusDetails {
   /** The backend broke the call off without a status: it may have run, and doing it again elsewhere may help. */
   readonly brokenOff?: boolean;
   /** The connection that was lost, and with it whatever else was under way on it. */
-  readonly lostWith?: object;
+  readonly lostConnection?: object;
   /** When it is worth while to try again, in ms from now: told to clients of either protocol. */
   readonly retryAfterMs?: number;
   /** Content codings that are taken, where another one was refused: told to clients of either protocol. */
@@ -60,7 +60,7 @@ export class StatusError extends Error {
   readonly fromBackend: boolean;
   readonly notStarted: boolean;
   readonly brokenOff: boolean;
-  readonly lostWith: object | undefined;
+  readonly lostConnection: object | undefined;
   readonly retryAfterMs: number | undefined;
   readonly accepts: readonly string[] | undefined;
   readonly outpaced: boolean;
@@ -73,7 +73,7 @@ export class StatusError extends Error {
     this.fromBackend = details.fromBackend ?? false;
     this.notStarted = details.notStarted ?? false;
     this.brokenOff = details.brokenOff ?? false;
-    this.lostWith = details.lostWith;
+    this.lostConnection = details.lostConnection;
     this.retryAfterMs = details.retryAfterMs;
     this.accepts = details.accepts;
     this.outpaced = details.outpaced ?? false;

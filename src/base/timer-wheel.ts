@@ -50,7 +50,7 @@ export interface AlarmDeps {
   readonly setTimer: (callback: () => void, ms: number) => Pick<NodeJS.Timeout, 'ref' | 'unref' | 'close'>;
 }
 
-export class Alarms {
+export class TimerWheel {
   readonly #clock: Clock;
   readonly #newTimer: AlarmDeps['setTimer'];
   readonly #heads = Array.from({ length: slots }, () => new Alarm(Number.POSITIVE_INFINITY, undefined));
@@ -158,4 +158,4 @@ export class Alarms {
 const ignore = (): void => undefined;
 
 /** The process's own. */
-export const { after, afterInput } = new Alarms({ clock: monotonic, setTimer: setTimeout });
+export const { after, afterInput } = new TimerWheel({ clock: monotonic, setTimer: setTimeout });

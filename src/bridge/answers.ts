@@ -13,10 +13,10 @@ import {
   type Reply,
   statusOf,
 } from '../call/index.ts';
-import { decodeModelStreamInferResponse, type Pieces, type V2InferResponse } from '../codec/index.ts';
+import { type Chunks, decodeModelStreamInferResponse, type V2InferResponse } from '../codec/index.ts';
 import { methodOf } from '../models/index.ts';
 import { answerMetadata, plainMetadata } from './backend-call.ts';
-import type { Rebuilt } from './bridge-memory.ts';
+import type { BridgeMemory } from './bridge-memory.ts';
 
 export interface AnswersOptions {
   /** An answer as text of one line; undefined for one that the client is not told. */
@@ -25,7 +25,7 @@ export interface AnswersOptions {
   readonly notOne: (() => StatusError) | undefined;
   readonly maxBytes: number;
   readonly from: string;
-  readonly rebuilt: Rebuilt;
+  readonly rebuilt: BridgeMemory;
 }
 
 const streamMethod = methodOf('/inference.GRPCInferenceService/ModelStreamInfer');
@@ -33,7 +33,7 @@ const streamMethod = methodOf('/inference.GRPCInferenceService/ModelStreamInfer'
 /** One request of ModelStreamInfer on behalf of a call. @param message a ModelInferRequest @throws StatusError */
 export async function askStream(
   call: Call,
-  message: Pieces,
+  message: Chunks,
   send: Handler,
   options: AnswersOptions,
 ): Promise<Reply> {

@@ -1,5 +1,5 @@
 /** One unary question to a backend, on behalf of a call that came in another API. */
-import { remembered } from '../base/identity-memo.ts';
+import { memoizeByIdentity } from '../base/identity-memo.ts';
 import { Code, StatusError } from '../base/status.ts';
 import {
   allMetadata,
@@ -8,7 +8,7 @@ import {
   Flow,
   flowOf,
   type Handler,
-  messagePieces,
+  messageChunks,
   type Metadata,
   type Method,
   noMetadata,
@@ -18,18 +18,18 @@ import {
   withoutMetadata,
 } from '../call/index.ts';
 import {
+  type Chunks,
   controlLimits,
   type InflateLimits,
   inflateMessage,
   joined,
   notTaken,
   OutOfBounds,
-  type Pieces,
 } from '../codec/index.ts';
-import type { Rebuilt } from './bridge-memory.ts';
+import type { BridgeMemory } from './bridge-memory.ts';
 
 /** Asks a backend; gives the message of its answer. @throws BackendRefusal, StatusError */
-export type Ask = (method: Method, message: Uint8Array | Pieces) => Promise<Pieces>;
+export type Ask = (method: Method, message: Uint8Array | Chunks) => Promise<Chunks>;
 
 /** A backend's own error status; the reply as it came, for those who pass it on. */
 export class BackendRefusal extends StatusError {
@@ -56,9 +56,9 @@ const requestCoding: ReadonlySet<string> = new Set(['grpc-encoding']);
 const codingFields: ReadonlySet<string> = new Set(['grpc-encoding', 'grpc-accept-encoding', 'content-type']);
 
 // the same list for the same one, so that it is encoded once
-const withoutRequestCoding = remembered((metadata) => withoutMetadata(metadata, requestCoding));
+const withoutRequestCoding = memoizeByIdentity((metadata) => withoutMetadata(metadata, requestCoding));
 /** Of a call, for a message of ours that is not compressed, and an answer that is not. */
-export const plainMetadata = remembered((metadata) => [
+export const plainMetadata = memoizeByIdentity((metadata) => [
   'content-type',
   'application/grpc',
   ...withoutMetadata(metadata, codingFields),
@@ -66,21 +66,21 @@ export const plainMetadata = remembered((metadata) => [
 
 const answerCoding: ReadonlySet<string> = new Set(['grpc-accept-encoding']);
 const replyCoding: ReadonlySet<string> = new Set(['grpc-encoding']);
-const withoutAnswerCoding = remembered((metadata) => withoutMetadata(metadata, answerCoding));
+const withoutAnswerCoding = memoizeByIdentity((metadata) => withoutMetadata(metadata, answerCoding));
 
 /** What said how the backend's message is coded does not hold for the one that is made of it. */
-export const answerMetadata = remembered((metadata) => {
+export const answerMetadata = memoizeByIdentity((metadata) => {
   const kept = withoutMetadata(metadata, codingFields);
   return kept.length === 0 ? noMetadata : kept;
 });
 
 /** A message as it was before it was compressed. @param metadata that came with it @throws StatusError */
 export async function uncompressed(
-  { pieces, compressed }: { pieces: Pieces; compressed: boolean },
+  { pieces, compressed }: { pieces: Chunks; compressed: boolean },
   metadata: Metadata,
   limits: InflateLimits,
-  rebuilt: Rebuilt,
-): Promise<Pieces> {
+  rebuilt: BridgeMemory,
+): Promise<Chunks> {
   if (!compressed) return pieces;
   const message = joined(pieces);
   const copied = pieces.length === 1 ? 0 : message.length;
@@ -93,8 +93,8 @@ export async function uncompressed(
 }
 
 /** The one message of a call's request, as views on what arrived. @throws StatusError INVALID_ARGUMENT when there is none */
-export async function requestOf(call: Call, limits: InflateLimits, rebuilt: Rebuilt): Promise<Pieces> {
-  const message = await messagePieces(call.request, limits.maxMessageBytes);
+export async function requestOf(call: Call, limits: InflateLimits, rebuilt: BridgeMemory): Promise<Chunks> {
+  const message = await messageChunks(call.request, limits.maxMessageBytes);
   if (message === undefined)
     throw new StatusError(Code.INVALID_ARGUMENT, `${call.method.name} takes one request message, none came`);
   rebuilt.counts(message.pieces);
@@ -110,7 +110,7 @@ export function uncompressedCall(call: Call, request: Flow): Call {
 const inferences: ReadonlySet<string> = new Set(['Predict', 'ModelInfer']);
 
 /** Asks on behalf of a call: with its metadata, deadline, cancellation and id. */
-export function asker(call: Call, backend: Handler, limits: InflateLimits, rebuilt: Rebuilt): Ask {
+export function asker(call: Call, backend: Handler, limits: InflateLimits, rebuilt: BridgeMemory): Ask {
   const metadata = plainMetadata(call.metadata);
   const control = { ...limits, maxMessageBytes: Math.min(limits.maxMessageBytes, controlLimits.bytes) };
   return async (method, message) => {
@@ -118,7 +118,7 @@ export function asker(call: Call, backend: Handler, limits: InflateLimits, rebui
     const bounds = isInference ? limits : control;
     rebuilt.made(message instanceof Uint8Array ? [message] : message);
     const reply = await backend({ ...call, kind: 'unary', method, metadata, request: flowOf(message) });
-    const answer = await messagePieces(reply.body, bounds.maxMessageBytes, rebuilt.hold).catch(
+    const answer = await messageChunks(reply.body, bounds.maxMessageBytes, rebuilt.hold).catch(
       (reason: unknown) => {
         throw isInference ? reason : notTaken(reason);
       },
@@ -142,11 +142,11 @@ export async function changedAnswer(
   call: Call,
   next: Handler,
   limits: InflateLimits,
-  rebuilt: Rebuilt,
-  change: (message: Uint8Array) => Pieces | undefined,
+  rebuilt: BridgeMemory,
+  change: (message: Uint8Array) => Chunks | undefined,
 ): Promise<Reply> {
   const reply = await next({ ...call, metadata: withoutAnswerCoding(call.metadata) });
-  const answer = await messagePieces(reply.body, limits.maxMessageBytes, rebuilt.hold);
+  const answer = await messageChunks(reply.body, limits.maxMessageBytes, rebuilt.hold);
   if (answer === undefined) return { ...reply, body: Flow.of([], reply.body.trailers) };
   const { trailers } = answer;
   const pieces = await uncompressed(answer, reply.metadata, limits, rebuilt);

@@ -1,12 +1,12 @@
 /** For clients that leave out the batch dimension where a model's signature has one: added on the way there, and taken off again. */
 import { type ByModel, type Call, type Filter, flowOf, type Reply, type Target } from '../call/index.ts';
 import {
+  chunksLength,
   defaultSignature,
   dtypes,
   type InflateLimits,
   joined,
   type ModelMetadata,
-  piecesLength,
   readInputOutlines,
   type Signature,
   type TensorInfo,
@@ -16,7 +16,7 @@ import {
 } from '../codec/index.ts';
 import type { Catalog } from '../models/index.ts';
 import { changedAnswer, requestOf, uncompressedCall } from './backend-call.ts';
-import { Rebuilt } from './bridge-memory.ts';
+import { BridgeMemory } from './bridge-memory.ts';
 
 /** Whose inputs get it: strings alone that have no dimension at all, whatever has one less than the signature, or nobody's. */
 export type AddBatchDimension = 'strings' | 'all' | 'off';
@@ -66,7 +66,7 @@ export function addBatchDimension(
 
   return (next) => {
     /** Takes the dimension off the answer to one example. */
-    function single(asked: Call, { outputs }: Signature, rebuilt: Rebuilt): Promise<Reply> {
+    function single(asked: Call, { outputs }: Signature, rebuilt: BridgeMemory): Promise<Reply> {
       const drops = (name: string): boolean => {
         const info = outputs.get(name);
         return info !== undefined && (info.shape === undefined || isBatch(info));
@@ -77,11 +77,11 @@ export function addBatchDimension(
     }
 
     async function look(call: Call, target: Target): Promise<Reply> {
-      const rebuilt = new Rebuilt(call.memory);
+      const rebuilt = new BridgeMemory(call.memory);
       const viewed = call.request.view();
       try {
         const pieces = await requestOf(call, options, rebuilt);
-        if (pieces.length > 1) rebuilt.hold(piecesLength(pieces));
+        if (pieces.length > 1) rebuilt.hold(chunksLength(pieces));
         const message = joined(pieces);
         const inputs = readInputOutlines(message);
         // the very bytes, unless they were too many to be kept

@@ -1,9 +1,9 @@
 /** What one bridged attempt holds: what was made of its messages, and the backend's reply; given back when the attempt is over. */
 import { type Metadata, noMetadata } from '../call/index.ts';
-import { type Pieces, piecesLength } from '../codec/index.ts';
+import { type Chunks, chunksLength } from '../codec/index.ts';
 import type { CallMemory } from '../memory/index.ts';
 
-export class Rebuilt {
+export class BridgeMemory {
   readonly #memory: CallMemory | undefined;
   /** Of pieces that are counted: others may be views on them. */
   readonly #buffers = new Set<ArrayBufferLike>();
@@ -24,15 +24,15 @@ export class Rebuilt {
   };
 
   /** These are counted already, here or by whoever brought them. */
-  counts(pieces: Pieces): void {
+  counts(pieces: Chunks): void {
     for (const { buffer } of pieces) this.#buffers.add(buffer);
   }
 
   /** Those of the pieces that are no views on what is counted are held. @throws StatusError as hold() */
-  made(pieces: Pieces): void {
+  made(pieces: Chunks): void {
     const fresh = pieces.filter(({ buffer }) => !this.#buffers.has(buffer));
     this.counts(fresh);
-    this.hold(piecesLength(fresh));
+    this.hold(chunksLength(fresh));
   }
 
   /** The attempt is over. */

@@ -3,17 +3,17 @@ import { Code, StatusError } from '../base/status.ts';
 import { type Call, flowOf, type Handler, type Reply, replyOf } from '../call/index.ts';
 import type { InflateLimits } from '../codec/index.ts';
 import { refusedReply, requestOf } from './backend-call.ts';
-import { Rebuilt } from './bridge-memory.ts';
+import { BridgeMemory } from './bridge-memory.ts';
 import type { ModelServer } from './inference.ts';
-import type { Door } from './request-dialect.ts';
+import type { RequestDialect } from './request-dialect.ts';
 import { inTurns } from './stream-questions.ts';
 
 export interface BridgeOptions {
-  readonly door: Door;
+  readonly door: RequestDialect;
   /** The server's API, as errors say it. */
   readonly spoken: string;
   /** The server, asked on behalf of this call. @param rebuilt where it is counted what that takes */
-  readonly server: (call: Call, rebuilt: Rebuilt) => ModelServer;
+  readonly server: (call: Call, rebuilt: BridgeMemory) => ModelServer;
   /** Its name, for replies and logs. */
   readonly from: string;
   /** Longest message either way, which is the most that one tensor may take, too. */
@@ -36,7 +36,7 @@ export function createBridge({ door, spoken, server, from, limits }: BridgeOptio
         { where: from },
       );
     }
-    const rebuilt = new Rebuilt(call.memory);
+    const rebuilt = new BridgeMemory(call.memory);
     const viewed = call.request.view();
     try {
       const message = await requestOf(call, limits, rebuilt);

@@ -12,7 +12,7 @@ import {
 } from '../codec/index.ts';
 import { extensionMethods, methodOf, specOf } from '../models/index.ts';
 import { asker, refusedReply } from './backend-call.ts';
-import { Rebuilt } from './bridge-memory.ts';
+import { BridgeMemory } from './bridge-memory.ts';
 import { pathOf, type RestAnswer, successful } from './rest-call.ts';
 
 const service = '/inference.GRPCInferenceService';
@@ -30,7 +30,7 @@ export interface ExtensionBridgeOptions {
 /** Answers a call of extensionMethods: the message of its reply is a body of HTTP. */
 export function extensionBridge({ send, from, limits }: ExtensionBridgeOptions): Handler {
   return async (call) => {
-    const rebuilt = new Rebuilt(call.memory);
+    const rebuilt = new BridgeMemory(call.memory);
     try {
       const isConfig = call.method === extensionMethods.config;
       const { target } = call;

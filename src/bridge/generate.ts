@@ -2,6 +2,7 @@
 import { Code, StatusError } from '../base/status.ts';
 import type { Call, Handler, Target } from '../call/index.ts';
 import {
+  type Chunks,
   decodeGenerateJson,
   decodeModelMetadataResponse,
   encodeGenerateJson,
@@ -10,7 +11,6 @@ import {
   type InflateLimits,
   joined,
   type JsonLimits,
-  type Pieces,
   readControl,
   type V2InferResponse,
   versionTextOf,
@@ -18,7 +18,7 @@ import {
 import { generateMethods, methodOf, specOf } from '../models/index.ts';
 import { askStream } from './answers.ts';
 import { asker, refusedReply, requestOf } from './backend-call.ts';
-import { Rebuilt } from './bridge-memory.ts';
+import { BridgeMemory } from './bridge-memory.ts';
 import { pathOf } from './rest-call.ts';
 import { finalParameter } from './v2.ts';
 
@@ -43,7 +43,7 @@ export function generatePath(call: Call, model: string, version: string): string
 export function generateBridge(options: GenerateBridgeOptions): Handler {
   const { send, from, limits } = options;
   return async (call) => {
-    const rebuilt = new Rebuilt(call.memory);
+    const rebuilt = new BridgeMemory(call.memory);
     try {
       const message = await inferMessage(call, options, rebuilt);
       return await askStream(call, message, send, {
@@ -64,8 +64,8 @@ export function generateBridge(options: GenerateBridgeOptions): Handler {
 async function inferMessage(
   call: Call,
   { send, limits, json }: GenerateBridgeOptions,
-  rebuilt: Rebuilt,
-): Promise<Pieces> {
+  rebuilt: BridgeMemory,
+): Promise<Chunks> {
   const { model, version } = nameOf(call.target);
   const viewed = call.request.view();
   try {

@@ -1,7 +1,7 @@
 /** Calls in one API before servers that speak another. */
 export { asker, plainMetadata, refusedReply, requestOf } from './backend-call.ts';
 export { type AddBatchDimension, addBatchDimension, type BatchDimensionOptions } from './batch-dimension.ts';
-export { Rebuilt } from './bridge-memory.ts';
+export { BridgeMemory } from './bridge-memory.ts';
 export { createBridge } from './bridge.ts';
 export { extensionAnswer, extensionBridge, extensionPath } from './extensions.ts';
 export { type BackendAnswer, fleetWide, type WideFleet, type WideQuestion } from './fleet-wide/index.ts';
@@ -20,16 +20,16 @@ export {
 } from './rest-call.ts';
 export { tensorContent, type TensorContentOptions } from './tensor-content.ts';
 export { KnownSignatures, tfsRestServer } from './tfs-rest.ts';
-export { tfsDoor, tfsServer } from './tfs.ts';
+export { tfsDialect, tfsServer } from './tfs.ts';
 export { V2Question } from './v2-json.ts';
 export {
   abilitiesOf,
   isV1List,
-  kserveRestServer,
   metadataIn,
   passesInfer,
   pathFor,
   restInferQuestion,
   type V2Abilities,
+  v2RestServer,
 } from './v2-rest.ts';
-export { kserveDoor, kserveServer } from './v2.ts';
+export { v2Dialect, v2Server } from './v2.ts';

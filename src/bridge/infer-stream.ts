@@ -2,6 +2,7 @@
 import { Code, StatusError } from '../base/status.ts';
 import type { Call, Handler } from '../call/index.ts';
 import {
+  type Chunks,
   decodeHttpBody,
   decodeV2InferJson,
   encodeV2ReplyJson,
@@ -10,13 +11,12 @@ import {
   type JsonLimits,
   maxHttpHeadBytes,
   type NonFinite,
-  type Pieces,
   type V2InferRequest,
   type V2InferResponse,
 } from '../codec/index.ts';
 import { askStream } from './answers.ts';
 import { refusedReply, requestOf } from './backend-call.ts';
-import { Rebuilt } from './bridge-memory.ts';
+import { BridgeMemory } from './bridge-memory.ts';
 import { V2Question } from './v2-json.ts';
 
 export interface InferStreamBridgeOptions {
@@ -57,7 +57,7 @@ export function inferStreamBridge(options: InferStreamBridgeOptions): Handler {
   const textOf = (reply: V2InferResponse): Buffer =>
     Buffer.concat([...encodeV2ReplyJson(reply, () => false, nonFinite).pieces]);
   return async (call) => {
-    const rebuilt = new Rebuilt(call.memory);
+    const rebuilt = new BridgeMemory(call.memory);
     try {
       const message = await inferMessage(call, options, rebuilt);
       const { maxMessageBytes: maxBytes } = limits;
@@ -72,8 +72,8 @@ export function inferStreamBridge(options: InferStreamBridgeOptions): Handler {
 async function inferMessage(
   call: Call,
   { limits, json }: InferStreamBridgeOptions,
-  rebuilt: Rebuilt,
-): Promise<Pieces> {
+  rebuilt: BridgeMemory,
+): Promise<Chunks> {
   const { target } = call;
   if (target === undefined) throw new StatusError(Code.INTERNAL, 'a call of infer names no model');
   const viewed = call.request.view();

@@ -1,10 +1,10 @@
 /** What a call means, whichever API says it: named tensors in, named tensors out, states, signatures. */
 import type { Target } from '../call/index.ts';
 import type {
+  Chunks,
   ExactJson,
   ExactObject,
-  NamedPieces,
-  Pieces,
+  NamedChunks,
   Signature,
   V2MemoryQuestion,
   V2ModelIndex,
@@ -24,7 +24,7 @@ export interface Inference {
   /** The client's name for the request, which the reply repeats; empty for none. */
   readonly id: string;
   readonly parameters: V2Parameters;
-  readonly inputs: NamedPieces;
+  readonly inputs: NamedChunks;
   /** Parameters of single inputs, by input. */
   readonly inputParameters: ReadonlyMap<string, V2Parameters>;
   /** The outputs that are wanted; empty means all. */
@@ -39,7 +39,7 @@ export interface InferenceReply {
   /** The server's name for the request; empty when it has none. */
   readonly id: string;
   readonly parameters: V2Parameters;
-  readonly outputs: NamedPieces;
+  readonly outputs: NamedChunks;
   /** Parameters of single outputs, by output. */
   readonly outputParameters: ReadonlyMap<string, V2Parameters>;
 }
@@ -68,7 +68,7 @@ export interface ModelServer {
   status(target: Target): Promise<readonly VersionState[]>;
   describe(target: Target): Promise<ModelDescription>;
   /** KServe's V1, JSON in and out as they are; absent where its API has none, UNIMPLEMENTED where the server does not speak it. */
-  v1?(verb: V1Verb, model: string, body: Pieces): Promise<Pieces>;
+  v1?(verb: V1Verb, model: string, body: Chunks): Promise<Chunks>;
   /** Triton's model configuration or statistics as its HTTP endpoint writes them; absent where its API has none. @param model empty for the statistics of all */
   extension?(kind: 'config' | 'stats', model: string, version: string): Promise<Uint8Array>;
   /** Loads or unloads a model; absent where its API has none, UNIMPLEMENTED where the server lacks it. */

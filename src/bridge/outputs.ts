@@ -1,11 +1,11 @@
 /** The outputs that a client wants, of those that a server gave: some servers give all of them whatever is asked. */
 import { Code, StatusError } from '../base/status.ts';
-import type { NamedPieces, TensorPieces, V2RequestedOutput } from '../codec/index.ts';
+import type { NamedChunks, TensorChunks, V2RequestedOutput } from '../codec/index.ts';
 
 /** @throws StatusError INVALID_ARGUMENT in TensorFlow Serving's words for an output that there is not */
-export function wantedOutputs(outputs: NamedPieces, wanted: readonly string[]): NamedPieces {
+export function wantedOutputs(outputs: NamedChunks, wanted: readonly string[]): NamedChunks {
   if (wanted.length === 0) return outputs;
-  const kept = new Map<string, TensorPieces>();
+  const kept = new Map<string, TensorChunks>();
   for (const name of wanted) {
     const tensor = outputs.get(name);
     if (tensor === undefined) {

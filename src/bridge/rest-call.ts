@@ -1,7 +1,7 @@
 /** One question to a REST backend: a request, a whole answer, and its errors as gRPC statuses. */
 import { Code, StatusError } from '../base/status.ts';
 import type { Target } from '../call/index.ts';
-import { controlLimits, OutOfBounds, parseControlJson, type Pieces } from '../codec/index.ts';
+import { controlLimits, OutOfBounds, parseControlJson, type Chunks } from '../codec/index.ts';
 
 export interface RestAnswer {
   readonly status: number;
@@ -14,7 +14,7 @@ export interface RestQuestion {
   /** Begins with a slash; what a client named in it is encoded. */
   readonly path: string;
   /** Absent for GET. */
-  readonly body?: Pieces;
+  readonly body?: Chunks;
   readonly headers?: Readonly<Record<string, string>>;
   /** A question about models although it has a body: its answer is bounded as theirs are. */
   readonly isControl?: boolean;

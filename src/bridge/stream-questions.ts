@@ -12,15 +12,15 @@ import {
   noMetadata,
   type Reply,
 } from '../call/index.ts';
-import { type InflateLimits, type Pieces, piecesLength } from '../codec/index.ts';
+import { type Chunks, chunksLength, type InflateLimits } from '../codec/index.ts';
 import { uncompressed } from './backend-call.ts';
-import { Rebuilt } from './bridge-memory.ts';
+import { BridgeMemory } from './bridge-memory.ts';
 import type { ModelServer } from './inference.ts';
 import type { StreamAnswerer } from './request-dialect.ts';
 
 export interface TurnsOptions {
   readonly answer: StreamAnswerer;
-  readonly server: (call: Call, rebuilt: Rebuilt) => ModelServer;
+  readonly server: (call: Call, rebuilt: BridgeMemory) => ModelServer;
   readonly from: string;
   /** Longest message either way. */
   readonly limits: InflateLimits;
@@ -68,7 +68,7 @@ class Turns implements FlowReader {
   readonly #options: TurnsOptions;
   readonly #messages: Messages;
   /** Holds what has come of a message. */
-  readonly #coming: Rebuilt;
+  readonly #coming: BridgeMemory;
   /** Those that came in one window with the one that is asked. */
   readonly #waiting: Question[] = [];
   /** Bytes behind that one, which the client gets no credit for yet. */
@@ -77,7 +77,7 @@ class Turns implements FlowReader {
   #ended = false;
   #begin!: { resolve: () => void; reject: (reason: StatusError) => void };
   /** Its reader has taken enough of the answers. */
-  #hasRoom: (() => void) | undefined;
+  #hasCapacity: (() => void) | undefined;
   readonly #stopListening: () => void;
 
   constructor(call: Call, request: Flow, options: TurnsOptions) {
@@ -85,7 +85,7 @@ class Turns implements FlowReader {
     this.#call = { ...call, cancellation };
     this.#request = request;
     this.#options = options;
-    this.#coming = new Rebuilt(call.memory);
+    this.#coming = new BridgeMemory(call.memory);
     this.#messages = new Messages(
       options.limits.maxMessageBytes,
       (message, isCompressed) => {
@@ -168,7 +168,7 @@ class Turns implements FlowReader {
   async #ask({ message, isCompressed }: Question): Promise<void> {
     const { answer, server, limits } = this.#options;
     const call = this.#call;
-    const rebuilt = new Rebuilt(call.memory);
+    const rebuilt = new BridgeMemory(call.memory);
     try {
       rebuilt.made([message]);
       const pieces = await uncompressed(
@@ -195,21 +195,21 @@ class Turns implements FlowReader {
     this.#next();
   }
 
-  #push(message: Pieces): void {
-    this.body.push(messagePrefix(piecesLength(message)));
+  #push(message: Chunks): void {
+    this.body.push(messagePrefix(chunksLength(message)));
     for (const piece of message) this.body.push(piece);
   }
 
   #room(): Promise<void> {
     return new Promise((resolve) => {
-      this.#hasRoom = resolve;
+      this.#hasCapacity = resolve;
     });
   }
 
   #goOn(): void {
-    const hasRoom = this.#hasRoom;
-    this.#hasRoom = undefined;
-    hasRoom?.();
+    const hasCapacity = this.#hasCapacity;
+    this.#hasCapacity = undefined;
+    hasCapacity?.();
   }
 
   #fail(error: StatusError): void {

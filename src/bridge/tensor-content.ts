@@ -3,7 +3,7 @@ import { StatusError } from '../base/status.ts';
 import type { Call, Filter, Reply } from '../call/index.ts';
 import { type InflateLimits, withTensorContent } from '../codec/index.ts';
 import { changedAnswer } from './backend-call.ts';
-import { Rebuilt } from './bridge-memory.ts';
+import { BridgeMemory } from './bridge-memory.ts';
 
 export interface TensorContentOptions extends InflateLimits {
   /** Of calls whose client speaks as OpenVINO Model Server's do (a version that is present and 0), or of all. */
@@ -25,7 +25,7 @@ export function tensorContent(options: TensorContentOptions): Filter {
   const ofAll = options.of === 'all';
   return (next) => {
     async function withContent(call: Call): Promise<Reply> {
-      const rebuilt = new Rebuilt(call.memory);
+      const rebuilt = new BridgeMemory(call.memory);
       try {
         return await changedAnswer(call, next, options, rebuilt, (message) =>
           rewritten(message, options.maxMessageBytes),

@@ -5,15 +5,15 @@ import {
   decodeGetModelMetadataResponse,
   decodeGetModelStatusRequest,
   decodeGetModelStatusResponse,
-  decodePredictRequestPieces,
-  decodePredictResponsePieces,
+  decodePredictRequestChunks,
+  decodePredictResponseChunks,
   defaultSignature,
   encodeGetModelMetadataRequest,
   encodeGetModelMetadataResponse,
   encodeGetModelStatusRequest,
   encodeGetModelStatusResponse,
-  encodePredictRequestPieces,
-  encodePredictResponsePieces,
+  encodePredictRequestChunks,
+  encodePredictResponseChunks,
   joined,
   type ModelSpec,
   noParameters,
@@ -24,7 +24,7 @@ import { methodOf, specOf, stateName, stateNumber, targetOf, type VersionState }
 import type { Ask } from './backend-call.ts';
 import type { ModelServer } from './inference.ts';
 import { plainOutputs, wantedOutputs } from './outputs.ts';
-import type { Door } from './request-dialect.ts';
+import type { RequestDialect } from './request-dialect.ts';
 
 const prediction = '/tensorflow.serving.PredictionService';
 const methods = {
@@ -40,13 +40,13 @@ function named(spec: ModelSpec | undefined): ModelSpec {
 }
 
 /** What TensorFlow Serving's clients ask, put to any server. */
-export const tfsDoor: Door = {
+export const tfsDialect: RequestDialect = {
   name: "TensorFlow Serving's API",
   calls: new Map([
     [
       'Predict',
       async (message, server, { maxBytes }) => {
-        const { spec, tensors, outputFilter } = decodePredictRequestPieces(message, maxBytes);
+        const { spec, tensors, outputFilter } = decodePredictRequestChunks(message, maxBytes);
         const { name, signature, ...version } = named(spec);
         const target = targetOf({ name, signature, ...version });
         const reply = await server.infer({
@@ -57,7 +57,7 @@ export const tfsDoor: Door = {
           inputParameters: new Map(),
           outputs: outputFilter.map((output) => ({ name: output, parameters: noParameters })),
         });
-        return encodePredictResponsePieces({
+        return encodePredictResponseChunks({
           spec: {
             name,
             signature: signature === '' ? defaultSignature : signature,
@@ -123,8 +123,8 @@ export function tfsServer(ask: Ask, maxBytes: number, write?: WriteTensor): Mode
     async infer({ target, inputs, outputs }) {
       const spec = specOf(target);
       const outputFilter = plainOutputs(outputs);
-      const request = encodePredictRequestPieces({ spec, tensors: inputs, outputFilter }, write);
-      const reply = decodePredictResponsePieces(await ask(methods.predict, request), maxBytes);
+      const request = encodePredictRequestChunks({ spec, tensors: inputs, outputFilter }, write);
+      const reply = decodePredictResponseChunks(await ask(methods.predict, request), maxBytes);
       const version = reply.spec?.version ?? target.version;
       return {
         version,

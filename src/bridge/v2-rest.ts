@@ -152,7 +152,7 @@ const json = { 'content-type': 'application/json' };
 const emptyObject = new TextEncoder().encode('{}');
 
 /** A server that speaks it. */
-export function kserveRestServer(ask: RestAsk, options: V2RestOptions): ModelServer {
+export function v2RestServer(ask: RestAsk, options: V2RestOptions): ModelServer {
   const { where, names, tensors, abilities } = options;
   const questions: V2Questions = {
     async ready(model, version) {

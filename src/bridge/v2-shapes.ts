@@ -4,10 +4,10 @@ import {
   defaultSignature,
   dtypeOfV2,
   dtypes,
-  type NamedPieces,
+  type NamedChunks,
   type Signature,
+  type TensorChunks,
   type TensorInfo,
-  type TensorPieces,
   type V2InferRequest,
   type V2ModelMetadata,
   v2Of,
@@ -17,8 +17,8 @@ import { onlyVersion, type VersionNames } from '../models/index.ts';
 import type { Inference, ModelDescription } from './inference.ts';
 
 /** TensorFlow's clients send a single string without a dimension; V2 servers want a list of one. */
-function withDimension(tensors: NamedPieces): NamedPieces {
-  let changed: Map<string, TensorPieces> | undefined;
+function withDimension(tensors: NamedChunks): NamedChunks {
+  let changed: Map<string, TensorChunks> | undefined;
   for (const [name, tensor] of tensors) {
     if (tensor.dtype !== 'string' || tensor.shape.length > 0) continue;
     changed ??= new Map(tensors);

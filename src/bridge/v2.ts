@@ -2,6 +2,7 @@
 import { Code, StatusError } from '../base/status.ts';
 import type { Target } from '../call/index.ts';
 import {
+  type Chunks,
   decodeFlagResponse,
   decodeHttpBody,
   decodeMemoryRequest,
@@ -28,7 +29,6 @@ import {
   joined,
   memoryMethod,
   noParameters,
-  type Pieces,
   readControl,
   readExactObject,
   sharedMemory,
@@ -49,7 +49,7 @@ import {
 import type { Ask } from './backend-call.ts';
 import type { ModelServer, V2Questions } from './inference.ts';
 import { wantedOutputs } from './outputs.ts';
-import type { Answerer, Door, DoorContext, StreamAnswerer } from './request-dialect.ts';
+import type { Answerer, DoorContext, RequestDialect, StreamAnswerer } from './request-dialect.ts';
 import { descriptionOf, inferRequestOf, tensorsOf } from './v2-shapes.ts';
 
 const service = '/inference.GRPCInferenceService';
@@ -87,11 +87,11 @@ async function isReady(server: ModelServer, name: string, version: string): Prom
 
 /** Asks a request of ModelInfer, or one of a stream of such, as the server takes it. */
 async function infer(
-  message: Pieces,
+  message: Chunks,
   server: ModelServer,
   { maxBytes }: DoorContext,
   isStream: boolean,
-): Promise<Pieces> {
+): Promise<Chunks> {
   const request = decodeModelInferRequest(message, maxBytes);
   for (const { name, parameters } of request.outputs) refuseShared(name, parameters);
   const wanted = request.outputs.map(({ name }) => name);
@@ -190,7 +190,7 @@ const v1 =
   };
 
 /** What V2 clients ask, put to any server. */
-export const kserveDoor: Door = {
+export const v2Dialect: RequestDialect = {
   name: 'the KServe V2 API',
   streams: new Map([['ModelStreamInfer', inferInStream]]),
   calls: new Map<string, Answerer>([
@@ -288,7 +288,7 @@ export async function v2Status(
 }
 
 /** A server that speaks it. */
-export function kserveServer(ask: Ask, names: VersionNames, maxBytes: number): ModelServer {
+export function v2Server(ask: Ask, names: VersionNames, maxBytes: number): ModelServer {
   const questions: V2Questions = {
     async ready(model, version) {
       const answer = await ask(methods.ready, encodeModelVersionRequest(model, version)).catch(

@@ -1,22 +1,22 @@
 /** Whose memory the chunks of a flow are in: of a small call that is one read, and of an image a few. */
 
-export interface Lender {
+export interface BufferOwner {
   /** Who was handed so many bytes does not look at them any more. */
-  giveBack(bytes: number): void;
+  release(bytes: number): void;
 }
 
-export class Lenders {
-  #newest: Lender | undefined;
+export class BufferOwners {
+  #newest: BufferOwner | undefined;
   /** Of the newest. */
   #bytes: number;
-  #others: { readonly lender: Lender; readonly bytes: number }[] | undefined;
+  #others: { readonly lender: BufferOwner; readonly bytes: number }[] | undefined;
 
-  constructor(lender: Lender, bytes: number) {
+  constructor(lender: BufferOwner, bytes: number) {
     this.#newest = lender;
     this.#bytes = bytes;
   }
 
-  add(lender: Lender, bytes: number): void {
+  add(lender: BufferOwner, bytes: number): void {
     if (lender === this.#newest) {
       this.#bytes += bytes;
       return;
@@ -32,7 +32,7 @@ export class Lenders {
     const others = this.#others;
     this.#newest = undefined;
     this.#others = undefined;
-    newest?.giveBack(this.#bytes);
-    if (others !== undefined) for (const { lender, bytes } of others) lender.giveBack(bytes);
+    newest?.release(this.#bytes);
+    if (others !== undefined) for (const { lender, bytes } of others) lender.release(bytes);
   }
 }

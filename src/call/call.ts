@@ -10,7 +10,7 @@ import type { Metadata } from './metadata.ts';
 export type Api = 'tfs' | 'kserve' | 'other';
 
 /** Which door a call came through; also a label of metrics and logs. */
-export type Interface = 'gRPC' | 'gRPC-Web' | 'REST';
+export type Protocol = 'gRPC' | 'gRPC-Web' | 'REST';
 
 /** One RPC method; interned, so two calls of one method hold the same object. */
 export interface Method {
@@ -77,7 +77,7 @@ export interface FailedAttempt {
 
 interface CallBase {
   readonly method: Method;
-  readonly via: Interface;
+  readonly via: Protocol;
   /** The client's metadata without pseudo-headers and hop-by-hop fields. */
   readonly metadata: Metadata;
   /** Undefined when the method names no model. */
@@ -90,7 +90,7 @@ interface CallBase {
   /** Names of backends that a retry or hedge should not pick again while another can answer. */
   readonly avoid?: readonly string[] | undefined;
   /** `avoid` holds even when nobody else can answer: the call fails then, surely not started. */
-  readonly elsewhere?: boolean | undefined;
+  readonly avoidStrictly?: boolean | undefined;
   /** Earlier attempts that failed for a reason that may be the call's: if this one does well, it was the backends'. */
   readonly failedAt?: readonly FailedAttempt[] | undefined;
   /** Told the name of the backend that the call is about to be sent to. */
@@ -135,7 +135,7 @@ export interface Attempt {
  * same order, so that all calls have one shape.
  */
 export function attemptOf(call: Call, { request, cancellation, onPicked }: Attempt): Call {
-  const { kind, method, via, metadata, target, deadline, avoid, elsewhere, failedAt } = call;
+  const { kind, method, via, metadata, target, deadline, avoid, avoidStrictly, failedAt } = call;
   const { scalarText, zeroVersion, sequence, memory, http, id, peer } = call;
   return {
     kind,
@@ -147,7 +147,7 @@ export function attemptOf(call: Call, { request, cancellation, onPicked }: Attem
     deadline,
     cancellation,
     avoid,
-    elsewhere,
+    avoidStrictly,
     failedAt,
     onPicked,
     scalarText,

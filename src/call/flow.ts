@@ -7,8 +7,8 @@
  */
 import { joinInto } from '../base/bytes.ts';
 import { Code, StatusError } from '../base/status.ts';
-import { Held, largeBytes, type MemoryAccount } from '../memory/index.ts';
-import { type Lender, Lenders } from './buffer-owners.ts';
+import { MemoryKind, largeBytes, type MemoryAccount } from '../memory/index.ts';
+import { type BufferOwner, BufferOwners } from './buffer-owners.ts';
 import { type Metadata, noMetadata } from './metadata.ts';
 
 /** Who consumes a flow. Calls arrive in order: any number of onData, then exactly one of onEnd and onError. */
@@ -57,7 +57,7 @@ export class Flow {
   #copied = 0;
   #discarded = false;
   /** Whose memory the chunks are in, and how much of it; undefined when somebody may look at it of whom it is not known how long. */
-  #lenders: Lenders | undefined;
+  #lenders: BufferOwners | undefined;
   /** The chunks were shown to others than the first reader. */
   #shown = false;
   #firstReader: FlowReader | undefined;
@@ -91,17 +91,17 @@ export class Flow {
   }
 
   /** @param lender gets the chunk's bytes back when it is certain that nobody looks at them any more */
-  push(chunk: Uint8Array, lender?: Lender): void {
+  push(chunk: Uint8Array, lender?: BufferOwner): void {
     if (this.done) {
-      lender?.giveBack(chunk.length);
+      lender?.release(chunk.length);
       return;
     }
     this.bytes += chunk.length;
-    this.#memory?.add(Held.requests, chunk.length);
+    this.#memory?.add(MemoryKind.requests, chunk.length);
     if (this.#retain && this.bytes > this.#maxRetainedBytes) this.release();
     // not before: what was released has been given back
     if (lender !== undefined && !this.#shown) {
-      if (this.#lenders === undefined) this.#lenders = new Lenders(lender, chunk.length);
+      if (this.#lenders === undefined) this.#lenders = new BufferOwners(lender, chunk.length);
       else this.#lenders.add(lender, chunk.length);
     }
     if (this.#forks !== undefined) for (const fork of this.#forks) fork.push(chunk);
@@ -239,7 +239,7 @@ export class Flow {
     this.#repay();
     this.#lenders = undefined;
     this.#uncopy();
-    this.#memory?.add(Held.requests, this.#credited - this.bytes);
+    this.#memory?.add(MemoryKind.requests, this.#credited - this.bytes);
     if (!this.done) this.fail(gone());
   }
 
@@ -271,7 +271,7 @@ export class Flow {
 
   #uncopy(): void {
     if (this.#copied === 0) return;
-    this.#memory?.add(Held.copies, -this.#copied);
+    this.#memory?.add(MemoryKind.copies, -this.#copied);
     this.#memory?.forget(this);
     this.#copied = 0;
   }
@@ -291,9 +291,9 @@ export class Flow {
     this.#credited = read;
     const memory = this.#memory;
     if (memory !== undefined && !this.#discarded) {
-      memory.add(Held.requests, -fresh);
+      memory.add(MemoryKind.requests, -fresh);
       if (this.#retain || this.#viewers > 0) {
-        memory.add(Held.copies, fresh);
+        memory.add(MemoryKind.copies, fresh);
         if (this.#copied < largeBytes && this.#copied + fresh >= largeBytes) memory.offer(this);
         this.#copied += fresh;
       }

@@ -1,6 +1,6 @@
 /** Whole messages in and out of flows: the 5-byte gRPC prefix, put on and taken off. */
 import { joinInto, uint32At } from '../base/bytes.ts';
-import { recur } from '../base/identity-memo.ts';
+import { markReused } from '../base/identity-memo.ts';
 import { Code, StatusError } from '../base/status.ts';
 import type { Reply } from './call.ts';
 import { Flow, type FlowReader } from './flow.ts';
@@ -39,7 +39,7 @@ export function flowOf(message: Uint8Array | readonly Uint8Array[], trailers: Me
   return Flow.of(pieces.length === 1 ? [begin] : [begin, ...pieces.slice(1)], trailers);
 }
 
-const okTrailers: Metadata = recur(['grpc-status', '0']);
+const okTrailers: Metadata = markReused(['grpc-status', '0']);
 
 /** A successful reply of one message. */
 export function replyOf(message: Uint8Array | readonly Uint8Array[], from: string): Reply {
@@ -101,7 +101,7 @@ function wholeIn(chunks: readonly Uint8Array[], trailers: Metadata): WholeMessag
   return message && { bytes: message.bytes, compressed: message.compressed, trailers };
 }
 
-export interface MessagePieces {
+export interface MessageChunks {
   /** Views on the chunks: the message without its prefix; still compressed when `compressed`. */
   readonly pieces: readonly Uint8Array[];
   readonly compressed: boolean;
@@ -109,11 +109,11 @@ export interface MessagePieces {
 }
 
 /** As wholeMessage(), without joining what came in several chunks. */
-export async function messagePieces(
+export async function messageChunks(
   flow: Flow,
   limit: number,
   hold?: (bytes: number) => void,
-): Promise<MessagePieces | undefined> {
+): Promise<MessageChunks | undefined> {
   const { chunks, trailers, size } = await collect(flow, limit, hold);
   if (size === 0) return undefined;
   if (size < prefixBytes) throw new StatusError(Code.INTERNAL, 'message prefix is cut short');

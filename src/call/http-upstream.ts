@@ -1,7 +1,7 @@
 /** The nouns of HTTP that passes as it is: a request, its answer, and the backend that was chosen for it. */
 import type { Readable } from 'node:stream';
 import type { StatusError } from '../base/status.ts';
-import type { Interface } from './call.ts';
+import type { Protocol } from './call.ts';
 import type { CallEnd } from './observer.ts';
 
 export type HttpFields = Readonly<Record<string, string | string[] | undefined>>;
@@ -48,7 +48,7 @@ export interface HttpHolder {
   /** By how much its body is behind the pace that is expected while others want its place, in ms; 0 when nothing of it is waited for. */
   readonly behindMs: number;
   /** It loses its place. */
-  letGo(reason: StatusError): void;
+  evict(reason: StatusError): void;
 }
 
 /** Who answers such requests. */
@@ -102,7 +102,7 @@ export interface DoorEnd {
   /** The client's address. */
   readonly peer: string;
   /** "HTTP": it could not be read, so nobody knows what it was meant for. */
-  readonly via: Interface | 'HTTP';
+  readonly via: Protocol | 'HTTP';
   /** Empty when it could not be read, as are the path and the model. */
   readonly method: string;
   /** With the query, which is nothing for a log: it may hold secrets. */
@@ -131,7 +131,7 @@ export interface Refusal {
   readonly message: string;
   readonly peer: string;
   /** As far as it could be read. */
-  readonly via?: Interface | undefined;
+  readonly via?: Protocol | undefined;
   readonly method?: string | undefined;
   readonly path?: string | undefined;
   /** The client's own x-request-id. */

@@ -1,5 +1,5 @@
 /** The nouns and the verb: a call, its reply, their flows of bytes, deadlines and cancellation. */
-export type { Lender } from './buffer-owners.ts';
+export type { BufferOwner } from './buffer-owners.ts';
 export { ByModel, isSameModel, type ModelRef } from './by-model.ts';
 export {
   type Api,
@@ -8,9 +8,9 @@ export {
   type FailedAttempt,
   type Filter,
   type Handler,
-  type Interface,
   type Method,
   newTarget,
+  type Protocol,
   type Reply,
   type StreamCall,
   type Target,
@@ -26,8 +26,8 @@ export {
   encodeGrpcMessage,
   errorOf,
   flowOf,
+  messageChunks,
   messageIn,
-  messagePieces,
   messagePrefix,
   prefixBytes,
   replyOf,

@@ -1,11 +1,11 @@
 /** Metadata: header or trailer fields as a flat list of lower-case names and values, in wire order. */
 
-import { recur } from '../base/identity-memo.ts';
+import { markReused } from '../base/identity-memo.ts';
 
 /** `[name, value, name, value, ...]`; names are lower case, `-bin` values stay base64. */
 export type Metadata = readonly string[];
 
-export const noMetadata: Metadata = recur(Object.freeze([]));
+export const noMetadata: Metadata = markReused(Object.freeze([]));
 
 /** The first value of a name, or undefined: for fields that cannot come twice, or on which nothing depends. */
 export function getMetadata(metadata: Metadata, name: string): string | undefined {

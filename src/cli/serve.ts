@@ -115,7 +115,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
     throw why === undefined ? error : new CliError(exit.unavailable, why);
   }
   options.onReady?.(gateway, snapshot);
-  peers?.onNews('reload', reloader.reloadOnEvent);
+  peers?.subscribe('reload', reloader.reloadOnEvent);
   reloader.begin();
   process.on('SIGHUP', reloader.reloadOnEvent);
   const code = await Promise.race([

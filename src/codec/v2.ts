@@ -1,7 +1,7 @@
 /** The messages of the Open Inference Protocol (KServe V2) as the gateway holds them, whether they came as protobuf or JSON. */
 import { Code, StatusError } from '../base/status.ts';
 import { type DType, dtypes } from './dtype.ts';
-import type { NamedPieces } from './tensor-chunks.ts';
+import type { NamedChunks } from './tensor-chunks.ts';
 
 /** bool_param, int64_param (a bigint), string_param, double_param (a number), uint64_param (a bigint above int64). */
 export type V2Parameter = boolean | bigint | string | number;
@@ -28,7 +28,7 @@ export interface V2InferRequest {
   readonly version: string;
   readonly id: string;
   readonly parameters: V2Parameters;
-  readonly inputs: NamedPieces;
+  readonly inputs: NamedChunks;
   /** Parameters of single inputs ("shared_memory_region"), by input. */
   readonly inputParameters: ReadonlyMap<string, V2Parameters>;
   /** Empty means all. */
@@ -40,7 +40,7 @@ export interface V2InferResponse {
   readonly version: string;
   readonly id: string;
   readonly parameters: V2Parameters;
-  readonly outputs: NamedPieces;
+  readonly outputs: NamedChunks;
   /** Parameters of single outputs, by output. */
   readonly outputParameters: ReadonlyMap<string, V2Parameters>;
 }

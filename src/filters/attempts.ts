@@ -31,7 +31,7 @@ export function withAttempts(metadata: Metadata, previous: number): Metadata {
 const busyTexts: readonly string[] = ['queue', 'too many', 'concurren', 'overload', 'busy', 'try again'];
 
 /** "Not me, not now": overloaded, leaving, or (OpenVINO Model Server) still loading. */
-function saysNotNow(reply: Reply): boolean {
+function isTransientRefusal(reply: Reply): boolean {
   const { trailers } = reply.body;
   const code = statusOf(trailers);
   if (code === Code.UNAVAILABLE) return true;
@@ -44,7 +44,7 @@ function saysNotNow(reply: Reply): boolean {
 /** The failure that an answer is, when it says so before any message. */
 export function failureOf(reply: Reply): Failure | undefined {
   const { body, from } = reply;
-  if (!body.ended || body.bytes > 0 || !saysNotNow(reply)) return undefined;
+  if (!body.ended || body.bytes > 0 || !isTransientRefusal(reply)) return undefined;
   const pushback = getMetadata(body.trailers, 'grpc-retry-pushback-ms');
   const pushbackMs =
     pushback === undefined ? undefined : /^[0-9]{1,6}$/.test(pushback) ? Number(pushback) : -1;
@@ -52,6 +52,6 @@ export function failureOf(reply: Reply): Failure | undefined {
 }
 
 /** Doing it twice does no harm. */
-export function harmlessTwice(call: Call): boolean {
+export function isRetrySafe(call: Call): boolean {
   return call.method.idempotent && call.sequence === undefined;
 }

@@ -13,7 +13,7 @@ export { createClientOf } from './client.ts';
 export { deadlineFilter } from './deadline.ts';
 export { fleetWideFilter } from './fleet-wide.ts';
 export { hedgeFilter, type HedgeOptions } from './hedge/index.ts';
-export { Kind, LatencyBook } from './latencies/index.ts';
+export { LatencyClass, LatencyStats } from './latencies/index.ts';
 export { localServices } from './local-services/index.ts';
 export { mirrorFilter, type MirrorRule } from './mirror.ts';
 export { observeFilter } from './observe.ts';
@@ -24,9 +24,9 @@ export {
   redisRates,
   type SharedRates,
   type SharedRatesOptions,
-  type Takes,
+  type TokenUsage,
   type Verdict,
 } from './rate-limit/index.ts';
 export { retryFilter, type RetryOptions } from './retry.ts';
-export { sequenceFilter, type SequenceFilterOptions, Turns } from './sequence/index.ts';
+export { sequenceFilter, type SequenceFilterOptions, SequenceLock } from './sequence/index.ts';
 export { streamsFilter, type StreamsOptions } from './streams.ts';

@@ -17,7 +17,7 @@ import {
   type Target,
 } from '../call/index.ts';
 import { type ModelSpec, replaceModelSpec, replaceTaskSpecs, replaceV2Spec } from '../codec/index.ts';
-import { type CopyHolder, Held, Holding, type MemoryAccount } from '../memory/index.ts';
+import { type Evictable, type MemoryAccount, MemoryKind, MemoryReservation } from '../memory/index.ts';
 import { isInformation, specOf } from '../models/index.ts';
 
 export interface MirrorRule {
@@ -38,7 +38,7 @@ export interface MirrorDeps {
   /** Sends a copy to one backend. */
   readonly send: Handler;
   /** Whether a backend takes a copy without anybody having to wait for it. */
-  readonly hasRoom: (call: Call) => boolean;
+  readonly hasCapacity: (call: Call) => boolean;
   readonly observer: Pick<Observer, 'mirrored'>;
   readonly memory: MemoryAccount;
   readonly clock: Clock;
@@ -57,17 +57,17 @@ function retargeted(method: Method, message: Uint8Array, spec: ModelSpec): Uint8
 }
 
 /** What one copy holds: the first to go when the gateway holds too much. */
-class CopyMemory implements CopyHolder {
+class CopyMemory implements Evictable {
   readonly spare = true;
-  readonly held: Holding;
+  readonly held: MemoryReservation;
   readonly cancellation = new Cancellation();
   readonly #account: MemoryAccount;
 
   constructor(account: MemoryAccount) {
     this.#account = account;
-    this.held = new Holding(account, Held.mirrors, {
+    this.held = new MemoryReservation(account, MemoryKind.mirrors, {
       stalledMs: () => 0,
-      letGo: () => {
+      evict: () => {
         this.release();
       },
     });
@@ -126,7 +126,7 @@ function collect(
 }
 
 export function mirrorFilter(rules: ByModel<MirrorRule>, deps: MirrorDeps): Filter {
-  const { send, hasRoom, observer, memory, clock, random, inFlight = new ByModel<number>() } = deps;
+  const { send, hasCapacity, observer, memory, clock, random, inFlight = new ByModel<number>() } = deps;
 
   /** Runs to the copy's end; whatever goes wrong is its outcome. */
   async function copy(
@@ -153,7 +153,7 @@ export function mirrorFilter(rules: ByModel<MirrorRule>, deps: MirrorDeps): Filt
       id: call.id,
       peer: call.peer,
     };
-    if (!hasRoom(copied)) return 'skipped';
+    if (!hasCapacity(copied)) return 'skipped';
     const timer = setTimeout(() => {
       cancellation.cancel();
     }, timeoutMs);

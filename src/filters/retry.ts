@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';
 import type { Call, Filter, Handler, Observer, Reply } from '../call/index.ts';
 import { AttemptBudget, type AttemptBudgetOptions } from './attempt-budget.ts';
-import { type Failure, failureOf, harmlessTwice, withAttempts } from './attempts.ts';
+import { type Failure, failureOf, isRetrySafe, withAttempts } from './attempts.ts';
 
 export interface RetryOptions {
   /** The first attempt included. */
@@ -45,10 +45,10 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
   const paid = new WeakSet();
 
   /** A connection that is lost is one event, however many calls were on it: no sign that calls themselves do harm. */
-  function pay({ lostWith }: StatusError): boolean {
-    if (lostWith !== undefined && paid.has(lostWith)) return true;
+  function pay({ lostConnection }: StatusError): boolean {
+    if (lostConnection !== undefined && paid.has(lostConnection)) return true;
     if (!budget.take()) return false;
-    if (lostWith !== undefined) paid.add(lostWith);
+    if (lostConnection !== undefined) paid.add(lostConnection);
     return true;
   }
 
@@ -57,7 +57,7 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
     if ((failure.pushbackMs ?? 0) < 0) return false;
     if (failure.notStarted) return attempt < options.maxUnstarted;
     const { code, brokenOff } = failure.error;
-    if (!harmlessTwice(call) || !(brokenOff || retriable.has(code))) return false;
+    if (!isRetrySafe(call) || !(brokenOff || retriable.has(code))) return false;
     return attempt < options.maxAttempts && pay(failure.error);
   }
 
@@ -82,9 +82,9 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
       }
       observer.retried(failure.backend, reasonOf(failure));
       avoid = [...(avoid ?? []), failure.backend];
-      const { code, brokenOff: transport, lostWith } = failure.error;
+      const { code, brokenOff: transport, lostConnection } = failure.error;
       // a lost connection is one event, which is known for what it is
-      if (!failure.notStarted && lostWith === undefined)
+      if (!failure.notStarted && lostConnection === undefined)
         failedAt = [...(failedAt ?? []), { backend: failure.backend, code, transport }];
       if (ms > 0) await sleep(ms);
       if (call.cancellation.reason !== undefined) throw call.cancellation.reason;

@@ -11,7 +11,7 @@ export interface StreamsOptions {
 
 export interface StreamsDeps {
   /** Whether a backend that could answer the call takes one more stream now. */
-  readonly hasRoom: (call: Call) => boolean;
+  readonly hasCapacity: (call: Call) => boolean;
   /** Whether the end of the one may make room for the other. */
   readonly compete: (one: Call, other: Call) => boolean;
   readonly clientOf: ClientOf;
@@ -37,7 +37,7 @@ interface OpenStream {
 const bytesOf = ({ call, reply }: OpenStream): number => call.request.bytes + (reply?.body.bytes ?? 0);
 
 export function streamsFilter({ idleMs }: StreamsOptions, deps: StreamsDeps): Filter {
-  const { hasRoom, compete, clientOf, observer, clock, after } = deps;
+  const { hasCapacity, compete, clientOf, observer, clock, after } = deps;
   const everyMs = idleMs === 0 ? lookEveryMs : Math.max(1, Math.min(lookEveryMs, idleMs / 4));
   const open = new Set<OpenStream>();
   let looking = false;
@@ -91,12 +91,12 @@ export function streamsFilter({ idleMs }: StreamsOptions, deps: StreamsDeps): Fi
 
   /** @throws StatusError RESOURCE_EXHAUSTED when there is no room and nobody has more than a share */
   function makeRoom(call: Call, client: Client): void {
-    if (hasRoom(call)) return;
+    if (hasCapacity(call)) return;
     observer.limited('backend streams');
     const spare = surplus(call, client);
     if (spare !== undefined)
       end(spare, refusal('the stream gives its place to another client, which has fewer'));
-    if (!hasRoom(call)) throw refusal('every backend has its limit of streams (concurrency.maxStreams)');
+    if (!hasCapacity(call)) throw refusal('every backend has its limit of streams (concurrency.maxStreams)');
   }
 
   async function run(call: Call, next: Handler): Promise<Reply> {

@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';
 import { type BackendAnswer, plainMetadata, type WideQuestion } from '../bridge/index.ts';
-import { type Call, Cancellation, errorOf, flowOf, messagePieces, statusOf } from '../call/index.ts';
+import { type Call, Cancellation, errorOf, flowOf, messageChunks, statusOf } from '../call/index.ts';
 import { notTaken } from '../codec/index.ts';
 import type { Backend } from './backend.ts';
 
@@ -54,7 +54,7 @@ async function askOne(backend: Backend, question: WideQuestion, deps: AskEachDep
   };
   try {
     const reply = await backend.attempt(own);
-    const answer = await messagePieces(reply.body, deps.maxBytes, hold).catch((reason: unknown) => {
+    const answer = await messageChunks(reply.body, deps.maxBytes, hold).catch((reason: unknown) => {
       throw notTaken(reason);
     });
     const trailers = answer?.trailers ?? reply.body.trailers;

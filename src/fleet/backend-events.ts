@@ -5,9 +5,9 @@ import type { Log } from '../base/log.ts';
 import type { FailedAttempt, ModelRef, Observer } from '../call/index.ts';
 import type { Backend } from './backend.ts';
 import type { Doubts } from './balance/doubts.ts';
-import { type Outcome, type Outliers, verdictOn } from './balance/outlier-detector.ts';
+import { type Outcome, type OutlierDetector, verdictOn } from './balance/outlier-detector.ts';
 import type { WarmUps } from './health/warm-up.ts';
-import type { Incarnations } from './load-generations.ts';
+import type { LoadGenerations } from './load-generations.ts';
 import type { FleetOptions } from './options.ts';
 
 export interface UpkeepDeps {
@@ -16,10 +16,10 @@ export interface UpkeepDeps {
   readonly log: Log;
   readonly commonLog?: Log | undefined;
   readonly options: () => FleetOptions;
-  readonly outliers: Outliers;
+  readonly outliers: OutlierDetector;
   readonly doubts: Doubts;
   readonly backendOf: (name: string) => Backend | undefined;
-  readonly incarnations: Incarnations;
+  readonly incarnations: LoadGenerations;
   readonly warmUps: WarmUps;
   /** Backends among which failures at one stand out. */
   readonly countOf: (model: string) => number;
@@ -27,7 +27,7 @@ export interface UpkeepDeps {
   readonly onChange: (model?: string) => void;
 }
 
-export class Upkeep {
+export class BackendEventHandler {
   readonly #deps: UpkeepDeps;
   readonly #warming = new Set<string>();
   #settled = false;
@@ -115,7 +115,7 @@ export class Upkeep {
         if (failedAt !== undefined) this.#blame(failedAt, backend, model);
         break;
       case 'failed':
-        if (outcome.lostWith !== undefined) this.#record(backend, model, outcome);
+        if (outcome.lostConnection !== undefined) this.#record(backend, model, outcome);
         else if (!outcome.transport) doubts.count(backend.name, model, true);
         break;
       case 'neither':

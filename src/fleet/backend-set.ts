@@ -14,7 +14,7 @@ export interface MembersDeps {
 /** How long the old ones wait for the first look at the new ones, in ms. */
 const firstLookMs = 1000;
 
-export class Members {
+export class BackendSet {
   readonly #deps: MembersDeps;
   #list: readonly Backend[] = [];
   readonly #keys = new Map<Backend, string>();

@@ -21,11 +21,11 @@ import { createRestTransport } from './connection/rest-transport.ts';
 import type { OnOver, Transport, TransportEvents } from './connection/transport.ts';
 import { grpcHealthCheck, httpHealthCheck } from './health/host-check.ts';
 import { ModelHealth } from './health/model-health.ts';
-import { listModels, probe, type ProbeDeps, type SharedLooks, type Sight } from './health/probe.ts';
+import { listModels, probe, type ProbeDeps, type ProbeResult, type SharedProbes } from './health/probe.ts';
 import { Prober } from './health/prober.ts';
 import { type Listing, Repository } from './health/repository.ts';
 import type { FleetOptions } from './options.ts';
-import type { Roomy } from './routing/capacity.ts';
+import type { HasCapacity } from './routing/capacity.ts';
 
 export interface BackendDeps {
   readonly observer: Observer;
@@ -35,9 +35,9 @@ export interface BackendDeps {
   readonly options: () => FleetOptions;
   /** The models to watch. */
   readonly models: () => readonly string[];
-  readonly reserveLook: (lane: 'urgent' | 'routine') => number;
+  readonly reserveProbe: (lane: 'urgent' | 'routine') => number;
   /** Absent in a gateway of one process. */
-  readonly sharedLooks: SharedLooks | undefined;
+  readonly sharedLooks: SharedProbes | undefined;
   readonly onVersion: (backend: Backend, model: string, version: bigint, available: boolean) => void;
   readonly onChange: (model: string) => void;
   /** It takes calls, or takes none any more. */
@@ -53,7 +53,7 @@ export interface BackendDeps {
     failedAt: readonly FailedAttempt[] | undefined,
   ) => void;
   /** A call has ended here, and another may begin. */
-  readonly onRoom: () => void;
+  readonly onCapacity: () => void;
   /** What it answers about a model is not taken: told once, until it is well again. */
   readonly onOutOfBounds: (backend: Backend, model: string, reason: string) => void;
 }
@@ -61,7 +61,7 @@ export interface BackendDeps {
 /** What another process saw holds for so many intervals: they are a fifth longer at times. */
 const freshIntervals = 1.25;
 
-export class Backend implements Roomy {
+export class Backend implements HasCapacity {
   readonly name: string;
   readonly health: ModelHealth;
   readonly prober: Prober;
@@ -95,7 +95,7 @@ export class Backend implements Roomy {
         // a look may come back late
         if (this.#closed) return;
         deps.onVersion(this, model, version, available);
-        this.repository.hurry();
+        this.repository.refreshSoon();
       },
       onChange: (model) => {
         if (this.#closed) return;
@@ -114,7 +114,7 @@ export class Backend implements Roomy {
       onLost: (reason: StatusError): void => {
         if (this.connections > 0) return;
         this.health.lostConnection(reason.message);
-        this.prober.hurry();
+        this.prober.refreshSoon();
         deps.onLost();
       },
       onQueue: (waiting: number): void => {
@@ -132,7 +132,7 @@ export class Backend implements Roomy {
       models: () => (deps.options().health.check === 'model' ? deps.models() : []),
       probe: (model) => this.#see(model),
       checkHost: () => this.#checkHost(),
-      reserve: deps.reserveLook,
+      reserve: deps.reserveProbe,
       clock: deps.clock,
       random: deps.random,
     });
@@ -140,7 +140,7 @@ export class Backend implements Roomy {
       isUp: () => this.health.up,
       options: () => deps.options().health,
       list: () => this.#seeList(),
-      reserve: deps.reserveLook,
+      reserve: deps.reserveProbe,
       clock: deps.clock,
       random: deps.random,
     });
@@ -199,7 +199,7 @@ export class Backend implements Roomy {
   }
 
   /** It takes one more call. Streams, which may do nothing for hours, take none of the places of calls. */
-  get hasRoom(): boolean {
+  get hasCapacity(): boolean {
     const { outstanding } = this;
     return outstanding - this.#streams < this.concurrency.limit && outstanding < this.#transport.streamLimit;
   }
@@ -213,7 +213,7 @@ export class Backend implements Roomy {
 
   /** One attempt of a call; counts as work and as an outcome. */
   send(call: Call, replica: Replica<Backend>): Promise<Reply> {
-    const { clock, onOutcome, onRoom } = this.#deps;
+    const { clock, onOutcome, onCapacity } = this.#deps;
     const { streaming } = call.method;
     if (streaming) this.#streams++;
     this.#meter.inFlight(++this.outstanding);
@@ -236,16 +236,16 @@ export class Backend implements Roomy {
         code,
         transport: error !== undefined && !error.fromBackend,
         notStarted: error?.notStarted ?? false,
-        lostWith: error?.lostWith,
+        lostConnection: error?.lostConnection,
       };
       if (code === Code.OK || error?.outpaced === true) replica.ended(false, tookMs, nowMs);
       // other failures may be the request's
-      else if (outcome.lostWith !== undefined && verdictOn(outcome) === 'failed')
+      else if (outcome.lostConnection !== undefined && verdictOn(outcome) === 'failed')
         replica.ended(true, tookMs, nowMs);
       const report = loadReportIn(trailers);
       if (report !== undefined) this.reportedLoad.said(report, nowMs);
       onOutcome(this, replica.model, outcome, call.failedAt);
-      onRoom();
+      onCapacity();
     });
   }
 
@@ -263,12 +263,12 @@ export class Backend implements Roomy {
   /** Sends a call that is nobody's load and nobody's outcome: a look, a warm-up. */
   readonly attempt = (call: Call, onOver?: OnOver): Promise<Reply> => this.#transport.send(call, onOver);
 
-  #see(model: string): Promise<Sight> {
+  #see(model: string): Promise<ProbeResult> {
     return this.#shared(model, 'unknown model', async () => {
-      const sight = await this.#ask(model);
+      const result = await this.#ask(model);
       // a state has numbers only
       const texts = this.#transport.versionTexts(model);
-      return typeof sight === 'string' || texts === undefined ? sight : { ...sight, texts };
+      return typeof result === 'string' || texts === undefined ? result : { ...result, texts };
     });
   }
 
@@ -284,15 +284,15 @@ export class Backend implements Roomy {
     if (sharedLooks === undefined || !this.health.up || !this.connected) return bounded();
     const { name, health } = options();
     const freshMs = health.intervalMs * freshIntervals;
-    return sharedLooks.look(`${name}\0${this.name}\0${model}`, freshMs, bounded);
+    return sharedLooks.probe(`${name}\0${this.name}\0${model}`, freshMs, bounded);
   }
 
   /** An answer beyond a limit is not taken, which is told once. */
   async #bounded<T, R>(model: string, refused: R, look: () => Promise<T>): Promise<T | R> {
     try {
-      const sight = await look();
+      const result = await look();
       this.#outOfBounds.delete(model);
-      return sight;
+      return result;
     } catch (reason) {
       if (!(reason instanceof OutOfBounds)) throw reason;
       if (!this.#outOfBounds.has(model)) this.#deps.onOutOfBounds(this, model, reason.message);
@@ -302,9 +302,9 @@ export class Backend implements Roomy {
   }
 
   /** What GetModelStatus says, whatever the backend speaks. */
-  async #ask(model: string): Promise<Sight> {
-    const sight = await probe(model, this.#probeDeps());
-    if (sight !== 'other api') return sight;
+  async #ask(model: string): Promise<ProbeResult> {
+    const result = await probe(model, this.#probeDeps());
+    if (result !== 'other api') return result;
     // it was replaced by one that speaks something else
     this.#transport.forget();
     await this.#transport.connect();

@@ -4,20 +4,20 @@ import { detach } from '../base/faults.ts';
 import { Code, StatusError } from '../base/status.ts';
 import type { BackendAnswer, WideFleet, WideQuestion } from '../bridge/index.ts';
 import { askEach } from './ask-each.ts';
-import type { Members } from './backend-set.ts';
+import type { BackendSet } from './backend-set.ts';
 import type { Backend } from './backend.ts';
 import type { WatchedModels } from './health/watched-models.ts';
 import type { FleetOptions } from './options.ts';
-import type { Chooser } from './routing/backend-selector.ts';
+import type { BackendSelector } from './routing/backend-selector.ts';
 import { havingModel } from './states.ts';
 import { whyNobody } from './summary.ts';
 
 export interface EveryoneDeps {
   readonly clock: Clock;
   readonly options: () => FleetOptions;
-  readonly members: Pick<Members, 'list'>;
+  readonly members: Pick<BackendSet, 'list'>;
   readonly watched: Pick<WatchedModels, 'has' | 'names'>;
-  readonly chooser: Pick<Chooser, 'routesOf'>;
+  readonly chooser: Pick<BackendSelector, 'routesOf'>;
   /** A model may be another one at a backend, under the same versions. */
   readonly reloaded: (backend: Backend, model: string) => void;
 }
@@ -73,7 +73,7 @@ export class Everyone implements WideFleet {
         reloaded(backend, each);
         detach('backend', backend.prober.look(each));
       }
-      backend.repository.hurry();
+      backend.repository.refreshSoon();
     }
   }
 }

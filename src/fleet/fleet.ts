@@ -8,22 +8,22 @@ import type { Call, Handler, Observer, Reply } from '../call/index.ts';
 import type { V2ModelIndex } from '../codec/index.ts';
 import type { ModelState } from '../models/index.ts';
 import type { BackendAddress } from './backend-address.ts';
-import { Upkeep } from './backend-events.ts';
+import { BackendEventHandler } from './backend-events.ts';
 import { BackendLog } from './backend-log.ts';
-import { Members } from './backend-set.ts';
+import { BackendSet } from './backend-set.ts';
 import { Backend } from './backend.ts';
 import { Doubts } from './balance/doubts.ts';
 import { relativeCapacities } from './balance/load-reports.ts';
-import { Outliers } from './balance/outlier-detector.ts';
+import { OutlierDetector } from './balance/outlier-detector.ts';
 import { policyOf } from './balance/policy.ts';
 import { Sources } from './discovery/index.ts';
 import { Everyone } from './everyone.ts';
-import type { SharedLooks } from './health/probe.ts';
+import type { SharedProbes } from './health/probe.ts';
 import { WarmUps } from './health/warm-up.ts';
 import { WatchedModels } from './health/watched-models.ts';
-import { Incarnations } from './load-generations.ts';
+import { LoadGenerations } from './load-generations.ts';
 import type { FleetOptions } from './options.ts';
-import { Chooser, type Chosen } from './routing/backend-selector.ts';
+import { BackendSelector, type Chosen } from './routing/backend-selector.ts';
 import { type ModelRoutes, RoutingTable } from './routing/routing-table.ts';
 import { SequenceRouter } from './routing/sequence-router.ts';
 import { Sequences } from './routing/sequences.ts';
@@ -45,10 +45,10 @@ export interface FleetDeps {
   /** For what all workers of a gateway see alike, which one of them says; the log when absent. */
   readonly commonLog?: Log | undefined;
   /** Takes a place among all looks at backends of this gateway; how long to wait for it, in ms. */
-  readonly reserveLook: (lane: 'urgent' | 'routine') => number;
-  readonly sharedLooks?: SharedLooks | undefined;
+  readonly reserveProbe: (lane: 'urgent' | 'routine') => number;
+  readonly sharedLooks?: SharedProbes | undefined;
   /** A call has ended at a backend, and another may begin. */
-  readonly onRoom?: (() => void) | undefined;
+  readonly onCapacity?: (() => void) | undefined;
 }
 
 /** How long start() waits for the first answer of discovery, in ms: a dead DNS server must not hold up the rest. */
@@ -67,17 +67,17 @@ export class Fleet {
   /** No call is served here any more. */
   stopped = false;
   readonly #deps: FleetDeps;
-  readonly #members: Members;
+  readonly #members: BackendSet;
   readonly #table: RoutingTable;
-  readonly #outliers: Outliers;
+  readonly #outliers: OutlierDetector;
   readonly #doubts: Doubts;
   readonly #opinions: SecondOpinions;
   readonly #watched: WatchedModels;
-  readonly #incarnations: Incarnations;
+  readonly #incarnations: LoadGenerations;
   readonly #warmUps: WarmUps;
-  readonly #upkeep: Upkeep;
+  readonly #upkeep: BackendEventHandler;
   readonly #log: BackendLog;
-  readonly #chooser: Chooser;
+  readonly #chooser: BackendSelector;
   readonly #sequences: SequenceRouter;
   readonly #sources: Sources;
   /** All of its backends together. */
@@ -91,10 +91,10 @@ export class Fleet {
     this.#options = options;
     this.#deps = deps;
     const { clock, random } = deps;
-    this.#outliers = new Outliers(() => this.#options.ejection, clock);
+    this.#outliers = new OutlierDetector(() => this.#options.ejection, clock);
     this.#doubts = new Doubts(() => this.#options.ejection, clock);
     this.#watched = new WatchedModels(options.models, options.health.maxLearntModels, clock);
-    this.#incarnations = new Incarnations(random);
+    this.#incarnations = new LoadGenerations(random);
     this.#log = new BackendLog({
       fleet: () => this.name,
       log: deps.commonLog ?? deps.log,
@@ -105,7 +105,7 @@ export class Fleet {
       },
     });
     this.#warmUps = new WarmUps(() => this.#options.warmUp, clock);
-    this.#members = new Members({
+    this.#members = new BackendSet({
       create: (address) => this.#backend(address),
       keyOf: (address) => this.#keyOf(address),
       onChange: () => {
@@ -123,7 +123,7 @@ export class Fleet {
       outliers: this.#outliers,
       isWarming: (backend, model) => this.#upkeep.isWarming(backend, model),
     });
-    this.#upkeep = new Upkeep({
+    this.#upkeep = new BackendEventHandler({
       ...deps,
       options: () => this.#options,
       outliers: this.#outliers,
@@ -137,7 +137,7 @@ export class Fleet {
         else this.#rebuild(model);
       },
     });
-    this.#chooser = new Chooser({
+    this.#chooser = new BackendSelector({
       ...deps,
       options: () => this.#options,
       members: this.#members,
@@ -215,10 +215,10 @@ export class Fleet {
     // settings of connections may have changed
     await this.#members.update(this.#addresses);
     for (const { prober, concurrency } of this.#members.list) {
-      prober.hurry();
+      prober.refreshSoon();
       concurrency.configure(options.concurrency);
     }
-    this.#deps.onRoom?.();
+    this.#deps.onCapacity?.();
   }
 
   /** Calls in flight go on with `graceful`; without it they are cut. */
@@ -281,8 +281,8 @@ export class Fleet {
     }
   }
 
-  hasRoom(call: Call): boolean {
-    return this.#chooser.hasRoom(call);
+  hasCapacity(call: Call): boolean {
+    return this.#chooser.hasCapacity(call);
   }
 
   // --- what is known of its models, by their own names ---
@@ -343,7 +343,7 @@ export class Fleet {
   /** Another process has seen something new of a model at a backend; of its list of models, when there is no name. */
   lookAgain(name: string, model: string): void {
     const backend = this.#members.list.find((each) => each.name === name);
-    if (model === '') backend?.repository.hurry();
+    if (model === '') backend?.repository.refreshSoon();
     else void backend?.prober.look(model);
   }
 
@@ -362,14 +362,14 @@ export class Fleet {
   #backend(address: BackendAddress): Backend {
     this.#deps.observer.backendUp(address.name, false);
     this.#deps.observer.backendDrained(address.name, false);
-    const { observer, clock, random, reserveLook, onRoom, sharedLooks } = this.#deps;
+    const { observer, clock, random, reserveProbe, onCapacity, sharedLooks } = this.#deps;
     return new Backend(address, {
       observer,
       clock,
       random,
-      reserveLook,
+      reserveProbe,
       sharedLooks,
-      onRoom: onRoom ?? ((): void => undefined),
+      onCapacity: onCapacity ?? ((): void => undefined),
       options: () => this.#options,
       models: () => this.#watched.names(),
       onVersion: (backend, model, version, available) => {
@@ -390,7 +390,7 @@ export class Fleet {
         observer.readmitted(name, { fleet: this.#options.ofModels, model: '' });
       },
       onLost: () => {
-        this.#sources.hurry();
+        this.#sources.refreshSoon();
       },
       onOutOfBounds: ({ name: backend }, model, reason) => {
         const log = this.#deps.commonLog ?? this.#deps.log;

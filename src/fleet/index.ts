@@ -2,8 +2,8 @@
 export type { BackendAddress, BackendTls } from './backend-address.ts';
 export { nameOf } from './discovery/index.ts';
 export { Fleet } from './fleet.ts';
-export { Pacer } from './health/probe-rate-limiter.ts';
-export type { SharedLooks } from './health/probe.ts';
+export { ProbeRateLimiter } from './health/probe-rate-limiter.ts';
+export type { SharedProbes } from './health/probe.ts';
 export { HttpFleet } from './http/http-fleet.ts';
 export { commonApi, type FleetOptions, type HttpFleetOptions } from './options.ts';
 export type { BackendState } from './states.ts';

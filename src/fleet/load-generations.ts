@@ -11,7 +11,7 @@ function bound(remembered: Set<string> | Map<string, string>): void {
   }
 }
 
-export class Incarnations {
+export class LoadGenerations {
   readonly #random: () => number;
   /** Pairs of backend, model and version that were AVAILABLE before. */
   readonly #seen = new Set<string>();

@@ -3,12 +3,12 @@ import { Code } from '../base/status.ts';
 import { type Call, type Observer, type Reply, statusOf } from '../call/index.ts';
 import type { Doubts } from './balance/doubts.ts';
 import { verdictOn } from './balance/outlier-detector.ts';
-import type { Chooser, Chosen } from './routing/backend-selector.ts';
+import type { BackendSelector, Chosen } from './routing/backend-selector.ts';
 import type { ModelRoutes } from './routing/routing-table.ts';
 
 export interface SecondOpinionsDeps {
   readonly doubts: Doubts;
-  readonly chooser: Chooser;
+  readonly chooser: BackendSelector;
   readonly observer: Observer;
 }
 

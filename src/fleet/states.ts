@@ -2,9 +2,9 @@
 import type { Target } from '../call/index.ts';
 import type { V2ModelIndex } from '../codec/index.ts';
 import { listedVersion, type ModelState, type VersionState } from '../models/index.ts';
-import type { Members } from './backend-set.ts';
+import type { BackendSet } from './backend-set.ts';
 import type { Backend } from './backend.ts';
-import type { Ejected, Outliers } from './balance/outlier-detector.ts';
+import type { Ejected, OutlierDetector } from './balance/outlier-detector.ts';
 import type { WatchedModels } from './health/watched-models.ts';
 import type { RoutingTable } from './routing/routing-table.ts';
 import { mergeVersions } from './summary.ts';
@@ -32,9 +32,9 @@ export interface BackendState {
 }
 
 export function backendStates(
-  members: Members,
+  members: BackendSet,
   watched: WatchedModels,
-  outliers: Outliers,
+  outliers: OutlierDetector,
 ): readonly BackendState[] {
   return members.list.map((backend) => ({
     name: backend.name,
@@ -88,7 +88,7 @@ export function havingModel(
 const isAvailable = ({ state }: VersionState): boolean => state === 'AVAILABLE';
 
 export interface StateDeps {
-  readonly members: Pick<Members, 'list'>;
+  readonly members: Pick<BackendSet, 'list'>;
   readonly watched: WatchedModels;
   readonly table: RoutingTable;
 }

@@ -2,19 +2,19 @@
 import type { Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';
 
-export interface PaceOptions {
+export interface MinBodyRateOptions {
   /** For any body, in ms. */
   readonly bodyTimeoutMs: number;
   /** Large ones have this much time more. */
   readonly minBodyBytesPerSecond: number;
 }
 
-export class Pace {
-  readonly #options: PaceOptions;
+export class MinBodyRate {
+  readonly #options: MinBodyRateOptions;
   readonly #clock: Clock;
   readonly #startMs: number;
 
-  constructor(options: PaceOptions, clock: Clock) {
+  constructor(options: MinBodyRateOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
     this.#startMs = clock();

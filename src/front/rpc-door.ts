@@ -3,7 +3,7 @@ import { allMetadata, getMetadata, type Refused } from '../call/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../wire/index.ts';
 import type { Cors } from './cors.ts';
 import { serveWeb } from './grpc-web/index.ts';
-import { Exchange, looksLikeRpc, type RpcDeps, type RpcHead, rpcHead } from './grpc/index.ts';
+import { GrpcServerCall, looksLikeRpc, type RpcDeps, type RpcHead, rpcHead } from './grpc/index.ts';
 import { type Answer, answerStream, type OpenStream } from './listener/index.ts';
 
 export interface RpcDoorDeps extends RpcDeps {
@@ -47,14 +47,20 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
 
   function open(stream: ServerStream, head: RpcHead, peer: string): StreamEvents {
     if (head.protocol === 'grpc') return begin(stream, stream, head, peer);
-    const openInner = (inner: ServerStream): Exchange => begin(inner, stream, head, peer);
+    const openInner = (inner: ServerStream): GrpcServerCall => begin(inner, stream, head, peer);
     return serveWeb(stream, head, cors.headers, { open: openInner, memory: deps.memory });
   }
 
   /** @param inner the stream as gRPC has it, of a web one */
-  function begin(inner: ServerStream, stream: ServerStream, head: RpcHead, peer: string): Exchange {
-    const exchange = new Exchange(inner, head, deps, head.protocol === 'grpc' ? 'gRPC' : 'gRPC-Web', peer);
-    if (deps.memory.lacksRoomFor(stream)) exchange.letGo(deps.memory.refusal());
+  function begin(inner: ServerStream, stream: ServerStream, head: RpcHead, peer: string): GrpcServerCall {
+    const exchange = new GrpcServerCall(
+      inner,
+      head,
+      deps,
+      head.protocol === 'grpc' ? 'gRPC' : 'gRPC-Web',
+      peer,
+    );
+    if (deps.memory.lacksRoomFor(stream)) exchange.evict(deps.memory.refusal());
     else exchange.begin();
     return exchange;
   }

@@ -2,7 +2,13 @@
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { ByModel, type HttpUpstream, isSameModel, type ModelRef, type Observer } from '../call/index.ts';
-import { Fleet, type FleetOptions, type HttpFleet, Pacer, type SharedLooks } from '../fleet/index.ts';
+import {
+  Fleet,
+  type FleetOptions,
+  type HttpFleet,
+  ProbeRateLimiter,
+  type SharedProbes,
+} from '../fleet/index.ts';
 import type { ModelView, NameRoute } from '../models/index.ts';
 import type { RouteOptions } from './options.ts';
 
@@ -72,13 +78,13 @@ export interface FleetSetDeps {
   readonly commonLog?: Log | undefined;
   /** Looks that other processes of this gateway share; absent where there are none. */
   readonly sharedLooks?:
-    | (SharedLooks & {
+    | (SharedProbes & {
         /** Another process saw something new: fleet, backend and model, with NUL between. */
         onChange(listener: (key: string) => void): void;
       })
     | undefined;
   /** A backend of one of them has got room for another call. */
-  readonly onRoom: () => void;
+  readonly onCapacity: () => void;
 }
 
 /** What a configuration would make of the fleets; nothing has changed before commit(). */
@@ -95,7 +101,7 @@ export interface FleetPlan {
 /** The fleets of a gateway, which outlive each configuration of it. */
 export class FleetSet {
   readonly #deps: FleetSetDeps;
-  #pacer: Pacer | undefined;
+  #pacer: ProbeRateLimiter | undefined;
   #fleets = new Map<string, Fleet>();
   /** As the configuration of now says. */
   #now: { readonly pick: PickFleet; readonly names: ReadonlyMap<string, NameRoute> } | undefined;
@@ -123,7 +129,7 @@ export class FleetSet {
         return fleet.stopped ? (this.#successor(model) ?? fleet) : fleet;
       },
       commit: async () => {
-        this.#pacer = new Pacer(maxLooksPerSecond, this.#deps.clock);
+        this.#pacer = new ProbeRateLimiter(maxLooksPerSecond, this.#deps.clock);
         this.#fleets = next;
         this.#now = { pick: own, names: routes.names };
         await Promise.all(steps.map((step) => step()));
@@ -162,7 +168,7 @@ export class FleetSet {
   #step(options: FleetOptions, steps: (() => Promise<void>)[]): Fleet {
     const known = this.#fleets.get(options.name);
     const fleet =
-      known ?? new Fleet(options, { ...this.#deps, reserveLook: (lane) => this.#pacer?.reserve(lane) ?? 0 });
+      known ?? new Fleet(options, { ...this.#deps, reserveProbe: (lane) => this.#pacer?.reserve(lane) ?? 0 });
     steps.push(known === undefined ? () => fleet.start() : () => fleet.update(options));
     return fleet;
   }

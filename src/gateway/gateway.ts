@@ -29,7 +29,7 @@ import {
   deadlineFilter,
   fleetWideFilter,
   hedgeFilter,
-  LatencyBook,
+  LatencyStats,
   localServices,
   mirrorFilter,
   observeFilter,
@@ -37,9 +37,9 @@ import {
   RedisStore,
   retryFilter,
   sequenceFilter,
+  SequenceLock,
   streamsFilter,
-  type Takes,
-  Turns,
+  type TokenUsage,
 } from '../filters/index.ts';
 import { type BackendState, commonApi, type Fleet, HttpFleet } from '../fleet/index.ts';
 import {
@@ -73,7 +73,7 @@ import type { GatewayOptions } from './options.ts';
 import type { Peers } from './workers/index.ts';
 
 /** What a reload builds anew. */
-export interface Core {
+export interface DataPlane {
   readonly fleets: readonly ShownFleet[];
   readonly handler: Handler;
   readonly shown: object;
@@ -127,26 +127,26 @@ interface CoreDeps {
   readonly peers: Peers | undefined;
 }
 
-export async function buildCore(
+export async function buildDataPlane(
   options: GatewayOptions,
   ready: () => boolean,
   { plan, kept, toTell, clock, random, telemetry, memory, commonLog, isInForce, reload, peers }: CoreDeps,
-): Promise<Core> {
+): Promise<DataPlane> {
   const { routes } = options;
   const { fleets, pickFleet } = plan;
   const { observer, log } = telemetry;
-  const hasRoom = (call: Call): boolean => pickFleet(call.target).hasRoom(call);
+  const hasCapacity = (call: Call): boolean => pickFleet(call.target).hasCapacity(call);
   const clientOf = createClientOf(routes.isTrusted);
   const latencies = kept.keep(
     'latencies',
     [routes.usualQuantile, routes.defaultFleet],
-    () => new LatencyBook(routes.usualQuantile, clock),
+    () => new LatencyStats(routes.usualQuantile, clock),
   );
   const queue =
     routes.queue === undefined
       ? undefined
       : createQueue(routes.queue, {
-          hasRoom,
+          hasCapacity,
           clientOf,
           latencies,
           observer,
@@ -220,7 +220,7 @@ export async function buildCore(
           bucketsOf: (limit, make) => kept.keep(`rate limit ${limit.name}`, limit, make),
           tell: peers && ((takes) => peers.tellOthers('takes', takes)),
         });
-  peers?.onNews('takes', (takes) => rates?.told(takes as Takes));
+  peers?.subscribe('takes', (takes) => rates?.told(takes as TokenUsage));
 
   const every = (listener: () => void): (() => void) => {
     const timer = setInterval(guarded('timer', listener), watchEveryMs).unref();
@@ -274,10 +274,13 @@ export async function buildCore(
     ),
     // before all that somebody else may wait for: the turns of a sequence, and places at backends
     arrivalFilter(routes.arrival, { othersWait, observer, clock, after }),
-    streamsFilter(routes.streams, { hasRoom, compete, clientOf, observer, clock, after }),
+    streamsFilter(routes.streams, { hasCapacity, compete, clientOf, observer, clock, after }),
     // before all that sends a call twice, or not at all
     sequences &&
-      sequenceFilter(sequences, { newId: newSequenceId, turns: kept.keep('turns', '', () => new Turns()) }),
+      sequenceFilter(sequences, {
+        newId: newSequenceId,
+        turns: kept.keep('turns', '', () => new SequenceLock()),
+      }),
     // around the cache, which keeps what the server says
     routes.tensorContent && tensorContent(routes.tensorContent),
     // before whatever keeps or copies what the model is asked
@@ -287,7 +290,7 @@ export async function buildCore(
       ? undefined
       : mirrorFilter(routes.mirrors, {
           send: (call) => attempt(call),
-          hasRoom,
+          hasCapacity,
           observer,
           memory,
           clock,

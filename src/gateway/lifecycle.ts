@@ -15,12 +15,12 @@ import {
   type ListenOptions,
   notAfterOf,
 } from '../front/index.ts';
-import { Held, heldNames, MemoryAccount } from '../memory/index.ts';
+import { heldNames, MemoryAccount, MemoryKind } from '../memory/index.ts';
 import { countsOf, createTelemetry, mergeRenderings, type Rendering } from '../telemetry/index.ts';
 import { commonLogOf } from './common-log.ts';
 import { FleetSet } from './fleet-set.ts';
 import { needsRestart } from './from-config/index.ts';
-import { buildCore, type Core } from './gateway.ts';
+import { buildDataPlane, type DataPlane } from './gateway.ts';
 import { Kept } from './kept.ts';
 import type { GatewayOptions } from './options.ts';
 import { tellReloads } from './reload-news.ts';
@@ -31,7 +31,7 @@ import {
   type Peers,
   type Reloads,
   SharedTraffic,
-  shareSights,
+  shareProbes,
   textsOf,
 } from './workers/index.ts';
 
@@ -100,7 +100,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     dropped: droppedPrints,
     memory: () => ({
       limitBytes: memory.limitBytes,
-      held: heldNames.map((name) => [name, memory.held(Held[name])]),
+      held: heldNames.map((name) => [name, memory.held(MemoryKind[name])]),
     }),
   });
   const { observer, log } = telemetry;
@@ -119,20 +119,20 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     random,
     log,
     commonLog,
-    sharedLooks: deps.peers === undefined ? undefined : shareSights(deps.peers, clock),
-    onRoom: () => {
-      if (toTell.size > 0) for (const roomMade of toTell) roomMade();
+    sharedLooks: deps.peers === undefined ? undefined : shareProbes(deps.peers, clock),
+    onCapacity: () => {
+      if (toTell.size > 0) for (const capacityFreed of toTell) capacityFreed();
     },
   });
   let kept = new Kept();
-  let core: Core;
+  let core: DataPlane;
   const isInForce = (backend: string): boolean =>
     state !== 'starting' &&
     core.fleets.some((fleet) => fleet.backends().some(({ name }) => name === backend));
   const build = async (next: GatewayOptions) => {
     const plan = fleetSet.plan(next.routes);
     const keeping = new Kept(kept);
-    const built = await buildCore(next, () => ready().ok, {
+    const built = await buildDataPlane(next, () => ready().ok, {
       plan,
       kept: keeping,
       toTell,
@@ -247,7 +247,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     detach('worker', by.keep(countsOf(own.body)));
     return own;
   }
-  peers?.onQuestion('metrics', async (): Promise<Counted> => {
+  peers?.respond('metrics', async (): Promise<Counted> => {
     return { worker: peers.id, body: (await rendered(peers)).body };
   });
   const keepCounts = (): void => {

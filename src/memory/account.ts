@@ -13,7 +13,7 @@ import { Code, StatusError } from '../base/status.ts';
 import { after } from '../base/timer-wheel.ts';
 
 /** What the bytes are held for. */
-export const Held = {
+export const MemoryKind = {
   /** Of requests: nobody has taken them yet, because their model is not known, a place or a backend is waited for. */
   requests: 0,
   /** Of requests: they were sent, and are kept for another attempt. */
@@ -29,8 +29,8 @@ export const Held = {
   /** Copies of requests that a second model is asked. */
   mirrors: 6,
 } as const;
-export type Held = (typeof Held)[keyof typeof Held];
-export const heldNames = Object.keys(Held) as readonly (keyof typeof Held)[];
+export type MemoryKind = (typeof MemoryKind)[keyof typeof MemoryKind];
+export const heldNames = Object.keys(MemoryKind) as readonly (keyof typeof MemoryKind)[];
 
 /** From this size on a holder is looked at when something must go, in bytes: smaller ones are many and free little. */
 export const largeBytes = 65_536;
@@ -41,11 +41,11 @@ export interface Holder {
   /** How long the reader has taken nothing, in ms; 0 for those who are no readers. */
   stalledMs(nowMs: number): number;
   /** Lets go of the bytes, whatever that costs. */
-  letGo(reason: StatusError): void;
+  evict(reason: StatusError): void;
 }
 
 /** A request whose sent part is kept. */
-export interface CopyHolder {
+export interface Evictable {
   readonly copiedBytes: number;
   /** No call would miss it: it goes before all others. */
   readonly spare?: boolean;
@@ -86,7 +86,7 @@ export class MemoryAccount {
   /** Beyond it there is something to do, and nobody does it yet. */
   #alarmBytes: number;
   readonly #held = new Float64Array(heldNames.length);
-  readonly #copies = new Set<CopyHolder>();
+  readonly #copies = new Set<Evictable>();
   readonly #holders = new Set<Holder>();
   /** Doors, which know what waits in their connections. */
   readonly #doors = new Set<() => Iterable<Holder>>();
@@ -104,7 +104,7 @@ export class MemoryAccount {
   }
 
   /** @param delta in bytes; negative: they are let go */
-  add(kind: Held, delta: number): void {
+  add(kind: MemoryKind, delta: number): void {
     (this.#held[kind] as number) += delta;
     if ((this.bytes += delta) > this.#alarmBytes) this.#alarm();
   }
@@ -121,16 +121,16 @@ export class MemoryAccount {
     this.#alarmBytes = bytes;
   }
 
-  held(kind: Held): number {
+  held(kind: MemoryKind): number {
     return this.#held[kind] as number;
   }
 
   /** From now on the copy may be let go; it takes itself out with forget(). */
-  offer(copy: CopyHolder): void {
+  offer(copy: Evictable): void {
     this.#copies.add(copy);
   }
 
-  forget(copy: CopyHolder): void {
+  forget(copy: Evictable): void {
     this.#copies.delete(copy);
   }
 
@@ -182,7 +182,7 @@ export class MemoryAccount {
   /** True when that made room enough. */
   #dropCopies(): boolean {
     const goal = this.#limitBytes * target;
-    const rank = ({ spare = false }: CopyHolder): number => (spare ? 1 : 0);
+    const rank = ({ spare = false }: Evictable): number => (spare ? 1 : 0);
     for (const copy of [...this.#copies].sort((a, b) => rank(b) - rank(a) || b.copiedBytes - a.copiedBytes)) {
       if (this.bytes <= goal) break;
       const before = this.bytes;
@@ -224,7 +224,7 @@ export class MemoryAccount {
       .sort((a, b) => b.bytes - a.bytes);
     const cut = ({ holder }: { readonly holder: Holder }): void => {
       this.#events?.limited('memory readers');
-      holder.letGo(this.#error());
+      holder.evict(this.#error());
     };
     for (const each of found) {
       if (this.bytes <= goal) return;

@@ -1,22 +1,22 @@
 /** What is held in one place for one call: it grows and shrinks, and whatever is left is given back at once when the call ends. */
 import { Code, StatusError } from '../base/status.ts';
-import { type Held, type Holder, largeBytes, type MemoryAccount } from './account.ts';
+import { type MemoryKind, type Holder, largeBytes, type MemoryAccount } from './account.ts';
 import type { CallMemory } from './call-memory.ts';
 
 /** Who is told that the bytes must go, and knows whether a reader stalls. */
-export type HoldingOwner = Pick<Holder, 'stalledMs' | 'letGo'>;
+export type ReservationOwner = Pick<Holder, 'stalledMs' | 'evict'>;
 
 const gone = new StatusError(Code.CANCELLED, 'the call is over');
 
-export class Holding implements CallMemory, Holder {
+export class MemoryReservation implements CallMemory, Holder {
   bytes = 0;
   readonly #account: MemoryAccount;
-  readonly #kind: Held;
-  readonly #owner: HoldingOwner;
+  readonly #kind: MemoryKind;
+  readonly #owner: ReservationOwner;
   #unregister: (() => void) | undefined;
   #ended = false;
 
-  constructor(account: MemoryAccount, kind: Held, owner: HoldingOwner) {
+  constructor(account: MemoryAccount, kind: MemoryKind, owner: ReservationOwner) {
     this.#account = account;
     this.#kind = kind;
     this.#owner = owner;
@@ -55,7 +55,7 @@ export class Holding implements CallMemory, Holder {
     return this.#owner.stalledMs(nowMs);
   }
 
-  letGo(reason: StatusError): void {
-    this.#owner.letGo(reason);
+  evict(reason: StatusError): void {
+    this.#owner.evict(reason);
   }
 }

@@ -58,7 +58,7 @@ export function accessLog(
   const seconds = new Map<number | string, Second>();
 
   /** @param status of a failure: a code's name, or HTTP's number */
-  function hasRoom(status: number | string): boolean {
+  function hasCapacity(status: number | string): boolean {
     if (maxPerSecond === 0) return true;
     const nowMs = clock();
     let now = seconds.get(status);
@@ -87,7 +87,7 @@ export function accessLog(
 
   const wanted = (ok: boolean, status: number | string): boolean => {
     if (mode === 'all') return true;
-    return ok ? sample > 0 && random() < sample : hasRoom(status);
+    return ok ? sample > 0 && random() < sample : hasCapacity(status);
   };
   return {
     call(end) {

@@ -5,9 +5,9 @@ import {
   ByModel,
   type Call,
   type CallEnd,
-  type Interface,
   type Method,
   type ModelRef,
+  type Protocol,
 } from '../call/index.ts';
 import { type Cell, HistogramFamily, NumberFamily } from './family.ts';
 import type { Histogram } from './histogram.ts';
@@ -35,7 +35,7 @@ const expectedMethods: readonly (readonly [Api, string])[] = [
   ['tfs', 'Predict'],
   ['kserve', 'ModelInfer'],
 ];
-const expectedInterfaces: readonly Interface[] = ['gRPC', 'REST', 'gRPC-Web'];
+const expectedInterfaces: readonly Protocol[] = ['gRPC', 'REST', 'gRPC-Web'];
 const expectedFailures: readonly Code[] = [Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED];
 /** Of calls that name no model that is known. */
 const expectedRefusals: readonly Code[] = [Code.NOT_FOUND, Code.UNAVAILABLE];
@@ -80,9 +80,9 @@ export class CallMetrics {
   readonly #replyBytes: NumberFamily;
   readonly families: readonly (NumberFamily | HistogramFamily)[];
   /** method key -> interface -> model -> version; calls of unknown services share one method key. */
-  readonly #byMethod = new Map<Method | 'other', Map<Interface, Models>>();
+  readonly #byMethod = new Map<Method | 'other', Map<Protocol, Models>>();
   /** Cells of #current by interface and model. */
-  readonly #underWay = new Map<Interface, ByModel<Cell>>();
+  readonly #underWay = new Map<Protocol, ByModel<Cell>>();
   /** Models that the fleet or the configuration knows, and their versions that some server has shown to exist. */
   readonly #known = new ByModel<Set<string>>();
 
@@ -172,7 +172,7 @@ export class CallMetrics {
     return cell;
   }
 
-  #newUnderWay(via: Interface, model: ModelRef): Cell {
+  #newUnderWay(via: Protocol, model: ModelRef): Cell {
     const cell = this.#current.cell(via, ...labelsOf(model));
     getOrAdd(this.#underWay, via, () => new ByModel<Cell>()).set(model, cell);
     return cell;
@@ -225,7 +225,7 @@ export class CallMetrics {
       refused: this.#rejected.cell(...labels),
     };
     const key = method.api === 'other' ? 'other' : method;
-    const byInterface = getOrAdd(this.#byMethod, key, () => new Map<Interface, Models>());
+    const byInterface = getOrAdd(this.#byMethod, key, () => new Map<Protocol, Models>());
     const models = getOrAdd(byInterface, via, () => new ByModel<Versions>());
     getOrAdd(models, model, () => new Map() as Versions).set(version, series);
     return series;
@@ -238,7 +238,7 @@ export class CallMetrics {
     return family.cell(...this.#methodLabels(method, via), ...labelsOf(model), version, codeName(end.code));
   }
 
-  #methodLabels(method: Method, via: Interface): [api: string, via: string, name: string] {
+  #methodLabels(method: Method, via: Protocol): [api: string, via: string, name: string] {
     return [apiLabels[method.api], via, method.api === 'other' ? 'other' : method.name];
   }
 }

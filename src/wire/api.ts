@@ -1,6 +1,6 @@
 /** What the users of a connection see: streams, and the events that streams have. */
 import type { Headers } from './hpack/index.ts';
-import type { ReadMemory } from './socket/index.ts';
+import type { ReadBuffer } from './socket/index.ts';
 
 /** Implemented by the user of a stream. */
 export interface StreamEvents {
@@ -10,7 +10,7 @@ export interface StreamEvents {
    * DATA without padding, a stable view; the user gives its bytes back with credit() once they are dealt with.
    * @param memory for users that are quick: who gives the chunk back to it looks at it no more
    */
-  onData(chunk: Buffer, memory?: ReadMemory): void;
+  onData(chunk: Buffer, memory?: ReadBuffer): void;
   /** The peer has ended its side; [] without trailers. Not called after a head with `end`. */
   onEnd(trailers: Headers): void;
   /**

@@ -18,4 +18,4 @@ export {
   type Http2Limits,
   Http2Server,
 } from './http2/index.ts';
-export { Linger, ReadMemory } from './socket/index.ts';
+export { Linger, ReadBuffer } from './socket/index.ts';

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { codeName } from '../../src/base/status.ts';
 import {
+  chunksOf,
   decodeFlagResponse,
   decodeGetModelMetadataResponse,
   decodeGetModelStatusResponse,
@@ -18,8 +19,7 @@ import {
   encodePredictRequestJson,
   encodeV2InferJson,
   joined,
-  type NamedPieces,
-  piecesOf,
+  type NamedChunks,
   type Tensor,
   tensorOf,
 } from '../../src/codec/index.ts';
@@ -97,12 +97,12 @@ export function overWeb(address: string): { unary: Unary; close: () => void } {
   };
 }
 
-const one = (name: string, tensor: Tensor): NamedPieces => new Map([[name, piecesOf(tensor)]]);
+const one = (name: string, tensor: Tensor): NamedChunks => new Map([[name, chunksOf(tensor)]]);
 const need = (tensor: Tensor | undefined): Tensor => {
   if (tensor === undefined) throw new Error('the reply lacks the output');
   return tensor;
 };
-const outputIn = (outputs: NamedPieces, name: string): Tensor => {
+const outputIn = (outputs: NamedChunks, name: string): Tensor => {
   const found = outputs.get(name);
   return need(found === undefined ? undefined : tensorOf(found));
 };
@@ -167,7 +167,7 @@ function v2Client({ unary, close }: { unary: Unary; close: () => void }): DoorCl
   };
 }
 
-const v2Request = (model: string, inputs: NamedPieces) => ({
+const v2Request = (model: string, inputs: NamedChunks) => ({
   model,
   version: '',
   id: '',

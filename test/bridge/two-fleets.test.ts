@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
-import { encodeModelInferRequest, joined, piecesOf, type Tensor } from '../../src/codec/index.ts';
+import { encodeModelInferRequest, joined, chunksOf, type Tensor } from '../../src/codec/index.ts';
 import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
 import { clientOf } from './clients.ts';
@@ -27,7 +27,7 @@ function streamed(address: string): Promise<string> {
     version: '',
     id: '',
     parameters: new Map(),
-    inputs: new Map([['input_name', piecesOf(input)]]),
+    inputs: new Map([['input_name', chunksOf(input)]]),
     inputParameters: new Map(),
     outputs: [],
   };

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { Alarms } from '../../src/base/timer-wheel.ts';
+import { TimerWheel } from '../../src/base/timer-wheel.ts';
 
 /** How late an alarm may ring: its tick, and the timer's own millisecond. */
 const lateMs = 5;
@@ -13,7 +13,7 @@ function world() {
   let timer: { readonly atMs: number; readonly callback: () => void } | undefined;
   let referenced = false;
   let timers = 0;
-  const alarms = new Alarms({
+  const alarms = new TimerWheel({
     clock: () => nowMs,
     setTimer(callback, ms) {
       const mine = { atMs: nowMs + ms, callback };

@@ -96,9 +96,9 @@ describe('Flow', () => {
 
 describe('memory that a flow borrows', () => {
   /** Counts what comes back. */
-  const lender = (): { back: number; giveBack(bytes: number): void } => ({
+  const lender = (): { back: number; release(bytes: number): void } => ({
     back: 0,
-    giveBack(bytes) {
+    release(bytes) {
       this.back += bytes;
     },
   });
@@ -183,7 +183,7 @@ describe('memory that a flow borrows', () => {
     assert.equal(memory.back, 1);
     reader.onData = () => undefined;
     reader.holds = true;
-    flow.push(bytes(2), { giveBack: () => assert.fail('it is held') });
+    flow.push(bytes(2), { release: () => assert.fail('it is held') });
     const other = lender();
     reader.holds = false;
     const whole = new Flow();

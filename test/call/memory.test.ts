@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, type StatusError } from '../../src/base/status.ts';
 import { Flow } from '../../src/call/index.ts';
-import { Held, type Holder, Holding, MemoryAccount } from '../../src/memory/index.ts';
+import { MemoryKind, type Holder, MemoryReservation, MemoryAccount } from '../../src/memory/index.ts';
 import { manualTimers } from '../support/index.ts';
 
 const ignore = { onData() {}, onEnd() {}, onError() {} };
@@ -33,14 +33,14 @@ function holder(memory: MemoryAccount, bytes: number, stalledMs: number): Holder
   const made: Holder & { gone?: StatusError } = {
     bytes,
     stalledMs: () => stalledMs,
-    letGo(reason) {
+    evict(reason) {
       made.gone = reason;
-      memory.add(Held.replies, -bytes);
+      memory.add(MemoryKind.replies, -bytes);
       remove();
     },
   };
   const remove = memory.register(made);
-  memory.add(Held.replies, bytes);
+  memory.add(MemoryKind.replies, bytes);
   return made;
 }
 
@@ -48,10 +48,13 @@ describe('what is held for one call', () => {
   it('grows and shrinks, goes as a whole, and counts no more then', () => {
     const { memory } = account(1e9);
     const reasons: StatusError[] = [];
-    const held = new Holding(memory, Held.rebuilt, { stalledMs: () => 0, letGo: (why) => reasons.push(why) });
+    const held = new MemoryReservation(memory, MemoryKind.rebuilt, {
+      stalledMs: () => 0,
+      evict: (why) => reasons.push(why),
+    });
     held.hold(100);
     held.hold(-40);
-    assert.equal(memory.held(Held.rebuilt), 60);
+    assert.equal(memory.held(MemoryKind.rebuilt), 60);
     held.end();
     held.hold(-60);
     held.add(5);
@@ -63,10 +66,10 @@ describe('what is held for one call', () => {
   it('is refused when it is large and there is no room, and told to go when it holds most', () => {
     const { memory, timers } = account(100_000);
     const gone: string[] = [];
-    const made = (name: string): Holding => {
-      const held: Holding = new Holding(memory, Held.rebuilt, {
+    const made = (name: string): MemoryReservation => {
+      const held: MemoryReservation = new MemoryReservation(memory, MemoryKind.rebuilt, {
         stalledMs: () => 0,
-        letGo() {
+        evict() {
           gone.push(name);
           held.end();
         },
@@ -95,10 +98,10 @@ describe('a request in the account', () => {
       flow.read(ignore);
       flow.credit(100);
       flow.release();
-      assert.equal(memory.held(Held.copies), 100);
+      assert.equal(memory.held(MemoryKind.copies), 100);
       const hedge = flow.fork()?.view();
       done();
-      assert.equal(memory.held(Held.copies), hedge === undefined ? 0 : 100);
+      assert.equal(memory.held(MemoryKind.copies), hedge === undefined ? 0 : 100);
       hedge?.();
       flow.release();
       assert.equal(memory.bytes, 0);
@@ -111,12 +114,12 @@ describe('a request in the account', () => {
     const flow = new Flow(true, Number.POSITIVE_INFINITY, memory);
     flow.push(new Uint8Array(100));
     flow.push(new Uint8Array(50));
-    assert.deepEqual([memory.held(Held.requests), memory.held(Held.copies)], [150, 0]);
+    assert.deepEqual([memory.held(MemoryKind.requests), memory.held(MemoryKind.copies)], [150, 0]);
     flow.read(ignore);
     flow.credit(100);
-    assert.deepEqual([memory.held(Held.requests), memory.held(Held.copies)], [50, 100]);
+    assert.deepEqual([memory.held(MemoryKind.requests), memory.held(MemoryKind.copies)], [50, 100]);
     flow.release();
-    assert.deepEqual([memory.held(Held.requests), memory.held(Held.copies)], [50, 0]);
+    assert.deepEqual([memory.held(MemoryKind.requests), memory.held(MemoryKind.copies)], [50, 0]);
     flow.credit(50);
     assert.equal(memory.bytes, 0);
     flow.discard();
@@ -186,13 +189,13 @@ describe('too much', () => {
       {
         bytes: 1_100_000,
         stalledMs: () => stalledMs,
-        letGo() {
+        evict() {
           gone = true;
-          memory.add(Held.replies, -1_100_000);
+          memory.add(MemoryKind.replies, -1_100_000);
         },
       },
     ]);
-    memory.add(Held.replies, 1_100_000);
+    memory.add(MemoryKind.replies, 1_100_000);
     timers.advance(150);
     assert.equal(gone, false);
     stalledMs = 400;
@@ -208,9 +211,9 @@ describe('too much', () => {
     const b = holder(memory, 900_000, 0);
     const c = holder(memory, 200_000, 0);
     assert.equal(memory.exhausted, false);
-    memory.add(Held.requests, 200_000);
+    memory.add(MemoryKind.requests, 200_000);
     assert.ok(memory.exhausted);
-    memory.add(Held.requests, -200_000);
+    memory.add(MemoryKind.requests, -200_000);
     timers.advance(1);
     assert.ok(b.gone !== undefined);
     assert.deepEqual([a.gone, c.gone], [undefined, undefined]);
@@ -218,7 +221,7 @@ describe('too much', () => {
 
   it('is told in a refusal that says when to come again', () => {
     const { memory, events } = account(1000);
-    memory.add(Held.requests, 1001);
+    memory.add(MemoryKind.requests, 1001);
     assert.ok(memory.full());
     const refusal = memory.refusal();
     assert.equal(refusal.code, Code.RESOURCE_EXHAUSTED);

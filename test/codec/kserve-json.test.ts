@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Code, StatusError } from '../../src/base/status.ts';
 import {
+  chunksOf,
   decodeV2InferJson,
   decodeV2ReplyJson,
   type DType,
@@ -11,8 +12,7 @@ import {
   encodeV2InferJson,
   encodeV2ReplyJson,
   joined,
-  type NamedPieces,
-  piecesOf,
+  type NamedChunks,
   tensorOf,
   type TensorOptions,
 } from '../../src/codec/index.ts';
@@ -335,7 +335,7 @@ describe('V2 JSON', () => {
           const width = dtypes[dtype].width;
           // booleans are 0 or 1, and of NaNs only one survives text
           const bytes = dtype === 'bool' ? noise.map((each) => each & 1) : noise.map((each) => each & 0x3f);
-          const tensor = piecesOf(
+          const tensor = chunksOf(
             dtype === 'string'
               ? { dtype, shape: [2, 1], values: [Buffer.from('a"\n'), Buffer.from('три')] }
               : { dtype, shape: [4], bytes: bytes.subarray(0, 4 * width) },
@@ -377,7 +377,7 @@ describe('V2 JSON', () => {
   });
 
   it('a body is its JSON alone where every tensor behind it is empty, as Triton has it', () => {
-    const empty: NamedPieces = new Map([['x', { dtype: 'int8', shape: [2, 0], pieces: [] }]]);
+    const empty: NamedChunks = new Map([['x', { dtype: 'int8', shape: [2, 0], pieces: [] }]]);
     const who = { model: 'm', version: '', id: '', parameters: new Map() };
     const reply = encodeV2ReplyJson({ ...who, outputs: empty, outputParameters: new Map() }, () => true);
     const request = encodeV2InferJson(

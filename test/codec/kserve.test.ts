@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { Code, StatusError } from '../../src/base/status.ts';
 import {
+  chunksOf,
   decodeModelInferRequest,
   decodeModelInferResponse,
   decodeModelMetadataResponse,
@@ -18,8 +19,7 @@ import {
   encodeModelMetadataResponse,
   encodeV2MetadataJson,
   joined,
-  type NamedPieces,
-  piecesOf,
+  type NamedChunks,
   readV2Spec,
   replaceV2Spec,
   type Tensor,
@@ -106,7 +106,7 @@ function cut(bytes: Uint8Array, at: readonly number[]): Uint8Array[] {
 }
 const cuts = fc.array(fc.nat(), { maxLength: 6 });
 
-const asTensors = (pieces: NamedPieces): Map<string, Tensor> =>
+const asTensors = (pieces: NamedChunks): Map<string, Tensor> =>
   new Map([...pieces].map(([name, value]) => [name, normal(tensorOf(value))]));
 const normal = (value: Tensor): Tensor =>
   value.dtype === 'string'
@@ -158,7 +158,7 @@ describe('ModelInfer', () => {
           encodeModelInferRequest({
             ...who,
             parameters: own,
-            inputs: new Map([...inputs].map(([name, each]) => [name, piecesOf(each)])),
+            inputs: new Map([...inputs].map(([name, each]) => [name, chunksOf(each)])),
             inputParameters: new Map(),
             outputs: wanted.map((name) => ({ name, parameters: new Map() })),
           }),
@@ -218,7 +218,7 @@ describe('ModelInfer', () => {
             ...who,
             parameters: new Map(),
             outputParameters: new Map(),
-            outputs: new Map([...outputs].map(([name, each]) => [name, piecesOf(each)])),
+            outputs: new Map([...outputs].map(([name, each]) => [name, chunksOf(each)])),
           }),
         );
         type('ModelInferResponse').decode(bytes);

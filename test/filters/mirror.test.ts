@@ -12,7 +12,7 @@ import {
 } from '../../src/call/index.ts';
 import { decodePredictRequest, encodePredictRequest } from '../../src/codec/index.ts';
 import { mirrorFilter, type MirrorRule } from '../../src/filters/index.ts';
-import { Held, MemoryAccount } from '../../src/memory/index.ts';
+import { MemoryAccount, MemoryKind } from '../../src/memory/index.ts';
 import {
   manualClock,
   predictMethod,
@@ -47,7 +47,7 @@ function harness(
       copies.push(copy);
       return send === undefined ? replyOf(Buffer.from('unheard'), 'b') : send(copy);
     },
-    hasRoom: () => room,
+    hasCapacity: () => room,
     observer,
     memory,
     clock: manualClock().clock,
@@ -152,7 +152,7 @@ describe('mirrorFilter', () => {
     const { handler, memory, observer } = harness({}, { send });
     await handler(call(500));
     await settle();
-    assert.ok(memory.held(Held.mirrors) >= 500);
+    assert.ok(memory.held(MemoryKind.mirrors) >= 500);
     answer(replyOf(Buffer.from('unheard'), 'b'));
     await settle();
     assert.equal(memory.bytes, 0);
@@ -163,10 +163,10 @@ describe('mirrorFilter', () => {
     assert.equal(memory.bytes, 0);
     await handler(call(500));
     assert.equal(observer.count('mirrored half_plus_two skipped'), 0);
-    memory.add(Held.replies, 200);
+    memory.add(MemoryKind.replies, 200);
     await handler(call(500));
     assert.equal(observer.count('mirrored half_plus_two skipped'), 1, 'none begins where there is too much');
-    memory.add(Held.replies, -200);
+    memory.add(MemoryKind.replies, -200);
   });
 
   it('keeps nothing of a request that turns out to be too large', async () => {

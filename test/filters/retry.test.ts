@@ -117,8 +117,8 @@ describe('retryFilter', () => {
   });
 
   it('counts all calls of one lost connection as one extra attempt', async () => {
-    const lost = (lostWith: object) =>
-      new StatusError(Code.UNAVAILABLE, 'the connection was lost', { where: 'a', lostWith });
+    const lost = (lostConnection: object) =>
+      new StatusError(Code.UNAVAILABLE, 'the connection was lost', { where: 'a', lostConnection });
     let connection = {};
     const { handler, calls } = stubHandler((_call, nth) => {
       if (nth % 200 >= 100) return ok;

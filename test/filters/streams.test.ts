@@ -15,7 +15,7 @@ function harness(places: number, idleMs = 10_000) {
   const filter = streamsFilter(
     { idleMs },
     {
-      hasRoom: () => open.size < places,
+      hasCapacity: () => open.size < places,
       compete: () => true,
       clientOf: createClientOf(() => false),
       observer,

@@ -112,7 +112,7 @@ describe('the log of a fleet', () => {
     log,
     clock: () => performance.now(),
     random: Math.random,
-    reserveLook: () => 0,
+    reserveProbe: () => 0,
   });
 
   it('says which backends are not there, and how many are', async () => {

@@ -47,7 +47,7 @@ describe('a fleet', () => {
       log: silentLog,
       clock: () => performance.now(),
       random: Math.random,
-      reserveLook: () => 0,
+      reserveProbe: () => 0,
     });
     await fleet.start();
     return fleet;

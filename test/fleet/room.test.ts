@@ -4,15 +4,15 @@ import { describe, it } from 'node:test';
 import { pickerOf } from '../../src/fleet/balance/picker.ts';
 import { Replica } from '../../src/fleet/balance/replica.ts';
 import { roundRobin } from '../../src/fleet/balance/round-robin.ts';
-import { pickWithRoom, type Roomy } from '../../src/fleet/routing/capacity.ts';
+import { pickWithCapacity, type HasCapacity } from '../../src/fleet/routing/capacity.ts';
 
-const host = (name: string, fields: Partial<Roomy> = {}): Roomy => ({
+const host = (name: string, fields: Partial<HasCapacity> = {}): HasCapacity => ({
   name,
   zone: '',
   weight: 1,
   outstanding: 0,
   capacity: 1,
-  hasRoom: true,
+  hasCapacity: true,
   hasStreamRoom: true,
   connected: true,
   ...fields,
@@ -20,7 +20,7 @@ const host = (name: string, fields: Partial<Roomy> = {}): Roomy => ({
 
 /** Who is picked in nine turns, in order of the names. */
 function picks(
-  hosts: readonly Roomy[],
+  hosts: readonly HasCapacity[],
   { orNobody = false, avoid = [] as readonly string[] } = {},
 ): string[] {
   const picker = pickerOf(
@@ -30,12 +30,12 @@ function picks(
   const request = { random: () => 0, avoid };
   const names = Array.from(
     { length: 9 },
-    () => pickWithRoom(picker, request, hosts, orNobody)?.name ?? 'nobody',
+    () => pickWithCapacity(picker, request, hosts, orNobody)?.name ?? 'nobody',
   );
   return [...new Set(names)].sort();
 }
 
-const full = { hasRoom: false };
+const full = { hasCapacity: false };
 const away = { connected: false };
 
 describe('the choice with room', () => {

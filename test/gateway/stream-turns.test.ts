@@ -7,11 +7,11 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { Client, type ClientDuplexStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { Code } from '../../src/base/status.ts';
 import {
+  chunksOf,
   decodeModelStreamInferResponse,
   encodeModelInferRequest,
   joined,
   noParameters,
-  piecesOf,
   type V2InferRequest,
   type V2InferResponse,
   type V2Parameter,
@@ -287,7 +287,7 @@ describe('a stream before a server without streams', () => {
     const fleet = await startDemoFleet({ replicas: 1, models: ['half_plus_two'] });
     const own = await startTestGateway(fleet.backends.map(({ url }) => url));
     const stream = open(own.grpc);
-    const x = piecesOf({ dtype: 'float', shape: [2], bytes: new Uint8Array(Float32Array.of(1, 2).buffer) });
+    const x = chunksOf({ dtype: 'float', shape: [2], bytes: new Uint8Array(Float32Array.of(1, 2).buffer) });
     stream.call.write(asking({ model: 'half_plus_two', id: '1', inputs: new Map([['x', x]]) }));
     stream.call.write(asking({ model: 'half_plus_two', id: '2', inputs: new Map([['z', x]]) }));
     stream.call.end();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, StatusError } from '../../src/base/status.ts';
-import { kserveServer } from '../../src/bridge/v2.ts';
+import { v2Server } from '../../src/bridge/v2.ts';
 import { inProtocol } from '../../src/models/index.ts';
 import { VersionNames } from '../../src/models/version-names.ts';
 
@@ -32,7 +32,7 @@ describe('a model that a server lacks', () => {
   });
 
   it('is what readiness over gRPC says, to health as to clients', async () => {
-    const server = kserveServer(() => Promise.reject(said(Code.UNKNOWN, uncaught)), new VersionNames(), 9999);
+    const server = v2Server(() => Promise.reject(said(Code.UNKNOWN, uncaught)), new VersionNames(), 9999);
     await assert.rejects(async () => server.v2?.ready('m', '9'), { code: Code.NOT_FOUND, message: words });
   });
 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, StatusError } from '../../src/base/status.ts';
-import { createBridge, type Inference, kserveDoor, type ModelServer } from '../../src/bridge/index.ts';
+import { createBridge, type Inference, v2Dialect, type ModelServer } from '../../src/bridge/index.ts';
 import { type Call, Cancellation, Flow, wholeMessage } from '../../src/call/index.ts';
 import { encodeModelInferRequest, noParameters } from '../../src/codec/index.ts';
 import { methodOf } from '../../src/models/index.ts';
@@ -17,7 +17,7 @@ const none: Pick<ModelServer, 'status' | 'describe' | 'v2'> = {
 function bridge(infer: ModelServer['infer']) {
   const limits = { maxMessageBytes: 1000, maxInflateRatio: 10 };
   return createBridge({
-    ...{ door: kserveDoor, spoken: 'another API', from: 'backend' },
+    ...{ door: v2Dialect, spoken: 'another API', from: 'backend' },
     ...{ server: () => ({ ...none, infer }), limits },
   });
 }
@@ -96,7 +96,7 @@ describe('questions in turn', () => {
       let cancellation: Cancellation | undefined;
       const limits = { maxMessageBytes: 1000, maxInflateRatio: 10 };
       const reply = await createBridge({
-        ...{ door: kserveDoor, spoken: 'another API', from: 'backend', limits },
+        ...{ door: v2Dialect, spoken: 'another API', from: 'backend', limits },
         server: (each) => {
           cancellation = each.cancellation;
           return {

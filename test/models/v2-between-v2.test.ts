@@ -3,25 +3,25 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Inference, ModelServer } from '../../src/bridge/inference.ts';
 import type { RestAsk } from '../../src/bridge/rest-call.ts';
-import { kserveRestServer } from '../../src/bridge/v2-rest.ts';
-import { kserveDoor, kserveServer } from '../../src/bridge/v2.ts';
+import { v2RestServer } from '../../src/bridge/v2-rest.ts';
+import { v2Dialect, v2Server } from '../../src/bridge/v2.ts';
 import {
+  type Chunks,
   decodeModelInferRequest,
   decodeModelInferResponse,
   encodeModelInferRequest,
   encodeModelInferResponse,
   joined,
-  type NamedPieces,
+  type NamedChunks,
   noParameters,
-  type Pieces,
   type V2InferRequest,
 } from '../../src/codec/index.ts';
 import { VersionNames } from '../../src/models/version-names.ts';
 import { limits } from '../codec/json/support.ts';
 
-const int = (value: number): NamedPieces =>
+const int = (value: number): NamedChunks =>
   new Map([['x', { dtype: 'int8', shape: [1], pieces: [Uint8Array.of(value)] }]]);
-const text: NamedPieces = new Map([['x', { dtype: 'string', shape: [], values: [[Uint8Array.of(0x61)]] }]]);
+const text: NamedChunks = new Map([['x', { dtype: 'string', shape: [], values: [[Uint8Array.of(0x61)]] }]]);
 
 function request(more: Partial<V2InferRequest> = {}): V2InferRequest {
   const none = { model: 'm', version: '', id: '', parameters: noParameters, inputParameters: new Map() };
@@ -29,7 +29,7 @@ function request(more: Partial<V2InferRequest> = {}): V2InferRequest {
 }
 
 /** Outputs in this order. */
-const answered: NamedPieces = new Map(
+const answered: NamedChunks = new Map(
   ['b', 'a', 'c'].map((name) => [name, { dtype: 'int8', shape: [1], pieces: [Uint8Array.of(7)] }]),
 );
 const wanted = ['a', 'b'].map((name) => ({ name, parameters: noParameters }));
@@ -51,8 +51,8 @@ const restReply = {
 const tensors = { limits, strictDtypes: false, maxTensorBytes: 9999 };
 
 /** What was asked, whichever way. */
-function grpcServer(asked: Pieces[]): ModelServer {
-  return kserveServer(
+function grpcServer(asked: Chunks[]): ModelServer {
+  return v2Server(
     (_method, message) => {
       asked.push(message instanceof Uint8Array ? [message] : message);
       return Promise.resolve([grpcReply]);
@@ -66,7 +66,7 @@ function restServer(asked: string[], listOutputs = true): ModelServer {
     asked.push(joined(body).toString());
     return Promise.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(restReply)) });
   };
-  return kserveRestServer(ask, {
+  return v2RestServer(ask, {
     where: 'here',
     names: new VersionNames(),
     tensors,
@@ -76,7 +76,7 @@ function restServer(asked: string[], listOutputs = true): ModelServer {
 }
 
 async function throughDoor(server: ModelServer, asked: V2InferRequest): Promise<string[]> {
-  const answer = kserveDoor.calls.get('ModelInfer');
+  const answer = v2Dialect.calls.get('ModelInfer');
   assert.ok(answer !== undefined);
   const message = encodeModelInferRequest(asked);
   const reply = await answer(message, server, { maxBytes: 9999 });
@@ -101,7 +101,7 @@ describe('V2 between V2’s transports', () => {
   });
 
   it('keeps a string without a dimension, which only other APIs’ clients send for a list of one', async () => {
-    const asked: Pieces[] = [];
+    const asked: Chunks[] = [];
     const rest: string[] = [];
     await throughDoor(grpcServer(asked), request({ inputs: text }));
     await throughDoor(restServer(rest), request({ inputs: text }));

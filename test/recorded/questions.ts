@@ -7,8 +7,8 @@ import {
   encodePredictRequest,
   joined,
   type ModelSpec,
-  type NamedPieces,
-  piecesOf,
+  type NamedChunks,
+  chunksOf,
   type Tensor,
 } from '../../src/codec/index.ts';
 
@@ -127,8 +127,8 @@ const infer = (
   inputs: Inputs,
   outputs: readonly string[],
 ): Uint8Array => {
-  const pieces: NamedPieces = new Map(
-    Object.entries(inputs).map(([name, tensor]) => [name, piecesOf(tensor)] as const),
+  const pieces: NamedChunks = new Map(
+    Object.entries(inputs).map(([name, tensor]) => [name, chunksOf(tensor)] as const),
   );
   return joined(
     encodeModelInferRequest({

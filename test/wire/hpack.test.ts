@@ -1,7 +1,7 @@
 /** Header blocks that come again: which lists are the same object, and which nobody should remember. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { recurs } from '../../src/base/identity-memo.ts';
+import { isReused } from '../../src/base/identity-memo.ts';
 import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
 import { HpackEncoder } from '../../src/wire/hpack/encoder.ts';
 import { readHttp1Head } from '../../src/wire/http1/request-head.ts';
@@ -25,7 +25,7 @@ describe('a header block', () => {
       assert.equal(decoder.decode(encoder.encode(head, ['grpc-timeout', timeout])), first, timeout);
       assert.deepEqual(decoder.varying, ['grpc-timeout', timeout]);
     }
-    assert.equal(recurs(first as readonly string[]), true);
+    assert.equal(isReused(first as readonly string[]), true);
   });
 
   it('does so when each deadline is added to the table', () => {
@@ -75,7 +75,7 @@ describe('a header block', () => {
     for (let i = 0; i < 200; i++) {
       const own = decoder.decode(encoder.encode(head, ['x-request-id', `request-${String(i)}`]));
       assert.equal(own?.at(-1), `request-${String(i)}`);
-      assert.equal(recurs(own), false);
+      assert.equal(isReused(own), false);
       for (const list of [head, other]) {
         const again = decoder.decode(encoder.encode(list));
         assert.deepEqual(again, list);
@@ -83,7 +83,7 @@ describe('a header block', () => {
       }
     }
     assert.equal(seen.size, 2);
-    for (const list of seen) assert.equal(recurs(list), true);
+    for (const list of seen) assert.equal(isReused(list), true);
   });
 
   it('that is long is read each time and kept by nobody', () => {
@@ -93,7 +93,7 @@ describe('a header block', () => {
     for (let i = 0; i < 4; i++) {
       const list = decoder.decode(encoder.encode(long));
       assert.deepEqual(list, long);
-      assert.equal(recurs(list), false);
+      assert.equal(isReused(list), false);
     }
   });
 });
@@ -117,10 +117,10 @@ describe('a head of HTTP/1.1', () => {
   it('recurs from the second time on', () => {
     const text = 'POST /v1/models/m:predict HTTP/1.1\r\nhost: recurring-test';
     const first = readHttp1Head(text);
-    assert.equal(recurs(first?.fields ?? []), false);
+    assert.equal(isReused(first?.fields ?? []), false);
     const lists = [1, 2, 3].map(() => readHttp1Head(text)?.fields as readonly string[]);
     assert.equal(new Set(lists).size, 1);
-    assert.equal(recurs(lists[0] as readonly string[]), true);
+    assert.equal(isReused(lists[0] as readonly string[]), true);
     assert.deepEqual(lists[0], first?.fields);
   });
 

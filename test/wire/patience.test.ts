@@ -1,7 +1,7 @@
 /** A time-out that is moved. */
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
-import { Patience } from '../../src/wire/socket/idle-timer.ts';
+import { IdleTimer } from '../../src/wire/socket/idle-timer.ts';
 
 describe('patience', () => {
   it('ends at the newest time, sooner or later than the one before, and not while it rests', (t) => {
@@ -10,7 +10,7 @@ describe('patience', () => {
     mock.timers.enable({ apis: ['setTimeout'] });
     t.after(() => mock.timers.reset());
     let ends = 0;
-    const patience = new Patience(() => ends++);
+    const patience = new IdleTimer(() => ends++);
     const pass = (ms: number): void => {
       for (let i = 0; i < ms; i++) {
         now++;

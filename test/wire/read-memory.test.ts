@@ -12,7 +12,7 @@ import {
   type StreamEvents,
 } from '../../src/wire/index.ts';
 import { poisonsReads, ReadBlock } from '../../src/wire/socket/read-blocks.ts';
-import { ReadMemory } from '../../src/wire/socket/read-buffer.ts';
+import { ReadBuffer } from '../../src/wire/socket/read-buffer.ts';
 import { frame, h2 } from '../support/h2-frames.ts';
 import { type RandomBelow, seededBelow } from '../support/random.ts';
 import { connectWire, startWireServer } from '../support/wire.ts';
@@ -20,36 +20,36 @@ import { connectWire, startWireServer } from '../support/wire.ts';
 const timeout = 20_000;
 
 describe('the memory of a read', () => {
-  const read = (): { chunk: Buffer; memory: ReadMemory } => {
+  const read = (): { chunk: Buffer; memory: ReadBuffer } => {
     const chunk = Buffer.allocUnsafeSlow(65_536);
-    return { chunk, memory: ReadMemory.of(chunk) as ReadMemory };
+    return { chunk, memory: ReadBuffer.of(chunk) as ReadBuffer };
   };
 
   it('goes back with the last piece, in whatever order', () => {
     const { chunk, memory } = read();
     memory.lend(40_000);
-    memory.giveBack(40_000);
+    memory.release(40_000);
     assert.equal(chunk.length, 65_536, 'while it is being cut');
     memory.lend(25_000);
-    memory.isCut();
+    memory.sliced();
     assert.equal(chunk.length, 65_536, 'while a piece is out');
-    memory.giveBack(25_000);
+    memory.release(25_000);
     assert.equal(chunk.length, 0);
   });
 
   it('stays when who cuts it has kept a part', () => {
     const { chunk, memory } = read();
     memory.lend(60_000);
-    memory.giveBack(60_000);
+    memory.release(60_000);
     assert.equal(chunk.length, 65_536);
   });
 
   it('is no part of other memory, and not little', () => {
     const large = Buffer.allocUnsafeSlow(65_536);
-    assert.equal(ReadMemory.of(large.subarray(1)), undefined);
-    assert.equal(ReadMemory.of(large.subarray(0, 65_535)), undefined);
-    assert.equal(ReadMemory.of(Buffer.allocUnsafe(5000)), undefined, "Node's pool");
-    assert.equal(ReadMemory.of(Buffer.allocUnsafeSlow(1000)), undefined);
+    assert.equal(ReadBuffer.of(large.subarray(1)), undefined);
+    assert.equal(ReadBuffer.of(large.subarray(0, 65_535)), undefined);
+    assert.equal(ReadBuffer.of(Buffer.allocUnsafe(5000)), undefined, "Node's pool");
+    assert.equal(ReadBuffer.of(Buffer.allocUnsafeSlow(1000)), undefined);
   });
 });
 
@@ -59,20 +59,20 @@ describe('a block of reads', () => {
     const { buffer } = block.room;
     const first = block.take(100_000);
     block.lend(100_000);
-    block.isCut();
+    block.sliced();
     assert.equal(first.length, 100_000);
     assert.ok(block.isFull);
     block.close();
     assert.notEqual(new ReadBlock().room.buffer, buffer, 'a piece is out');
-    block.giveBack(100_000);
+    block.release(100_000);
     const next = new ReadBlock();
     assert.equal(next.room.buffer, buffer);
     // too often: what it was given is not its own any more
     if (poisonsReads)
       assert.throws(() => {
-        block.giveBack(1);
+        block.release(1);
       }, /more of a read/);
-    else block.giveBack(1);
+    else block.release(1);
     assert.notEqual(new ReadBlock().room.buffer, buffer);
   });
 
@@ -82,9 +82,9 @@ describe('a block of reads', () => {
     const read = block.take(1000);
     read.fill(1);
     block.lend(1000);
-    block.isCut();
+    block.sliced();
     assert.equal(read[0], 1);
-    block.giveBack(1000);
+    block.release(1000);
     assert.equal(read[0], 0xee);
     assert.equal(room[999], 0xee);
   });
@@ -95,13 +95,13 @@ describe('a block of reads', () => {
     const begin = at();
     block.take(40_000);
     assert.equal(at(), begin + 40_000, 'it is being cut');
-    block.isCut();
+    block.sliced();
     assert.equal(at(), begin);
     block.take(40_000);
     block.lend(5);
-    block.isCut();
+    block.sliced();
     assert.equal(at(), begin + 40_000);
-    block.giveBack(5);
+    block.release(5);
     assert.equal(at(), begin);
   });
 });
@@ -115,7 +115,7 @@ function numbered(seed: number, length: number): Buffer {
 
 interface Held {
   readonly chunk: Buffer;
-  readonly memory: ReadMemory | undefined;
+  readonly memory: ReadBuffer | undefined;
   readonly from: number;
   readonly length: number;
 }
@@ -150,15 +150,15 @@ class Reader {
         this.#held.push(piece);
         this.#stream.credit(length);
       } else this.#late.push(piece);
-      if (this.#random(2) === 0) this.#letGo();
+      if (this.#random(2) === 0) this.#evict();
       // or somewhat later, when more may have come
       else
         setImmediate(() => {
-          this.#letGo();
+          this.#evict();
         });
     },
     onEnd: () => {
-      this.#letGo();
+      this.#evict();
       if (this.#bytes !== this.#body.length) this.#wrong.push(`${this.#bytes} bytes`);
       this.#stream.respond([':status', '200', 'content-length', '0']);
       this.#stream.end();
@@ -167,12 +167,12 @@ class Reader {
     onDrain() {},
   };
 
-  #letGo(): void {
+  #evict(): void {
     const late = this.#late;
     this.#late = [];
     for (const piece of late) {
       this.#check(piece);
-      piece.memory?.giveBack(piece.length);
+      piece.memory?.release(piece.length);
       this.#gone.push(piece);
       this.#stream.credit(piece.length);
     }
@@ -292,7 +292,7 @@ describe('reads of the HTTP/2 end', () => {
       onDataFrame: () => undefined,
       onDataChunk(_stream, chunk, memory) {
         data.push(chunk.toString());
-        memory?.giveBack(chunk.length);
+        memory?.release(chunk.length);
       },
       onDataEnd: () => undefined,
       onHeadersFrame: (_id, block) => blocks.push(block.toString()),
@@ -317,7 +317,7 @@ describe('reads of the HTTP/2 end', () => {
         part.copy(copy);
         return copy;
       });
-      for (const part of parts) reader.push(part, ReadMemory.of(part));
+      for (const part of parts) reader.push(part, ReadBuffer.of(part));
       assert.deepEqual({ data: data.join(''), blocks }, { data: text + text, blocks: ['header'] }, `${cut}`);
     }
   });

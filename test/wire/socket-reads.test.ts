@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { duplexPair } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
-import type { ReadMemory } from '../../src/wire/socket/read-buffer.ts';
+import type { ReadBuffer } from '../../src/wire/socket/read-buffer.ts';
 import { takeReads } from '../../src/wire/socket/socket-reads.ts';
 import { type SocketPairs, startSocketPairs } from '../support/socket-pairs.ts';
 
@@ -125,7 +125,7 @@ describe('reads taken from a socket', () => {
     { timeout },
     async () => {
       const { near, far } = await pair();
-      const held: { bytes: Buffer; memory: ReadMemory | undefined }[] = [];
+      const held: { bytes: Buffer; memory: ReadBuffer | undefined }[] = [];
       const seen: Buffer[] = [];
       let own = 0;
       const collector = new Collector();
@@ -135,7 +135,7 @@ describe('reads taken from a socket', () => {
           seen.push(Buffer.from(chunk));
           if (memory === undefined || chunk.length === chunk.buffer.byteLength) own += chunk.length;
           memory?.lend(chunk.length);
-          memory?.isCut();
+          memory?.sliced();
           held.push({ bytes: chunk, memory });
           if (held.length % 3 === 0) {
             near.pause();
@@ -143,7 +143,7 @@ describe('reads taken from a socket', () => {
           }
           // half of them, the newest first
           if (held.length > 20)
-            for (const { bytes, memory } of held.splice(10)) memory?.giveBack(bytes.length);
+            for (const { bytes, memory } of held.splice(10)) memory?.release(bytes.length);
           // what was given back is another read's soon: look at what was copied
           collector.take(seen.at(-1) as Buffer);
         },

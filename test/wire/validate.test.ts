@@ -1,7 +1,7 @@
 /** What is taken of a list of fields, and which lists are refused: white space at the ends of values is the peer's slip. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { recur, recurs } from '../../src/base/identity-memo.ts';
+import { markReused, isReused } from '../../src/base/identity-memo.ts';
 import { decodeGrpcMessage, encodeGrpcMessage } from '../../src/call/index.ts';
 import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
 import { HpackEncoder } from '../../src/wire/hpack/encoder.ts';
@@ -24,13 +24,13 @@ describe('white space at the ends of values', () => {
     });
 
     it(`is looked for once in ${kind} that come again`, () => {
-      const clean = recur([...head, 'x-a', 'a']);
+      const clean = markReused([...head, 'x-a', 'a']);
       assert.equal(check(clean).fields, clean);
       const once = [...head, 'x-a', ' a'];
-      assert.equal(recurs(check(once).fields), false);
-      const again = recur([...once]);
+      assert.equal(isReused(check(once).fields), false);
+      const again = markReused([...once]);
       assert.equal(check(again).fields, check(again).fields);
-      assert.equal(recurs(check(again).fields), true);
+      assert.equal(isReused(check(again).fields), true);
     });
   }
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Counted, KeptCounts, textsOf } from '../../src/gateway/workers/kept-counts.ts';
-import { createHub, type HubWorker } from '../../src/gateway/workers/message-relay.ts';
+import { createMessageRelay, type HubWorker } from '../../src/gateway/workers/message-relay.ts';
 import { createPeers, type Peers } from '../../src/gateway/workers/peers.ts';
-import { shareSights } from '../../src/gateway/workers/shared-probes.ts';
+import { shareProbes } from '../../src/gateway/workers/shared-probes.ts';
 import { mergeRenderings } from '../../src/telemetry/index.ts';
 import { manualTimers } from '../support/index.ts';
 
@@ -13,7 +13,7 @@ function gateway(count: number) {
   const timers = manualTimers();
   const serving: HubWorker[] = [];
   const counts = new KeptCounts(mergeRenderings);
-  const hub = createHub(() => serving, counts);
+  const hub = createMessageRelay(() => serving, counts);
   const peers = Array.from({ length: count }, (_, i): Peers => {
     const worker: HubWorker = {
       id: i + 1,
@@ -55,7 +55,7 @@ describe('peers', () => {
   it('ask every other worker, and hear those that answer', async () => {
     const { peers } = gateway(4);
     peers.forEach((each, i) => {
-      if (i !== 2) each.onQuestion('metrics', () => `worker ${i + 1}`);
+      if (i !== 2) each.respond('metrics', () => `worker ${i + 1}`);
     });
     assert.deepEqual(await peers[0]?.askOthers('metrics'), ['worker 2', 'worker 4']);
   });
@@ -68,8 +68,8 @@ describe('peers', () => {
 
   it('do not wait for a worker that fails, nor longer than a second for one that is stuck', async () => {
     const { peers, timers } = gateway(3);
-    peers[1]?.onQuestion('metrics', () => Promise.reject(new Error('broken')));
-    peers[2]?.onQuestion('metrics', () => new Promise(() => undefined));
+    peers[1]?.respond('metrics', () => Promise.reject(new Error('broken')));
+    peers[2]?.respond('metrics', () => new Promise(() => undefined));
     const answers = peers[0]?.askOthers('metrics');
     await turns(20);
     timers.advance(1000);
@@ -79,7 +79,7 @@ describe('peers', () => {
   it('take the oldest for the leader, and the next when it ends', async () => {
     const { peers, kill } = gateway(3);
     peers.forEach((each, i) => {
-      each.onQuestion('who', () => i + 1);
+      each.respond('who', () => i + 1);
     });
     assert.equal(await peers[2]?.askLeader('who', undefined), 1);
     kill(1);
@@ -100,7 +100,7 @@ describe('peers', () => {
     const { peers } = gateway(3);
     const heard: string[] = [];
     peers.forEach((each, i) => {
-      each.onNews('drained', (value, from) => heard.push(`${i + 1} from ${from}: ${String(value)}`));
+      each.subscribe('drained', (value, from) => heard.push(`${i + 1} from ${from}: ${String(value)}`));
     });
     peers[1]?.tellOthers('drained', 'b');
     await turns(5);
@@ -118,7 +118,7 @@ describe('sums over workers', () => {
     const values = [...calls];
     const stuck = new Set<number>();
     made.peers.forEach((peers, i) => {
-      peers.onQuestion('metrics', async (): Promise<Counted> => {
+      peers.respond('metrics', async (): Promise<Counted> => {
         if (stuck.has(i)) await new Promise(() => undefined);
         await peers.keep(text(values[i] as number));
         return { worker: peers.id, body: text(values[i] as number) };
@@ -173,12 +173,12 @@ describe('sums over workers', () => {
 describe('shared sights', () => {
   it('are looked for once in an interval, by the leader, whoever needs them', async () => {
     const { peers, timers } = gateway(3);
-    const shares = peers.map((each) => shareSights(each, timers.clock));
+    const shares = peers.map((each) => shareProbes(each, timers.clock));
     let looks = 0;
     const look = (): Promise<{ version: bigint }> => Promise.resolve({ version: BigInt(++looks) });
     for (let round = 1; round <= 5; round++) {
       for (const share of shares) {
-        const { version } = await share.look('b m', 5000, look);
+        const { version } = await share.probe('b m', 5000, look);
         assert.equal(version, BigInt(round));
       }
       timers.advance(5001);
@@ -188,28 +188,28 @@ describe('shared sights', () => {
 
   it('are looked for by another when the leader ends, and tell the others what is new', async () => {
     const { peers, timers, kill } = gateway(3);
-    const shares = peers.map((each) => shareSights(each, timers.clock));
+    const shares = peers.map((each) => shareProbes(each, timers.clock));
     const news: string[] = [];
     shares[2]?.onChange((key) => news.push(key));
     let state = 'LOADING';
     const look = (): Promise<string> => Promise.resolve(state);
-    await shares[0]?.look('b m', 5000, look);
+    await shares[0]?.probe('b m', 5000, look);
     kill(1);
-    assert.equal(await shares[1]?.look('b m', 5000, look), 'LOADING');
+    assert.equal(await shares[1]?.probe('b m', 5000, look), 'LOADING');
     assert.deepEqual(news, []);
     state = 'AVAILABLE';
-    assert.equal(await shares[1]?.look('b m', 5000, look), 'AVAILABLE');
+    assert.equal(await shares[1]?.probe('b m', 5000, look), 'AVAILABLE');
     await turns(5);
     assert.deepEqual(news, ['b m']);
-    assert.equal(await shares[2]?.look('b m', 5000, () => assert.fail('the leader knows')), 'AVAILABLE');
+    assert.equal(await shares[2]?.probe('b m', 5000, () => assert.fail('the leader knows')), 'AVAILABLE');
   });
 
   it('that fail are not shared', async () => {
     const { peers, timers } = gateway(2);
-    const shares = peers.map((each) => shareSights(each, timers.clock));
+    const shares = peers.map((each) => shareProbes(each, timers.clock));
     await assert.rejects(
-      shares[0]?.look('b m', 5000, () => Promise.reject(new Error('refused'))) ?? Promise.resolve(),
+      shares[0]?.probe('b m', 5000, () => Promise.reject(new Error('refused'))) ?? Promise.resolve(),
     );
-    assert.equal(await shares[1]?.look('b m', 5000, () => Promise.resolve('seen')), 'seen');
+    assert.equal(await shares[1]?.probe('b m', 5000, () => Promise.resolve('seen')), 'seen');
   });
 });

@@ -2,6 +2,7 @@
 import { Code, StatusError } from '../../base/status.ts';
 import { type Call, flowOf, type Metadata, type Reply } from '../../call/index.ts';
 import {
+  type Chunks,
   decodeReloadConfigRequest,
   decodeReloadConfigResponse,
   decodeRepositoryChange,
@@ -9,13 +10,12 @@ import {
   encodeRepositoryChange,
   encodeSettings,
   joined,
-  type Pieces,
   readControl,
   type V2SettingKind,
 } from '../../codec/index.ts';
 import { targetOf, wideFields } from '../../models/index.ts';
 import { requestOf } from '../backend-call.ts';
-import { Rebuilt } from '../bridge-memory.ts';
+import { BridgeMemory } from '../bridge-memory.ts';
 import { fleetFor, fleetOfNoModel, fleetsFor, type FleetWideDeps, onlyOf } from './asking.ts';
 import { Configurations } from './configurations.ts';
 import type { WideFleet } from './fleet.ts';
@@ -28,13 +28,17 @@ const isForeign = ({ code }: StatusError): boolean => code === Code.UNIMPLEMENTE
 
 interface Change {
   readonly fleets: readonly WideFleet[];
-  readonly message: Pieces;
+  readonly message: Chunks;
   /** What a message that came with OK says. @throws StatusError when the backend did not do it all the same */
   readonly take: (message: Uint8Array, backend: string, place: number) => void;
 }
 
 /** Tells all of them, and waits for each as long as the client does. @throws StatusError when any has failed */
-async function tellEach(call: Call, rebuilt: Rebuilt, { fleets, message, take }: Change): Promise<Tally> {
+async function tellEach(
+  call: Call,
+  rebuilt: BridgeMemory,
+  { fleets, message, take }: Change,
+): Promise<Tally> {
   const tally = new Tally();
   const question = {
     call,
@@ -76,9 +80,9 @@ function replyFor(tally: Tally, message: Uint8Array, more: Metadata = []): Reply
 async function changing<T>(
   call: Call,
   { limits }: FleetWideDeps,
-  use: (message: Pieces, rebuilt: Rebuilt) => Promise<T>,
+  use: (message: Chunks, rebuilt: BridgeMemory) => Promise<T>,
 ): Promise<T> {
-  const rebuilt = new Rebuilt(call.memory);
+  const rebuilt = new BridgeMemory(call.memory);
   const viewed = call.request.view();
   try {
     return await use(await requestOf(call, limits, rebuilt), rebuilt);

@@ -1,7 +1,7 @@
 /** A fleet as whoever asks all of its backends sees it. */
 import type { StatusError } from '../../base/status.ts';
 import type { Call, Metadata } from '../../call/index.ts';
-import type { Pieces } from '../../codec/index.ts';
+import type { Chunks } from '../../codec/index.ts';
 
 /** What one backend made of a question. */
 export type BackendAnswer =
@@ -9,14 +9,14 @@ export type BackendAnswer =
   | {
       readonly backend: string;
       readonly error: undefined;
-      readonly message: Pieces;
+      readonly message: Chunks;
       readonly metadata: Metadata;
     };
 
 export interface WideQuestion {
   /** The client's; each backend gets one of its own, with its metadata. */
   readonly call: Call;
-  readonly message: Uint8Array | Pieces;
+  readonly message: Uint8Array | Chunks;
   /** This backend alone; undefined for all. */
   readonly only: string | undefined;
   /** Those that have the call's model, where any has; otherwise every one. */

@@ -2,6 +2,8 @@
 import { Code, StatusError } from '../../base/status.ts';
 import { type Call, flowOf, type Metadata, type Reply } from '../../call/index.ts';
 import {
+  type Chunks,
+  chunksLength,
   encodeModelStatisticsResponse,
   exactJsonText,
   type ExactObject,
@@ -11,14 +13,12 @@ import {
   modelConfigJson,
   modelStatisticsJson,
   notTaken,
-  type Pieces,
-  piecesLength,
   readControl,
   readExactObject,
 } from '../../codec/index.ts';
 import { isExtension, wideFields } from '../../models/index.ts';
 import { answerMetadata, requestOf } from '../backend-call.ts';
-import { Rebuilt } from '../bridge-memory.ts';
+import { BridgeMemory } from '../bridge-memory.ts';
 import { fleetFor, fleetsFor, type FleetWideDeps, onlyOf } from './asking.ts';
 import { Configurations } from './configurations.ts';
 import type { BackendAnswer, WideFleet } from './fleet.ts';
@@ -35,7 +35,7 @@ const okTrailers: Metadata = ['grpc-status', '0'];
 const isMissing = ({ code, fromBackend }: StatusError): boolean => code === Code.NOT_FOUND && fromBackend;
 
 /** What a message says, whichever door it is for. @throws OutOfBounds */
-function read(call: Call, pieces: Pieces, json: (message: Uint8Array) => string): ExactObject {
+function read(call: Call, pieces: Chunks, json: (message: Uint8Array) => string): ExactObject {
   const message = joined(pieces);
   if (isExtension(call.method)) return readExactObject(message);
   return readExactObject(Buffer.from(readControl(json, message)));
@@ -43,8 +43,8 @@ function read(call: Call, pieces: Pieces, json: (message: Uint8Array) => string)
 
 interface Reading {
   readonly call: Call;
-  readonly message: Pieces;
-  readonly rebuilt: Rebuilt;
+  readonly message: Chunks;
+  readonly rebuilt: BridgeMemory;
   readonly tally: Tally;
 }
 
@@ -68,7 +68,7 @@ async function readEach(
     const well = tallied(tally, answer, place);
     if (well === undefined) return;
     try {
-      if (!take(well, place)) rebuilt.hold(-piecesLength(well.message));
+      if (!take(well, place)) rebuilt.hold(-chunksLength(well.message));
       tally.answered(well.backend, place);
     } catch (reason) {
       tally.failed(well.backend, place, notTaken(reason));
@@ -77,7 +77,7 @@ async function readEach(
 }
 
 /** The answer of one backend as it came, or what was made of those of several. */
-function replyFor(tally: Tally, message: Pieces, one: Well | undefined, more: Metadata = []): Reply {
+function replyFor(tally: Tally, message: Chunks, one: Well | undefined, more: Metadata = []): Reply {
   const fields = [...tally.fields(tally.failures(isMissing)), ...more];
   const metadata = one === undefined ? fields : [...withoutOwn(answerMetadata(one.metadata)), ...fields];
   return { metadata, body: flowOf(message, okTrailers), from: listed(tally.answers) };
@@ -94,7 +94,7 @@ async function reading<T>(
   deps: FleetWideDeps,
   use: (reading: Reading) => Promise<T>,
 ): Promise<T> {
-  const rebuilt = new Rebuilt(call.memory);
+  const rebuilt = new BridgeMemory(call.memory);
   const viewed = call.request.view();
   try {
     const message = await requestOf(call, { ...deps.limits, maxMessageBytes: maxQuestionBytes }, rebuilt);

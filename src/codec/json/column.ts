@@ -1,7 +1,7 @@
 /** One input of a request: its values, and in row form the shape that all rows must have. */
 import { Code, StatusError } from '../../base/status.ts';
 import type { DType } from '../dtype.ts';
-import type { TensorParts } from '../encoded-tensor.ts';
+import type { EncodedTensor } from '../encoded-tensor.ts';
 import type { TensorInfo } from '../tensor.ts';
 import type { Excerpt } from './excerpt.ts';
 import { expect, type JsonLimits, valueFault, ValueFault } from './limits.ts';
@@ -136,7 +136,7 @@ export class Column {
   }
 
   /** @param rows undefined in columnar form */
-  finish(rows?: number): TensorParts {
+  finish(rows?: number): EncodedTensor {
     const shape = rows === undefined ? this.reader.shape : [rows, ...(this.#shape ?? [])];
     return { dtype: this.values.dtype, shape, parts: this.values.finish() };
   }

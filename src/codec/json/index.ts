@@ -2,7 +2,7 @@
 export { JsonBody } from './body.ts';
 export { BodyTooLarge, type JsonLimits } from './limits.ts';
 export type { NonFinite } from './non-finite.ts';
-export { type LentPieces, wholeText } from './slice.ts';
+export { type LentChunks, wholeText } from './slice.ts';
 export {
   type DecodedPredict,
   decodePredictReplyJson,

@@ -9,7 +9,7 @@ export const sliceBytes = 65_536;
  * A JSON text in pieces, each made when it is asked for; the last one is returned. A piece is good until the next one is asked for or
  * control is given up: all replies are written to the same memory.
  */
-export type LentPieces = Generator<Buffer, Buffer, undefined>;
+export type LentChunks = Generator<Buffer, Buffer, undefined>;
 
 /** Encoding is synchronous between two pieces, so one buffer serves every reply. */
 const scratch =
@@ -99,7 +99,7 @@ export class Slice {
 }
 
 /** The whole text. */
-export function wholeText(pieces: LentPieces): Buffer {
+export function wholeText(pieces: LentChunks): Buffer {
   const copies: Buffer[] = [];
   for (;;) {
     const { value, done } = pieces.next();

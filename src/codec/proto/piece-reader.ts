@@ -1,9 +1,9 @@
 /** Reads protobuf's wire format from a message in pieces; large fields come out as views on them. */
-import { joined, type Pieces, piecesLength } from '../tensor-chunks.ts';
+import { joined, type Chunks, chunksLength } from '../tensor-chunks.ts';
 import { malformed, maxGroupDepth, utf8, wire } from './reader.ts';
 
 export class PieceReader {
-  readonly #pieces: Pieces;
+  readonly #pieces: Chunks;
   #index = 0;
   #bytes: Uint8Array;
   #at = 0;
@@ -13,10 +13,10 @@ export class PieceReader {
   field = 0;
   type = 0;
 
-  constructor(pieces: Pieces) {
+  constructor(pieces: Chunks) {
     this.#pieces = pieces;
     this.#bytes = pieces[0] ?? new Uint8Array(0);
-    this.#left = piecesLength(pieces);
+    this.#left = chunksLength(pieces);
   }
 
   get left(): number {

@@ -1,5 +1,5 @@
 /** Writes protobuf's wire format; large byte fields become chunks of their own, so that they are not copied. */
-import { type Pieces, piecesLength } from '../tensor-chunks.ts';
+import { type Chunks, chunksLength } from '../tensor-chunks.ts';
 import { wire } from './reader.ts';
 
 /** Byte fields above this stay where they are: below it a copy is cheaper than one more chunk to send. */
@@ -92,8 +92,8 @@ export class Writer {
   }
 
   /** A length-delimited field whose bytes come in pieces. */
-  pieces(field: number, value: Pieces): this {
-    this.tag(field, wire.bytes).varint(piecesLength(value));
+  pieces(field: number, value: Chunks): this {
+    this.tag(field, wire.bytes).varint(chunksLength(value));
     for (const piece of value) this.raw(piece);
     return this;
   }

@@ -2,9 +2,9 @@
 import type { After, Clock } from '../../base/clock.ts';
 import type { Filter, Observer } from '../../call/index.ts';
 import { AttemptBudget, type AttemptBudgetOptions } from '../attempt-budget.ts';
-import { harmlessTwice } from '../attempts.ts';
-import { type LatencyBook, messageBytes } from '../latencies/index.ts';
-import { Race } from './hedged-call.ts';
+import { isRetrySafe } from '../attempts.ts';
+import { type LatencyStats, messageBytes } from '../latencies/index.ts';
+import { HedgedCall } from './hedged-call.ts';
 
 export interface HedgeOptions {
   /** Another backend is asked after so many times what is usual. */
@@ -24,7 +24,7 @@ export interface HedgeDeps {
   readonly observer: Pick<Observer, 'hedged'>;
   readonly clock: Clock;
   /** Read for what is usual, and written to. */
-  readonly latencies: LatencyBook;
+  readonly latencies: LatencyStats;
   /** Must let the process read what has arrived before it calls back. */
   readonly after: After;
   /** That of before a reload. */
@@ -65,10 +65,10 @@ export function hedgeFilter(options: HedgeOptions, deps: HedgeDeps): Filter {
     };
     return (call) => {
       const { target } = call;
-      if (call.kind !== 'unary' || target === undefined || !harmlessTwice(call) || !call.request.retains)
+      if (call.kind !== 'unary' || target === undefined || !isRetrySafe(call) || !call.request.retains)
         return next(call);
       budget.called();
-      return new Race(call, latencies.kind(target, messageBytes(call)), raceDeps).run();
+      return new HedgedCall(call, latencies.kind(target, messageBytes(call)), raceDeps).run();
     };
   };
 }

@@ -12,7 +12,7 @@ import {
   type Reply,
 } from '../../call/index.ts';
 import { failureOf, withAttempts } from '../attempts.ts';
-import type { Kind } from '../latencies/index.ts';
+import type { LatencyClass } from '../latencies/index.ts';
 
 /** The same for every race of a filter. */
 export interface RaceDeps {
@@ -22,7 +22,7 @@ export interface RaceDeps {
   readonly observer: Pick<Observer, 'hedged'>;
   readonly maxAttempts: number;
   /** How long to wait before the next attempt, in ms. */
-  readonly delayMs: (kind: Kind) => number;
+  readonly delayMs: (kind: LatencyClass) => number;
   /** Takes one attempt out of the budget; false when it is used up. */
   readonly mayHedge: () => boolean;
   /** Whether a loser at this backend may be reset now. */
@@ -46,10 +46,10 @@ const ignore = (): void => undefined;
 
 const lost = new StatusError(Code.CANCELLED, 'another backend answered first', { outpaced: true });
 
-export class Race implements CancelListener {
+export class HedgedCall implements CancelListener {
   readonly #call: Call;
   readonly #deps: RaceDeps;
-  readonly #kind: Kind;
+  readonly #kind: LatencyClass;
   readonly #attempts: Attempt[] = [];
   #resolve!: (reply: Reply) => void;
   #reject!: (reason: unknown) => void;
@@ -58,7 +58,7 @@ export class Race implements CancelListener {
   /** What the first attempt said that failed while others were under way. */
   #failure: { readonly reply: Reply } | { readonly reason: unknown } | undefined;
 
-  constructor(call: Call, kind: Kind, deps: RaceDeps) {
+  constructor(call: Call, kind: LatencyClass, deps: RaceDeps) {
     this.#call = call;
     this.#kind = kind;
     this.#deps = deps;
@@ -134,7 +134,7 @@ export class Race implements CancelListener {
     const tried = this.#attempts.slice(0, previous).map(({ backend }) => backend);
     return {
       ...call,
-      elsewhere: true,
+      avoidStrictly: true,
       avoid: [...(call.avoid ?? []), ...tried],
       metadata: withAttempts(call.metadata, previous),
     };

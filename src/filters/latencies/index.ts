@@ -1,3 +1,3 @@
 /** How long calls take, by model, version and size. */
-export { Kind, LatencyBook } from './book.ts';
+export { LatencyClass, LatencyStats } from './latency-stats.ts';
 export { messageBytes } from './size.ts';

@@ -15,8 +15,8 @@ import {
 } from '../../call/index.ts';
 import { isInformation } from '../../models/index.ts';
 import type { Client, ClientOf } from '../client.ts';
-import { type LatencyBook, messageBytes } from '../latencies/index.ts';
-import { ModelLine, type Waiter } from './model-line.ts';
+import { type LatencyStats, messageBytes } from '../latencies/index.ts';
+import { ModelQueue, type Waiter } from './model-queue.ts';
 import { Places } from './places.ts';
 import { priorities, type Priority } from './priority-queue.ts';
 
@@ -31,9 +31,9 @@ export interface QueueOptions {
 
 export interface QueueDeps {
   /** Whether a backend that could answer the call takes one more now. */
-  readonly hasRoom: (call: Call) => boolean;
+  readonly hasCapacity: (call: Call) => boolean;
   readonly clientOf: ClientOf;
-  readonly latencies: Pick<LatencyBook, 'find'>;
+  readonly latencies: Pick<LatencyStats, 'find'>;
   readonly observer: Pick<Observer, 'limited' | 'queued' | 'waited'>;
   readonly clock: Clock;
   readonly after: After;
@@ -44,7 +44,7 @@ export interface QueueDeps {
 export interface Queue {
   readonly filter: Filter;
   /** A backend has got room: told by whoever knows. */
-  readonly roomMade: () => void;
+  readonly capacityFreed: () => void;
   /** Whether a call waits whose model is such a one. */
   readonly waits: (isSuch: (model: ModelRef) => boolean) => boolean;
 }
@@ -126,10 +126,10 @@ const ignore = (): void => undefined;
 
 export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   const { maxLength, maxWaitMs, priorityField } = options;
-  const { hasRoom, clientOf, latencies, observer, clock, after, toTell } = deps;
+  const { hasCapacity, clientOf, latencies, observer, clock, after, toTell } = deps;
   const places = new Places();
   /** Only models of which calls wait, so that names cannot pile up. */
-  const lines = new ByModel<ModelLine>();
+  const lines = new ByModel<ModelQueue>();
   let looking = false;
 
   function priorityOf(call: Call): Priority {
@@ -154,15 +154,19 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     return new StatusError(Code.DEADLINE_EXCEEDED, text);
   }
 
-  function leave(model: ModelRef, line: ModelLine): void {
+  function leave(model: ModelRef, line: ModelQueue): void {
     observer.queued(model, line.length);
     if (line.length === 0) lines.delete(model);
-    if (lines.size === 0) toTell?.delete(roomMade);
+    if (lines.size === 0) toTell?.delete(capacityFreed);
   }
 
-  function roomMade(): void {
+  function capacityFreed(): void {
     for (const [model, line] of lines.entries()) {
-      for (let waiter = line.first(); waiter !== undefined && hasRoom(waiter.call); waiter = line.first()) {
+      for (
+        let waiter = line.first();
+        waiter !== undefined && hasCapacity(waiter.call);
+        waiter = line.first()
+      ) {
         const late = hopeless(waiter.call, model);
         if (late === undefined) {
           line.serve();
@@ -183,13 +187,13 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     looking = true;
     after(lookEveryMs, () => {
       looking = false;
-      roomMade();
+      capacityFreed();
       if (lines.size > 0) keepLooking();
     });
   }
 
   function wait(call: Call, model: ModelRef, next: Handler): Promise<Reply> {
-    const line = lines.get(model) ?? new ModelLine(maxLength, places, clock);
+    const line = lines.get(model) ?? new ModelQueue(maxLength, places, clock);
     const client = clientOf(call);
     const priority = priorityOf(call);
     const boundMs = Math.min(maxWaitMs, (call.deadline - clock()) / 2);
@@ -199,7 +203,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
       return Promise.reject(refusal(model, text, expectedMs));
     }
     lines.set(model, line);
-    toTell?.add(roomMade);
+    toTell?.add(capacityFreed);
     keepLooking();
     return new Promise((resolve, reject) => {
       const waiting = { call, client, next, places, sinceMs: clock() };
@@ -220,14 +224,14 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   }
 
   return {
-    roomMade,
+    capacityFreed,
     waits: (isSuch) => lines.size > 0 && [...lines.entries()].some(([model]) => isSuch(model)),
     filter: (next) => (call) => {
       const model = call.target;
       if (call.kind !== 'unary' || model === undefined || isInformation(call.method)) return next(call);
       const late = hopeless(call, model);
       if (late !== undefined) return Promise.reject(late);
-      if (!lines.has(model) && hasRoom(call)) return next(call);
+      if (!lines.has(model) && hasCapacity(call)) return next(call);
       if (call.cancellation.reason !== undefined) return Promise.reject(call.cancellation.reason);
       return wait(call, model, next);
     },

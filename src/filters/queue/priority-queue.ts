@@ -6,7 +6,7 @@ import { FairLine, type HeldPlaces } from './fair-line.ts';
 export const priorities = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof priorities)[number];
 
-export class WaitLine<T> {
+export class PriorityQueue<T> {
   readonly #maxLength: number;
   /** In the order of the priorities. */
   readonly #lines: readonly FairLine<T>[];

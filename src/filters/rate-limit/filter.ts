@@ -11,9 +11,9 @@ import {
   type Observer,
 } from '../../call/index.ts';
 import { isInformation } from '../../models/index.ts';
-import { Buckets, cellsOf, type Rate } from './buckets.ts';
+import { cellsOf, GcraLimiter, type Rate } from './gcra-limiter.ts';
 import type { SharedRates } from './shared-rates.ts';
-import { gatherTakes, type Takes } from './takes.ts';
+import { gatherTakes, type TokenUsage } from './token-usage.ts';
 
 export interface RateLimit extends Rate {
   /** For errors, and what processes that hold it together call it: "per tenant". */
@@ -35,21 +35,21 @@ export interface RateLimitDeps {
   /** Where shared limits are counted; absent without any. */
   readonly shared?: SharedRates | undefined;
   /** Tells the gateway's other workers what this one took; absent where there are none. */
-  readonly tell?: ((takes: Takes) => void) | undefined;
+  readonly tell?: ((takes: TokenUsage) => void) | undefined;
   /** The buckets of a limit, those of before a reload where it has not changed; absent: new ones. */
-  readonly bucketsOf?: (limit: RateLimit, make: () => Buckets) => Buckets;
+  readonly bucketsOf?: (limit: RateLimit, make: () => GcraLimiter) => GcraLimiter;
 }
 
 export interface RateLimits {
   readonly filter: Filter;
   /** What another worker took. */
-  readonly told: (takes: Takes) => void;
+  readonly told: (takes: TokenUsage) => void;
 }
 
 /** A limit that a call meets, and the bucket of it. */
 interface Met {
   readonly limit: RateLimit;
-  readonly buckets: Buckets;
+  readonly buckets: GcraLimiter;
   readonly key: string;
 }
 
@@ -80,7 +80,7 @@ export function createRateLimits(
   const all = limits.map((limit) => ({
     limit,
     models: new ByModel(limit.models.map((model) => [model, true])),
-    buckets: bucketsOf(limit, () => new Buckets(limit, maxKeys, clock)),
+    buckets: bucketsOf(limit, () => new GcraLimiter(limit, maxKeys, clock)),
   }));
   const took = tell === undefined ? undefined : gatherTakes(tell, after);
 

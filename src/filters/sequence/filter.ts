@@ -9,7 +9,7 @@ import {
   withPredictSequenceId,
 } from '../../codec/index.ts';
 import { requestMessage } from '../request-message.ts';
-import { Turns } from './sequence-lock.ts';
+import { SequenceLock } from './sequence-lock.ts';
 
 export interface SequenceFilterOptions {
   /** Models that keep state between calls. */
@@ -24,7 +24,7 @@ export interface SequenceFilterDeps {
   /** An id that no gateway has given out: at random below 2^53, which JSON can hold, and not 0. */
   readonly newId: () => bigint;
   /** Those of before a reload: calls that came before and after it are still one at a time. */
-  readonly turns?: Turns;
+  readonly turns?: SequenceLock;
 }
 
 interface Dialect {
@@ -49,7 +49,7 @@ const idField = 'sequence-id';
 
 export function sequenceFilter(
   options: SequenceFilterOptions,
-  { newId, turns = new Turns() }: SequenceFilterDeps,
+  { newId, turns = new SequenceLock() }: SequenceFilterDeps,
 ): Filter {
   return (next) => async (call) => {
     const { target } = call;
@@ -72,7 +72,7 @@ export function sequenceFilter(
       ends: control.ends,
     };
     const request =
-      given === undefined ? call.request : flowOfPieces(dialect.withId(message, given, control));
+      given === undefined ? call.request : flowOfChunks(dialect.withId(message, given, control));
     const turn = `${target.fleet ?? ''}\0${target.model}\0${sequence.id}`;
     const end = await turns.take(turn, options.maxWaiting, call.cancellation);
     let reply: Reply;
@@ -88,7 +88,7 @@ export function sequenceFilter(
   };
 }
 
-function flowOfPieces(pieces: readonly Uint8Array[]): Flow {
+function flowOfChunks(pieces: readonly Uint8Array[]): Flow {
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
   return Flow.of([messagePrefix(length), ...pieces]);
 }

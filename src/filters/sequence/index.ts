@@ -1,3 +1,3 @@
 /** Calls of one sequence, one after the other. */
 export { sequenceFilter, type SequenceFilterOptions } from './filter.ts';
-export { Turns } from './sequence-lock.ts';
+export { SequenceLock } from './sequence-lock.ts';

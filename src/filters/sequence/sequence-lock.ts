@@ -7,7 +7,7 @@ interface Line {
   readonly waiting: (() => void)[];
 }
 
-export class Turns {
+export class SequenceLock {
   /** Sequences with a call under way. */
   readonly #lines = new Map<string, Line>();
 

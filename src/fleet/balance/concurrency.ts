@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import type { ConcurrencyOptions } from '../options.ts';
-import { QuickRoom } from './littles-law-limit.ts';
+import { LittlesLawLimit } from './littles-law-limit.ts';
 
 /** The limit is looked at anew after so long, and so many calls. In ms. */
 const windowMs = 200;
@@ -51,7 +51,7 @@ export class ConcurrencyLimit {
   #options: Omit<ConcurrencyOptions, 'maxStreams'>;
   readonly #clock: Clock;
   readonly #idle = new Map<string, IdleTime>();
-  #quick: QuickRoom;
+  #quick: LittlesLawLimit;
   #limit: number;
   #ratios: number[] = [];
   #busiest = 0;
@@ -60,7 +60,7 @@ export class ConcurrencyLimit {
   constructor(options: Omit<ConcurrencyOptions, 'maxStreams'>, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
-    this.#quick = new QuickRoom(options.adaptive ? 0 : options.quickMs, clock);
+    this.#quick = new LittlesLawLimit(options.adaptive ? 0 : options.quickMs, clock);
     this.#limit = firstOf(options);
     this.#windowEndMs = clock() + windowMs;
   }
@@ -70,7 +70,7 @@ export class ConcurrencyLimit {
     if (isDeepStrictEqual(options, this.#options)) return;
     const learnt = this.#options.adaptive && options.adaptive;
     this.#options = options;
-    this.#quick = new QuickRoom(options.adaptive ? 0 : options.quickMs, this.#clock);
+    this.#quick = new LittlesLawLimit(options.adaptive ? 0 : options.quickMs, this.#clock);
     this.#limit = learnt ? Math.min(this.#limit, options.maxInFlight) : firstOf(options);
   }
 

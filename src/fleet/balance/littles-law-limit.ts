@@ -10,7 +10,7 @@ const mostCalls = 1000;
  * A fixed limit is a time, too (Little's law): 64 calls are a second's work for a server that answers 64 a second, and four milliseconds' for
  * one that answers 16,000. There it holds nothing back but costs each call that waits.
  */
-export class QuickRoom {
+export class LittlesLawLimit {
   readonly #quickMs: number;
   readonly #clock: Clock;
   #calls = 0;

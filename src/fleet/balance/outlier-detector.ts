@@ -13,7 +13,7 @@ export interface Outcome {
   /** The backend surely did not begin with it: no connection, a refused stream. Health sees to that. */
   readonly notStarted: boolean;
   /** What was lost with it: all calls of one connection that broke have the same. */
-  readonly lostWith?: object | undefined;
+  readonly lostConnection?: object | undefined;
 }
 
 /** "ok" and "failed" count; "neither" says nothing about the backend. */
@@ -60,7 +60,7 @@ export interface Ejected {
   readonly reason: string;
 }
 
-export class Outliers {
+export class OutlierDetector {
   readonly #options: () => EjectionOptions;
   readonly #clock: Clock;
   /** By model, then by backend. */
@@ -99,7 +99,8 @@ export class Outliers {
     const verdict = verdictOn(outcome);
     if (verdict === 'neither') return undefined;
     const failed = verdict === 'failed';
-    if (failed && outcome.lostWith !== undefined && !this.#isNews(outcome.lostWith, model)) return undefined;
+    if (failed && outcome.lostConnection !== undefined && !this.#isNews(outcome.lostConnection, model))
+      return undefined;
     // a call of no model tells of the backend alone
     const forMs = model === wholeHost ? undefined : this.#count(backend, model, failed, of, outcome.code);
     // a status, whatever it is, shows that the backend as a whole is there

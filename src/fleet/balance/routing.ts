@@ -2,7 +2,7 @@
 import type { VersionState } from '../../models/index.ts';
 
 /** One backend and one model at one moment. */
-export interface Standing<B> {
+export interface BackendModelState<B> {
   readonly backend: B;
   /** It answers, and has shown for long enough that it does. */
   readonly up: boolean;
@@ -47,13 +47,13 @@ const isAvailable = ({ state }: VersionState): boolean => state === 'AVAILABLE';
 const isComing = ({ state }: VersionState): boolean => state === 'START' || state === 'LOADING';
 
 /** What a standing says, read once: a server may have hundreds of versions. */
-interface Read<B> extends Standing<B> {
+interface Read<B> extends BackendModelState<B> {
   readonly available: readonly bigint[];
   readonly highest: bigint | undefined;
   readonly coming: boolean;
 }
 
-function read<B>(standing: Standing<B>): Read<B> {
+function read<B>(standing: BackendModelState<B>): Read<B> {
   const versions = standing.versions ?? [];
   const available = versions.filter(isAvailable).map(({ version }) => version);
   return { ...standing, available, highest: highest(available), coming: versions.some(isComing) };
@@ -93,7 +93,7 @@ function defaultOf(able: readonly Read<unknown>[], quorumPercent: number): bigin
   return highest(versions.filter((version) => counts.get(version) === most));
 }
 
-export function routesOf<B>(standings: readonly Standing<B>[], options: RoutingOptions): Routes<B> {
+export function routesOf<B>(standings: readonly BackendModelState<B>[], options: RoutingOptions): Routes<B> {
   const open = standings.filter(({ drained, up, onTrial }) => !drained && (up || onTrial));
   const having = open.map(read).filter(({ available }) => available.length > 0);
   const steady = having.filter(({ up }) => up);
@@ -139,7 +139,7 @@ export function routesOf<B>(standings: readonly Standing<B>[], options: RoutingO
 }
 
 /** The version is on its way somewhere: who asks for it should wait, and not be told that there is none. */
-export function isVersionComing(standings: readonly Standing<unknown>[], version: bigint): boolean {
+export function isVersionComing(standings: readonly BackendModelState<unknown>[], version: bigint): boolean {
   return standings.some(({ versions }) =>
     (versions ?? []).some((state) => state.version === version && isComing(state)),
   );

@@ -7,11 +7,11 @@ import {
   extensionBridge,
   generateBridge,
   inferStreamBridge,
-  kserveDoor,
-  kserveServer,
   reencode,
-  tfsDoor,
+  tfsDialect,
   tfsServer,
+  v2Dialect,
+  v2Server,
 } from '../../bridge/index.ts';
 import {
   type Api,
@@ -68,12 +68,12 @@ const noV1: Handler = () =>
   Promise.reject(new StatusError(Code.UNIMPLEMENTED, "backends over gRPC do not speak KServe's V1"));
 const ovmsName = 'OpenVINO Model Server';
 
-export class Speech {
+export class ApiDetector {
   readonly #options: SpeechOptions;
   readonly #deps: SpeechDeps;
   readonly #names = new VersionNames();
   readonly #toTfs: Handler;
-  readonly #toKserve: Handler;
+  readonly #toV2: Handler;
   readonly #toOvms: Handler;
   readonly #generate: Handler;
   readonly #inferStream: Handler;
@@ -90,7 +90,7 @@ export class Speech {
     this.#spoken = api === 'detect' ? undefined : { apis: new Set([api]), ovms: encoding === 'ovms' };
     this.#toOvms = reencode(options)(send);
     this.#toTfs = createBridge({
-      door: kserveDoor,
+      door: v2Dialect,
       spoken: "TensorFlow Serving's API",
       // re-encoding passes everything on that it need not change
       server: (call, rebuilt) =>
@@ -105,11 +105,10 @@ export class Speech {
     const { json, nonFinite } = options;
     this.#inferStream = inferStreamBridge({ send, from, limits: options, json, nonFinite });
     this.#extension = extensionBridge({ send, from, limits: options });
-    this.#toKserve = createBridge({
-      door: tfsDoor,
+    this.#toV2 = createBridge({
+      door: tfsDialect,
       spoken: 'the KServe V2 API',
-      server: (call, rebuilt) =>
-        kserveServer(asker(call, send, options, rebuilt), this.#names, maxMessageBytes),
+      server: (call, rebuilt) => v2Server(asker(call, send, options, rebuilt), this.#names, maxMessageBytes),
       from,
       limits: options,
     });
@@ -136,7 +135,7 @@ export class Speech {
     }
     // a server that speaks neither says so itself
     if (spoken.apis.size === 0) return undefined;
-    return api === 'tfs' ? this.#toKserve : this.#toTfs;
+    return api === 'tfs' ? this.#toV2 : this.#toTfs;
   }
 
   /** As Transport has it. */

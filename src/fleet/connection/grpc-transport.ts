@@ -5,7 +5,7 @@ import { type Api, type Call, type Handler, noMetadata, type Reply } from '../..
 import type { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress } from '../backend-address.ts';
 import type { FleetOptions } from '../options.ts';
-import { Speech } from './api-detection.ts';
+import { ApiDetector } from './api-detection.ts';
 import { Pool } from './pool.ts';
 import { RequestHeads } from './request-head.ts';
 import type { OnOver, Transport, TransportEvents } from './transport.ts';
@@ -56,7 +56,7 @@ export function createGrpcTransport(
     return reply;
   }
 
-  const speech = new Speech(
+  const speech = new ApiDetector(
     {
       api: address.api,
       timeoutMs: options.health.timeoutMs,

@@ -26,7 +26,7 @@ interface Silence {
  */
 const maxAsks = 3;
 
-export class HangWatch {
+export class KeepaliveWatchdog {
   readonly #hungAfterMs: number;
   readonly #clock: Clock;
   readonly #silences = new Map<Asked, Silence>();

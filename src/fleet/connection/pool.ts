@@ -6,8 +6,8 @@ import type { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress } from '../backend-address.ts';
 import type { ConnectionOptions } from '../options.ts';
 import { dial } from './dial.ts';
-import { HangWatch } from './keepalive-watchdog.ts';
-import { Redials } from './reconnect-backoff.ts';
+import { KeepaliveWatchdog } from './keepalive-watchdog.ts';
+import { ReconnectBackoff } from './reconnect-backoff.ts';
 
 export interface PoolEvents {
   /** A connection attempt failed, or a connection that was in use was lost. */
@@ -26,14 +26,14 @@ export class Pool {
   readonly #address: BackendAddress;
   readonly #options: ConnectionOptions;
   readonly #events: PoolEvents;
-  readonly #hangs: HangWatch;
+  readonly #hangs: KeepaliveWatchdog;
   readonly #sockets = new Map<Http2Client, Socket>();
   /** Those that take calls. */
   #clients: Http2Client[] = [];
   /** Those that were told to go, and finish the calls that they have. */
   readonly #leaving = new Set<Http2Client>();
   #dialing = 0;
-  readonly #redials: Redials;
+  readonly #redials: ReconnectBackoff;
   #waiters: Waiter[] = [];
   #closed = false;
 
@@ -45,11 +45,11 @@ export class Pool {
     clock: Clock,
     random: () => number = Math.random,
   ) {
-    this.#redials = new Redials(clock, random);
+    this.#redials = new ReconnectBackoff(clock, random);
     this.#address = address;
     this.#options = options;
     this.#events = events;
-    this.#hangs = new HangWatch(options.hungAfterMs, clock);
+    this.#hangs = new KeepaliveWatchdog(options.hungAfterMs, clock);
   }
 
   /** Connections that take calls. */

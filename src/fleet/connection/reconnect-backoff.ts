@@ -6,7 +6,7 @@ import { guarded } from '../../base/faults.ts';
 const firstMs = 25;
 const longestMs = 1000;
 
-export class Redials {
+export class ReconnectBackoff {
   readonly #clock: Clock;
   readonly #random: () => number;
   #failures = 0;

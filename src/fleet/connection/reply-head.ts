@@ -1,5 +1,5 @@
 /** Reads a backend's response head and trailers into metadata, and says what is wrong with those that are no gRPC. */
-import { recur, recurs, remembered } from '../../base/identity-memo.ts';
+import { markReused, isReused, memoizeByIdentity } from '../../base/identity-memo.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import { cutGrpcMessage, getMetadata, type Metadata } from '../../call/index.ts';
 import { connectionLost, type Headers, ownFault } from '../../wire/index.ts';
@@ -95,22 +95,22 @@ const isType = (fields: Metadata, i: number): boolean => fields[i - (i % 2)] ===
 
 /** A list made of one that recurs does so, too. */
 function madeOf(fields: Headers, made: Head): Head {
-  if (recurs(fields) && !('error' in made)) {
-    recur(made.metadata);
-    recur(made.trailers);
+  if (isReused(fields) && !('error' in made)) {
+    markReused(made.metadata);
+    markReused(made.trailers);
   }
   return made;
 }
 
-const headWithMore = remembered((fields) => madeOf(fields, readHead(fields, false)));
-const headAlone = remembered((fields) => madeOf(fields, readHead(fields, true)));
+const headWithMore = memoizeByIdentity((fields) => madeOf(fields, readHead(fields, false)));
+const headAlone = memoizeByIdentity((fields) => madeOf(fields, readHead(fields, true)));
 
 /** @param end there is nothing behind it: a trailers-only answer */
 export function headOf(fields: Headers, end: boolean): Head {
   return end ? headAlone(fields) : headWithMore(fields);
 }
 
-export const trailersFrom: (fields: Headers) => Metadata = remembered(normalTrailers);
+export const trailersFrom: (fields: Headers) => Metadata = memoizeByIdentity(normalTrailers);
 
 /**
  * An answer that breaks HTTP/2's rules. Another attempt would bring the same, here or elsewhere, if the request is what brings it.
@@ -137,7 +137,7 @@ export function resetError(
     case connectionLost:
       return new StatusError(Code.UNAVAILABLE, `backend ${where}: the connection was lost`, {
         ...details,
-        lostWith: connection,
+        lostConnection: connection,
       });
     case 7:
       return new StatusError(Code.UNAVAILABLE, `backend ${where} refused the stream`, details);

@@ -1,5 +1,5 @@
 /** The header lists of requests to one backend, the same object for the same metadata, so that they are encoded once. */
-import { recur, recurs } from '../../base/identity-memo.ts';
+import { markReused, isReused } from '../../base/identity-memo.ts';
 import type { Metadata, Method } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
@@ -18,9 +18,9 @@ export class RequestHeads {
     const known = this.#known.get(metadata);
     if (known?.method === method) return known.headers;
     const headers = this.#build(method, metadata);
-    if (!recurs(metadata)) return headers;
+    if (!isReused(metadata)) return headers;
     this.#known.set(metadata, { method, headers });
-    return recur(headers);
+    return markReused(headers);
   }
 
   #build(method: Method, metadata: Metadata): Headers {

@@ -1,11 +1,11 @@
 /** A V2 inference that came over REST, at a backend over REST: the client's body as it came, and the backend's. */
 import { Code, StatusError } from '../../base/status.ts';
 import {
+  BridgeMemory,
   HalfModels,
   metadataIn,
   passesInfer,
   pathFor,
-  Rebuilt,
   refusedReply,
   requestOf,
   type RestAsk,
@@ -41,7 +41,7 @@ export interface RestInferDeps {
   readonly options: FleetOptions;
   readonly tensors: TensorOptions;
   /** Asks on behalf of a call; what comes with the answer is in `rebuilt`. */
-  readonly asking: (call: Call, rebuilt: Rebuilt) => RestAsk;
+  readonly asking: (call: Call, rebuilt: BridgeMemory) => RestAsk;
   /** The same for what all calls may know: no call's end ends it. */
   readonly askingForAll: (call: Call) => RestAsk;
   readonly abilities: () => Promise<V2Abilities>;
@@ -70,7 +70,7 @@ export function createRestInfer(deps: RestInferDeps): RestInfer {
     call: Call,
     target: Target,
     { headerBytes, body }: HttpBody,
-    rebuilt: Rebuilt,
+    rebuilt: BridgeMemory,
   ): Promise<Reply> {
     const question = V2Question.read(joined(body), headerBytes, tensors);
     const message = question.messageFor(target);
@@ -97,7 +97,7 @@ export function createRestInfer(deps: RestInferDeps): RestInfer {
 
   const answer: Handler = async (call) => {
     const { target, cancellation } = call;
-    const rebuilt = new Rebuilt(call.memory);
+    const rebuilt = new BridgeMemory(call.memory);
     const viewed = call.request.view();
     try {
       if (target === undefined) throw new StatusError(Code.INTERNAL, 'a call of infer names no model');

@@ -2,15 +2,15 @@
 import { Readable } from 'node:stream';
 import { joinInto } from '../../base/bytes.ts';
 import { Code, StatusError } from '../../base/status.ts';
-import type { Rebuilt, RestAnswer } from '../../bridge/index.ts';
+import type { BridgeMemory, RestAnswer } from '../../bridge/index.ts';
 import type { HttpReply } from '../../call/index.ts';
-import { OutOfBounds, type Pieces, piecesLength } from '../../codec/index.ts';
+import { OutOfBounds, type Chunks, chunksLength } from '../../codec/index.ts';
 
 /** Up to so many bytes are sent in one write; more of them as they are, since to join them would hold them twice. */
 const joinedBytes = 65_536;
 
-export function bodyOf(pieces: Pieces): Uint8Array | Readable {
-  return piecesLength(pieces) <= joinedBytes
+export function bodyOf(pieces: Chunks): Uint8Array | Readable {
+  return chunksLength(pieces) <= joinedBytes
     ? Buffer.concat(pieces)
     : Readable.from(pieces, { objectMode: false });
 }
@@ -19,7 +19,7 @@ export function bodyOf(pieces: Pieces): Uint8Array | Readable {
 export async function wholeAnswer(
   reply: HttpReply,
   maxBytes: number,
-  { name: where, isControl, rebuilt }: { name: string; isControl: boolean; rebuilt: Rebuilt },
+  { name: where, isControl, rebuilt }: { name: string; isControl: boolean; rebuilt: BridgeMemory },
 ): Promise<RestAnswer> {
   const { statusCode, headers, body } = reply;
   // one that is given up ends with an error that nobody else listens to

@@ -1,11 +1,11 @@
 /** Calls whose answers a backend over REST may write bit by bit: bodies of HTTP either way, which pass as they are. */
 import { Code, StatusError } from '../../base/status.ts';
 import {
+  BridgeMemory,
   eventOf,
   generatePath,
   lacksPath,
   onlyJson,
-  Rebuilt,
   refusedReply,
   requestOf,
   type RestAnswer,
@@ -22,7 +22,7 @@ import {
   replyOf,
   type Target,
 } from '../../call/index.ts';
-import { decodeHttpBody, maxHttpHeadBytes, type Pieces } from '../../codec/index.ts';
+import { type Chunks, decodeHttpBody, maxHttpHeadBytes } from '../../codec/index.ts';
 import { generateMethods, jsonLengthHeader, type VersionNames } from '../../models/index.ts';
 import type { FleetOptions } from '../options.ts';
 import { flowOfBody } from './http-flow.ts';
@@ -40,7 +40,7 @@ export interface RestStreamsDeps {
   readonly name: string;
   readonly options: FleetOptions;
   readonly versions: VersionNames;
-  readonly begin: (question: RestQuestion, call: Call, rebuilt: Rebuilt) => Promise<Begun>;
+  readonly begin: (question: RestQuestion, call: Call, rebuilt: BridgeMemory) => Promise<Begun>;
   readonly failed: (reason: unknown, cancellation: Cancellation) => StatusError;
   /** What of an answer's fields its client gets. */
   readonly returned: (answer: Pick<RestAnswer, 'headers'>) => Metadata;
@@ -90,8 +90,8 @@ export function createRestStreams(deps: RestStreamsDeps): RestStreams {
   async function beginCall(
     call: Call,
     target: Target,
-    message: Pieces,
-    rebuilt: Rebuilt,
+    message: Chunks,
+    rebuilt: BridgeMemory,
   ): Promise<Begun & { isOne: boolean }> {
     const ask = (question: RestQuestion): Promise<Begun> => begin(question, call, rebuilt);
     if (call.method === generateMethods.inferStream)
@@ -103,7 +103,7 @@ export function createRestStreams(deps: RestStreamsDeps): RestStreams {
 
   const answer: Handler = async (call) => {
     const { target, cancellation } = call;
-    const rebuilt = new Rebuilt(call.memory);
+    const rebuilt = new BridgeMemory(call.memory);
     const viewed = call.request.view();
     const end = (): void => {
       viewed();

@@ -2,23 +2,23 @@
 import { Code, StatusError } from '../../base/status.ts';
 import {
   abilitiesOf,
+  BridgeMemory,
   createBridge,
   extensionAnswer,
   extensionPath,
   isV1List,
   jsonOf,
   KnownSignatures,
-  kserveDoor,
-  kserveRestServer,
   type ModelServer,
-  Rebuilt,
   refusedReply,
   type RestAnswer,
   type RestAsk,
   type RestQuestion,
-  tfsDoor,
+  tfsDialect,
   tfsRestServer,
   type V2Abilities,
+  v2Dialect,
+  v2RestServer,
 } from '../../bridge/index.ts';
 import {
   type Api,
@@ -34,7 +34,7 @@ import {
   takesOfAnswers,
   takesOfRequests,
 } from '../../call/index.ts';
-import { piecesLength, type TensorOptions } from '../../codec/index.ts';
+import { chunksLength, type TensorOptions } from '../../codec/index.ts';
 import { isExtension, isGenerate, otherApiNow, restInferMethod, VersionNames } from '../../models/index.ts';
 import type { BackendAddress } from '../backend-address.ts';
 import { createHttpClient } from '../http/client.ts';
@@ -83,7 +83,7 @@ const names: Readonly<Record<RestApi, string>> = {
   'kserve+http': 'the KServe V2 REST API',
 };
 /** Cheap, and any answer to it shows that somebody is there. */
-const knock: Readonly<Record<RestApi, string>> = {
+const healthPath: Readonly<Record<RestApi, string>> = {
   'tfs+http': '/v1/models/-',
   'kserve+http': '/v2/health/live',
 };
@@ -113,7 +113,7 @@ export function createRestTransport(
     { path, body, headers }: RestQuestion,
     own: Readonly<Record<string, string>>,
     cancellation: Cancellation,
-    rebuilt: Rebuilt,
+    rebuilt: BridgeMemory,
   ): Promise<Begun> {
     const abort = new AbortController();
     const stop = cancellation.onCancel((reason) => {
@@ -134,7 +134,7 @@ export function createRestTransport(
           ...headers,
           // nothing is gained by compression between us, and its answers would have to be read
           'accept-encoding': 'identity',
-          ...(body === undefined ? {} : { 'content-length': String(piecesLength(body)) }),
+          ...(body === undefined ? {} : { 'content-length': String(chunksLength(body)) }),
         },
         body: body === undefined ? undefined : bodyOf(body),
         signal: abort.signal,
@@ -163,7 +163,7 @@ export function createRestTransport(
     own: Readonly<Record<string, string>>,
     cancellation: Cancellation,
     maxBytes: number,
-    rebuilt: Rebuilt,
+    rebuilt: BridgeMemory,
   ): Promise<RestAnswer> {
     try {
       const { reply, over } = await begin(question, own, cancellation, rebuilt);
@@ -180,7 +180,7 @@ export function createRestTransport(
   /** A call of extensionMethods. */
   async function extension(call: Call): Promise<Reply> {
     const { target, cancellation } = call;
-    const rebuilt = new Rebuilt(call.memory);
+    const rebuilt = new BridgeMemory(call.memory);
     try {
       const path = extensionPath(call, target === undefined ? '' : versions.textOf(target));
       const answer = await exchange(
@@ -209,7 +209,7 @@ export function createRestTransport(
   }
 
   const asking =
-    (call: Call, rebuilt: Rebuilt): RestAsk =>
+    (call: Call, rebuilt: BridgeMemory): RestAsk =>
     async (question) => {
       const own = headersOf(call, takesHeader);
       const answer = await exchange(question, own, call.cancellation, maxMessageBytes, rebuilt);
@@ -228,7 +228,7 @@ export function createRestTransport(
       cancellation.cancel(new StatusError(Code.DEADLINE_EXCEEDED, text));
     }, timeoutMs);
     try {
-      return await exchange(question, own, cancellation, maxBytes, new Rebuilt(undefined));
+      return await exchange(question, own, cancellation, maxBytes, new BridgeMemory(undefined));
     } finally {
       clearTimeout(timer);
     }
@@ -262,7 +262,7 @@ export function createRestTransport(
     return v1;
   }
 
-  function server(call: Call, rebuilt: Rebuilt): ModelServer {
+  function server(call: Call, rebuilt: BridgeMemory): ModelServer {
     const ask = asking(call, rebuilt);
     const { cancellation } = call;
     if (api === 'tfs+http') {
@@ -276,7 +276,7 @@ export function createRestTransport(
       });
     }
     const abilitiesNow = (): Promise<V2Abilities> => cancellation.until(known());
-    return kserveRestServer(ask, {
+    return v2RestServer(ask, {
       where: name,
       names: versions,
       tensors,
@@ -286,8 +286,8 @@ export function createRestTransport(
     });
   }
   const bridges = {
-    tfs: createBridge({ door: tfsDoor, spoken: names[api], server, from: name, limits: options }),
-    kserve: createBridge({ door: kserveDoor, spoken: names[api], server, from: name, limits: options }),
+    tfs: createBridge({ door: tfsDialect, spoken: names[api], server, from: name, limits: options }),
+    kserve: createBridge({ door: v2Dialect, spoken: names[api], server, from: name, limits: options }),
   };
 
   const restInfer = createRestInfer({
@@ -343,7 +343,7 @@ export function createRestTransport(
       }
     },
     async connect() {
-      await askForAll({ path: knock[api] }, { timeoutMs: options.health.timeoutMs });
+      await askForAll({ path: healthPath[api] }, { timeoutMs: options.health.timeoutMs });
     },
     forget,
     watch: () => undefined,

@@ -65,8 +65,8 @@ export class Sources {
     this.#entries = new Map();
   }
 
-  hurry(): void {
-    for (const { source } of this.#entries.values()) source.hurry?.();
+  refreshSoon(): void {
+    for (const { source } of this.#entries.values()) source.refreshSoon?.();
   }
 
   #start(entry: Entry): void {

@@ -94,7 +94,7 @@ export function dnsSource(options: DnsOptions, { random }: Pick<SourceDeps, 'ran
       clearTimeout(timer);
       resolver.cancel();
     },
-    hurry() {
+    refreshSoon() {
       if (!asking) schedule(Math.max(0, askedMs + options.minTtlMs - performance.now()));
     },
   };

@@ -20,7 +20,7 @@ export interface Source {
   start(events: SourceEvents): void;
   stop(): void;
   /** A backend was lost: an answer may be out of date. */
-  hurry?(): void;
+  refreshSoon?(): void;
 }
 
 export type SourceOptions =

@@ -1,7 +1,7 @@
 /** Caps how often the gateway as a whole looks at backends: a place in time for each look, in two lanes. */
 import type { Clock } from '../../base/clock.ts';
 
-export class Pacer {
+export class ProbeRateLimiter {
   readonly #clock: Clock;
   /** Between two looks of one lane, in ms; each lane has half of the rate. */
   readonly #spacingMs: number;

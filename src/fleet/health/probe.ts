@@ -30,7 +30,7 @@ const indexMethod = methodOf('/inference.GRPCInferenceService/RepositoryIndex');
 const metadata: Metadata = ['content-type', 'application/grpc', 'user-agent', 'tensorgate-health'];
 
 /** What a look gave: the versions, that the backend lacks the model, or that it does not speak this API at all. */
-export type Sight =
+export type ProbeResult =
   | {
       readonly versions: readonly VersionState[];
       /** As Transport.versionTexts() has it. */
@@ -40,9 +40,9 @@ export type Sight =
   | 'other api';
 
 /** Looks that several processes of one gateway share. */
-export interface SharedLooks {
+export interface SharedProbes {
   /** What another process saw within freshMs, or else what a look of this one's own gives. */
-  look<T>(key: string, freshMs: number, look: () => Promise<T>): Promise<T>;
+  probe<T>(key: string, freshMs: number, look: () => Promise<T>): Promise<T>;
 }
 
 export interface ProbeDeps {
@@ -102,7 +102,7 @@ export async function ask({ method, target, message }: Question, deps: ProbeDeps
 }
 
 /** @throws OutOfBounds, StatusError as ask() does, and the backend's own when it is neither an answer nor a "no such" */
-export async function probe(model: string, deps: ProbeDeps): Promise<Sight> {
+export async function probe(model: string, deps: ProbeDeps): Promise<ProbeResult> {
   const target: Target = { model, signature: '' };
   const question = {
     method: statusMethod,

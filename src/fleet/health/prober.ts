@@ -3,14 +3,14 @@ import { detach } from '../../base/faults.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import type { HealthOptions } from '../options.ts';
 import type { ModelHealth } from './model-health.ts';
-import type { Sight } from './probe.ts';
+import type { ProbeResult } from './probe.ts';
 
 export interface ProberDeps {
   readonly health: ModelHealth;
   readonly options: () => HealthOptions;
   /** The models to ask about; none when the backend is only looked at as a whole. */
   readonly models: () => readonly string[];
-  readonly probe: (model: string) => Promise<Sight>;
+  readonly probe: (model: string) => Promise<ProbeResult>;
   /** Finds out whether the backend is there at all; rejects when it is not. */
   readonly checkHost: () => Promise<void>;
   /** Takes a place among all looks of this gateway: how long to wait for it, in ms. */
@@ -59,7 +59,7 @@ export class Prober {
   }
 
   /** Something happened: everything is due now; or at the fast interval, when the last time was just a moment ago. */
-  hurry(): void {
+  refreshSoon(): void {
     if (this.#stopped) return;
     const { clock, options } = this.#deps;
     const now = clock();
@@ -89,9 +89,9 @@ export class Prober {
   async #ask(model: string): Promise<boolean> {
     const { health, probe, options } = this.#deps;
     try {
-      const sight = await probe(model);
-      if (typeof sight === 'string') health.saw(model, undefined);
-      else health.saw(model, sight.versions, sight.texts);
+      const result = await probe(model);
+      if (typeof result === 'string') health.saw(model, undefined);
+      else health.saw(model, result.versions, result.texts);
       return true;
     } catch (reason) {
       const error = StatusError.from(reason);

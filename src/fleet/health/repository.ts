@@ -81,7 +81,7 @@ export class Repository {
   }
 
   /** One of its models has changed: the list is out of date. */
-  hurry(): void {
+  refreshSoon(): void {
     if (this.#looking === undefined) this.#scheduleIn(0);
     else this.#again = true;
   }

@@ -11,7 +11,7 @@ import type {
   ModelRef,
 } from '../../call/index.ts';
 import { BackendLog } from '../backend-log.ts';
-import { Outliers, withoutEjected } from '../balance/outlier-detector.ts';
+import { OutlierDetector, withoutEjected } from '../balance/outlier-detector.ts';
 import { leastOutstanding } from '../balance/p2c.ts';
 import { type Candidate, pickerOf } from '../balance/picker.ts';
 import type { FleetDeps } from '../fleet.ts';
@@ -39,7 +39,7 @@ interface HttpBackend extends Candidate {
   drained: boolean;
 }
 
-export interface HttpFleetDeps extends Omit<FleetDeps, 'reserveLook'> {
+export interface HttpFleetDeps extends Omit<FleetDeps, 'reserveProbe'> {
   /** Whether a backend is in a fleet of the configuration in force: what is counted by its name stays. */
   readonly isInForce?: ((backend: string) => boolean) | undefined;
 }
@@ -50,7 +50,7 @@ export class HttpFleet implements HttpUpstream {
   readonly isDefault = false;
   readonly #options: HttpFleetOptions;
   readonly #deps: HttpFleetDeps;
-  readonly #outliers: Outliers;
+  readonly #outliers: OutlierDetector;
   readonly #backends: readonly HttpBackend[];
   readonly #shares: Shares;
   readonly #errors: ErrorShares;
@@ -64,7 +64,7 @@ export class HttpFleet implements HttpUpstream {
     this.name = options.name;
     this.#options = options;
     this.#deps = deps;
-    this.#outliers = new Outliers(() => options.ejection, deps.clock);
+    this.#outliers = new OutlierDetector(() => options.ejection, deps.clock);
     this.#errors = new ErrorShares(() => options.ejection, deps.clock);
     this.#shares = new Shares(options.isTrusted, deps.clock);
     this.#log = new BackendLog({
@@ -157,7 +157,7 @@ export class HttpFleet implements HttpUpstream {
     const stalled = this.#shares.stalled();
     if (stalled === undefined) return false;
     const text = 'the request body is too slow while other requests wait for its place';
-    stalled.holder.letGo(new StatusError(Code.DEADLINE_EXCEEDED, text));
+    stalled.holder.evict(new StatusError(Code.DEADLINE_EXCEEDED, text));
     stalled.end();
     return true;
   }

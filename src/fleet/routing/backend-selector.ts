@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import { afterInput } from '../../base/timer-wheel.ts';
 import { allMetadata, type Call, type Reply, statusOf } from '../../call/index.ts';
-import type { Members } from '../backend-set.ts';
+import type { BackendSet } from '../backend-set.ts';
 import type { Backend } from '../backend.ts';
 import type { Picker } from '../balance/picker.ts';
 import type { Replica } from '../balance/replica.ts';
@@ -12,14 +12,14 @@ import { isVersionComing } from '../balance/routing.ts';
 import type { WatchedModels } from '../health/watched-models.ts';
 import type { FleetOptions } from '../options.ts';
 import { whyNobody } from '../summary.ts';
-import { hasRoomFor, pickWithRoom } from './capacity.ts';
+import { hasCapacityFor, pickWithCapacity } from './capacity.ts';
 import { ableOf, emptyRoutes, type ModelRoutes, type RoutingTable } from './routing-table.ts';
 
 export type Chosen = Replica<Backend>;
 
 export interface ChooserDeps {
   readonly options: () => FleetOptions;
-  readonly members: Members;
+  readonly members: BackendSet;
   readonly table: RoutingTable;
   readonly watched: WatchedModels;
   readonly clock: Clock;
@@ -38,7 +38,7 @@ const stateMethods: ReadonlySet<string> = new Set(['GetModelStatus', 'ModelReady
 /** A model that nobody has. */
 const nobody: ModelRoutes = emptyRoutes();
 
-export class Chooser {
+export class BackendSelector {
   readonly #deps: ChooserDeps;
 
   constructor(deps: ChooserDeps) {
@@ -70,7 +70,8 @@ export class Chooser {
     for (;;) {
       const leftMs = untilMs - clock();
       const hope = members.list.some(({ health }) => health.state === 'lost' || health.state === 'new');
-      if (!hope || call.elsewhere === true || leftMs <= 0 || call.cancellation.reason !== undefined) break;
+      if (!hope || call.avoidStrictly === true || leftMs <= 0 || call.cancellation.reason !== undefined)
+        break;
       await table.nextChange(leftMs);
       const { target } = call;
       const replica = this.#pick(call, target === undefined ? undefined : table.get(target.model));
@@ -83,13 +84,14 @@ export class Chooser {
     });
   }
 
-  hasRoom({ target, method }: Call): boolean {
+  hasCapacity({ target, method }: Call): boolean {
     const { table, members } = this.#deps;
-    if (target !== undefined) return hasRoomFor(target, table.get(target.model), method.streaming);
+    if (target !== undefined) return hasCapacityFor(target, table.get(target.model), method.streaming);
     // of no model: any backend may answer
     const up = members.list.filter(({ health }) => health.up);
     return (
-      up.length === 0 || up.some(({ hasRoom, hasStreamRoom }) => (method.streaming ? hasStreamRoom : hasRoom))
+      up.length === 0 ||
+      up.some(({ hasCapacity, hasStreamRoom }) => (method.streaming ? hasStreamRoom : hasCapacity))
     );
   }
 
@@ -108,15 +110,15 @@ export class Chooser {
     const picker = routes === undefined ? table.pickUp : this.#pickerFor(call, routes);
     const request = { random, avoid: call.avoid, hash: this.#hashOf(call) };
     // a hedge is worth no more than what fits
-    const picked = pickWithRoom(
+    const picked = pickWithCapacity(
       picker,
       request,
       members.list,
-      call.elsewhere === true,
+      call.avoidStrictly === true,
       call.method.streaming,
     );
     const refused =
-      picked !== undefined && call.elsewhere === true && call.avoid?.includes(picked.name) === true;
+      picked !== undefined && call.avoidStrictly === true && call.avoid?.includes(picked.name) === true;
     return refused ? undefined : picked;
   }
 

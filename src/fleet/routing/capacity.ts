@@ -4,9 +4,9 @@ import type { Picker, PickRequest } from '../balance/picker.ts';
 import type { Host, Replica } from '../balance/replica.ts';
 import { ableOf, type ModelRoutes } from './routing-table.ts';
 
-export interface Roomy extends Host {
+export interface HasCapacity extends Host {
   /** It takes one more call. */
-  readonly hasRoom: boolean;
+  readonly hasCapacity: boolean;
   /** It takes one more stream. */
   readonly hasStreamRoom: boolean;
   /** A call would not have to wait until a connection is made. */
@@ -14,7 +14,7 @@ export interface Roomy extends Host {
 }
 
 /** Whether a backend that could answer takes one more call now, or one more stream; nobody at all is another trouble than no room. */
-export function hasRoomFor(
+export function hasCapacityFor(
   target: Target | undefined,
   routes: ModelRoutes | undefined,
   streaming = false,
@@ -26,16 +26,16 @@ export function hasRoomFor(
 
 /** What a host must be, for a call and for a stream. */
 const forCalls = {
-  isRoomy: ({ hasRoom }: Roomy): boolean => hasRoom,
-  isReady: ({ hasRoom, connected }: Roomy): boolean => hasRoom && connected,
+  isRoomy: ({ hasCapacity }: HasCapacity): boolean => hasCapacity,
+  isReady: ({ hasCapacity, connected }: HasCapacity): boolean => hasCapacity && connected,
 };
 const forStreams = {
-  isRoomy: ({ hasStreamRoom }: Roomy): boolean => hasStreamRoom,
-  isReady: ({ hasStreamRoom, connected }: Roomy): boolean => hasStreamRoom && connected,
+  isRoomy: ({ hasStreamRoom }: HasCapacity): boolean => hasStreamRoom,
+  isReady: ({ hasStreamRoom, connected }: HasCapacity): boolean => hasStreamRoom && connected,
 };
 
 /** One that has room and a connection, as long as any has; then one that has room; else whom the picker chooses, or nobody. */
-export function pickWithRoom<H extends Roomy>(
+export function pickWithCapacity<H extends HasCapacity>(
   picker: Picker<Replica<H>> | undefined,
   request: PickRequest,
   members: readonly H[],
@@ -53,7 +53,7 @@ export function pickWithRoom<H extends Roomy>(
   return pickAmong(picker, request, members, isRoomy) ?? (orNobody ? undefined : picked);
 }
 
-function pickAmong<H extends Roomy>(
+function pickAmong<H extends HasCapacity>(
   picker: Picker<Replica<H>>,
   request: PickRequest,
   members: readonly H[],

@@ -1,13 +1,13 @@
 /** For each model the pickers of now: read by every call, built anew when health, ejection or the members change. */
 import type { Target } from '../../call/index.ts';
 import type { Backend } from '../backend.ts';
-import { type Outliers, withoutEjected } from '../balance/outlier-detector.ts';
+import { type OutlierDetector, withoutEjected } from '../balance/outlier-detector.ts';
 import { type Picker, pickerOf, type Policy } from '../balance/picker.ts';
 import type { Replica } from '../balance/replica.ts';
-import { type Routes, routesOf, type RoutingOptions, type Standing } from '../balance/routing.ts';
+import { type Routes, routesOf, type RoutingOptions, type BackendModelState } from '../balance/routing.ts';
 
 export interface ModelRoutes extends Routes<Replica<Backend>> {
-  readonly standings: readonly Standing<Replica<Backend>>[];
+  readonly standings: readonly BackendModelState<Replica<Backend>>[];
   readonly pickUnversioned: Picker<Replica<Backend>>;
   readonly pickVersion: ReadonlyMap<bigint, Picker<Replica<Backend>>>;
   readonly pickText: ReadonlyMap<string, Picker<Replica<Backend>>>;
@@ -44,7 +44,7 @@ export function emptyRoutes(): ModelRoutes {
 
 export interface RoutingTableDeps {
   readonly members: () => readonly Backend[];
-  readonly outliers: Outliers;
+  readonly outliers: OutlierDetector;
   /** The model just came up there, and no call shall be the first. */
   readonly isWarming: (backend: Backend, model: string) => boolean;
 }
@@ -121,7 +121,7 @@ export class RoutingTable {
     };
   }
 
-  #standing(backend: Backend, model: string): Standing<Replica<Backend>> {
+  #standing(backend: Backend, model: string): BackendModelState<Replica<Backend>> {
     const { health, drained, name } = backend;
     return {
       backend: backend.replica(model),

@@ -1,7 +1,7 @@
 /** Sends the calls of a sequence to the one backend that holds its state, and says so when that backend is gone. */
 import { Code, StatusError } from '../../base/status.ts';
 import type { Call, Reply } from '../../call/index.ts';
-import type { Members } from '../backend-set.ts';
+import type { BackendSet } from '../backend-set.ts';
 import type { Backend } from '../backend.ts';
 import type { Replica } from '../balance/replica.ts';
 import { hashOf } from '../balance/ring.ts';
@@ -9,7 +9,7 @@ import { ableOf, type RoutingTable } from './routing-table.ts';
 import type { Sequences } from './sequences.ts';
 
 export interface SequenceRouterDeps {
-  readonly members: Members;
+  readonly members: BackendSet;
   readonly table: RoutingTable;
   readonly pins: Sequences<Backend>;
   /** Waits for anybody who can answer a call; throws when nobody can. */

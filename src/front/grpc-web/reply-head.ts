@@ -1,5 +1,5 @@
 /** The head of a gRPC-Web answer: the gRPC one's fields with the client's content type, and CORS. */
-import { recur, recurs } from '../../base/identity-memo.ts';
+import { markReused, isReused } from '../../base/identity-memo.ts';
 import { getMetadata, type Metadata } from '../../call/index.ts';
 import { contentTypeOf, rpcContentType, type RpcHead } from '../grpc/index.ts';
 
@@ -21,9 +21,9 @@ export function webHead(fields: Metadata, head: RpcHead, cors: CorsHeaders): Met
   const memo = known.get(fields);
   if (memo !== undefined && memo.head === head && memo.cors === cors) return memo.out;
   const out = build(fields, head, cors);
-  if (!recurs(fields)) return out;
+  if (!isReused(fields)) return out;
   known.set(fields, { head, cors, out });
-  return recur(out);
+  return markReused(out);
 }
 
 function build(fields: Metadata, head: RpcHead, cors: CorsHeaders): Metadata {

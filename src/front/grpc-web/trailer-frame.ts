@@ -1,5 +1,5 @@
 /** The last frame of a gRPC-Web reply: the trailers, as a block of header lines (PROTOCOL-WEB.md). */
-import { remembered } from '../../base/identity-memo.ts';
+import { memoizeByIdentity } from '../../base/identity-memo.ts';
 import { encodeGrpcMessage, type Metadata } from '../../call/index.ts';
 
 const trailerFlag = 0x80;
@@ -14,7 +14,7 @@ function clean(name: string, value: string): string {
 }
 
 /** Remembered by the list's identity: a backend's trailers are the same list as long as they are the same. */
-export const trailerFrame: (trailers: Metadata) => Uint8Array = remembered(build);
+export const trailerFrame: (trailers: Metadata) => Uint8Array = memoizeByIdentity(build);
 
 function build(trailers: Metadata): Uint8Array {
   let text = '';

@@ -1,7 +1,7 @@
 /** gRPC-Web on one side, a gRPC stream on the other: what lets the gRPC exchange serve browsers unchanged. */
 import { Code, StatusError } from '../../base/status.ts';
 import { getMetadata, type Metadata, trailersOf } from '../../call/index.ts';
-import { Held, type Holder, largeBytes, type MemoryAccount } from '../../memory/index.ts';
+import { MemoryKind, type Holder, largeBytes, type MemoryAccount } from '../../memory/index.ts';
 import type { ServerStream, StreamEvents } from '../../wire/index.ts';
 import type { RpcHead } from '../grpc/index.ts';
 import { Base64Decoder, encodeBase64 } from './base64.ts';
@@ -97,11 +97,11 @@ class WebStream implements ServerStream, Holder {
   }
 
   /** The exchange is told by whoever made the stream. */
-  letGo: (reason: StatusError) => void = () => undefined;
+  evict: (reason: StatusError) => void = () => undefined;
 
   #account(): void {
     const { held } = this.#assembler;
-    this.#memory.add(Held.messages, held - this.#held);
+    this.#memory.add(MemoryKind.messages, held - this.#held);
     this.#held = held;
     if (held < largeBytes) {
       this.#unregister?.();
@@ -138,7 +138,7 @@ class WebStream implements ServerStream, Holder {
 
 export interface WebExchange extends StreamEvents {
   /** The request cannot go on: the client is told why. */
-  letGo(reason: StatusError): void;
+  evict(reason: StatusError): void;
 }
 
 export interface WebDeps {
@@ -156,7 +156,7 @@ export function serveWeb(
 ): StreamEvents {
   const stream = new WebStream(http, head, cors, memory);
   const exchange = open(stream);
-  stream.letGo = (reason) => {
+  stream.evict = (reason) => {
     exchange.onReset(cancel, false);
     stream.end(trailersOf(reason));
     http.reset(noError);
@@ -165,7 +165,7 @@ export function serveWeb(
   const events: StreamEvents = {
     onData(chunk, memory) {
       if (stream.over) {
-        memory?.giveBack(chunk.length);
+        memory?.release(chunk.length);
         http.credit(chunk.length);
         return;
       }
@@ -175,7 +175,7 @@ export function serveWeb(
       }
       try {
         const bytes = decoder.push(chunk);
-        memory?.giveBack(chunk.length);
+        memory?.release(chunk.length);
         // the window counts base64 characters, the exchange decoded bytes
         http.credit(chunk.length - bytes.length);
         if (bytes.length > 0) exchange.onData(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
@@ -205,7 +205,7 @@ export function serveWeb(
     },
   };
   function refuse(reason: unknown): void {
-    exchange.letGo(StatusError.from(reason));
+    exchange.evict(StatusError.from(reason));
   }
   return events;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Handler, Observer, Target } from '../../call/index.ts';
 import type { InflateLimits, ModelSpec } from '../../codec/index.ts';
 import type { MemoryAccount } from '../../memory/index.ts';
-import type { PaceOptions } from '../min-body-rate.ts';
+import type { MinBodyRateOptions } from '../min-body-rate.ts';
 import type { TimeoutOptions } from '../timeout.ts';
 import type { RpcHead } from './head.ts';
 
@@ -13,7 +13,7 @@ export interface RpcOptions extends InflateLimits {
   /** Requests up to this size are kept for another attempt, in bytes. */
   readonly maxRetainedBytes: number;
   /** For requests of one message. */
-  readonly pace: PaceOptions;
+  readonly pace: MinBodyRateOptions;
 }
 
 export interface RpcDeps {

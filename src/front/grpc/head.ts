@@ -1,5 +1,5 @@
 /** What the header fields of one RPC say: read once per distinct header block, since clients send the same one again and again. */
-import { recur, recurs } from '../../base/identity-memo.ts';
+import { markReused, isReused } from '../../base/identity-memo.ts';
 import { joinedWith, type Metadata, type Method } from '../../call/index.ts';
 import { methodOf } from '../../models/index.ts';
 
@@ -169,9 +169,9 @@ export function rpcHead(fields: Metadata): RpcHead | undefined {
   const known = cache.get(fields);
   if (known !== undefined) return known;
   const head = read(fields);
-  if (head === undefined || !recurs(fields)) return head;
+  if (head === undefined || !isReused(fields)) return head;
   cache.set(fields, head);
-  recur(head.metadata);
+  markReused(head.metadata);
   return head;
 }
 

@@ -1,13 +1,13 @@
 /** An RPC that is refused before it is a call for the filters: it counts as one, and is logged as one, all the same. */
 import type { StatusError } from '../../base/status.ts';
-import { type Call, Cancellation, Flow, type Interface, never, type Observer } from '../../call/index.ts';
+import { type Call, Cancellation, Flow, type Protocol, never, type Observer } from '../../call/index.ts';
 import type { RpcHead } from './head.ts';
 
 /** @param requestBytes that have come of it */
 export function tellRefused(
   observer: Observer,
   { method, metadata }: RpcHead,
-  [via, id, peer]: readonly [via: Interface, id: string, peer: string],
+  [via, id, peer]: readonly [via: Protocol, id: string, peer: string],
   requestBytes: number,
   { code, message, where = '' }: StatusError,
 ): void {

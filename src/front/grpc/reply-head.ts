@@ -1,5 +1,5 @@
 /** The header lists of replies, the same object for the same metadata, so that the HTTP/2 stack can reuse its encoding. */
-import { recur, recurs } from '../../base/identity-memo.ts';
+import { markReused, isReused } from '../../base/identity-memo.ts';
 import { getMetadata, type Metadata } from '../../call/index.ts';
 
 /** Fields of a backend's reply that belong to its own hop. */
@@ -50,9 +50,9 @@ function remembered(
   if (known !== undefined && known.contentType === contentType && known.servedBy === servedBy)
     return known.fields;
   const fields = build(metadata, contentType, servedBy);
-  if (!recurs(metadata)) return fields;
+  if (!isReused(metadata)) return fields;
   cache.set(metadata, { contentType, servedBy, fields });
-  return recur(fields);
+  return markReused(fields);
 }
 
 /**

@@ -3,22 +3,28 @@ import { joinInto, uint32At } from '../../base/bytes.ts';
 import { detach, fault, guarded } from '../../base/faults.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import {
+  type BufferOwner,
   type Call,
   Cancellation,
   Flow,
   getMetadata,
-  type Interface,
-  type Lender,
   type Metadata,
   never,
   prefixBytes,
+  type Protocol,
   type Reply,
   type Target,
 } from '../../call/index.ts';
 import type { ModelSpec, TargetWatch } from '../../codec/index.ts';
-import { type CallMemory, Held, Holding, type HoldingOwner, largeBytes } from '../../memory/index.ts';
+import {
+  type CallMemory,
+  largeBytes,
+  MemoryKind,
+  MemoryReservation,
+  type ReservationOwner,
+} from '../../memory/index.ts';
 import { ErrorCode, type ServerStream, type StreamEvents } from '../../wire/index.ts';
-import { Pace } from '../min-body-rate.ts';
+import { MinBodyRate } from '../min-body-rate.ts';
 import { moreTimeOf, timeoutOf } from '../timeout.ts';
 import type { RpcDeps } from './deps.ts';
 import { FrameWatch } from './frame-watch.ts';
@@ -26,24 +32,26 @@ import type { RpcHead } from './head.ts';
 import { tellRefused } from './refused.ts';
 import { type ReplyOwner, ReplyWriter } from './reply-writer.ts';
 import { type StreamSink, StreamTargets } from './stream-targets.ts';
-import { type Opened, Opening } from './target-reader.ts';
-import { atTurnsEnd, type Latecomer } from './target-timeout.ts';
+import { type Opened, TargetReader } from './target-reader.ts';
+import { atTurnsEnd, type UnresolvedCall } from './target-timeout.ts';
 
 /** A client with more than this on its way waits for us, not we for it, in bytes. */
 const onItsWayBytes = 16_384;
 
-export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecomer, ReplyOwner {
+export class GrpcServerCall
+  implements StreamEvents, ReservationOwner, CallMemory, UnresolvedCall, ReplyOwner
+{
   readonly #stream: ServerStream;
   readonly #head: RpcHead;
   readonly #deps: RpcDeps;
-  readonly #via: Interface;
+  readonly #via: Protocol;
   readonly #peer: string;
   readonly #watch: FrameWatch;
   readonly #cancellation = new Cancellation();
   #deadline = never;
   /** The request as the gateway passes it on; absent until the target is known. */
   #request: Flow | undefined;
-  #opening: Opening | undefined;
+  #opening: TargetReader | undefined;
   /** Of a message that was not whole when the call began. */
   #rest: TargetWatch | undefined;
   /** Of a stream whose messages name a model each. */
@@ -56,8 +64,8 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   #received = 0;
   #credited = 0;
   /** What came before the call began; and what was made of its messages on their way. Each is there once it holds something. */
-  #early: Holding | undefined;
-  #rebuilt: Holding | undefined;
+  #early: MemoryReservation | undefined;
+  #rebuilt: MemoryReservation | undefined;
   /** Of a call whose model is not known yet. */
   #timer: NodeJS.Timeout | undefined;
   /** As Call has it. */
@@ -65,11 +73,11 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   /** As Call has it. */
   #zeroVersion = false;
   /** Made when somebody looks. */
-  #pace: Pace | undefined;
+  #pace: MinBodyRate | undefined;
   readonly #reply: ReplyWriter;
   #ownId: string | undefined;
 
-  constructor(stream: ServerStream, head: RpcHead, deps: RpcDeps, via: Interface, peer: string) {
+  constructor(stream: ServerStream, head: RpcHead, deps: RpcDeps, via: Protocol, peer: string) {
     this.#stream = stream;
     this.#head = head;
     this.#deps = deps;
@@ -95,7 +103,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       const { resolve } = this.#deps;
       const { method, encoding } = head;
       const { byModel } = options.timeouts;
-      this.#opening = new Opening({ method, encoding, memory: this }, options, (spec) => {
+      this.#opening = new TargetReader({ method, encoding, memory: this }, options, (spec) => {
         if (byModel !== undefined && !method.streaming)
           this.#deadline += moreTimeOf(spec.name, this.#asked(), options.timeouts);
         return resolve(spec, head);
@@ -104,10 +112,10 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     } else this.#dispatch(undefined, []);
   }
 
-  onData(chunk: Buffer, memory?: Lender): void {
+  onData(chunk: Buffer, memory?: BufferOwner): void {
     this.#received += chunk.length;
     if (this.#reply.over) {
-      memory?.giveBack(chunk.length);
+      memory?.release(chunk.length);
       this.#stream.credit(chunk.length);
       return;
     }
@@ -139,7 +147,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     if (this.#reply.over) return;
     this.#reply.abort();
     this.#cancellation.cancel();
-    this.#letGo();
+    this.#evict();
   }
 
   onDrain(): void {
@@ -155,7 +163,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     }
     const request = this.#request;
     if (this.#requestEnded || this.#reply.over || (request?.retains === false && request.started)) return;
-    this.#pace ??= new Pace(this.#deps.options.pace, this.#deps.clock);
+    this.#pace ??= new MinBodyRate(this.#deps.options.pace, this.#deps.clock);
     if (this.#received - this.#credited > onItsWayBytes) return;
     try {
       this.#pace.check(this.#received);
@@ -189,7 +197,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
 
   // --- request ---
 
-  #open(chunk: Uint8Array | undefined, complete: boolean, memory?: Lender): void {
+  #open(chunk: Uint8Array | undefined, complete: boolean, memory?: BufferOwner): void {
     if (chunk !== undefined) {
       // the client must be able to go on sending until the target is known
       this.#credit(chunk.length);
@@ -209,7 +217,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       this.#dispatch(undefined, []);
       return;
     }
-    const opening = this.#opening as Opening;
+    const opening = this.#opening as TargetReader;
     const opened = opening.push(chunk, complete);
     if (chunk !== undefined && (opened === undefined || opened instanceof Promise)) this.#hold(chunk.length);
     if (opened === undefined) return;
@@ -244,7 +252,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     { target, spec, chunks, watch, scalarText }: Opened,
     more: readonly Uint8Array[],
     newest?: Uint8Array,
-    memory?: Lender,
+    memory?: BufferOwner,
   ): void {
     try {
       this.#checkSingle();
@@ -269,7 +277,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     );
   }
 
-  #pass(chunk: Uint8Array, memory: Lender | undefined): void {
+  #pass(chunk: Uint8Array, memory: BufferOwner | undefined): void {
     const request = this.#request;
     if (request === undefined) return;
     if (request.retains && this.#watch.messages > 1) this.#checkSingle();
@@ -290,7 +298,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     const sink: StreamSink = {
       pass: (chunk) => this.#request?.push(chunk),
       hold: this.hold.bind(this),
-      refuse: this.letGo.bind(this),
+      refuse: this.evict.bind(this),
       end: () => this.#request?.end(),
     };
     const how = { encoding: this.#head.encoding, limits: this.#deps.options, sink };
@@ -301,7 +309,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     if (this.#requestEnded && this.#targets.end()) this.#request?.end();
   }
 
-  #dispatch(target: Target | undefined, chunks: readonly Uint8Array[], memory?: Lender): void {
+  #dispatch(target: Target | undefined, chunks: readonly Uint8Array[], memory?: BufferOwner): void {
     const unary = target !== undefined && !this.#head.method.streaming;
     const request = new Flow(unary, this.#deps.options.maxRetainedBytes, this.#deps.memory);
     this.#request = request;
@@ -327,7 +335,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
       deadline: this.#deadline,
       cancellation: this.#cancellation,
       avoid: undefined,
-      elsewhere: undefined,
+      avoidStrictly: undefined,
       failedAt: undefined,
       onPicked: undefined,
       scalarText: this.#scalarText,
@@ -386,7 +394,7 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     this.#reply.abort();
     this.#stream.reset(ErrorCode.INTERNAL_ERROR);
     this.#cancellation.cancel();
-    this.#letGo();
+    this.#evict();
   }
 
   #credit(bytes: number): void {
@@ -414,16 +422,17 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
     return 0;
   }
 
-  letGo(reason: StatusError): void {
+  evict(reason: StatusError): void {
     if (!this.#reply.over) this.#refuse(reason);
   }
 
   #hold(bytes: number): void {
-    (this.#early ??= new Holding(this.#deps.memory, Held.requests, this)).add(bytes);
+    (this.#early ??= new MemoryReservation(this.#deps.memory, MemoryKind.requests, this)).add(bytes);
   }
 
   hold(bytes: number): void {
-    if (!this.#reply.over) (this.#rebuilt ??= new Holding(this.#deps.memory, Held.rebuilt, this)).hold(bytes);
+    if (!this.#reply.over)
+      (this.#rebuilt ??= new MemoryReservation(this.#deps.memory, MemoryKind.rebuilt, this)).hold(bytes);
     else if (bytes > 0) throw new StatusError(Code.CANCELLED, 'the call is over');
   }
 
@@ -447,10 +456,10 @@ export class Exchange implements StreamEvents, HoldingOwner, CallMemory, Latecom
   onReplied(): void {
     // an early answer: the client need not send the rest (RFC 9113 §8.1)
     if (!this.#requestEnded) this.#stream.reset(ErrorCode.NO_ERROR);
-    this.#letGo();
+    this.#evict();
   }
 
-  #letGo(): void {
+  #evict(): void {
     this.#waiting = undefined;
     this.#opening = undefined;
     clearTimeout(this.#timer);

@@ -116,7 +116,7 @@ function isSameSpec(one: ModelSpec, other: ModelSpec): boolean {
   );
 }
 
-export class Opening {
+export class TargetReader {
   readonly #method: Method;
   readonly #resolve: Resolve;
   readonly #encoding: string;

@@ -1,12 +1,12 @@
 /** Requests whose model is not known at the end of the turn in which they came: only these few get a timer of their own. */
 import { guard } from '../../base/faults.ts';
 
-export interface Latecomer {
+export interface UnresolvedCall {
   /** Nothing came that says what is asked: it must be watched, or it is over already. */
   stillWaits(): void;
 }
 
-let fresh: Latecomer[] = [];
+let fresh: UnresolvedCall[] = [];
 
 function look(): void {
   const latecomers = fresh;
@@ -18,6 +18,6 @@ function look(): void {
 }
 
 /** Calls back when what came in this turn has been read. */
-export function atTurnsEnd(latecomer: Latecomer): void {
+export function atTurnsEnd(latecomer: UnresolvedCall): void {
   if (fresh.push(latecomer) === 1) setImmediate(look);
 }

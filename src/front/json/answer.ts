@@ -2,7 +2,7 @@
 import { promisify } from 'node:util';
 import { constants, createGzip, gzip } from 'node:zlib';
 import { detach, guarded } from '../../base/faults.ts';
-import type { HeaderList, HttpExchange } from './json-request.ts';
+import type { HeaderList, JsonRequest } from './json-request.ts';
 
 const compress = promisify(gzip);
 /** Inference answers are numbers: more effort gains little. */
@@ -13,7 +13,7 @@ const gzipFields: HeaderList = ['content-encoding', 'gzip', 'vary', 'accept-enco
 const maxTurnBytes = 2 ** 18;
 
 /** A body in pieces, each made when it is asked for; the last one is returned. */
-export interface Pieces {
+export interface ChunkedBody {
   readonly pieces: Iterator<Uint8Array, Uint8Array, undefined>;
   /** A piece is good until the next one is asked for or control is given up, and 64 KiB at the most. */
   readonly lent: boolean;
@@ -27,7 +27,7 @@ export function* inTurn(pieces: readonly Uint8Array[]): Generator<Uint8Array, Ui
 
 const accepted = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:$|[\s,;]))/i;
 
-function acceptsGzip({ head: { acceptEncoding } }: HttpExchange): boolean {
+function acceptsGzip({ head: { acceptEncoding } }: JsonRequest): boolean {
   return acceptEncoding !== undefined && accepted.test(acceptEncoding);
 }
 
@@ -35,11 +35,11 @@ function acceptsGzip({ head: { acceptEncoding } }: HttpExchange): boolean {
  * @param body its first piece has been made without a fault, or this throws before anything is written
  * @param gzipMinBytes compressed from this size on, for clients that accept it
  */
-export async function writePieces(
-  exchange: HttpExchange,
+export async function writeChunks(
+  exchange: JsonRequest,
   status: number,
   headers: HeaderList,
-  body: Pieces,
+  body: ChunkedBody,
   gzipMinBytes: number,
 ): Promise<void> {
   const { value: first, done: whole } = body.pieces.next();
@@ -52,9 +52,9 @@ export async function writePieces(
   else exchange.send(status, headers, first, body.lent);
 }
 
-type Writer = Pick<HttpExchange, 'over' | 'write' | 'drained' | 'end'>;
+type Writer = Pick<JsonRequest, 'over' | 'write' | 'drained' | 'end'>;
 
-async function writeAll(to: Writer, first: Uint8Array, { pieces, lent }: Pieces): Promise<void> {
+async function writeAll(to: Writer, first: Uint8Array, { pieces, lent }: ChunkedBody): Promise<void> {
   let turnBytes = 0;
   let piece: IteratorResult<Uint8Array, Uint8Array> = { value: first, done: false };
   for (;;) {
@@ -74,11 +74,11 @@ async function writeAll(to: Writer, first: Uint8Array, { pieces, lent }: Pieces)
 
 /** Compresses what is written to an exchange. */
 class GzipWriter implements Writer {
-  readonly #exchange: HttpExchange;
+  readonly #exchange: JsonRequest;
   readonly #gzip = createGzip(gzipOptions);
   #drained: (() => void) | undefined;
 
-  constructor(exchange: HttpExchange) {
+  constructor(exchange: JsonRequest) {
     this.#exchange = exchange;
     const zip = this.#gzip;
     const abort = (): void => {

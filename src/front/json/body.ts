@@ -11,11 +11,11 @@ import {
   type Inflater,
   type JsonBody,
 } from '../../codec/index.ts';
-import { ReadMemory } from '../../wire/index.ts';
-import { Pace, type PaceOptions } from '../min-body-rate.ts';
-import { PieceQueue } from './chunk-queue.ts';
+import { ReadBuffer } from '../../wire/index.ts';
+import { MinBodyRate, type MinBodyRateOptions } from '../min-body-rate.ts';
+import { ChunkQueue } from './chunk-queue.ts';
 import { spend, turnIsSpent, whenTurnComes } from './decode-budget.ts';
-import type { BodyReader, HttpExchange } from './json-request.ts';
+import type { BodyReader, JsonRequest } from './json-request.ts';
 
 /**
  * What zlib inflates into, in bytes: memory of its own, which can be given back, where its usual 16 KiB are parts of
@@ -39,7 +39,7 @@ export interface BodyLimits {
   readonly maxBytes: number;
   /** Text for each compressed byte, above what any body may be. */
   readonly maxInflateRatio: number;
-  readonly pace: PaceOptions;
+  readonly pace: MinBodyRateOptions;
 }
 
 export interface BodyDeps {
@@ -89,17 +89,17 @@ interface Outcome<T> {
 
 /** Reads a body to its end, a turn's share at a time. */
 class BodyReading<T> implements BodyReader {
-  readonly #exchange: HttpExchange;
+  readonly #exchange: JsonRequest;
   readonly #decoder: Decoder<T>;
   readonly #limits: BodyLimits;
   readonly #observer: Observer;
   readonly #outcome: Outcome<T>;
-  readonly #pace: Pace;
+  readonly #pace: MinBodyRate;
   readonly #coding: Coding | undefined;
   /** Made for the first byte, which says what deflate means. */
   #inflater: Inflater | undefined;
   /** Text that waits for its turn. */
-  readonly #queue = new PieceQueue();
+  readonly #queue = new ChunkQueue();
   /** Bytes as they came. */
   #received = 0;
   /** Bytes of text. */
@@ -108,7 +108,7 @@ class BodyReading<T> implements BodyReader {
   #over = false;
 
   constructor(
-    exchange: HttpExchange,
+    exchange: JsonRequest,
     decoder: Decoder<T>,
     limits: BodyLimits,
     { clock, observer }: BodyDeps,
@@ -119,13 +119,13 @@ class BodyReading<T> implements BodyReader {
     this.#limits = limits;
     this.#observer = observer;
     this.#outcome = outcome;
-    this.#pace = new Pace(limits.pace, clock);
+    this.#pace = new MinBodyRate(limits.pace, clock);
     this.#coding = codingOf(exchange.head.contentEncoding);
     if (this.#coding === undefined && (exchange.head.contentLength ?? 0) > limits.maxBytes)
       throw tooLarge(limits.maxBytes);
   }
 
-  onData(chunk: Buffer, memory?: ReadMemory): void {
+  onData(chunk: Buffer, memory?: ReadBuffer): void {
     const { length } = chunk;
     this.#received += length;
     if (this.#over) this.#exchange.credit(length);
@@ -133,7 +133,7 @@ class BodyReading<T> implements BodyReader {
     else if (length > 0 && this.#hold(length))
       this.#inflaterFor(this.#coding, chunk).write(chunk, (failed) => {
         // a thread may still read what was given up
-        if (!failed) memory?.giveBack(length);
+        if (!failed) memory?.release(length);
         this.#exchange.hold(-length);
         this.#exchange.credit(length);
       });
@@ -180,9 +180,9 @@ class BodyReading<T> implements BodyReader {
         return;
       }
       // unless it is full, zlib writes to the rest of it next
-      const memory = ReadMemory.of(chunk);
+      const memory = ReadBuffer.of(chunk);
       memory?.lend(chunk.length);
-      memory?.isCut();
+      memory?.sliced();
       this.#take(chunk, memory);
       if (this.#queue.length > 0) inflater.pause();
     };
@@ -222,7 +222,7 @@ class BodyReading<T> implements BodyReader {
     }
   }
 
-  #take(chunk: Buffer, memory: ReadMemory | undefined): void {
+  #take(chunk: Buffer, memory: ReadBuffer | undefined): void {
     if (!this.#hold(chunk.length)) return;
     if (this.#queue.length === 0 && !turnIsSpent()) this.#decode(chunk, memory);
     else {
@@ -244,7 +244,7 @@ class BodyReading<T> implements BodyReader {
     else this.#inflater?.resume();
   };
 
-  #decode(chunk: Buffer, memory: ReadMemory | undefined): void {
+  #decode(chunk: Buffer, memory: ReadBuffer | undefined): void {
     const { length } = chunk;
     try {
       this.#decoder.push(chunk);
@@ -253,7 +253,7 @@ class BodyReading<T> implements BodyReader {
       return;
     }
     spend(length);
-    if (this.#decoder.keepsChunks !== true) memory?.giveBack(length);
+    if (this.#decoder.keepsChunks !== true) memory?.release(length);
     if (this.#coding === undefined) this.#exchange.credit(length);
   }
 
@@ -287,7 +287,7 @@ class BodyReading<T> implements BodyReader {
  * @throws BodyError 408 when it is too slow, 413 beyond a limit, 415 for a coding that is not read, 400 for broken data; what the decoder throws
  */
 export function readBody<T>(
-  exchange: HttpExchange,
+  exchange: JsonRequest,
   decoder: Decoder<T>,
   limits: BodyLimits,
   deps: BodyDeps,

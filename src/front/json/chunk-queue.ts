@@ -1,15 +1,15 @@
 /** Pieces of a body that wait: the first few as they came, behind them tiny ones joined, each of which would cost some hundred bytes beside its own. */
-import type { ReadMemory } from '../../wire/index.ts';
+import type { ReadBuffer } from '../../wire/index.ts';
 
 /** Of a body, as it came. */
-export interface Piece {
+export interface BodyChunk {
   readonly chunk: Buffer;
   /** Who gets its memory back; absent when the chunk is a copy. */
-  readonly memory: ReadMemory | undefined;
+  readonly memory: ReadBuffer | undefined;
 }
 
 /** So many wait as they came, whatever their size: a body in a few small pieces is not copied. */
-const fewPieces = 16;
+const fewChunks = 16;
 /** Smaller ones are joined, in bytes. */
 const tinyBytes = 512;
 /** To pieces of so many bytes. */
@@ -18,9 +18,9 @@ const joinedBytes = 4096;
 /** The list is shortened by so many. */
 const takenAtOnce = 256;
 
-export class PieceQueue {
+export class ChunkQueue {
   /** Those that were taken are gone. */
-  #pieces: (Piece | undefined)[] = [];
+  #pieces: (BodyChunk | undefined)[] = [];
   #next = 0;
   /** What the newest piece is the beginning of, when it can take more. */
   #room: Buffer | undefined;
@@ -29,27 +29,27 @@ export class PieceQueue {
     return this.#pieces.length - this.#next;
   }
 
-  push(piece: Piece): void {
+  push(piece: BodyChunk): void {
     const { chunk, memory } = piece;
-    if (this.length < fewPieces || chunk.length > tinyBytes) {
+    if (this.length < fewChunks || chunk.length > tinyBytes) {
       this.#pieces.push(piece);
       this.#room = undefined;
       return;
     }
-    const used = this.#room === undefined ? 0 : (this.#pieces.at(-1) as Piece).chunk.length;
+    const used = this.#room === undefined ? 0 : (this.#pieces.at(-1) as BodyChunk).chunk.length;
     const fits = this.#room !== undefined && used + chunk.length <= joinedBytes;
     const room = fits ? (this.#room as Buffer) : Buffer.allocUnsafeSlow(joinedBytes);
     const at = fits ? used : 0;
     room.set(chunk, at);
-    const joined: Piece = { chunk: room.subarray(0, at + chunk.length), memory: undefined };
+    const joined: BodyChunk = { chunk: room.subarray(0, at + chunk.length), memory: undefined };
     if (fits) this.#pieces[this.#pieces.length - 1] = joined;
     else this.#pieces.push(joined);
     this.#room = room;
-    memory?.giveBack(chunk.length);
+    memory?.release(chunk.length);
   }
 
   /** The oldest one. */
-  shift(): Piece | undefined {
+  shift(): BodyChunk | undefined {
     const piece = this.#pieces[this.#next];
     if (piece === undefined) return undefined;
     this.#pieces[this.#next++] = undefined;

@@ -1,7 +1,7 @@
 /** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
 import type { Clock } from '../../base/clock.ts';
 import { detach } from '../../base/faults.ts';
-import { recur, recurs, remembered } from '../../base/identity-memo.ts';
+import { markReused, isReused, memoizeByIdentity } from '../../base/identity-memo.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import type { Observer, TakesHeader } from '../../call/index.ts';
 import { errorBody } from '../../codec/index.ts';
@@ -9,12 +9,12 @@ import type { MemoryAccount } from '../../memory/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
 import type { Cors } from '../cors.ts';
 import { type TimeoutOptions, unaryTimeout } from '../timeout.ts';
-import { type Pieces, writePieces } from './answer.ts';
+import { type ChunkedBody, writeChunks } from './answer.ts';
 import { BodyError } from './body.ts';
 import { type HttpHead, httpHead } from './head.ts';
-import { type ExchangeWatch, type HeaderList, HttpExchange } from './json-request.ts';
+import { type ExchangeWatch, type HeaderList, JsonRequest } from './json-request.ts';
 import { relay, type Relayed } from './relay.ts';
-import type { Asker } from './request-context.ts';
+import type { RequestContext } from './request-context.ts';
 import { httpStatus } from './status.ts';
 
 export interface HttpAnswer {
@@ -22,11 +22,11 @@ export interface HttpAnswer {
   /** Besides those that every answer has. */
   readonly headers: HeaderList;
   /** Whole; in pieces, which are compressed for clients that accept it when they are many; or as a backend gives it. */
-  readonly body: string | Pieces | Relayed;
+  readonly body: string | ChunkedBody | Relayed;
 }
 
 /** An API over HTTP. @throws StatusError */
-export type HttpApi = (exchange: HttpExchange, asker: Asker) => Promise<HttpAnswer>;
+export type HttpApi = (exchange: JsonRequest, context: RequestContext) => Promise<HttpAnswer>;
 
 export interface HttpDoorDeps {
   readonly options: {
@@ -66,14 +66,14 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
   };
   const exchangeDeps = { memory, watch, nextId };
   /** Clients send the same fields again and again. */
-  const headOf = remembered((fields: Headers): HttpHead => {
+  const headOf = memoizeByIdentity((fields: Headers): HttpHead => {
     const head = httpHead(fields, options.takesHeader);
-    if (recurs(fields)) recur(head.metadata);
+    if (isReused(fields)) markReused(head.metadata);
     return head;
   });
 
   /** CORS: what a browser asks before it sends a request of another origin. */
-  function preflight(exchange: HttpExchange, headers: readonly string[]): void {
+  function preflight(exchange: JsonRequest, headers: readonly string[]): void {
     const fields = cors.preflight(
       exchange.head.origin,
       exchange.field('access-control-request-method'),
@@ -82,7 +82,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     exchange.send(200, [...headers, ...fields.flat()], '');
   }
 
-  function sendError(exchange: HttpExchange, reason: unknown, headers: HeaderList): void {
+  function sendError(exchange: JsonRequest, reason: unknown, headers: HeaderList): void {
     // nothing can be said any more once an answer has begun
     if (exchange.begun) {
       exchange.abort();
@@ -100,7 +100,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     exchange.send(status, [...headers, ...jsonType, ...retry, ...offer], errorBody(error.message));
   }
 
-  async function serve(exchange: HttpExchange, stream: ServerStream): Promise<void> {
+  async function serve(exchange: JsonRequest, stream: ServerStream): Promise<void> {
     const { head, peer, cancellation, id } = exchange;
     const nowMs = clock();
     exchange.startedMs = nowMs;
@@ -111,7 +111,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     }
     for (const [name, value] of cors.headers(head.origin)) headers.push(name, value);
     try {
-      const asker = {
+      const context = {
         metadata: head.metadata,
         cancellation,
         deadline: nowMs + unaryTimeout(head.timeout, options.timeouts, Code.INVALID_ARGUMENT),
@@ -125,19 +125,19 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
         },
       };
       if (memory.lacksRoomFor(stream)) throw memory.refusal();
-      const answer = await apiFor(head.url)(exchange, asker);
+      const answer = await apiFor(head.url)(exchange, context);
       const { status, body } = answer;
       const fields = [...headers, ...answer.headers];
       if (typeof body === 'string') exchange.send(status, fields, body);
       else if ('flow' in body) relay(exchange, status, fields, body);
-      else await writePieces(exchange, status, fields, body, options.gzipMinBytes);
+      else await writeChunks(exchange, status, fields, body, options.gzipMinBytes);
     } catch (reason) {
       sendError(exchange, reason, headers);
     }
   }
 
   return (stream, fields, peer) => {
-    const exchange = new HttpExchange(stream, fields, headOf(fields), peer, exchangeDeps);
+    const exchange = new JsonRequest(stream, fields, headOf(fields), peer, exchangeDeps);
     // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
     queueMicrotask(() => {
       if (exchange.cancellation.reason === undefined)

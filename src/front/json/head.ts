@@ -1,5 +1,5 @@
 /** What an HTTP request's fields say to the doors that answer JSON, read in one pass. */
-import { recur } from '../../base/identity-memo.ts';
+import { markReused } from '../../base/identity-memo.ts';
 import { joinedWith, type Metadata, type TakesHeader } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
@@ -21,7 +21,7 @@ export interface HttpHead {
   readonly metadata: Metadata;
 }
 
-const plainMetadata: Metadata = recur(['content-type', 'application/grpc']);
+const plainMetadata: Metadata = markReused(['content-type', 'application/grpc']);
 
 type Role =
   | 'method'

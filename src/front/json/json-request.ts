@@ -1,6 +1,6 @@
 /** One HTTP request and its answer, whatever stream it came on: HTTP/2, our HTTP/1.1 end, or node:http. */
 import { Buffer } from 'node:buffer';
-import { Standstill } from '../../base/stall-timer.ts';
+import { StallTimer } from '../../base/stall-timer.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import {
   allMetadata,
@@ -9,23 +9,29 @@ import {
   Cancellation,
   type DoorEnd,
 } from '../../call/index.ts';
-import { type CallMemory, Held, Holding, type HoldingOwner, type MemoryAccount } from '../../memory/index.ts';
+import {
+  type CallMemory,
+  type MemoryAccount,
+  MemoryKind,
+  MemoryReservation,
+  type ReservationOwner,
+} from '../../memory/index.ts';
 import {
   ErrorCode,
   type Headers,
   Linger,
-  type ReadMemory,
+  type ReadBuffer,
   type ServerStream,
   type StreamEvents,
 } from '../../wire/index.ts';
-import { type Piece, PieceQueue } from './chunk-queue.ts';
+import { type BodyChunk, ChunkQueue } from './chunk-queue.ts';
 import { httpDate } from './date.ts';
 import type { HttpHead } from './head.ts';
 
 /** Who takes a request's body: any number of onData, then exactly one of onEnd and onLost. */
 export interface BodyReader {
   /** The chunk is the reader's, as StreamEvents.onData() has it; its bytes are given back by exchange.credit(). */
-  onData(chunk: Buffer, memory?: ReadMemory): void;
+  onData(chunk: Buffer, memory?: ReadBuffer): void;
   onEnd(): void;
   onLost(reason: StatusError): void;
   /** Every so often while the body has not ended. */
@@ -34,7 +40,7 @@ export interface BodyReader {
 
 /** Who is told of the end of requests; the same for all of a door. */
 export interface ExchangeWatch {
-  onOver(exchange: HttpExchange): void;
+  onOver(exchange: JsonRequest): void;
   /** Whether the fleet or the configuration knows a model by this public name. */
   knows(model: string): boolean;
   nowMs(): number;
@@ -49,7 +55,7 @@ export interface ExchangeDeps {
   readonly nextId: () => string;
 }
 
-export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, AskedOverHttp, DoorEnd {
+export class JsonRequest implements StreamEvents, ReservationOwner, CallMemory, AskedOverHttp, DoorEnd {
   readonly fields: Headers;
   readonly head: HttpHead;
   /** "192.0.2.1:50000" */
@@ -72,12 +78,12 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
   readonly #stream: ServerStream;
   #reader: BodyReader | undefined;
   /** Chunks that came before somebody reads: no more than the stream's window. */
-  #early: PieceQueue | undefined;
+  #early: ChunkQueue | undefined;
   #ended = false;
   #drained: (() => void) | undefined;
   /** What the body was decoded to, and the answer that is being written. */
-  readonly #held: Holding;
-  readonly #unread = new Standstill();
+  readonly #held: MemoryReservation;
+  readonly #unread = new StallTimer();
   #written = 0;
   /** Of a request that was answered early, and when its newest byte came, in ms. */
   #linger: Linger | undefined;
@@ -95,7 +101,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
     { memory, watch, nextId }: ExchangeDeps,
   ) {
     this.#watch = watch;
-    this.#held = new Holding(memory, Held.tensors, this);
+    this.#held = new MemoryReservation(memory, MemoryKind.tensors, this);
     this.#stream = stream;
     this.fields = fields;
     this.head = head;
@@ -158,23 +164,23 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
     if (!this.#ended) this.#stream.credit(bytes);
   }
 
-  onData(chunk: Buffer, memory?: ReadMemory): void {
+  onData(chunk: Buffer, memory?: ReadBuffer): void {
     this.requestBytes += chunk.length;
     if (this.over) {
       if (this.#linger !== undefined) this.#heardMs = this.#watch.nowMs();
-      memory?.giveBack(chunk.length);
+      memory?.release(chunk.length);
       this.credit(chunk.length);
     } else if (this.#reader !== undefined) this.#reader.onData(chunk, memory);
     else this.#waits({ chunk, memory });
   }
 
-  #waits(piece: Piece): void {
+  #waits(piece: BodyChunk): void {
     if (this.cancellation.reason !== undefined) return;
     try {
       this.hold(piece.chunk.length);
-      (this.#early ??= new PieceQueue()).push(piece);
+      (this.#early ??= new ChunkQueue()).push(piece);
     } catch (reason) {
-      this.letGo(StatusError.from(reason));
+      this.evict(StatusError.from(reason));
     }
   }
 
@@ -284,7 +290,7 @@ export class HttpExchange implements StreamEvents, HoldingOwner, CallMemory, Ask
     return this.#unread.ms(this.#drained === undefined ? -nowMs : this.#written, nowMs);
   }
 
-  letGo(reason: StatusError): void {
+  evict(reason: StatusError): void {
     for (let piece = this.#early?.shift(); piece !== undefined; piece = this.#early?.shift())
       this.#held.add(-piece.chunk.length);
     if (this.begun) this.abort();

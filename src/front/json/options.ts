@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Handler, ListedModel, Observer, TakesHeader } from '../../call/index.ts';
 import type { JsonLimits, NonFinite } from '../../codec/index.ts';
 import type { Catalog, ModelView, Router } from '../../models/index.ts';
-import type { PaceOptions } from '../min-body-rate.ts';
+import type { MinBodyRateOptions } from '../min-body-rate.ts';
 import type { TimeoutOptions } from '../timeout.ts';
 
 import type { BodyLimits } from './body.ts';
@@ -31,7 +31,7 @@ export interface RestOptions {
   /** Compressed replies begin at this size, in bytes; for clients that accept gzip. */
   readonly gzipMinBytes: number;
   /** For bodies. */
-  readonly pace: PaceOptions;
+  readonly pace: MinBodyRateOptions;
   /** Largest reply message of a backend, in bytes. */
   readonly maxReplyBytes: number;
 }

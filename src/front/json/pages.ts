@@ -1,9 +1,9 @@
 /** Pages may call models, by `cors.origins`; what an operator does is no page's to ask for. */
 import { Code, StatusError } from '../../base/status.ts';
-import type { HttpExchange } from './json-request.ts';
+import type { JsonRequest } from './json-request.ts';
 
 /** @throws StatusError PERMISSION_DENIED for a request that a browser sends for a page */
-export function refusePages(exchange: HttpExchange, what: string): void {
+export function refusePages(exchange: JsonRequest, what: string): void {
   const site = exchange.field('sec-fetch-site') ?? '';
   if (exchange.head.origin !== undefined || /^(cross|same)-site$/.test(site))
     throw new StatusError(Code.PERMISSION_DENIED, `${what} is refused to pages in browsers`);

@@ -2,7 +2,7 @@
 import { detach } from '../../base/faults.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import { errorOf, type Flow, type FlowReader, Messages, statusOf } from '../../call/index.ts';
-import type { HeaderList, HttpExchange } from './json-request.ts';
+import type { HeaderList, JsonRequest } from './json-request.ts';
 
 /** A body whose pieces are the messages of a flow. */
 export interface Relayed {
@@ -14,7 +14,7 @@ export interface Relayed {
   readonly lastWords: (error: StatusError) => string;
 }
 
-export function relay(exchange: HttpExchange, status: number, headers: HeaderList, body: Relayed): void {
+export function relay(exchange: JsonRequest, status: number, headers: HeaderList, body: Relayed): void {
   exchange.respond(status, headers);
   const reader = new Relay(exchange, body);
   body.flow.read(reader);
@@ -25,7 +25,7 @@ export function relay(exchange: HttpExchange, status: number, headers: HeaderLis
 }
 
 class Relay implements FlowReader {
-  readonly #exchange: HttpExchange;
+  readonly #exchange: JsonRequest;
   readonly #body: Relayed;
   readonly #messages: Messages;
   #goOn = true;
@@ -33,7 +33,7 @@ class Relay implements FlowReader {
   #owed = 0;
   #over = false;
 
-  constructor(exchange: HttpExchange, body: Relayed) {
+  constructor(exchange: JsonRequest, body: Relayed) {
     this.#exchange = exchange;
     this.#body = body;
     this.#messages = new Messages(body.maxMessageBytes, (message) => {

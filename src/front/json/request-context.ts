@@ -20,7 +20,7 @@ import type { CallMemory } from '../../memory/index.ts';
 import { type TimeoutOptions, unaryTimeout } from '../timeout.ts';
 
 /** What is the same for all calls of one HTTP request. */
-export interface Asker extends CallMemory {
+export interface RequestContext extends CallMemory {
   readonly metadata: Metadata;
   readonly cancellation: Cancellation;
   /** Of the whole answer, in ms of the clock. */
@@ -34,12 +34,18 @@ export interface Asker extends CallMemory {
 }
 
 /** The same with the deadline that calls of a model have. @param model by the name that clients use */
-export function askerOf(asker: Asker, model: string, { byModel }: TimeoutOptions): Asker {
+export function requestContextOf(
+  context: RequestContext,
+  model: string,
+  { byModel }: TimeoutOptions,
+): RequestContext {
   const own = byModel?.get(model);
-  return own === undefined ? asker : { ...asker, deadline: asker.beganMs + unaryTimeout(asker.timeout, own) };
+  return own === undefined
+    ? context
+    : { ...context, deadline: context.beganMs + unaryTimeout(context.timeout, own) };
 }
 
-export interface AskDeps {
+export interface UnaryDeps {
   readonly handler: Handler;
   readonly options: {
     /** Largest reply message of a backend, in bytes. */
@@ -47,21 +53,21 @@ export interface AskDeps {
   };
 }
 
-export interface Asked {
+export interface UnaryReply {
   readonly bytes: Uint8Array;
   readonly from: string;
   readonly metadata: Metadata;
 }
 
 /** Sends one message and gives the one that comes back. @throws StatusError, the backend's own included */
-export function ask(
-  deps: AskDeps,
+export function callUnary(
+  deps: UnaryDeps,
   method: Method,
   target: Target | undefined,
   message: readonly Uint8Array[],
-  asker: Asker,
-): Promise<Asked> {
-  return answerTo(deps, callOf('unary', method, target, message, asker), asker);
+  context: RequestContext,
+): Promise<UnaryReply> {
+  return answerTo(deps, callOf('unary', method, target, message, context), context);
 }
 
 /** A call of one message. */
@@ -70,39 +76,39 @@ export function callOf(
   method: Method,
   target: Target | undefined,
   message: readonly Uint8Array[],
-  asker: Asker,
+  context: RequestContext,
 ): Call {
   return {
     kind,
     method,
     via: 'REST',
-    metadata: asker.metadata,
+    metadata: context.metadata,
     target,
     request: flowOf(message),
-    deadline: asker.deadline,
-    cancellation: asker.cancellation,
+    deadline: context.deadline,
+    cancellation: context.cancellation,
     avoid: undefined,
-    elsewhere: undefined,
+    avoidStrictly: undefined,
     failedAt: undefined,
     onPicked: undefined,
     scalarText: undefined,
     zeroVersion: undefined,
     sequence: undefined,
-    memory: asker,
-    http: asker.http,
-    id: asker.id,
-    peer: asker.peer,
+    memory: context,
+    http: context.http,
+    id: context.id,
+    peer: context.peer,
   };
 }
 
 /** The one message that a call is answered with. @throws StatusError as ask() does */
-export async function answerTo(deps: AskDeps, call: Call, asker: Asker): Promise<Asked> {
+export async function answerTo(deps: UnaryDeps, call: Call, context: RequestContext): Promise<UnaryReply> {
   const reply = await deps.handler(call);
   // a small reply is there as a whole
   const { body } = reply;
   const { maxReplyBytes } = deps.options;
   const hold = (bytes: number): void => {
-    asker.hold(bytes);
+    context.hold(bytes);
   };
   const whole = body.ended
     ? wholeMessageNow(body, maxReplyBytes, hold)

@@ -4,7 +4,7 @@ import { Duplex } from 'node:stream';
 import { guarded } from '../../base/faults.ts';
 import { StatusError } from '../../base/status.ts';
 import { allMetadata, getMetadata, type Refused } from '../../call/index.ts';
-import { Held, Holding, type MemoryAccount } from '../../memory/index.ts';
+import { MemoryKind, MemoryReservation, type MemoryAccount } from '../../memory/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
 import { answerStream } from './early-answer.ts';
 
@@ -139,7 +139,7 @@ export function bridge(
     return answerStream(stream, { status: 400, headers: [], text: `${text}\n`, id: told(400, text) });
   }
   /** Of the body: what the server has not read. */
-  const held = new Holding(memory, Held.requests, { stalledMs: () => 0, letGo: refuse });
+  const held = new MemoryReservation(memory, MemoryKind.requests, { stalledMs: () => 0, evict: refuse });
   let response: IncomingMessage | undefined;
   let over = false;
   const alone = <A extends unknown[]>(listener: (...args: A) => void): ((...args: A) => void) =>

@@ -5,9 +5,9 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import { isDeepStrictEqual } from 'node:util';
 import { addressOf } from '../../base/addresses.ts';
 import { fault, guard, guarded } from '../../base/faults.ts';
-import { Standstill } from '../../base/stall-timer.ts';
+import { StallTimer } from '../../base/stall-timer.ts';
 import type { Observer, Refused } from '../../call/index.ts';
-import { Held, type Holder, type MemoryAccount } from '../../memory/index.ts';
+import { type Holder, type MemoryAccount, MemoryKind } from '../../memory/index.ts';
 import {
   type Headers,
   Http1Server,
@@ -105,7 +105,7 @@ export async function listen(
   const http2 = new Set<Http2Server>();
   const http1Ends = new Set<Http1Server>();
   /** Each with the time that its output has stood still. */
-  const sockets = new Map<Socket, Standstill>();
+  const sockets = new Map<Socket, StallTimer>();
   /** Connections that have not said a byte yet. */
   const silent = new Set<Socket>();
   /** Connections that were made when others might connect than now. */
@@ -142,11 +142,11 @@ export async function listen(
   });
 
   function onWaiting(bytes: number): void {
-    memory.add(Held.replies, bytes);
+    memory.add(MemoryKind.replies, bytes);
   }
 
   function onKept(bytes: number): void {
-    memory.add(Held.requests, bytes);
+    memory.add(MemoryKind.requests, bytes);
   }
 
   /** Clients for whom output waits. */
@@ -156,7 +156,7 @@ export async function listen(
         yield {
           bytes: output.bytes,
           stalledMs: (nowMs) => output.stalledMs(nowMs),
-          letGo: () => {
+          evict: () => {
             output.cut();
           },
         };
@@ -225,7 +225,7 @@ export async function listen(
   }
 
   function accept(socket: Socket): void {
-    sockets.set(socket, new Standstill());
+    sockets.set(socket, new StallTimer());
     silent.add(socket);
     socket.once('close', () => {
       sockets.delete(socket);

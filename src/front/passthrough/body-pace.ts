@@ -1,16 +1,16 @@
 /** How long a client has kept its backend waiting for its body, against what it has brought. */
 import type { Clock } from '../../base/clock.ts';
-import type { PaceOptions } from '../min-body-rate.ts';
+import type { MinBodyRateOptions } from '../min-body-rate.ts';
 
 export class BodyPace {
-  readonly #options: PaceOptions;
+  readonly #options: MinBodyRateOptions;
   readonly #clock: Clock;
   /** Before the wait of now, which has begun then. */
   #waitedMs = 0;
   #sinceMs: number | undefined;
   #bytes = 0;
 
-  constructor(options: PaceOptions, clock: Clock) {
+  constructor(options: MinBodyRateOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
   }

@@ -1,6 +1,6 @@
 /** What the proxy is told: which prefixes it passes on, and what it lets a request cost. */
 
-import type { PaceOptions } from '../min-body-rate.ts';
+import type { MinBodyRateOptions } from '../min-body-rate.ts';
 
 export interface ProxyRoute {
   /** "/v3": this path and all below it. */
@@ -20,7 +20,7 @@ export interface ProxyOptions {
   /** Of silence, within an answer or a request's body. */
   readonly idleTimeoutMs: number;
   /** For a request's body, as far as its client is waited for. */
-  readonly pace: PaceOptions;
+  readonly pace: MinBodyRateOptions;
   /** For all of it; 0 means no limit. */
   readonly maxDurationMs: number;
   /** Backends that are tried while nothing has been sent. */

@@ -40,7 +40,7 @@ export interface Asked {
 /** Nothing happens by doing these twice (RFC 9110 §9.2.1). */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-export class Exchange implements HttpHolder {
+export class PassthroughRequest implements HttpHolder {
   readonly asked: Asked;
   readonly #deps: ExchangeDeps;
   readonly #startedMs: number;
@@ -108,7 +108,7 @@ export class Exchange implements HttpHolder {
     return this.#pace.behindMs;
   }
 
-  letGo(reason: StatusError): void {
+  evict(reason: StatusError): void {
     this.#deps.observer.limited('slow body');
     this.cut(new ProxyError(408, reason.message));
   }

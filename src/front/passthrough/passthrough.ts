@@ -12,7 +12,7 @@ import { tooLarge } from './body.ts';
 import { openAiError, ProxyError, statusOfError } from './errors.ts';
 import { replyFields, requestFields } from './fields.ts';
 import type { ProxyOptions, ProxyRoute } from './options.ts';
-import { Exchange } from './passthrough-request.ts';
+import { PassthroughRequest } from './passthrough-request.ts';
 import { relay } from './relay.ts';
 import { routeOf, targetOf } from './target.ts';
 
@@ -44,10 +44,11 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
   // bodies are nobody's to read here
   app.removeAllContentTypeParsers();
   const peers = new WeakMap<IncomingMessage, string>();
-  const exchanges = new WeakMap<FastifyRequest, Exchange>();
-  const exchangeOf = (request: FastifyRequest): Exchange => exchanges.get(request) as Exchange;
+  const exchanges = new WeakMap<FastifyRequest, PassthroughRequest>();
+  const exchangeOf = (request: FastifyRequest): PassthroughRequest =>
+    exchanges.get(request) as PassthroughRequest;
   /** The exchange that reply.from() works for: it calls the client's request() below before it returns. */
-  let current: Exchange | undefined;
+  let current: PassthroughRequest | undefined;
 
   /** A request that gets no exchange, since it is for no backend, is counted where the others are. */
   function tellAlone({ raw }: FastifyRequest, reply: FastifyReply, message: string): void {
@@ -107,7 +108,7 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
     if (headers.upgrade?.toLowerCase() === 'websocket')
       throw new ProxyError(501, 'WebSocket connections are not passed on');
     if (Number(headers['content-length'] ?? 0) > options.maxBodyBytes) throw tooLarge(options.maxBodyBytes);
-    const exchange = new Exchange(
+    const exchange = new PassthroughRequest(
       {
         request,
         response: reply.raw,
@@ -182,7 +183,7 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
       // the fleet's connections, which verify TLS; host and path are the exchange's, whatever has been made of them here
       undici: {
         request: ((asked: { method: string; headers: Record<string, string> }, done: Done) => {
-          const exchange = current as Exchange;
+          const exchange = current as PassthroughRequest;
           exchange
             .send(asked.method, asked.headers)
             .then(

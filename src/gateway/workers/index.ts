@@ -6,5 +6,5 @@ export { runWorkers } from './primary.ts';
 export { processPeers, tellLeaving, workerCount } from './process.ts';
 export type { ReloadStatus } from './reload-status.ts';
 export { ownReloads, type Reloads, type Sources, startReloads } from './reloads.ts';
-export { shareSights } from './shared-probes.ts';
+export { shareProbes } from './shared-probes.ts';
 export { mergeFleets, mergeTotals, SharedTraffic } from './views.ts';

@@ -9,7 +9,7 @@ export interface HubWorker {
 }
 
 /** @param workers those that serve now, by age @param counts what the first process itself is told, and asked for */
-export function createHub(
+export function createMessageRelay(
   workers: () => readonly HubWorker[],
   counts?: Pick<KeptCounts, 'keep' | 'kept'>,
 ): (from: HubWorker, message: FromWorker) => void {

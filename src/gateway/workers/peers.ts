@@ -21,8 +21,8 @@ export interface Peers {
   keep(counts: string): Promise<void>;
   tellOthers(topic: string, value: unknown): void;
   /** How this worker answers; an answer of undefined is none. */
-  onQuestion(topic: string, answer: (value: unknown) => unknown): void;
-  onNews(topic: string, listener: (value: unknown, from: number) => void): void;
+  respond(topic: string, answer: (value: unknown) => unknown): void;
+  subscribe(topic: string, listener: (value: unknown, from: number) => void): void;
 }
 
 export interface PeersDeps {
@@ -113,8 +113,8 @@ export function createPeers({
     tellOthers(topic, value) {
       send({ kind: 'tell', topic, value });
     },
-    onQuestion: (topic, answer) => void questions.set(topic, answer),
-    onNews: (topic, listener) => void news.set(topic, listener),
+    respond: (topic, answer) => void questions.set(topic, answer),
+    subscribe: (topic, listener) => void news.set(topic, listener),
     receive(message) {
       switch (message.kind) {
         case 'expect': {

@@ -5,7 +5,7 @@ import { say } from '../../base/stdio.ts';
 import { mergeRenderings } from '../../telemetry/index.ts';
 import { relayDrains } from './drains.ts';
 import { KeptCounts } from './kept-counts.ts';
-import { createHub, type HubWorker } from './message-relay.ts';
+import { createMessageRelay, type HubWorker } from './message-relay.ts';
 import { countVariable, type FromWorker, opened, saysLeaving } from './messages.ts';
 import { keepAccepted, type Sources } from './reloads.ts';
 
@@ -26,7 +26,7 @@ const hubWorker = (worker: Worker): HubWorker => ({
 function connectWorkers(): void {
   const serving = new Map<number, HubWorker>();
   const counts = new KeptCounts(mergeRenderings);
-  const hub = createHub(() => [...serving.values()], counts);
+  const hub = createMessageRelay(() => [...serving.values()], counts);
   cluster.on('listening', (worker: Worker) => {
     if (!serving.has(worker.id)) serving.set(worker.id, hubWorker(worker));
   });

@@ -2,9 +2,9 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Peers } from './peers.ts';
 
-export interface ShareSight {
+export interface ShareProbe {
   /** What the leading worker saw within freshMs, or else what a look of this worker's own gives. */
-  look<T>(key: string, freshMs: number, look: () => Promise<T>): Promise<T>;
+  probe<T>(key: string, freshMs: number, ask: () => Promise<T>): Promise<T>;
   /** Another worker has seen something new there. */
   onChange(listener: (key: string) => void): void;
 }
@@ -12,39 +12,39 @@ export interface ShareSight {
 /** A look that went well; errors are not shared, whoever asks looks itself. */
 interface Seen {
   readonly atMs: number;
-  readonly sight: unknown;
+  readonly result: unknown;
   readonly text: string;
 }
 
 /** Looks at more things than this are not remembered. */
 const maxSeen = 100_000;
 
-const textOf = (sight: unknown): string =>
-  JSON.stringify(sight, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+const textOf = (result: unknown): string =>
+  JSON.stringify(result, (_key, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
 
 /** @param clock of this process; moments never leave it */
-export function shareSights(peers: Peers, clock: Clock): ShareSight {
+export function shareProbes(peers: Peers, clock: Clock): ShareProbe {
   const seen = new Map<string, Seen>();
-  peers.onQuestion('sight', (value) => {
+  peers.respond('probe', (value) => {
     const { key, freshMs } = value as { key: string; freshMs: number };
     const known = seen.get(key);
-    return known === undefined || clock() - known.atMs > freshMs ? undefined : { sight: known.sight };
+    return known === undefined || clock() - known.atMs > freshMs ? undefined : { result: known.result };
   });
   return {
-    async look<T>(key: string, freshMs: number, look: () => Promise<T>) {
-      const told = (await peers.askLeader('sight', { key, freshMs })) as { sight: T } | undefined;
-      if (told !== undefined) return told.sight;
+    async probe<T>(key: string, freshMs: number, ask: () => Promise<T>) {
+      const told = (await peers.askLeader('probe', { key, freshMs })) as { result: T } | undefined;
+      if (told !== undefined) return told.result;
       // this worker leads, or the leader has nothing new: it may have ended, and somebody must look
-      const sight = await look();
-      const text = textOf(sight);
+      const result = await ask();
+      const text = textOf(result);
       const before = seen.get(key);
       if (seen.size >= maxSeen) seen.clear();
-      seen.set(key, { atMs: clock(), sight, text });
-      if (before !== undefined && before.text !== text) peers.tellOthers('sight changed', key);
-      return sight;
+      seen.set(key, { atMs: clock(), result, text });
+      if (before !== undefined && before.text !== text) peers.tellOthers('probe changed', key);
+      return result;
     },
     onChange(listener) {
-      peers.onNews('sight changed', (key) => {
+      peers.subscribe('probe changed', (key) => {
         listener(String(key));
       });
     },

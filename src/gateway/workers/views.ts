@@ -154,7 +154,7 @@ export class SharedTraffic {
     this.#peers = peers;
     this.#fleets = fleets;
     this.#clock = clock;
-    peers.onNews('traffic', (value, from) => {
+    peers.subscribe('traffic', (value, from) => {
       if (this.#ended.has(from)) return;
       this.#parts.set(from, { ...(value as Omit<Part, 'atMs'>), atMs: clock() });
     });

@@ -1,6 +1,6 @@
 /** HPACK in: header blocks to field lists; a block that repeats gives the same list object. */
 import { isAt } from '../../base/bytes.ts';
-import { recur, recurs } from '../../base/identity-memo.ts';
+import { markReused, isReused } from '../../base/identity-memo.ts';
 import { ConnectionError, defaultTableBytes, ErrorCode } from '../constants.ts';
 import { withoutBlanks } from '../field-whitespace.ts';
 import { decodeHuffman } from './huffman.ts';
@@ -104,7 +104,7 @@ export class HpackDecoder {
       fields = this.#again(this.#read(bytes, from, to));
       // a block that changed the table means something else the next time, and one that varies does not come again
       const repeats = this.#memoGeneration === this.#table.generation && this.#varying === undefined;
-      if (fields === undefined || !short || !repeats || !recurs(fields)) return fields;
+      if (fields === undefined || !short || !repeats || !isReused(fields)) return fields;
       if (key === '') key = bytes.toString('latin1', from, to);
       if (this.#memo.size < maxMemos) this.#memo.set(key, fields);
     }
@@ -118,7 +118,7 @@ export class HpackDecoder {
     if (fields === undefined || this.#listBytes > maxLastBytes) return fields;
     const place = this.#hash & (lastPlaces - 1);
     const last = this.#last[place];
-    if (last !== undefined && isSame(last, fields)) return recur(last);
+    if (last !== undefined && isSame(last, fields)) return markReused(last);
     this.#last[place] = fields;
     return fields;
   }

@@ -1,5 +1,5 @@
 /** HPACK out: field lists to header blocks; the encoding of a list that is sent again is remembered. */
-import { recurs } from '../../base/identity-memo.ts';
+import { isReused } from '../../base/identity-memo.ts';
 import { defaultTableBytes } from '../constants.ts';
 import type { Headers } from './decoder.ts';
 import { encodeHuffman, huffmanLength } from './huffman.ts';
@@ -88,7 +88,7 @@ export class HpackEncoder {
       const { generation } = this.#table;
       for (let i = 0; i < headers.length; i += 2) this.#field(headers[i] as string, headers[i + 1] as string);
       // remembered only when nothing was added to the table on the way, since those bytes would add it again
-      if (generation === this.#table.generation && recurs(headers)) {
+      if (generation === this.#table.generation && isReused(headers)) {
         this.#memo.set(headers, { generation, bytes: Buffer.from(this.#out.subarray(from, this.#at)) });
       }
     }

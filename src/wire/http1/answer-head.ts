@@ -1,6 +1,6 @@
 /** The heads of HTTP/1.1 answers: status line and fields, without what the connection adds. */
 import { STATUS_CODES } from 'node:http';
-import { remembered } from '../../base/identity-memo.ts';
+import { memoizeByIdentity } from '../../base/identity-memo.ts';
 import type { Headers } from '../hpack/index.ts';
 
 export interface Http1Fields {
@@ -14,7 +14,7 @@ export interface Http1Fields {
 const unwritable = /[^\t -~\x80-\xff]/g;
 
 /** Of a list with `:status` first; those who answer alike again and again give the same one. */
-export const http1Fields: (fields: Headers) => Http1Fields = remembered(writeFields);
+export const http1Fields: (fields: Headers) => Http1Fields = memoizeByIdentity(writeFields);
 
 function writeFields(fields: Headers): Http1Fields {
   const status = fields[1] as string;

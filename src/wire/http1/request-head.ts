@@ -2,7 +2,7 @@
  * Request heads of HTTP/1.1 that are plain: one way to frame the body, nothing obsolete, no other protocol (RFC 9112).
  * Whatever is not is left to a general server; being strict is what keeps two readers of one connection from disagreeing.
  */
-import { recur } from '../../base/identity-memo.ts';
+import { markReused } from '../../base/identity-memo.ts';
 import { withoutBlanks } from '../field-whitespace.ts';
 import type { Headers } from '../hpack/index.ts';
 import { fieldLine } from './field.ts';
@@ -40,7 +40,7 @@ export function readHttp1Head(text: string): Http1Head | undefined {
     const again = known.has(text);
     if (known.size >= maxMemos && !again) known.clear();
     known.set(text, again ? head : undefined);
-    if (again) recur(head.fields);
+    if (again) markReused(head.fields);
   }
   return head;
 }

@@ -4,16 +4,16 @@
  */
 import type { Socket } from 'node:net';
 import { fault, guard, guarded } from '../../base/faults.ts';
-import { Standstill } from '../../base/stall-timer.ts';
+import { StallTimer } from '../../base/stall-timer.ts';
 import type { OnRefused, ServerStream, StreamEvents, TimeLimits, WaitingOutput } from '../api.ts';
 import type { Headers } from '../hpack/index.ts';
 import {
+  IdleTimer,
   Linger,
   lingerMs,
   type OnWaiting,
   Output,
-  Patience,
-  type ReadMemory,
+  type ReadBuffer,
   takeReads,
 } from '../socket/index.ts';
 import { type BodyReader, ChunkedBody, SizedBody } from './body.ts';
@@ -66,12 +66,12 @@ export class Http1Server {
   #stream: Http1ServerStream | undefined;
   #body: BodyReader | undefined;
   /** Of the read whose body data are being delivered. */
-  #memory: ReadMemory | undefined;
+  #memory: ReadBuffer | undefined;
   #discarded = 0;
-  readonly #patience: Patience;
+  readonly #patience: IdleTimer;
   readonly #stopReading: () => void;
-  readonly #unread = new Standstill();
-  readonly #unheard = new Standstill();
+  readonly #unread = new StallTimer();
+  readonly #unheard = new StallTimer();
   #headBegan = false;
   /** The next request waits until the answers before it have left. */
   #holdsBack = false;
@@ -91,7 +91,7 @@ export class Http1Server {
       if (this.#stream !== undefined) this.#stream.drained();
       else if (this.#holdsBack) this.#goOn();
     });
-    this.#patience = new Patience(
+    this.#patience = new IdleTimer(
       this.#guarded(() => {
         this.#outOfPatience();
       }),
@@ -190,7 +190,7 @@ export class Http1Server {
 
   // --- input ---
 
-  readonly #onRead = (chunk: Buffer, memory?: ReadMemory): void => {
+  readonly #onRead = (chunk: Buffer, memory?: ReadBuffer): void => {
     try {
       this.#take(chunk, memory);
     } catch (reason) {
@@ -198,9 +198,9 @@ export class Http1Server {
     }
   };
 
-  #take(chunk: Buffer, memory: ReadMemory | undefined): void {
+  #take(chunk: Buffer, memory: ReadBuffer | undefined): void {
     if (this.#linger !== undefined) {
-      memory?.isCut();
+      memory?.sliced();
       this.#patience.expectWithin(this.#linger.nextMs());
       return;
     }
@@ -251,7 +251,7 @@ export class Http1Server {
    * @param memory of what has come so far, as #readBody() has it
    * @param known bytes that were looked at before, without finding an end
    */
-  #head(memory?: ReadMemory, known = 0): void {
+  #head(memory?: ReadBuffer, known = 0): void {
     const rest = this.#rest;
     const { maxHeadBytes, maxHeadFields } = this.#options;
     const end = rest.indexOf('\r\n\r\n', Math.max(0, known - 3));
@@ -301,13 +301,13 @@ export class Http1Server {
   }
 
   /** @param memory theirs, when nobody else can see them */
-  #readBody(bytes: Buffer, memory?: ReadMemory): void {
+  #readBody(bytes: Buffer, memory?: ReadBuffer): void {
     const body = this.#body as BodyReader;
     const { length } = bytes;
     this.#memory = memory;
     const at = body.read(bytes, 0, this.#deliver);
     this.#memory = undefined;
-    if (at === length) memory?.isCut();
+    if (at === length) memory?.sliced();
     if (at === -1) {
       this.#body = undefined;
       this.#draining = true;
@@ -330,7 +330,7 @@ export class Http1Server {
       stream.deliver(data, memory);
       return;
     }
-    memory?.giveBack(data.length);
+    memory?.release(data.length);
     if ((this.#discarded += data.length) > maxDiscardedBytes) this.#finish();
   };
 

@@ -3,7 +3,7 @@ import { guard } from '../../base/faults.ts';
 import { connectionLost, ownFault, type ServerStream, type StreamEvents } from '../api.ts';
 import { ErrorCode } from '../constants.ts';
 import { type Headers, noHeaders } from '../hpack/index.ts';
-import type { ReadMemory } from '../socket/index.ts';
+import type { ReadBuffer } from '../socket/index.ts';
 import { http1Fields } from './answer-head.ts';
 import type { Http1Server } from './server.ts';
 
@@ -39,7 +39,7 @@ export class Http1ServerStream implements ServerStream {
     this.#connection.output.text(continueHead);
   }
 
-  deliver(data: Buffer, memory: ReadMemory | undefined): void {
+  deliver(data: Buffer, memory: ReadBuffer | undefined): void {
     this.#waits = false;
     this.#outstanding += data.length;
     if (this.#outstanding > this.#connection.windowBytes) this.#connection.socket.pause();

@@ -1,6 +1,6 @@
 /** What a peer may do without end and without cost, counted: beyond the limits the connection ends with ENHANCE_YOUR_CALM. */
 import { ConnectionError, ErrorCode } from '../constants.ts';
-import { Allowance, type Http2Limits } from './limits.ts';
+import { TokenBucket, type Http2Limits } from './limits.ts';
 
 /**
  * A client with a thousand calls keeps most of them waiting for a place. When their deadlines strike it cancels all, and those
@@ -13,9 +13,9 @@ export function flood(limit: string): ConnectionError {
   return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `too many ${limit}`, limit);
 }
 
-export class Floods {
-  readonly #frames: Allowance;
-  readonly #resets: Allowance;
+export class AbuseLimits {
+  readonly #frames: TokenBucket;
+  readonly #resets: TokenBucket;
   readonly #updatesPerFrame: number;
   readonly #prematureMs: number;
   readonly #clock: () => number;
@@ -26,8 +26,8 @@ export class Floods {
   constructor(limits: Http2Limits, clock: () => number) {
     this.#clock = clock;
     this.#prematureMs = limits.prematureMs;
-    this.#frames = new Allowance(limits.burstFrames, limits.framesPerSecond, clock);
-    this.#resets = new Allowance(limits.burstResets, limits.resetsPerSecond, clock);
+    this.#frames = new TokenBucket(limits.burstFrames, limits.framesPerSecond, clock);
+    this.#resets = new TokenBucket(limits.burstResets, limits.resetsPerSecond, clock);
     this.#updatesPerFrame = limits.updatesPerFrame;
   }
 

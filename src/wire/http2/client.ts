@@ -5,7 +5,7 @@ import { type ClientStream, connectionLost, type StreamEvents } from '../api.ts'
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from '../constants.ts';
 import type { Headers } from '../hpack/index.ts';
 import { Connection, selfDependence } from './connection.ts';
-import { Allowance } from './limits.ts';
+import { TokenBucket } from './limits.ts';
 import type { ConnectionOptions } from './options.ts';
 import type { Http2Stream } from './stream.ts';
 import { checkResponse, checkTrailers } from './validate.ts';
@@ -33,7 +33,7 @@ export class Http2Client extends Connection {
   #nextId: number;
   #ready = false;
   #draining = false;
-  readonly #cancels: Allowance;
+  readonly #cancels: TokenBucket;
   /** Cancelled streams whose peer is not told yet, and why. */
   readonly #cancelled = new Map<Http2Stream, number>();
   #cancelTimer: NodeJS.Timeout | undefined;
@@ -44,7 +44,11 @@ export class Http2Client extends Connection {
     this.#firstId = options.firstId ?? 1;
     this.#nextId = this.#firstId;
     const { burstCancels, cancelsPerSecond } = options.limits;
-    this.#cancels = new Allowance(burstCancels, cancelsPerSecond, options.clock ?? (() => performance.now()));
+    this.#cancels = new TokenBucket(
+      burstCancels,
+      cancelsPerSecond,
+      options.clock ?? (() => performance.now()),
+    );
     this.peer.maxStreams = assumedMaxStreams;
     this.output.raw(preface);
     this.sendSettings([

@@ -11,8 +11,8 @@ import {
   maxWindowBytes,
 } from '../constants.ts';
 import { type Headers, HpackDecoder, noHeaders } from '../hpack/index.ts';
-import { leave, Output, type ReadMemory, takeReads } from '../socket/index.ts';
-import { flood, Floods } from './abuse-limits.ts';
+import { closeWithLinger, Output, type ReadBuffer, takeReads } from '../socket/index.ts';
+import { AbuseLimits, flood } from './abuse-limits.ts';
 import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { type Http2Limits, maxWaitingBytes } from './limits.ts';
 import type { ConnectionOptions } from './options.ts';
@@ -42,7 +42,7 @@ export abstract class Connection implements FrameSink {
   protected readonly reader: FrameReader;
   protected readonly decoder: HpackDecoder;
   protected readonly limited: (name: string) => void;
-  protected readonly floods: Floods;
+  protected readonly floods: AbuseLimits;
   readonly #ownResets = new RecentIds();
   readonly sender: Sender;
   readonly #window: ReceiveWindow;
@@ -61,7 +61,7 @@ export abstract class Connection implements FrameSink {
     this.socket = socket;
     this.limits = limits;
     this.limited = (name) => options.onLimit?.(name);
-    this.floods = new Floods(limits, clock);
+    this.floods = new AbuseLimits(limits, clock);
     this.decoder = new HpackDecoder(limits, options.varyingName, options.vitalNames);
     this.output = new Output(socket, options.onWaiting, () => {
       this.sender.pump();
@@ -137,7 +137,7 @@ export abstract class Connection implements FrameSink {
 
   // --- input ---
 
-  protected read(chunk: Buffer, memory?: ReadMemory): void {
+  protected read(chunk: Buffer, memory?: ReadBuffer): void {
     if (this.closed) return;
     this.floods.newRead();
     try {
@@ -185,8 +185,8 @@ export abstract class Connection implements FrameSink {
     return stream;
   }
 
-  onDataChunk(stream: Http2Stream | undefined, chunk: Buffer, memory: ReadMemory | undefined): void {
-    if (stream === undefined || stream.removed || stream.muted) memory?.giveBack(chunk.length);
+  onDataChunk(stream: Http2Stream | undefined, chunk: Buffer, memory: ReadBuffer | undefined): void {
+    if (stream === undefined || stream.removed || stream.muted) memory?.release(chunk.length);
     if (stream === undefined) return;
     if (stream.removed) {
       this.#window.dealtWith(chunk.length);
@@ -433,7 +433,7 @@ export abstract class Connection implements FrameSink {
   #leave(error: Error | undefined): void {
     this.output.flush();
     this.#end(error);
-    leave(this.socket, error === undefined && this.waitsForReaders);
+    closeWithLinger(this.socket, error === undefined && this.waitsForReaders);
   }
 
   #end(error: Error | undefined): void {

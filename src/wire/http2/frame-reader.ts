@@ -8,7 +8,7 @@ import {
   frameHeaderBytes,
   FrameType,
 } from '../constants.ts';
-import type { ReadMemory } from '../socket/index.ts';
+import type { ReadBuffer } from '../socket/index.ts';
 import type { Http2Limits } from './limits.ts';
 import type { Http2Stream } from './stream.ts';
 
@@ -24,7 +24,7 @@ export interface FrameSink {
     selfDependent: boolean,
   ): void;
   onDataFrame(id: number, length: number, padding: number, end: boolean): Http2Stream | undefined;
-  onDataChunk(stream: Http2Stream | undefined, chunk: Buffer, memory: ReadMemory | undefined): void;
+  onDataChunk(stream: Http2Stream | undefined, chunk: Buffer, memory: ReadBuffer | undefined): void;
   onDataEnd(stream: Http2Stream | undefined): void;
   onReset(id: number, code: number): void;
   onPriority(id: number, selfDependent: boolean): void;
@@ -79,7 +79,7 @@ export class FrameReader {
    * @param memory the chunk's, when nobody else can see it
    * @throws ConnectionError
    */
-  push(chunk: Buffer, memory?: ReadMemory): void {
+  push(chunk: Buffer, memory?: ReadBuffer): void {
     let bytes = chunk;
     let lender = memory;
     if (this.#restBytes > 0) {
@@ -89,7 +89,7 @@ export class FrameReader {
       bytes = Buffer.concat(this.#rest, this.#restBytes);
       this.#rest = [];
       this.#restBytes = 0;
-      lender?.isCut();
+      lender?.sliced();
       lender = undefined;
     }
     let at = 0;
@@ -128,15 +128,15 @@ export class FrameReader {
       at += needed;
       if (this.#inData && this.#dataLeft + this.#padLeft === 0) this.#endData();
     }
-    if (this.#blockId === 0) lender?.isCut();
+    if (this.#blockId === 0) lender?.sliced();
   }
 
   /** @param memory whose a part of the rest may not stay: it is copied then, as the rest of a frame is little */
-  #keep(rest: Buffer, need: number, memory: ReadMemory | undefined): void {
+  #keep(rest: Buffer, need: number, memory: ReadBuffer | undefined): void {
     this.#rest = [memory === undefined ? rest : ownCopy(rest)];
     this.#restBytes = rest.length;
     this.#need = need;
-    if (this.#blockId === 0) memory?.isCut();
+    if (this.#blockId === 0) memory?.sliced();
   }
 
   #beginData(id: number, length: number, padding: number | undefined, flags: number): void {
@@ -153,7 +153,7 @@ export class FrameReader {
     this.#padLeft = Math.max(0, overhead - 1);
   }
 
-  #data(bytes: Buffer, from: number, memory: ReadMemory | undefined): number {
+  #data(bytes: Buffer, from: number, memory: ReadBuffer | undefined): number {
     let at = from;
     if (this.#dataLeft > 0) {
       const taken = Math.min(this.#dataLeft, bytes.length - at);

@@ -84,7 +84,7 @@ export function maxWaitingBytes({ highWaterBytes, maxControlBytes }: Http2Limits
 }
 
 /** Lets `burst` events pass at once and `perSecond` from then on. */
-export class Allowance {
+export class TokenBucket {
   readonly #burst: number;
   readonly #perMs: number;
   readonly #clock: () => number;

@@ -1,11 +1,11 @@
 /** The server end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
 import { guarded } from '../../base/faults.ts';
-import { Standstill } from '../../base/stall-timer.ts';
+import { StallTimer } from '../../base/stall-timer.ts';
 import type { OnRefused, ServerStream, StreamEvents, TimeLimits, WaitingOutput } from '../api.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from '../constants.ts';
 import type { Headers } from '../hpack/index.ts';
-import type { OnWaiting, ReadMemory } from '../socket/index.ts';
+import type { OnWaiting, ReadBuffer } from '../socket/index.ts';
 import { Connection, selfDependence } from './connection.ts';
 import type { ConnectionOptions } from './options.ts';
 import type { Http2Stream } from './stream.ts';
@@ -35,9 +35,9 @@ export class Http2Server extends Connection {
   #headBytes = 0;
   #prefaceLeft: Buffer = preface;
   #shuttingDown = false;
-  readonly #input = new Standstill();
-  readonly #idle = new Standstill();
-  readonly #unread = new Standstill();
+  readonly #input = new StallTimer();
+  readonly #idle = new StallTimer();
+  readonly #unread = new StallTimer();
   /** Streams above this came after the final GOAWAY. */
   #lastServed = maxStreamId;
 
@@ -100,7 +100,7 @@ export class Http2Server extends Connection {
     }
     for (const stream of this.streams.all()) {
       if (stream.queuedBytes > 0) {
-        stream.standstill ??= new Standstill();
+        stream.standstill ??= new StallTimer();
         if (stream.standstill.ms(stream.queuedBytes, nowMs) > limits.writeMs) {
           this.limited('slow reader');
           this.giveUp(stream, ErrorCode.CANCEL);
@@ -135,7 +135,7 @@ export class Http2Server extends Connection {
       if (stream.queuedBytes < minWaitingBytes) continue;
       found.push({
         bytes: stream.queuedBytes,
-        stalledMs: (nowMs) => (stream.standstill ??= new Standstill()).ms(stream.queuedBytes, nowMs),
+        stalledMs: (nowMs) => (stream.standstill ??= new StallTimer()).ms(stream.queuedBytes, nowMs),
         cut: () => {
           this.giveUp(stream, ErrorCode.ENHANCE_YOUR_CALM);
         },
@@ -144,7 +144,7 @@ export class Http2Server extends Connection {
     return found;
   }
 
-  protected override read(chunk: Buffer, memory?: ReadMemory): void {
+  protected override read(chunk: Buffer, memory?: ReadBuffer): void {
     if (this.#prefaceLeft.length === 0) {
       super.read(chunk, memory);
       return;

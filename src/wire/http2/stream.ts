@@ -1,5 +1,5 @@
 /** One stream of a connection: its windows, its queued output, and how far each side has come. */
-import type { Standstill } from '../../base/stall-timer.ts';
+import type { StallTimer } from '../../base/stall-timer.ts';
 import type { ClientStream, ServerStream, StreamEvents } from '../api.ts';
 import { ErrorCode } from '../constants.ts';
 import { type Headers, noHeaders } from '../hpack/index.ts';
@@ -48,7 +48,7 @@ export class Http2Stream implements ServerStream, ClientStream {
   removed = false;
   needsDrain = false;
   /** Of queuedBytes; made when somebody looks. */
-  standstill: Standstill | undefined;
+  standstill: StallTimer | undefined;
 
   constructor(connection: Connection, id: number, sendWindow: number, receiveWindow: number) {
     this.#connection = connection;

@@ -1,5 +1,5 @@
 /** Which field lists are well formed (RFC 9113 §8), and what is taken of them: looked at once per list object. */
-import { recur, recurs, remembered } from '../../base/identity-memo.ts';
+import { markReused, isReused, memoizeByIdentity } from '../../base/identity-memo.ts';
 import { withoutBlanks } from '../field-whitespace.ts';
 import { type Headers, noHeaders } from '../hpack/index.ts';
 
@@ -103,7 +103,7 @@ function read(list: Headers, allowed: ReadonlySet<string>, asked: boolean): Read
     if (!foreign) clean?.push(name, kept);
   }
   if (clean === undefined) return { pseudo, fields: list, refused };
-  return { pseudo, fields: recurs(list) ? recur(clean) : clean, refused };
+  return { pseudo, fields: isReused(list) ? markReused(clean) : clean, refused };
 }
 
 /** -1 without one, undefined when malformed or contradictory. */
@@ -168,7 +168,7 @@ function checkedTrailers(list: Headers, asked: boolean): Checked {
 }
 
 // the decoder gives repeated blocks as the same list, so most lists are checked already
-export const checkRequest = remembered(request);
-export const checkRequestTrailers = remembered(requestTrailers);
-export const checkResponse = remembered(response);
-export const checkTrailers = remembered(responseTrailers);
+export const checkRequest = memoizeByIdentity(request);
+export const checkRequestTrailers = memoizeByIdentity(requestTrailers);
+export const checkResponse = memoizeByIdentity(response);
+export const checkTrailers = memoizeByIdentity(responseTrailers);

@@ -2,7 +2,7 @@
 import { Socket } from 'node:net';
 import { ownCopy } from '../../base/bytes.ts';
 import { ReadBlock } from './read-blocks.ts';
-import type { ReadMemory } from './read-buffer.ts';
+import type { ReadBuffer } from './read-buffer.ts';
 
 /** Smaller reads are copied into memory of their own size, in bytes: whoever keeps a piece of them shall not keep a block. */
 const minBlockBytes = 16_384;
@@ -46,7 +46,7 @@ interface Handle {
 
 export interface BlockReads {
   /** Takes a read. False: as it is with push(). */
-  take(chunk: Buffer, memory: ReadMemory): boolean;
+  take(chunk: Buffer, memory: ReadBuffer): boolean;
   /** Takes a read that is too small for a block, or that a socket may not hand out now. */
   takeCopy(chunk: Buffer): boolean;
   /** The socket hands out what it reads. */

@@ -1,6 +1,6 @@
 /** A time-out that is set anew again and again: moving it costs a look at the clock, not a timer. */
 
-export class Patience {
+export class IdleTimer {
   readonly #onEnd: () => void;
   #timer: NodeJS.Timeout | undefined;
   #dueMs = Number.POSITIVE_INFINITY;

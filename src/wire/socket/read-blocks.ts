@@ -1,5 +1,5 @@
 /** Blocks that sockets read into, one read behind the other, and that are used again when all of their reads have been given back. */
-import { ReadMemory } from './read-buffer.ts';
+import { ReadBuffer } from './read-buffer.ts';
 
 /** In bytes. */
 const blockBytes = 131_072;
@@ -15,15 +15,15 @@ const poison = 0xee;
 const idle: Buffer[] = [];
 
 /** A new one for each use: who gives back late or twice does not touch what others have in the same memory by then. */
-export class ReadBlock extends ReadMemory {
+export class ReadBlock extends ReadBuffer {
   /** A byte longer than is read into it: whoever has all bytes of a buffer may take it for his own. */
   readonly #buffer = idle.pop() ?? Buffer.allocUnsafeSlow(blockBytes + 1);
   #at = 0;
   #open = true;
 
-  override giveBack(bytes: number): void {
+  override release(bytes: number): void {
     if (poisonsReads) this.#poison(bytes);
-    super.giveBack(bytes);
+    super.release(bytes);
   }
 
   /** What is to be given back is looked at before it is. */
@@ -62,6 +62,6 @@ export class ReadBlock extends ReadMemory {
   /** Nothing more is read into it. */
   close(): void {
     this.#open = false;
-    this.giveBack(1);
+    this.release(1);
   }
 }

@@ -12,12 +12,12 @@ interface Transferable extends ArrayBuffer {
  * wait in their hundreds for a collection of the young generation. A piece whose receiver never gives it back is no
  * mistake: then the whole read is left to the collector.
  */
-export abstract class ReadMemory {
+export abstract class ReadBuffer {
   /** Bytes that are lent, and one more while the read is being cut into pieces. */
   #lent = 1;
 
   /** @param chunk what a socket has just read. Undefined when it is not worth it, or may be a part of other memory */
-  static of(chunk: Buffer): ReadMemory | undefined {
+  static of(chunk: Buffer): ReadBuffer | undefined {
     const { length, buffer } = chunk;
     return length >= minBytes && length === buffer.byteLength
       ? new OwnRead(buffer as Transferable)
@@ -46,19 +46,19 @@ export abstract class ReadMemory {
   }
 
   /** Whoever was handed so many bytes does not look at them any more. */
-  giveBack(bytes: number): void {
+  release(bytes: number): void {
     this.#lent -= bytes;
     if (this.#lent === 0) this.free();
   }
 
   /** The read is cut up, and who cut it has kept nothing. */
-  isCut(): void {
-    this.giveBack(1);
+  sliced(): void {
+    this.release(1);
   }
 }
 
 /** A read in memory of its own. */
-class OwnRead extends ReadMemory {
+class OwnRead extends ReadBuffer {
   readonly #buffer: Transferable;
 
   constructor(buffer: Transferable) {

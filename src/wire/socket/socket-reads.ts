@@ -3,10 +3,10 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { readIntoBlocks } from './block-reads.ts';
-import { ReadMemory } from './read-buffer.ts';
+import { ReadBuffer } from './read-buffer.ts';
 
 /** @param memory the chunk's, when nobody else can see it */
-export type TakeRead = (chunk: Buffer, memory?: ReadMemory) => void;
+export type TakeRead = (chunk: Buffer, memory?: ReadBuffer) => void;
 
 /**
  * Calls back with each chunk that is read, in order, as a listener of 'data' would be; at once also what was read before.
@@ -26,7 +26,7 @@ export function takeReads(socket: Duplex, take: TakeRead, much = false): () => v
     };
   }
   const takeOwn = (chunk: Buffer): void => {
-    take(chunk, ReadMemory.of(chunk));
+    take(chunk, ReadBuffer.of(chunk));
   };
   socket.on('data', takeOwn);
   const push = socket.push.bind(socket);

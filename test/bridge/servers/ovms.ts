@@ -7,7 +7,7 @@ import { getMetadata, messagePrefix, trailersOf } from '../../../src/call/index.
 import {
   decodeModelInferRequest,
   decodePredictRequest,
-  decodePredictRequestPieces,
+  decodePredictRequestChunks,
   type DType,
   dtypes,
   encodeFlagResponse,
@@ -15,10 +15,10 @@ import {
   encodeGetModelStatusResponse,
   encodeModelInferResponse,
   encodeModelMetadataResponse,
-  encodePredictResponsePieces,
+  encodePredictResponseChunks,
   encodeServerMetadataResponse,
   joined,
-  type NamedPieces,
+  type NamedChunks,
   readModelSpec,
   readV2Spec,
   type Tensor,
@@ -60,7 +60,7 @@ function checkEncoding(proto: Uint8Array, tensor: Tensor): void {
 /** Outputs that its TensorFlow Serving API cannot write. */
 const unwritable: ReadonlySet<DType> = new Set(['uint32', 'uint64', 'bool']);
 
-function run(model: BridgeModel, inputs: NamedPieces): NamedPieces {
+function run(model: BridgeModel, inputs: NamedChunks): NamedChunks {
   const x = inputs.get(model.input);
   if (x === undefined) throw invalid(`Missing input with specific name - Required input: ${model.input}`);
   if (x.dtype !== model.inputDtype)
@@ -102,7 +102,7 @@ const nameOf = (message: Uint8Array): string => {
 
 const tfs: Readonly<Record<string, Answer>> = {
   Predict(message) {
-    const { tensors } = decodePredictRequestPieces([message]);
+    const { tensors } = decodePredictRequestChunks([message]);
     const { inputs } = decodePredictRequest(message);
     const model = modelOf(nameOf(message));
     for (const [name, proto] of protoFieldsOf.inputs(message))
@@ -111,7 +111,7 @@ const tfs: Readonly<Record<string, Answer>> = {
     if (unwritable.has(model.outputDtype))
       throw new StatusError(Code.INTERNAL, 'Output precision is not supported by serving');
     // it never says which model or version ran
-    return joined(encodePredictResponsePieces({ spec: undefined, tensors: outputs }));
+    return joined(encodePredictResponseChunks({ spec: undefined, tensors: outputs }));
   },
   GetModelStatus(message) {
     modelOf(nameOf(message));

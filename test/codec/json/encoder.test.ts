@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import {
   type DType,
   encodePredictJson,
-  type LentPieces,
+  type LentChunks,
   type Tensor,
   wholeText,
   widthOf,
@@ -101,7 +101,7 @@ describe('a predict reply', () => {
       string,
       Tensor
     >[]) {
-      const encode = (): LentPieces =>
+      const encode = (): LentChunks =>
         encodePredictJson(new Map(Object.entries(outputs)), 'columnar', options);
       assert.ok([...encode()].length > 1);
       for (const piece of encode()) assert.ok(piece.length <= 65_536);

@@ -6,7 +6,7 @@ import {
   decodeExamplesRequest,
   decodeModelInferRequest,
   decodePredictRequest,
-  decodePredictRequestPieces,
+  decodePredictRequestChunks,
   decodeTensor,
   encodeExamplesRequest,
   encodeInput,
@@ -50,13 +50,13 @@ function read(proto: Uint8Array): Tensor {
   }
   if (error !== undefined) {
     assert.throws(
-      () => decodePredictRequestPieces(pieces),
+      () => decodePredictRequestChunks(pieces),
       (other) => other instanceof StatusError && other.message === (error as Error).message,
     );
     throw error as Error;
   }
   assert.ok(whole !== undefined);
-  const scattered = decodePredictRequestPieces(pieces).tensors.get('x');
+  const scattered = decodePredictRequestChunks(pieces).tensors.get('x');
   assert.ok(scattered !== undefined);
   if (whole.dtype === 'string' || scattered.dtype === 'string')
     assert.deepEqual(
@@ -251,7 +251,7 @@ describe("names of JavaScript's own properties are names like any other", () => 
     const proto = tensor(dtype.float, dims(), single(2));
     const request = Buffer.concat(names.map((name) => bytes(2, bytes(1, name), bytes(2, proto))));
     assert.deepEqual([...decodePredictRequest(request).inputs.keys()], names);
-    assert.deepEqual([...decodePredictRequestPieces([request]).tensors.keys()], names);
+    assert.deepEqual([...decodePredictRequestChunks([request]).tensors.keys()], names);
   });
 
   it('of inputs and signatures over JSON', () => {
@@ -295,7 +295,7 @@ describe('a request with far too many parts costs little and is refused', () => 
     const request = many(bytes(2, bytes(1, '#####'), bytes(2, proto)));
     const refused = /more than 65536 tensors/;
     assert.throws(() => decodePredictRequest(request), refused);
-    assert.throws(() => decodePredictRequestPieces([request]), refused);
+    assert.throws(() => decodePredictRequestChunks([request]), refused);
   });
 
   it('a million times the same input is one input', () => {

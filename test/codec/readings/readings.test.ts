@@ -10,7 +10,7 @@ import { messagePrefix, type Target } from '../../../src/call/index.ts';
 import {
   decodeModelInferRequest,
   decodePredictRequest,
-  decodePredictRequestPieces,
+  decodePredictRequestChunks,
   dtypes,
   isUnambiguousPredict,
   joined,
@@ -24,7 +24,7 @@ import {
   v2Of,
   type V2Parameters,
 } from '../../../src/codec/index.ts';
-import { Opening } from '../../../src/front/grpc/target-reader.ts';
+import { TargetReader } from '../../../src/front/grpc/target-reader.ts';
 import { methodOf } from '../../../src/models/index.ts';
 import { missing, python } from '../../support/index.ts';
 import { type Random, seeded } from '../../support/random.ts';
@@ -88,7 +88,7 @@ function opened(
     const { name: model, ...said } = rewrite(spec) ?? spec;
     return { model, ...said };
   };
-  const opening = new Opening(
+  const opening = new TargetReader(
     { method: methodOf(paths[kind]), encoding: 'identity', memory },
     limits,
     resolve,
@@ -241,7 +241,7 @@ function checkPredict({ bytes }: Case, said: Said, random: Random, tally: Tally)
   const readings = [
     attempt(() => decodePredictRequest(bytes)),
     attempt(() => {
-      const { spec, tensors, outputFilter } = decodePredictRequestPieces(cutUp(random, bytes));
+      const { spec, tensors, outputFilter } = decodePredictRequestChunks(cutUp(random, bytes));
       return {
         spec,
         inputs: new Map([...tensors].map(([name, tensor]) => [name, tensorOf(tensor)])),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, StatusError } from '../../../src/base/status.ts';
 import { type Call, Flow, type Handler, type Reply, replyOf } from '../../../src/call/index.ts';
-import { hedgeFilter, type HedgeOptions, LatencyBook } from '../../../src/filters/index.ts';
+import { hedgeFilter, type HedgeOptions, LatencyStats } from '../../../src/filters/index.ts';
 import {
   errorReply,
   manualTimers,
@@ -33,7 +33,7 @@ interface Sent {
 /** A fleet of named backends that answer when the test says so. */
 function harness(backends: readonly string[], changes: Partial<HedgeOptions> = {}) {
   const timers = manualTimers();
-  const latencies = new LatencyBook(0.95, timers.clock);
+  const latencies = new LatencyStats(0.95, timers.clock);
   const observer = recordingObserver();
   const sent: Sent[] = [];
   const next: Handler = (call) =>

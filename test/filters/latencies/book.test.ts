@@ -1,9 +1,9 @@
 /** The latency digest and the book that is made of them, on a clock of their own. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { assert as check, array, double, property } from 'fast-check';
-import { LatencyBook } from '../../../src/filters/latencies/book.ts';
+import { array, assert as check, double, property } from 'fast-check';
 import { LatencyDigest } from '../../../src/filters/latencies/digest.ts';
+import { LatencyStats } from '../../../src/filters/latencies/latency-stats.ts';
 import { manualClock } from '../../support/index.ts';
 
 describe('LatencyDigest', () => {
@@ -55,10 +55,10 @@ describe('LatencyBook', () => {
     for (const [backend, ms] of Object.entries(backends))
       for (let i = 0; i < 20; i++) kind.answered(backend, ms);
   }
-  type TestBook = LatencyBook & { advance(ms: number): void };
+  type TestBook = LatencyStats & { advance(ms: number): void };
   const newBook = (): TestBook => {
     const { clock, advance } = manualClock();
-    return Object.assign(new LatencyBook(0.95, clock), { advance });
+    return Object.assign(new LatencyStats(0.95, clock), { advance });
   };
 
   it('says nothing while little is known', () => {
@@ -88,7 +88,7 @@ describe('LatencyBook', () => {
 
   it('knows the fastest answer of the last second or two, and counts no attempt that was given up', () => {
     const { clock, advance } = manualClock();
-    const kind = new LatencyBook(0.95, clock).kind({ model: 'm' }, 1);
+    const kind = new LatencyStats(0.95, clock).kind({ model: 'm' }, 1);
     const answer = (ms: number): void => {
       for (let i = 0; i < 10; i++) kind.answered('a', ms);
     };
@@ -181,7 +181,7 @@ describe('LatencyBook', () => {
   });
 
   it('holds a model of one fleet against none of another', () => {
-    const book = new LatencyBook(0.95, manualClock().clock);
+    const book = new LatencyStats(0.95, manualClock().clock);
     const there = book.kind({ fleet: 'a', model: 'm' }, 1);
     assert.notEqual(book.kind({ model: 'm' }, 1), there);
     assert.notEqual(book.kind({ fleet: 'b', model: 'm' }, 1), there);

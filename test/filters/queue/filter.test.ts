@@ -6,8 +6,8 @@ import { type Call, getMetadata, type Handler, replyOf, trailersOf } from '../..
 import {
   createClientOf,
   createQueue,
-  type Kind,
-  LatencyBook,
+  type LatencyClass,
+  LatencyStats,
   type QueueOptions,
 } from '../../../src/filters/index.ts';
 import { manualTimers, method, recordingObserver, unaryCall } from '../../support/index.ts';
@@ -19,15 +19,15 @@ const options: QueueOptions = { maxLength: 3, maxWaitMs: 1000, priorityField: 'x
 function harness(places: number, settings = options) {
   const timers = manualTimers();
   const observer = recordingObserver();
-  const latencies = new LatencyBook(0.95, timers.clock);
+  const latencies = new LatencyStats(0.95, timers.clock);
   /** What the fastest answer took, in place of what the latencies say, when it is not 0. */
   const book = { leastMs: 0 };
   const running: { readonly call: Call; readonly end: () => void }[] = [];
   const queue = createQueue(settings, {
-    hasRoom: () => running.length < places,
+    hasCapacity: () => running.length < places,
     clientOf,
     latencies: {
-      find: (...kind) => (book.leastMs === 0 ? latencies.find(...kind) : (book as unknown as Kind)),
+      find: (...kind) => (book.leastMs === 0 ? latencies.find(...kind) : (book as unknown as LatencyClass)),
     },
     observer,
     clock: timers.clock,
@@ -40,7 +40,7 @@ function harness(places: number, settings = options) {
         end: () => {
           running.splice(running.indexOf(entry), 1);
           resolve(replyOf(Buffer.from(''), 'a'));
-          queue.roomMade();
+          queue.capacityFreed();
         },
       };
       running.push(entry);
@@ -84,9 +84,9 @@ describe('the queue', () => {
     const observer = recordingObserver();
     const sent: (string | undefined)[] = [];
     const queue = createQueue(options, {
-      hasRoom: ({ target }) => room.has(target?.fleet),
+      hasCapacity: ({ target }) => room.has(target?.fleet),
       clientOf,
-      latencies: new LatencyBook(0.95, timers.clock),
+      latencies: new LatencyStats(0.95, timers.clock),
       observer,
       clock: timers.clock,
       after: timers.after,
@@ -98,10 +98,10 @@ describe('the queue', () => {
     for (const fleet of [undefined, 'new'])
       void handler(call(undefined, { target: { fleet, model: 'half_plus_two', signature: '' } }));
     room.add('new');
-    queue.roomMade();
+    queue.capacityFreed();
     assert.deepEqual(sent, ['new']);
     room.add(undefined);
-    queue.roomMade();
+    queue.capacityFreed();
     assert.deepEqual(sent, ['new', undefined]);
   });
 
@@ -247,7 +247,7 @@ describe('the queue', () => {
     assert.match(error.message, /a place is expected in 1000 ms/);
     while (running.length > 0) running[0]?.end();
     await Promise.all(answers);
-    queue.roomMade();
+    queue.capacityFreed();
   });
 
   it('refuses a call whose deadline is shorter than any answer of late, before a place is looked for', async () => {
@@ -281,9 +281,9 @@ describe('the queue', () => {
   it('forgets a client that leaves, and finds room that came without a call ending', async () => {
     let open = false;
     const timers = manualTimers();
-    const latencies = new LatencyBook(0.95, timers.clock);
+    const latencies = new LatencyStats(0.95, timers.clock);
     const queue = createQueue(options, {
-      hasRoom: () => open,
+      hasCapacity: () => open,
       clientOf,
       latencies,
       observer: recordingObserver(),

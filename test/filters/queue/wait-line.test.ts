@@ -3,14 +3,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { array, assert as check, constant, constantFrom, oneof, property } from 'fast-check';
 import { Places } from '../../../src/filters/queue/places.ts';
-import { priorities, type Priority, WaitLine } from '../../../src/filters/queue/priority-queue.ts';
+import { priorities, type Priority, PriorityQueue } from '../../../src/filters/queue/priority-queue.ts';
 
 const alone = { address: '192.0.2.1', connection: '192.0.2.1:1' };
 const nobody = new Places();
 
 describe('WaitLine', () => {
   it('serves by priority, then by arrival', () => {
-    const line = new WaitLine<string>(10, nobody);
+    const line = new PriorityQueue<string>(10, nobody);
     line.add('low', 'low', alone);
     line.add('one', 'normal', alone);
     line.add('two', 'normal', alone);
@@ -24,7 +24,7 @@ describe('WaitLine', () => {
   });
 
   it('sends away the last of the lowest priority when it is full, or the newcomer', () => {
-    const line = new WaitLine<string>(2, nobody);
+    const line = new PriorityQueue<string>(2, nobody);
     line.add('a', 'normal', alone);
     line.add('b', 'low', alone);
     assert.equal(line.add('c', 'low', alone), 'c');
@@ -38,7 +38,7 @@ describe('WaitLine', () => {
     const arrival = constantFrom(...priorities);
     check(
       property(array(oneof(arrival, constant('leave' as const)), { maxLength: 200 }), (events) => {
-        const line = new WaitLine<{ readonly id: number; readonly priority: Priority }>(5, nobody);
+        const line = new PriorityQueue<{ readonly id: number; readonly priority: Priority }>(5, nobody);
         const inside = new Set<object>();
         events.forEach((event, id) => {
           if (event === 'leave') {
@@ -71,14 +71,14 @@ describe('shares of the line', () => {
   });
   const [a, b] = [client('192.0.2.1'), client('192.0.2.2')];
   const fill = (
-    line: WaitLine<string>,
+    line: PriorityQueue<string>,
     names: readonly string[],
     of: typeof a,
     priority: Priority = 'normal',
   ): void => {
     for (const name of names) assert.equal(line.add(name, priority, of), undefined);
   };
-  const served = (line: WaitLine<string>): string => {
+  const served = (line: PriorityQueue<string>): string => {
     let all = '';
     for (let item = line.first(); item !== undefined; item = line.first()) {
       assert.equal(line.shift(), item);
@@ -88,7 +88,7 @@ describe('shares of the line', () => {
   };
 
   it('lets clients take turns, each by arrival, and one alone have all', () => {
-    const line = new WaitLine<string>(20, nobody);
+    const line = new PriorityQueue<string>(20, nobody);
     fill(line, ['1', '2', '3', '4'], a);
     fill(line, ['x', 'y'], b);
     assert.equal(served(line), '1x2y34');
@@ -97,7 +97,7 @@ describe('shares of the line', () => {
   });
 
   it('shares by address first, and then by connection', () => {
-    const line = new WaitLine<string>(20, nobody);
+    const line = new PriorityQueue<string>(20, nobody);
     fill(line, ['1', '2', '3'], client('192.0.2.1', 1));
     fill(line, ['5', '6'], client('192.0.2.1', 2));
     fill(line, ['x', 'y', 'z'], b);
@@ -106,7 +106,7 @@ describe('shares of the line', () => {
 
   it('serves whoever holds fewer places first', () => {
     const places = new Places();
-    const line = new WaitLine<string>(20, places);
+    const line = new PriorityQueue<string>(20, places);
     places.take(a);
     places.take(a);
     fill(line, ['1', '2'], a);
@@ -122,7 +122,7 @@ describe('shares of the line', () => {
   });
 
   it('sends away the newest of whoever has most when it is full, and the newcomer when nobody has more', () => {
-    const line = new WaitLine<string>(4, nobody);
+    const line = new PriorityQueue<string>(4, nobody);
     fill(line, ['1', '2', '3', '4'], a);
     assert.equal(line.add('5', 'normal', a), '5');
     assert.equal(line.add('x', 'normal', b), '4');
@@ -134,14 +134,14 @@ describe('shares of the line', () => {
   });
 
   it('within one address, sends away the newest of the connection that has most', () => {
-    const line = new WaitLine<string>(3, nobody);
+    const line = new PriorityQueue<string>(3, nobody);
     fill(line, ['1', '2', '3'], a);
     assert.equal(line.add('4', 'normal', client('192.0.2.1', 2)), '3');
     assert.equal(served(line), '142');
   });
 
   it('says how many are ahead of a client, not of the line', () => {
-    const line = new WaitLine<string>(20, nobody);
+    const line = new PriorityQueue<string>(20, nobody);
     fill(line, ['1', '2', '3', '4', '5'], a);
     fill(line, ['h'], a, 'high');
     assert.equal(line.ahead('normal', a), 6);
@@ -161,7 +161,7 @@ describe('shares of the line', () => {
           },
         ),
         (events) => {
-          const line = new WaitLine<{ readonly of: typeof a }>(6, nobody);
+          const line = new PriorityQueue<{ readonly of: typeof a }>(6, nobody);
           const inside = new Set<{ readonly of: typeof a }>();
           events.forEach((event, i) => {
             if (event === 'serve') {

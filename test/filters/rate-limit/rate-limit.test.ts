@@ -4,8 +4,13 @@ import { describe, it } from 'node:test';
 import { array, assert as check, double, integer, property } from 'fast-check';
 import { Code, type StatusError } from '../../../src/base/status.ts';
 import { getMetadata, trailersOf } from '../../../src/call/index.ts';
-import { createRateLimits, type RateLimit, type Takes, type Verdict } from '../../../src/filters/index.ts';
-import { Buckets } from '../../../src/filters/rate-limit/buckets.ts';
+import {
+  createRateLimits,
+  type RateLimit,
+  type TokenUsage,
+  type Verdict,
+} from '../../../src/filters/index.ts';
+import { GcraLimiter } from '../../../src/filters/rate-limit/gcra-limiter.ts';
 import {
   manualClock,
   manualTimers,
@@ -24,7 +29,7 @@ describe('Buckets', () => {
         integer({ min: 1, max: 20 }),
         (gaps, perSecond, burst) => {
           const { clock, advance } = manualClock();
-          const buckets = new Buckets({ perSecond, burst }, 10, clock);
+          const buckets = new GcraLimiter({ perSecond, burst }, 10, clock);
           let passed = 0;
           let elapsedMs = 0;
           for (const gap of gaps) {
@@ -45,7 +50,7 @@ describe('Buckets', () => {
   });
 
   it('remember a bounded number of keys', () => {
-    const buckets = new Buckets({ perSecond: 1, burst: 1 }, 2, manualClock().clock);
+    const buckets = new GcraLimiter({ perSecond: 1, burst: 1 }, 2, manualClock().clock);
     buckets.charge('a');
     assert.ok(buckets.waitMs('a') > 0);
     buckets.charge('b');
@@ -69,7 +74,7 @@ describe('createRateLimits', () => {
   /** @param more what Redis says, and where takes go */
   function harnessOf(
     limits: readonly RateLimit[],
-    more: { verdict?: () => Verdict; tell?: (takes: Takes) => void } = {},
+    more: { verdict?: () => Verdict; tell?: (takes: TokenUsage) => void } = {},
   ) {
     const { clock, after, advance } = manualTimers();
     const observer = recordingObserver();

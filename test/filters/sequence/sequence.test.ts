@@ -11,7 +11,7 @@ import {
   type Tensor,
 } from '../../../src/codec/index.ts';
 import { sequenceFilter } from '../../../src/filters/index.ts';
-import { Turns } from '../../../src/filters/sequence/sequence-lock.ts';
+import { SequenceLock } from '../../../src/filters/sequence/sequence-lock.ts';
 import { method, stubHandler, unaryCall } from '../../support/index.ts';
 
 const uint64 = (value: bigint): Tensor => ({
@@ -236,7 +236,7 @@ describe('the sequence filter', () => {
 
 describe('turns', () => {
   it('are not taken by a call that was cancelled while it waited', async () => {
-    const turns = new Turns();
+    const turns = new SequenceLock();
     const end = await turns.take('s', 5, new Cancellation());
     const leaving = new Cancellation();
     const left = turns.take('s', 5, leaving);

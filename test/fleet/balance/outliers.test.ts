@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Code } from '../../../src/base/status.ts';
-import { type Outcome, Outliers } from '../../../src/fleet/balance/outlier-detector.ts';
+import { type Outcome, OutlierDetector } from '../../../src/fleet/balance/outlier-detector.ts';
 import { manualClock } from '../../support/index.ts';
 
 const options = {
@@ -19,7 +19,7 @@ const broke: Outcome = { code: Code.UNAVAILABLE, transport: true, notStarted: fa
 
 function start() {
   const time = manualClock(1_000_000);
-  const outliers = new Outliers(() => options, time.clock);
+  const outliers = new OutlierDetector(() => options, time.clock);
   const record = (outcome: Outcome, times = 1, backend = 'a', model = 'm', of = 3) => {
     let ejected;
     for (let i = 0; i < times; i++) ejected = outliers.record(backend, model, outcome, of) ?? ejected;
@@ -47,9 +47,9 @@ describe('outliers', () => {
   it('counts one connection that breaks once for each model, however many calls were on it', () => {
     const { outliers, record } = start();
     for (let connection = 0; connection < 4; connection++)
-      assert.equal(record({ ...broke, lostWith: { connection } }, 64), undefined);
+      assert.equal(record({ ...broke, lostConnection: { connection } }, 64), undefined);
     assert.equal(outliers.isEjected('a', 'm'), false);
-    assert.deepEqual(record({ ...broke, lostWith: {} }, 64), { model: '', forMs: 10_000 });
+    assert.deepEqual(record({ ...broke, lostConnection: {} }, 64), { model: '', forMs: 10_000 });
   });
 
   it('ejects by share what fails every second call or so', () => {
@@ -126,7 +126,7 @@ describe('outliers', () => {
     fc.assert(
       fc.property(fc.array(anyEvent, { maxLength: 300 }), (events) => {
         const time = manualClock();
-        const outliers = new Outliers(() => ({ ...options, consecutiveErrors: 2 }), time.clock);
+        const outliers = new OutlierDetector(() => ({ ...options, consecutiveErrors: 2 }), time.clock);
         for (const { backend, code, transport, waitMs } of events) {
           time.advance(waitMs);
           outliers.record(backend, 'm', { code, transport: transport && code !== 0, notStarted: false }, 5);

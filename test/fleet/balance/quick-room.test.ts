@@ -1,13 +1,13 @@
 /** The room of a quick backend, by the pace at which it answers. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { QuickRoom } from '../../../src/fleet/balance/littles-law-limit.ts';
+import { LittlesLawLimit } from '../../../src/fleet/balance/littles-law-limit.ts';
 import { manualClock } from '../../support/index.ts';
 
 /** A backend that answers so many calls a second, for so long. @returns its room at the end */
 function roomAt(perSecond: number, seconds: number, quickMs = 20): number {
   const { clock, advance } = manualClock();
-  const room = new QuickRoom(quickMs, clock);
+  const room = new LittlesLawLimit(quickMs, clock);
   for (let ms = 0; ms < seconds * 1000; ms++) {
     advance(1);
     const due = Math.floor((perSecond * (ms + 1)) / 1000) - Math.floor((perSecond * ms) / 1000);
@@ -31,7 +31,7 @@ describe('the room of a quick backend', () => {
 
   it('is gone a moment after the backend has become slow, or silent', () => {
     const { clock, advance } = manualClock();
-    const room = new QuickRoom(20, clock);
+    const room = new LittlesLawLimit(20, clock);
     for (let i = 0; i < 1500; i++) room.answered();
     advance(100);
     assert.equal(room.calls, 300);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { routesOf, type Standing } from '../../../src/fleet/balance/routing.ts';
+import { routesOf, type BackendModelState } from '../../../src/fleet/balance/routing.ts';
 import type { VersionState, VersionStateName } from '../../../src/models/index.ts';
 
 const options = { quorumPercent: 50, panicPercent: 50 };
@@ -16,13 +16,13 @@ function versions(states: Readonly<Record<number, VersionStateName>>): VersionSt
   }));
 }
 
-type Fields = Partial<Omit<Standing<string>, 'backend' | 'versions'>>;
+type Fields = Partial<Omit<BackendModelState<string>, 'backend' | 'versions'>>;
 
 function standing(
   backend: string,
   states: Readonly<Record<number, VersionStateName>> | undefined,
   fields: Fields = {},
-): Standing<string> {
+): BackendModelState<string> {
   return {
     backend,
     up: true,
@@ -52,11 +52,13 @@ const anyFleet = fc.array(
   }),
   { maxLength: 10 },
 );
-const fleetOf = (fields: typeof anyFleet extends fc.Arbitrary<infer T> ? T : never): Standing<string>[] =>
+const fleetOf = (
+  fields: typeof anyFleet extends fc.Arbitrary<infer T> ? T : never,
+): BackendModelState<string>[] =>
   fields.map(({ states, host, ...rest }, i) =>
     standing(`b${i}`, states, { ...rest, up: host === 'up', onTrial: host === 'trial' }),
   );
-const has = (each: Standing<string> | undefined, version?: bigint): boolean =>
+const has = (each: BackendModelState<string> | undefined, version?: bigint): boolean =>
   (each?.versions ?? []).some(
     (state) => state.state === 'AVAILABLE' && (version === undefined || state.version === version),
   );

@@ -1,7 +1,7 @@
 /** When a silent connection is asked for a sign of life, when it is given up, and how often a server is pinged. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { HangWatch } from '../../../src/fleet/connection/keepalive-watchdog.ts';
+import { KeepaliveWatchdog } from '../../../src/fleet/connection/keepalive-watchdog.ts';
 import { manualClock } from '../../support/index.ts';
 
 /** A connection that answers pings or not, looked at every 250 ms. */
@@ -15,7 +15,7 @@ function watched(answers: boolean): {
   pass(ms: number): void;
 } {
   const { clock, advance } = manualClock();
-  const watch = new HangWatch(1000, clock);
+  const watch = new KeepaliveWatchdog(1000, clock);
   const socket = { bytesRead: 0 };
   const client = {
     openStreams: 1,

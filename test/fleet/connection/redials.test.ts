@@ -1,11 +1,11 @@
 /** The waits between connection attempts. */
 import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
-import { Redials } from '../../../src/fleet/connection/reconnect-backoff.ts';
+import { ReconnectBackoff } from '../../../src/fleet/connection/reconnect-backoff.ts';
 import { manualClock } from '../../support/index.ts';
 
 /** How long the next attempt is put off, in ms. */
-function waitOf(redials: Redials): number {
+function waitOf(redials: ReconnectBackoff): number {
   let called = false;
   let ms = 0;
   mock.timers.enable({ apis: ['setTimeout'] });
@@ -17,7 +17,7 @@ function waitOf(redials: Redials): number {
 
 describe('connection attempts', () => {
   it('are put off longer with every failure in a row, up to a second', () => {
-    const redials = new Redials(manualClock().clock, () => 0.5);
+    const redials = new ReconnectBackoff(manualClock().clock, () => 0.5);
     const waits = Array.from({ length: 8 }, () => {
       redials.failed();
       return waitOf(redials);
@@ -27,7 +27,7 @@ describe('connection attempts', () => {
 
   it('are spread by a fifth either way', () => {
     const waits = [0, 1].map((random) => {
-      const redials = new Redials(manualClock().clock, () => random);
+      const redials = new ReconnectBackoff(manualClock().clock, () => random);
       for (let i = 0; i < 10; i++) redials.failed();
       return waitOf(redials);
     });
@@ -36,7 +36,7 @@ describe('connection attempts', () => {
 
   it('are made at once after a connection that was of use, and put off after one that only came and went', () => {
     const { clock, advance } = manualClock();
-    const redials = new Redials(clock, () => 0.5);
+    const redials = new ReconnectBackoff(clock, () => 0.5);
     redials.failed();
     redials.failed();
     advance(50);

@@ -99,7 +99,7 @@ describe('the source dns', () => {
     await waitFor(() => told.sets.length > 0);
     dns.records.set(name, addresses(['127.0.0.9'], 60));
     const asked = dns.asked;
-    for (let i = 0; i < 50; i++) source.hurry?.();
+    for (let i = 0; i < 50; i++) source.refreshSoon?.();
     await waitFor(() => told.sets.length > 1, 20_000, 'the new answer');
     source.stop();
     assert.ok(dns.asked - asked <= 2, `${dns.asked - asked} questions`);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ModelHealth } from '../../../src/fleet/health/model-health.ts';
-import { Pacer } from '../../../src/fleet/health/probe-rate-limiter.ts';
+import { ProbeRateLimiter } from '../../../src/fleet/health/probe-rate-limiter.ts';
 import type { VersionState, VersionStateName } from '../../../src/models/index.ts';
 import { manualClock } from '../../support/index.ts';
 
@@ -111,7 +111,7 @@ describe('the health of a backend', () => {
 describe('the pacer', () => {
   it('never lets more looks through than its rate, whatever is asked', () => {
     const time = manualClock(1_000_000);
-    const pacer = new Pacer(50, time.clock);
+    const pacer = new ProbeRateLimiter(50, time.clock);
     const atMs: number[] = [];
     for (let i = 0; i < 2000; i++) {
       atMs.push(time.clock() + pacer.reserve(i % 3 === 0 ? 'urgent' : 'routine'));
@@ -126,7 +126,7 @@ describe('the pacer', () => {
   });
 
   it('does not make what is urgent wait for what is not', () => {
-    const pacer = new Pacer(50, manualClock(1_000_000).clock);
+    const pacer = new ProbeRateLimiter(50, manualClock(1_000_000).clock);
     for (let i = 0; i < 1000; i++) pacer.reserve('routine');
     assert.equal(pacer.reserve('urgent'), 0);
     assert.ok(pacer.reserve('routine') > 30_000);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { beforeEach, describe, it, mock } from 'node:test';
 import { Code, StatusError } from '../../../src/base/status.ts';
 import { ModelHealth } from '../../../src/fleet/health/model-health.ts';
-import type { Sight } from '../../../src/fleet/health/probe.ts';
+import type { ProbeResult } from '../../../src/fleet/health/probe.ts';
 import { Prober } from '../../../src/fleet/health/prober.ts';
 import type { VersionStateName } from '../../../src/models/index.ts';
 
@@ -20,7 +20,7 @@ const options = {
   maxLearntModels: 10,
 } as const;
 
-const sight = (state: VersionStateName): Sight => ({
+const sight = (state: VersionStateName): ProbeResult => ({
   versions: [{ version: 1n, state, errorCode: 0, errorMessage: '' }],
 });
 
@@ -136,14 +136,14 @@ describe('a prober', () => {
     await prober.start();
     looks.length = 0;
     health.lostConnection('reset');
-    prober.hurry();
+    prober.refreshSoon();
     await advance(100);
     assert.ok(looks.length >= 2, looks.join());
     assert.equal(health.up, true);
     looks.length = 0;
     for (let i = 0; i < 5; i++) {
       health.lostConnection('reset');
-      prober.hurry();
+      prober.refreshSoon();
       await advance(100);
     }
     assert.equal(looks.length, 0, looks.join());

@@ -80,8 +80,8 @@ describe("a backend's list of models", () => {
     world.answer = { models: [entry('a')] };
     await advance(1000);
     assert.deepEqual(looks, [0, 1000, 2000]);
-    repository.hurry();
-    repository.hurry();
+    repository.refreshSoon();
+    repository.refreshSoon();
     await advance(900);
     assert.equal(looks.length, 3);
     await advance(100);
@@ -111,7 +111,7 @@ describe("a backend's list of models", () => {
     const { repository, looks, world, become, advance, names } = start();
     world.answer = 'no list';
     await become(true);
-    repository.hurry();
+    repository.refreshSoon();
     await advance(60_000);
     assert.equal(looks.length, 1);
     assert.deepEqual(names(), []);

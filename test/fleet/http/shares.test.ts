@@ -15,7 +15,7 @@ const holder = (peer: string): Holder => ({
   peer,
   behindMs: 0,
   lost: undefined,
-  letGo(reason) {
+  evict(reason) {
     this.lost = reason;
   },
 });

@@ -1,14 +1,14 @@
 /** Pieces of a body that wait: all bytes come out in order, however they went in, and tiny ones do not wait one by one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { PieceQueue } from '../../../src/front/json/chunk-queue.ts';
+import { ChunkQueue } from '../../../src/front/json/chunk-queue.ts';
 import { seededBelow } from '../../support/random.ts';
 
 describe('PieceQueue', () => {
   it('gives back what it was given, in order, whenever it is asked', () => {
     for (let seed = 1; seed <= 50; seed++) {
       const random = seededBelow(seed);
-      const queue = new PieceQueue();
+      const queue = new ChunkQueue();
       const given: Buffer[] = [];
       const taken: Buffer[] = [];
       for (let i = 0; i < 2000; i++) {
@@ -29,7 +29,7 @@ describe('PieceQueue', () => {
   });
 
   it('joins tiny pieces behind the first few, and leaves the others as they came', () => {
-    const queue = new PieceQueue();
+    const queue = new ChunkQueue();
     for (let i = 0; i < 100_000; i++) queue.push({ chunk: Buffer.from([i % 251]), memory: undefined });
     assert.ok(queue.length < 50, `${queue.length} pieces`);
     const large = Buffer.alloc(10_000);

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Code, StatusError } from '../../../src/base/status.ts';
 import { Flow, flowOf, messagePrefix } from '../../../src/call/index.ts';
-import type { HttpExchange } from '../../../src/front/json/json-request.ts';
+import type { JsonRequest } from '../../../src/front/json/json-request.ts';
 import { relay } from '../../../src/front/json/relay.ts';
 
 /** An exchange whose client reads when the test says so. */
@@ -28,7 +28,7 @@ function client() {
       drained: () => new Promise<void>((resolve) => (drained = resolve)),
       end: () => log.push('end'),
       abort: () => log.push('abort'),
-    } as unknown as HttpExchange,
+    } as unknown as JsonRequest,
   };
   return state;
 }

@@ -5,9 +5,9 @@ import {
   isV1List,
   jsonOf,
   KnownSignatures,
-  kserveRestServer,
   type RestAsk,
   tfsRestServer,
+  v2RestServer,
 } from '../../../src/bridge/index.ts';
 import {
   decodePredictReplyJson,
@@ -144,7 +144,7 @@ async function restServer(chance: Chance): Promise<void> {
         : server.status(target));
     return;
   }
-  const server = kserveRestServer(ask, {
+  const server = v2RestServer(ask, {
     where: 'a',
     names: new VersionNames(),
     tensors: tensorOptions,

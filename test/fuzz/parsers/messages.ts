@@ -6,7 +6,7 @@ import { open, seal } from '../../../src/filters/cache/envelope.ts';
 import { Base64Decoder } from '../../../src/front/grpc-web/base64.ts';
 import { FrameAssembler } from '../../../src/front/grpc-web/frame-assembler.ts';
 import { FrameWatch } from '../../../src/front/grpc/frame-watch.ts';
-import { Opening } from '../../../src/front/grpc/target-reader.ts';
+import { TargetReader } from '../../../src/front/grpc/target-reader.ts';
 import { methods, targetOf } from '../../../src/models/index.ts';
 import { framed, predictMessage } from '../../support/index.ts';
 import type { Chance } from '../chance.ts';
@@ -53,7 +53,7 @@ async function opening(chance: Chance): Promise<void> {
   const body = chance.percent(85) ? mutate(chance, base, bodies) : base;
   const encoding = chance.pick(['identity', 'gzip', 'deflate', 'br']);
   const rewritten = { name: 'other', version: 2n, signature: 'other' };
-  const reader = new Opening({ method, encoding, memory }, inflateLimits, (spec) =>
+  const reader = new TargetReader({ method, encoding, memory }, inflateLimits, (spec) =>
     targetOf(chance.percent(50) ? rewritten : spec),
   );
   const pieces = chance.pieces(body);

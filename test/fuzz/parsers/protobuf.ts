@@ -19,9 +19,9 @@ import {
   decodeMultiInferenceRequest,
   decodeMultiInferenceResponse,
   decodePredictRequest,
-  decodePredictRequestPieces,
+  decodePredictRequestChunks,
   decodePredictResponse,
-  decodePredictResponsePieces,
+  decodePredictResponseChunks,
   decodeReflectionRequest,
   decodeRegressionResponse,
   decodeReloadConfigRequest,
@@ -35,8 +35,8 @@ import {
   encodeModelInferResponse,
   encodeModelMetadataResponse,
   encodeMultiInferenceResponse,
-  encodePredictRequestPieces,
-  encodePredictResponsePieces,
+  encodePredictRequestChunks,
+  encodePredictResponseChunks,
   encodeRegressionResponse,
   encodeRepositoryIndexResponse,
   encodeServerMetadataResponse,
@@ -193,8 +193,8 @@ function tasksOf(bytes: Buffer): void {
 /** A message in pieces means what it means in one. */
 function inPieces(chance: Chance, bytes: Buffer): void {
   const pieces = chance.pieces(bytes);
-  if (chance.percent(50)) encodePredictRequestPieces(decodePredictRequestPieces(pieces, limit));
-  else encodePredictResponsePieces(decodePredictResponsePieces(pieces, limit));
+  if (chance.percent(50)) encodePredictRequestChunks(decodePredictRequestChunks(pieces, limit));
+  else encodePredictResponseChunks(decodePredictResponseChunks(pieces, limit));
 }
 
 export const protobufParsers: readonly Parser[] = [

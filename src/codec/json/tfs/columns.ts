@@ -1,5 +1,5 @@
 /** Columnar form: one object of named tensors, or the value of the only input. */
-import type { TensorParts } from '../../encoded-tensor.ts';
+import type { EncodedTensor } from '../../encoded-tensor.ts';
 import type { Signature } from '../../tensor.ts';
 import { anotherOne, memberName, type Reading, skip } from '../body.ts';
 import { Column, type ColumnOptions } from '../column.ts';
@@ -14,7 +14,7 @@ export function* readColumns(
   text: Text,
   signature: Signature,
   options: ColumnOptions,
-): Reading<Map<string, TensorParts>> {
+): Reading<Map<string, EncodedTensor>> {
   const { maxElements, maxStringBytes } = options.limits;
   const budget: ElementBudget = { left: maxElements, limit: maxElements };
   const columnOf = (name: string): Column | undefined => {
@@ -60,8 +60,8 @@ export function* readColumns(
 }
 
 /** Tensors in the order in which their names came. */
-function finished(columns: ReadonlyMap<string, Column>, signature: Signature): Map<string, TensorParts> {
-  const tensors = new Map<string, TensorParts>();
+function finished(columns: ReadonlyMap<string, Column>, signature: Signature): Map<string, EncodedTensor> {
+  const tensors = new Map<string, EncodedTensor>();
   for (const [name, column] of columns) {
     const tensor = column.finish();
     // OpenVINO Model Server takes strings in lists only; where the signature wants a list, one string is one of one

@@ -4,7 +4,7 @@ import type { ClassScore } from '../../proto/index.ts';
 import { invalid } from '../limits.ts';
 import { type NonFinite, nonFiniteText } from '../non-finite.ts';
 import { maxFloatBytes, writeFloat32 } from '../number/format-float.ts';
-import { type LentPieces, Slice, wholeText } from '../slice.ts';
+import { type LentChunks, Slice, wholeText } from '../slice.ts';
 
 const float = new DataView(new ArrayBuffer(4));
 
@@ -34,7 +34,7 @@ function* writeString(slice: Slice, text: string): Generator<Buffer, void, undef
 export function* encodeClassifyJson(
   results: readonly (readonly ClassScore[])[],
   nonFinite: NonFinite = 'literal',
-): LentPieces {
+): LentChunks {
   if (results.length === 0) throw invalid('Cannot convert empty ClassificationResults to JSON');
   const slice = new Slice();
   slice.text('{"results":[');
@@ -58,7 +58,7 @@ export function* encodeClassifyJson(
 }
 
 /** The body of a regress reply, in pieces: one number for each example. */
-export function* encodeRegressJson(values: readonly number[], nonFinite: NonFinite = 'literal'): LentPieces {
+export function* encodeRegressJson(values: readonly number[], nonFinite: NonFinite = 'literal'): LentChunks {
   if (values.length === 0) throw invalid('Cannot convert empty RegressionResults to JSON');
   const slice = new Slice();
   slice.text('{"results":[');
@@ -71,7 +71,7 @@ export function* encodeRegressJson(values: readonly number[], nonFinite: NonFini
   return slice.lend();
 }
 
-function* encodeError(message: string): LentPieces {
+function* encodeError(message: string): LentChunks {
   const slice = new Slice();
   slice.text('{\n    "error": ');
   yield* writeString(slice, message);

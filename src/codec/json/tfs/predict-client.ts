@@ -1,10 +1,10 @@
 /** The other side of TensorFlow Serving's REST API: requests to its servers, and their replies. */
 import { Buffer } from 'node:buffer';
 import { Code, StatusError } from '../../../base/status.ts';
-import { type NamedPieces, type Pieces, tensorOf } from '../../tensor-chunks.ts';
+import { type NamedChunks, type Chunks, tensorOf } from '../../tensor-chunks.ts';
 import { elementsOf, type Signature } from '../../tensor.ts';
 import { readRoot, readWhole, skip } from '../body.ts';
-import { piecesOfParts } from '../encoded-parts.ts';
+import { chunksOfEncoded } from '../encoded-parts.ts';
 import { invalid, type JsonLimits } from '../limits.ts';
 import { NestedWriter } from '../nested-writer.ts';
 import { Slice } from '../slice.ts';
@@ -19,7 +19,7 @@ const asBase64 = '_bytes';
  * The columnar body of a predict request, with every input named.
  * @throws StatusError INVALID_ARGUMENT for a dtype that JSON has no values for
  */
-export function encodePredictRequestJson(signature: string, inputs: NamedPieces): Pieces {
+export function encodePredictRequestJson(signature: string, inputs: NamedChunks): Chunks {
   const json: Uint8Array[] = [];
   let text = `{${signature === '' ? '' : `"signature_name":${JSON.stringify(signature)},`}"inputs":{`;
   let comma = '';
@@ -48,17 +48,17 @@ export function decodePredictReplyJson(
   body: Uint8Array,
   signature: Signature,
   limits: JsonLimits,
-): NamedPieces {
+): NamedChunks {
   const text = new Text(limits.maxDepth, body);
   const outputs: Signature = { ...signature, inputs: signature.outputs };
   const options = { limits, strictDtypes: false, extraDtypes: true };
-  let found: NamedPieces | undefined;
+  let found: NamedChunks | undefined;
   readWhole(
     readRoot(text, function* (name) {
       if (name !== 'outputs') yield* skip(text);
       else {
         const tensors = yield* readColumns(text, outputs, options);
-        found = new Map([...tensors].map(([output, tensor]) => [output, piecesOfParts(tensor)]));
+        found = new Map([...tensors].map(([output, tensor]) => [output, chunksOfEncoded(tensor)]));
       }
     }),
   );

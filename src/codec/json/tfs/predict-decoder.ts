@@ -1,6 +1,6 @@
 /** The body of a REST predict request: row or columnar JSON in, named tensors out. */
 import { StatusError } from '../../../base/status.ts';
-import type { TensorParts } from '../../encoded-tensor.ts';
+import type { EncodedTensor } from '../../encoded-tensor.ts';
 import { defaultSignature, type Signature } from '../../tensor.ts';
 import { anotherOne, enter, JsonBody, nextByte, type Reading, readRoot, shortString, skip } from '../body.ts';
 import type { DtypeOptions } from '../column.ts';
@@ -22,7 +22,7 @@ export type PredictFormat = 'row' | 'columnar';
 export interface DecodedPredict {
   readonly format: PredictFormat;
   readonly signatureName: string;
-  readonly inputs: Map<string, TensorParts>;
+  readonly inputs: Map<string, EncodedTensor>;
   /** Names of wanted outputs; empty means all. */
   readonly outputFilter: readonly string[];
 }
@@ -40,7 +40,7 @@ interface Attempt {
   readonly format: PredictFormat;
   /** Undefined when there was none of the name known by then. */
   readonly signature: Signature | undefined;
-  readonly inputs: Map<string, TensorParts> | ValueFault;
+  readonly inputs: Map<string, EncodedTensor> | ValueFault;
   /** The text, when another signature may still turn up. */
   readonly kept: Excerpt | undefined;
 }
@@ -143,7 +143,7 @@ class PredictReading {
     format: PredictFormat,
     signature: Signature,
     root: () => string,
-  ): Reading<Map<string, TensorParts>> {
+  ): Reading<Map<string, EncodedTensor>> {
     const options = { ...this.#options, limits: this.#limits };
     return format === 'row'
       ? readRows(text, signature, options, root)

@@ -5,7 +5,7 @@ import { elementsOf, type NamedTensors, type Tensor } from '../../tensor.ts';
 import { invalid } from '../limits.ts';
 import { NestedWriter } from '../nested-writer.ts';
 import type { NonFinite } from '../non-finite.ts';
-import { type LentPieces, Slice } from '../slice.ts';
+import { type LentChunks, Slice } from '../slice.ts';
 import { extraOutputs, runFor, type WriteRun } from '../value-writers.ts';
 import type { PredictFormat } from './predict-decoder.ts';
 
@@ -52,7 +52,7 @@ export function* encodePredictJson(
   outputs: NamedTensors,
   format: PredictFormat,
   options: EncodeOptions,
-): LentPieces {
+): LentChunks {
   if (outputs.size === 0) throw invalid('Cannot convert empty tensor map to JSON');
   const rows = format === 'row' ? rowsOf(outputs) : 0;
   const list = [...outputs].map(([name, tensor]) => outputOf(name, tensor, options));

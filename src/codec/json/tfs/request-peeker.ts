@@ -25,7 +25,7 @@ export interface FirstMember {
   readonly value: 'ahead' | 'passed' | HeldString;
 }
 
-export type Opening =
+export type PeekedRequest =
   /** A value, which has not been touched. */
   | { readonly kind: 'value' }
   /** {"b64": ...}, which the only input's values are in the middle of reading. */
@@ -68,7 +68,7 @@ export function* openValue(
   only: Column | undefined,
   object: Excerpt,
   maxStringBytes: number,
-): Reading<Opening> {
+): Reading<PeekedRequest> {
   if (text.bytes[text.at] !== byte.openObject) return { kind: 'value' };
   text.enter(byte.closeObject);
   if ((yield* nextByte(text)) === byte.closeObject) {
@@ -77,7 +77,7 @@ export function* openValue(
     return { kind: 'names', first: undefined };
   }
   const name = yield* memberName(text);
-  const ahead: Opening = { kind: 'names', first: { name, value: 'ahead' } };
+  const ahead: PeekedRequest = { kind: 'names', first: { name, value: 'ahead' } };
   if (name !== 'b64') return ahead;
   if ((yield* nextByte(text)) !== byte.quote) return ahead;
   const named = signature.inputs.has('b64');

@@ -1,6 +1,6 @@
 /** Row form: a list with a tensor, or an object of named tensors, for each row. */
 import { Code, codeName, type StatusError } from '../../../base/status.ts';
-import type { TensorParts } from '../../encoded-tensor.ts';
+import type { EncodedTensor } from '../../encoded-tensor.ts';
 import type { Signature } from '../../tensor.ts';
 import { anotherOne, enter, nextByte, type Reading } from '../body.ts';
 import { Column, type ColumnOptions } from '../column.ts';
@@ -19,7 +19,7 @@ export function* readRows(
   signature: Signature,
   options: ColumnOptions,
   root: () => string,
-): Reading<Map<string, TensorParts>> {
+): Reading<Map<string, EncodedTensor>> {
   const { maxElements, maxStringBytes } = options.limits;
   if (text.bytes[text.at] !== byte.openList) {
     // what is no value at all is told first

@@ -1,6 +1,6 @@
 /** The bodies of V2 infer requests and replies: JSON, and behind it the bytes of the tensors that are not in it. */
 import { joinInto } from '../../../base/bytes.ts';
-import type { TensorPieces } from '../../tensor-chunks.ts';
+import type { TensorChunks } from '../../tensor-chunks.ts';
 import {
   noParameters,
   parametersByName,
@@ -103,7 +103,7 @@ function decode(
   return found;
 }
 
-function named(tensors: readonly V2JsonTensor[]): Map<string, TensorPieces> {
+function named(tensors: readonly V2JsonTensor[]): Map<string, TensorChunks> {
   return new Map(tensors.map(({ name, tensor }) => [name, tensor]));
 }
 

@@ -2,11 +2,11 @@
 import { Buffer } from 'node:buffer';
 import { datatypeOf, rawOf } from '../../proto/index.ts';
 import {
-  type NamedPieces,
-  type Pieces,
-  piecesLength,
+  type Chunks,
+  chunksLength,
+  type NamedChunks,
+  type TensorChunks,
   tensorOf,
-  type TensorPieces,
 } from '../../tensor-chunks.ts';
 import { elementsOf } from '../../tensor.ts';
 import { type V2InferRequest, type V2InferResponse, type V2Parameters, withoutCarriage } from '../../v2.ts';
@@ -35,7 +35,7 @@ function checkFinite(parameters: V2Parameters): void {
  * @param shape as which they are written
  */
 export function* dataOf(
-  tensor: TensorPieces,
+  tensor: TensorChunks,
   nonFinite: NonFinite,
   shape: readonly number[] = [elementsOf(tensor.shape)],
 ): Generator<Buffer, undefined, undefined> {
@@ -55,14 +55,14 @@ export function* dataOf(
 function encode(
   head: string,
   key: 'inputs' | 'outputs',
-  tensors: NamedPieces,
+  tensors: NamedChunks,
   parametersOf: (name: string) => V2Parameters | undefined,
   isBinary: (name: string) => boolean,
   tail: string,
   nonFinite: NonFinite = 'literal',
 ): V2JsonBody {
   const json: Uint8Array[] = [];
-  const binary: Pieces[] = [];
+  const binary: Chunks[] = [];
   let text = `{${head}"${key}":[`;
   let comma = '';
   for (const [name, tensor] of tensors) {
@@ -72,7 +72,7 @@ function encode(
     const own = new Map(parametersOf(name) ?? []);
     const raw = isBinary(name) ? rawOf(tensor) : undefined;
     if (raw !== undefined) {
-      own.set('binary_data_size', BigInt(piecesLength(raw)));
+      own.set('binary_data_size', BigInt(chunksLength(raw)));
       binary.push(raw);
     }
     if (own.size > 0) text += `,"parameters":${parametersText(own)}`;
@@ -85,9 +85,9 @@ function encode(
   json.push(Buffer.from(`${text}]${tail}}`));
   const behind = binary.flat();
   // as Triton has it: where nothing stands behind it, because all these tensors are empty, the JSON is the whole body
-  return piecesLength(behind) === 0
+  return chunksLength(behind) === 0
     ? { pieces: json, headerBytes: undefined }
-    : { pieces: [...json, ...behind], headerBytes: piecesLength(json) };
+    : { pieces: [...json, ...behind], headerBytes: chunksLength(json) };
 }
 
 function member(name: string, value: string): string {

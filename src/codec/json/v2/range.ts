@@ -1,6 +1,6 @@
 /** Numbers of a V2 request that no float of their datatype holds: as an infinity they would be answered, and wrong. */
 import type { DType } from '../../dtype.ts';
-import type { Pieces } from '../../tensor-chunks.ts';
+import type { Chunks } from '../../tensor-chunks.ts';
 import { invalid } from '../limits.ts';
 import type { Text } from '../text.ts';
 
@@ -21,7 +21,7 @@ const floats: Readonly<Partial<Record<DType, FloatType>>> = {
 };
 
 /** Whether a value may be infinite; one that is not a number looks alike, and is rare. */
-function mayBeInfinite({ width, exponent }: FloatType, pieces: Pieces): boolean {
+function mayBeInfinite({ width, exponent }: FloatType, pieces: Chunks): boolean {
   for (const piece of pieces)
     for (let at = width - 2; at + 1 < piece.length; at += width)
       if ((((piece[at + 1] as number) << 8) | (piece[at] as number)) % 0x8000 === exponent) return true;
@@ -34,7 +34,7 @@ const number = /-?[0-9][0-9.eE+-]*/g;
  * @param from where the values began that stand before `text.at`; NaN and Infinity may be among them
  * @throws StatusError INVALID_ARGUMENT for the first number that is beyond the type
  */
-export function checkRange(name: string, dtype: DType, pieces: Pieces, text: Text, from: number): void {
+export function checkRange(name: string, dtype: DType, pieces: Chunks, text: Text, from: number): void {
   const type = floats[dtype];
   if (type === undefined || !mayBeInfinite(type, pieces)) return;
   const values = Buffer.from(text.bytes.buffer, text.bytes.byteOffset + from, text.at - from);

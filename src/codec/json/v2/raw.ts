@@ -1,6 +1,6 @@
 /** A body that is one tensor and nothing else: the raw form of the binary tensor extension, whose shape the model's own says. */
 import { widthOf } from '../../dtype.ts';
-import type { TensorPieces } from '../../tensor-chunks.ts';
+import type { TensorChunks } from '../../tensor-chunks.ts';
 import type { TensorInfo } from '../../tensor.ts';
 import { invalid } from '../limits.ts';
 
@@ -12,7 +12,7 @@ import { invalid } from '../limits.ts';
 export function rawInput(
   inputs: ReadonlyMap<string, TensorInfo>,
   body: Uint8Array,
-): ReadonlyMap<string, TensorPieces> {
+): ReadonlyMap<string, TensorChunks> {
   const [first, ...more] = inputs;
   if (first === undefined || more.length > 0)
     throw invalid(
@@ -29,7 +29,7 @@ export function rawInput(
       `the raw body of ${body.length} bytes does not fit input ${name}, ${dtype} of shape [${shape.join(',')}]${dtype === 'string' ? ': it is one string' : ''}`,
     );
   const own = shape.map((size, i) => (size >= 0 ? size : i === open ? rest : 1));
-  const tensor: TensorPieces =
+  const tensor: TensorChunks =
     dtype === 'string' ? { dtype, shape: own, values: [[body]] } : { dtype, shape: own, pieces: [body] };
   return new Map([[name, tensor]]);
 }

@@ -2,12 +2,12 @@
 import { Code, StatusError } from '../../../base/status.ts';
 import { type DType, widthOf } from '../../dtype.ts';
 import { rawTensor } from '../../proto/index.ts';
-import type { TensorPieces } from '../../tensor-chunks.ts';
+import type { TensorChunks } from '../../tensor-chunks.ts';
 import { elementsOf } from '../../tensor.ts';
 import { dtypeOfV2, inSharedMemory, noParameters, sharedMemory, type V2Parameters } from '../../v2.ts';
 import { type Reading, skip } from '../body.ts';
 import { Column } from '../column.ts';
-import { piecesOfParts } from '../encoded-parts.ts';
+import { chunksOfEncoded } from '../encoded-parts.ts';
 import { invalid, type JsonLimits } from '../limits.ts';
 import { byte, type Text } from '../text.ts';
 import type { ElementBudget } from '../values/values.ts';
@@ -16,7 +16,7 @@ import { isNull, Once, readList, readObject, readParameters, readShape, readText
 
 export interface V2JsonTensor {
   readonly name: string;
-  readonly tensor: TensorPieces;
+  readonly tensor: TensorChunks;
   readonly parameters: V2Parameters;
 }
 
@@ -81,7 +81,7 @@ class TensorReading {
   #datatype: string | undefined;
   #shape: readonly number[] | undefined;
   #parameters = noParameters;
-  #data: TensorPieces | undefined;
+  #data: TensorChunks | undefined;
   /** Where `data` stands when it came before `datatype`. */
   #dataAt = -1;
 
@@ -138,7 +138,7 @@ class TensorReading {
     column.begin(0);
     const from = this.#text.at;
     while (!column.read(this.#text)) yield;
-    const data = piecesOfParts(column.finish());
+    const data = chunksOfEncoded(column.finish());
     if (this.#what === 'inputs' && data.dtype !== 'string')
       checkRange(name, data.dtype, data.pieces, this.#text, from);
     this.#data = data;
@@ -150,7 +150,7 @@ class TensorReading {
     throw invalid(`tensor ${name} has the datatype "${datatype.slice(0, 40)}", which V2 does not have`);
   }
 
-  #fitting(name: string, datatype: string, shape: readonly number[], binary: BinarySection): TensorPieces {
+  #fitting(name: string, datatype: string, shape: readonly number[], binary: BinarySection): TensorChunks {
     const { maxTensorBytes } = this.#options;
     const dtype = this.#dtype(name, datatype);
     const size = this.#parameters.get('binary_data_size');
@@ -179,7 +179,7 @@ class TensorReading {
 }
 
 /** However data is nested, its values are taken in order, as Triton and MLServer take them. */
-function shaped(name: string, data: TensorPieces, shape: readonly number[]): TensorPieces {
+function shaped(name: string, data: TensorChunks, shape: readonly number[]): TensorChunks {
   for (const size of shape) if (size < 0) throw invalid(`tensor ${name} has the negative dimension ${size}`);
   if (elementsOf(data.shape) !== elementsOf(shape)) {
     throw invalid(

@@ -40,10 +40,10 @@ export {
 } from './model-status.ts';
 export { writeOvmsTensor } from './ovms-tensor.ts';
 export {
-  decodePredictRequestPieces,
-  decodePredictResponsePieces,
-  encodePredictRequestPieces,
-  encodePredictResponsePieces,
+  decodePredictRequestChunks,
+  decodePredictResponseChunks,
+  encodePredictRequestChunks,
+  encodePredictResponseChunks,
   type WriteTensor,
 } from './predict-chunks.ts';
 export {

@@ -2,7 +2,7 @@
 import { dtypes } from '../../dtype.ts';
 import { joined } from '../../tensor-chunks.ts';
 import { Writer } from '../writer.ts';
-import { type WriteTensor, writeTensorPieces } from './predict-chunks.ts';
+import { type WriteTensor, writeTensorChunks } from './predict-chunks.ts';
 import { packed16, shapeWriter, varintField } from './tensor-encode.ts';
 
 /**
@@ -11,9 +11,9 @@ import { packed16, shapeWriter, varintField } from './tensor-encode.ts';
  */
 export const writeOvmsTensor: WriteTensor = (tensor) => {
   if (tensor.dtype === 'string')
-    return writeTensorPieces(tensor.shape.length === 0 ? { ...tensor, shape: [1] } : tensor);
+    return writeTensorChunks(tensor.shape.length === 0 ? { ...tensor, shape: [1] } : tensor);
   const field = varintField[tensor.dtype];
-  if (field === undefined) return writeTensorPieces(tensor);
+  if (field === undefined) return writeTensorChunks(tensor);
   const bytes = joined(tensor.pieces);
   return new Writer()
     .int32(1, dtypes[tensor.dtype].number)

@@ -1,12 +1,12 @@
 /** PredictRequest and PredictResponse (predict.proto) without a copy of their tensors: for those who only pass them on. */
 import { dtypeOf, dtypes } from '../../dtype.ts';
 import {
+  type Chunks,
+  chunksLength,
+  chunksOf,
   joined,
-  type NamedPieces,
-  type Pieces,
-  piecesLength,
-  piecesOf,
-  type TensorPieces,
+  type NamedChunks,
+  type TensorChunks,
 } from '../../tensor-chunks.ts';
 import { elementsOf } from '../../tensor.ts';
 import type { ModelSpec } from '../named-model.ts';
@@ -17,9 +17,9 @@ import { decodeModelSpec, modelSpecWriter } from './model-spec.ts';
 import { decodeTensor, readShape, type ShapeProto } from './tensor-decode.ts';
 import { shapeWriter } from './tensor-encode.ts';
 
-export interface PredictPieces {
+export interface PredictChunks {
   readonly spec: ModelSpec | undefined;
-  readonly tensors: NamedPieces;
+  readonly tensors: NamedChunks;
   /** Of a request: the outputs that are wanted; empty means all. */
   readonly outputFilter: readonly string[];
 }
@@ -33,12 +33,12 @@ const response = { spec: 2, tensors: 1, filter: 0 };
  * Reads a TensorProto that arrived in several pieces. One with typed values is joined, since they are read one by one.
  * @throws StatusError as decodeTensor()
  */
-function readScattered(proto: Pieces, maxBytes: number | undefined): TensorPieces {
+function readScattered(proto: Chunks, maxBytes: number | undefined): TensorChunks {
   const reader = new PieceReader(proto);
   let number = 0;
   const shapeProto: ShapeProto = { dims: [], unknownRank: false };
-  let content: Pieces | undefined;
-  const values: Pieces[] = [];
+  let content: Chunks | undefined;
+  const values: Chunks[] = [];
   let typed = false;
   while (reader.next()) {
     if (reader.is(1, wire.varint)) number = reader.uint32();
@@ -61,14 +61,14 @@ function readScattered(proto: Pieces, maxBytes: number | undefined): TensorPiece
     !typed &&
     content !== undefined &&
     wanted > 0 &&
-    piecesLength(content) === wanted
+    chunksLength(content) === wanted
   )
     return { dtype, shape, pieces: content };
   // whatever else it is, the other reader knows it, or what is wrong with it
-  return piecesOf(decodeTensor(joined(proto), maxBytes));
+  return chunksOf(decodeTensor(joined(proto), maxBytes));
 }
 
-function readEntry(reader: PieceReader, into: Map<string, TensorPieces>, maxBytes: number | undefined): void {
+function readEntry(reader: PieceReader, into: Map<string, TensorChunks>, maxBytes: number | undefined): void {
   const outer = reader.enter();
   let key = '';
   let proto: Uint8Array[] | undefined;
@@ -84,15 +84,15 @@ function readEntry(reader: PieceReader, into: Map<string, TensorPieces>, maxByte
   into.set(
     key,
     proto === undefined || proto.length <= 1
-      ? piecesOf(decodeTensor(proto?.[0] ?? new Uint8Array(0), maxBytes))
+      ? chunksOf(decodeTensor(proto?.[0] ?? new Uint8Array(0), maxBytes))
       : readScattered(proto, maxBytes),
   );
 }
 
-function decode(message: Pieces, fields: typeof request, maxBytes: number | undefined): PredictPieces {
+function decode(message: Chunks, fields: typeof request, maxBytes: number | undefined): PredictChunks {
   const reader = new PieceReader(message);
   let spec: ModelSpec | undefined;
-  const tensors = new Map<string, TensorPieces>();
+  const tensors = new Map<string, TensorChunks>();
   const outputFilter: string[] = [];
   while (reader.next()) {
     if (reader.is(fields.spec, wire.bytes)) spec = decodeModelSpec(new Reader(joined(reader.pieces())), spec);
@@ -106,26 +106,26 @@ function decode(message: Pieces, fields: typeof request, maxBytes: number | unde
 }
 
 /** @param maxTensorBytes the most that one tensor may take once every value is written out */
-export function decodePredictRequestPieces(message: Pieces, maxTensorBytes?: number): PredictPieces {
+export function decodePredictRequestChunks(message: Chunks, maxTensorBytes?: number): PredictChunks {
   return decode(message, request, maxTensorBytes);
 }
 
-export function decodePredictResponsePieces(message: Pieces, maxTensorBytes?: number): PredictPieces {
+export function decodePredictResponseChunks(message: Chunks, maxTensorBytes?: number): PredictChunks {
   return decode(message, response, maxTensorBytes);
 }
 
 /** How the tensors of a TensorProto are written: tensor_content and string_val, or what a server insists on. */
-export type WriteTensor = (tensor: TensorPieces) => Writer;
+export type WriteTensor = (tensor: TensorChunks) => Writer;
 
 /** tensor_content for numbers, string_val for strings. */
-export const writeTensorPieces: WriteTensor = (tensor) => {
+export const writeTensorChunks: WriteTensor = (tensor) => {
   const writer = new Writer().int32(1, dtypes[tensor.dtype].number).message(2, shapeWriter(tensor.shape));
   if (tensor.dtype === 'string') for (const value of tensor.values) writer.pieces(8, value);
-  else if (piecesLength(tensor.pieces) > 0) writer.pieces(4, tensor.pieces);
+  else if (chunksLength(tensor.pieces) > 0) writer.pieces(4, tensor.pieces);
   return writer;
 };
 
-function encode(predict: PredictPieces, fields: typeof request, write: WriteTensor): Writer {
+function encode(predict: PredictChunks, fields: typeof request, write: WriteTensor): Writer {
   const writer = new Writer();
   if (predict.spec !== undefined) writer.message(fields.spec, modelSpecWriter(predict.spec));
   for (const [name, tensor] of predict.tensors)
@@ -134,13 +134,13 @@ function encode(predict: PredictPieces, fields: typeof request, write: WriteTens
   return writer;
 }
 
-export function encodePredictRequestPieces(
-  predict: PredictPieces,
-  write: WriteTensor = writeTensorPieces,
+export function encodePredictRequestChunks(
+  predict: PredictChunks,
+  write: WriteTensor = writeTensorChunks,
 ): Uint8Array[] {
   return encode(predict, request, write).chunks();
 }
 
-export function encodePredictResponsePieces(predict: Omit<PredictPieces, 'outputFilter'>): Uint8Array[] {
-  return encode({ ...predict, outputFilter: [] }, response, writeTensorPieces).chunks();
+export function encodePredictResponseChunks(predict: Omit<PredictChunks, 'outputFilter'>): Uint8Array[] {
+  return encode({ ...predict, outputFilter: [] }, response, writeTensorChunks).chunks();
 }

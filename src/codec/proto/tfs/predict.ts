@@ -1,5 +1,5 @@
 /** PredictRequest and PredictResponse (predict.proto). */
-import type { TensorParts } from '../../encoded-tensor.ts';
+import type { EncodedTensor } from '../../encoded-tensor.ts';
 import type { NamedTensors, Tensor } from '../../tensor.ts';
 import { readMapEntry } from '../map-entry.ts';
 import type { ModelSpec } from '../named-model.ts';
@@ -31,7 +31,7 @@ function readEntry(reader: Reader, into: Map<string, Tensor>, maxBytes: number |
 function writeEntries(
   writer: Writer,
   field: number,
-  tensors: ReadonlyMap<string, Tensor | TensorParts>,
+  tensors: ReadonlyMap<string, Tensor | EncodedTensor>,
 ): void {
   for (const [name, tensor] of tensors)
     writer.message(field, new Writer().string(1, name).message(2, tensorWriter(tensor)));
@@ -56,7 +56,7 @@ export function decodePredictRequest(bytes: Uint8Array, maxTensorBytes?: number)
 
 /** The chunks of the message; large tensors are chunks of their own. */
 export function encodePredictRequest(
-  request: Omit<PredictRequest, 'inputs'> & { readonly inputs: ReadonlyMap<string, Tensor | TensorParts> },
+  request: Omit<PredictRequest, 'inputs'> & { readonly inputs: ReadonlyMap<string, Tensor | EncodedTensor> },
 ): Uint8Array[] {
   const writer = new Writer();
   if (request.spec !== undefined) writer.bytes(1, encodeModelSpec(request.spec));

@@ -1,9 +1,9 @@
 /** A PredictResponse whose numbers stand in tensor_content, for clients that read nothing else. */
-import { piecesOf } from '../../tensor-chunks.ts';
+import { chunksOf } from '../../tensor-chunks.ts';
 import { readMapEntry } from '../map-entry.ts';
 import { Reader, wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
-import { writeTensorPieces } from './predict-chunks.ts';
+import { writeTensorChunks } from './predict-chunks.ts';
 import { decodeTensor } from './tensor-decode.ts';
 
 /** Field numbers of predict.proto and tensor.proto. */
@@ -51,7 +51,7 @@ export function withTensorContent(message: Uint8Array, maxTensorBytes: number): 
       writer.raw(message.subarray(at, reader.at));
       continue;
     }
-    const tensor = writeTensorPieces(piecesOf(decodeTensor(proto, maxTensorBytes)));
+    const tensor = writeTensorChunks(chunksOf(decodeTensor(proto, maxTensorBytes)));
     writer.message(outputsField, new Writer().string(1, key).message(2, tensor));
     changed = true;
   }

@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { type DType, dtypes } from '../../dtype.ts';
-import type { TensorParts } from '../../encoded-tensor.ts';
+import type { EncodedTensor } from '../../encoded-tensor.ts';
 import { elementsOf, type Tensor } from '../../tensor.ts';
 import { wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
@@ -51,7 +51,7 @@ function stringEntries(values: readonly Uint8Array[]): Uint8Array[] {
 }
 
 /** @returns the message under construction, to be embedded or taken as chunks; big tensors' bytes are not copied */
-export function tensorWriter(tensor: Tensor | TensorParts): Writer {
+export function tensorWriter(tensor: Tensor | EncodedTensor): Writer {
   const { dtype, shape } = tensor;
   const writer = new Writer().int32(1, dtypes[dtype].number).message(2, shapeWriter(shape));
   const parts =

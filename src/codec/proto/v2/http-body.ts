@@ -1,5 +1,5 @@
 /** A body of HTTP as a message between the gateway's own ends, a REST door and a backend over REST: bytes that nobody in between reads. */
-import { type Pieces, piecesLength } from '../../tensor-chunks.ts';
+import { type Chunks, chunksLength } from '../../tensor-chunks.ts';
 import { PieceReader } from '../piece-reader.ts';
 import { wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
@@ -9,7 +9,7 @@ export interface HttpBody {
   readonly model: string;
   /** How long the JSON at its front is, in bytes; undefined when it is all there is. */
   readonly headerBytes: number | undefined;
-  readonly body: Pieces;
+  readonly body: Chunks;
 }
 
 /** Where V2's messages have the model's name, and the tensors; 2 is the version there. */
@@ -24,15 +24,15 @@ export function encodeHttpBody({ model, headerBytes, body }: HttpBody): Uint8Arr
   const head = new Writer();
   if (model !== '') head.string(modelField, model);
   if (headerBytes !== undefined) head.tag(headerField, wire.varint).varint(headerBytes);
-  return [head.tag(bodyField, wire.bytes).varint(piecesLength(body)).finish(), ...body];
+  return [head.tag(bodyField, wire.bytes).varint(chunksLength(body)).finish(), ...body];
 }
 
 /** @param message its body comes out as views on it */
-export function decodeHttpBody(message: Pieces): HttpBody {
+export function decodeHttpBody(message: Chunks): HttpBody {
   const reader = new PieceReader(message);
   let model = '';
   let headerBytes: number | undefined;
-  let body: Pieces = [];
+  let body: Chunks = [];
   while (reader.next()) {
     if (reader.is(modelField, wire.bytes)) model = reader.string();
     else if (reader.is(headerField, wire.varint)) headerBytes = Number(reader.uint64());

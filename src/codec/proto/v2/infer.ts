@@ -1,5 +1,5 @@
 /** ModelInferRequest and ModelInferResponse (grpc_service.proto): tensors are views on the message, nothing is copied. */
-import type { NamedPieces, Pieces } from '../../tensor-chunks.ts';
+import type { Chunks, NamedChunks } from '../../tensor-chunks.ts';
 import { defaultMaxTensorBytes } from '../../tensor.ts';
 import {
   inSharedMemory,
@@ -38,10 +38,10 @@ interface Infer {
   parameters: V2Parameters;
   readonly heads: TensorHead[];
   readonly outputs: V2RequestedOutput[];
-  readonly raw: Pieces[];
+  readonly raw: Chunks[];
 }
 
-function decode(message: Pieces, isRequest: boolean): Infer {
+function decode(message: Chunks, isRequest: boolean): Infer {
   const reader = new PieceReader(message);
   const found: Infer = {
     model: '',
@@ -78,7 +78,7 @@ function decode(message: Pieces, isRequest: boolean): Infer {
  *   inputs in shared memory, whose values are not in the message
  */
 export function decodeModelInferRequest(
-  message: Pieces,
+  message: Chunks,
   maxTensorBytes = defaultMaxTensorBytes,
 ): V2InferRequest {
   const { model, version, id, parameters, heads, outputs, raw } = decode(message, true);
@@ -95,7 +95,7 @@ export function decodeModelInferRequest(
 }
 
 export function decodeModelInferResponse(
-  message: Pieces,
+  message: Chunks,
   maxTensorBytes = defaultMaxTensorBytes,
 ): V2InferResponse {
   const { model, version, id, parameters, heads, raw } = decode(message, false);
@@ -108,7 +108,7 @@ export function decodeModelInferResponse(
  * MLServer (1.7) answers with ModelInferResponse itself, which has more fields.
  */
 export function decodeModelStreamInferResponse(
-  message: Pieces,
+  message: Chunks,
   maxTensorBytes = defaultMaxTensorBytes,
 ): { error: string; reply: V2InferResponse } {
   const reader = new PieceReader(message);
@@ -124,14 +124,14 @@ export function decodeModelStreamInferResponse(
 }
 
 /** A message of ModelStreamInfer. @param error empty for none @param reply ModelInferResponse */
-export function encodeModelStreamInferResponse(error: string, reply: Pieces): Uint8Array[] {
+export function encodeModelStreamInferResponse(error: string, reply: Chunks): Uint8Array[] {
   const writer = new Writer();
   if (error !== '') writer.string(1, error);
   return writer.pieces(2, reply).chunks();
 }
 
 /** The id of a ModelInferRequest, also of one whose tensors are none; empty where it cannot be read. */
-export function idOfModelInferRequest(message: Pieces): string {
+export function idOfModelInferRequest(message: Chunks): string {
   const reader = new PieceReader(message);
   let id = '';
   try {
@@ -156,7 +156,7 @@ function begin(model: string, version: string, id: string, parameters: V2Paramet
 
 function writeHeads(
   writer: Writer,
-  tensors: NamedPieces,
+  tensors: NamedChunks,
   parameters: ReadonlyMap<string, V2Parameters>,
 ): void {
   for (const [name, tensor] of tensors) {

@@ -1,7 +1,7 @@
 /** The tensors of ModelInfer: raw_input_contents and raw_output_contents as views, the typed `contents` of others as raw bytes. */
 import { Code, StatusError } from '../../../base/status.ts';
 import { type DType, widthOf } from '../../dtype.ts';
-import { joined, type Pieces, piecesLength, type TensorPieces } from '../../tensor-chunks.ts';
+import { joined, type Chunks, chunksLength, type TensorChunks } from '../../tensor-chunks.ts';
 import { elementsOf } from '../../tensor.ts';
 import { dtypeOfV2, noParameters, v2Of, type V2Parameters } from '../../v2.ts';
 import { PieceReader } from '../piece-reader.ts';
@@ -17,7 +17,7 @@ export interface TensorHead {
   readonly shape: readonly number[];
   readonly parameters: V2Parameters;
   /** InferTensorContents; absent when the bytes are raw. */
-  readonly contents: Pieces | undefined;
+  readonly contents: Chunks | undefined;
 }
 
 /** Triton's and TensorFlow's shapes are shorter by far. */
@@ -102,7 +102,7 @@ function wrongCount({ name, shape, count }: Sized, found: string): StatusError {
   return invalid(`tensor ${name} of shape [${shape.join(',')}] takes ${count} values, got ${found}`);
 }
 
-function fromContents(sized: Sized, datatype: string, contents: Pieces): TensorPieces {
+function fromContents(sized: Sized, datatype: string, contents: Chunks): TensorChunks {
   const { dtype, shape, count, name } = sized;
   const field = contentsField[dtype];
   if (field === undefined) throw invalid(`tensor ${name}: ${datatype} has no typed contents, send it raw`);
@@ -114,7 +114,7 @@ function fromContents(sized: Sized, datatype: string, contents: Pieces): TensorP
     if (bytes === undefined) throw wrongCount(sized, 'fewer or more');
     return { dtype, shape, pieces: [bytes] };
   }
-  const values: Pieces[] = [];
+  const values: Chunks[] = [];
   while (reader.next()) {
     if (reader.field !== field) reader.skip();
     else {
@@ -127,9 +127,9 @@ function fromContents(sized: Sized, datatype: string, contents: Pieces): TensorP
 }
 
 /** BYTES: each value is a length of four bytes, little endian, and the bytes. */
-export function splitStrings(name: string, raw: Pieces, count: number): Pieces[] {
+export function splitStrings(name: string, raw: Chunks, count: number): Chunks[] {
   const reader = new PieceReader(raw);
-  const values: Pieces[] = [];
+  const values: Chunks[] = [];
   while (reader.left > 0) {
     if (values.length === count)
       throw invalid(`tensor ${name} holds more than the ${count} strings of its shape`);
@@ -148,11 +148,11 @@ export function splitStrings(name: string, raw: Pieces, count: number): Pieces[]
  * The tensor that a head and raw bytes make together.
  * @throws StatusError INVALID_ARGUMENT when they do not fit each other
  */
-export function rawTensor(head: TensorHead, raw: Pieces, maxBytes: number): TensorPieces {
+export function rawTensor(head: TensorHead, raw: Chunks, maxBytes: number): TensorChunks {
   const sized = sizedOf(head, maxBytes);
   const { dtype, shape, count, name } = sized;
   if (dtype === 'string') return { dtype, shape, values: splitStrings(name, raw, count) };
-  const size = piecesLength(raw);
+  const size = chunksLength(raw);
   const wanted = count * widthOf(dtype);
   if (size !== wanted) {
     throw invalid(
@@ -165,16 +165,16 @@ export function rawTensor(head: TensorHead, raw: Pieces, maxBytes: number): Tens
 /** Puts heads and raw contents together. @param raw as many as there are heads, or none */
 export function assemble(
   heads: readonly TensorHead[],
-  raw: readonly Pieces[],
+  raw: readonly Chunks[],
   maxBytes: number,
-): Map<string, TensorPieces> {
-  const tensors = new Map<string, TensorPieces>();
+): Map<string, TensorChunks> {
+  const tensors = new Map<string, TensorChunks>();
   if (raw.length > 0 && raw.length !== heads.length)
     throw invalid(`there are ${heads.length} tensors and ${raw.length} raw contents`);
   heads.forEach((head, i) => {
     if (tensors.has(head.name)) throw invalid(`tensor ${head.name} is there twice`);
     const own = raw[i];
-    if (own !== undefined && head.contents !== undefined && piecesLength(head.contents) > 0)
+    if (own !== undefined && head.contents !== undefined && chunksLength(head.contents) > 0)
       throw invalid(`tensor ${head.name} has typed and raw contents, only one is allowed`);
     tensors.set(
       head.name,
@@ -187,11 +187,11 @@ export function assemble(
 }
 
 /** A tensor's raw bytes, and how many. */
-export function rawOf(tensor: TensorPieces): Pieces {
+export function rawOf(tensor: TensorChunks): Chunks {
   if (tensor.dtype !== 'string') return tensor.pieces;
   const writer = new Writer();
   for (const value of tensor.values) {
-    writer.fixed32(piecesLength(value));
+    writer.fixed32(chunksLength(value));
     for (const piece of value) writer.raw(piece);
   }
   return writer.chunks();
@@ -205,7 +205,7 @@ export function datatypeOf(name: string, dtype: DType): string {
 }
 
 /** name, datatype and shape of a tensor message. */
-export function tensorHeadWriter(name: string, tensor: TensorPieces): Writer {
+export function tensorHeadWriter(name: string, tensor: TensorChunks): Writer {
   const writer = new Writer().string(1, name).string(2, datatypeOf(name, tensor.dtype));
   if (tensor.shape.length > 0) {
     const sizes = new Writer();

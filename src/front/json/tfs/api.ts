@@ -4,10 +4,10 @@ import { type ListedModel, newTarget, type Target } from '../../../call/index.ts
 import { decodeGetModelStatusResponse, encodeGetModelStatusRequest } from '../../../codec/index.ts';
 import { methodOf, type RouterContext, specOf, stateName, type VersionState } from '../../../models/index.ts';
 import type { HttpAnswer, HttpApi } from '../door.ts';
-import type { HttpExchange } from '../json-request.ts';
+import type { JsonRequest } from '../json-request.ts';
 import type { RestDeps } from '../options.ts';
 import { refusePages } from '../pages.ts';
-import { addAnswerFields, ask, type Asker, askerOf } from '../request-context.ts';
+import { addAnswerFields, callUnary, type RequestContext, requestContextOf } from '../request-context.ts';
 import { explain, infer, predict } from './infer.ts';
 import { metadataJson, statusJson } from './information.ts';
 import { type InferenceRoute, inferenceRoute, type Route, routeOf } from './routes.ts';
@@ -25,22 +25,25 @@ export function createRestApi(deps: RestDeps): HttpApi {
 
   function targetOf(
     { model, version, label }: Pick<InferenceRoute, 'model' | 'version' | 'label'>,
-    { metadata }: Asker,
+    { metadata }: RequestContext,
     purpose: RouterContext['purpose'],
   ): Target {
     return deps.route(newTarget(model, version, label, ''), { metadata, purpose });
   }
 
-  async function status(route: Extract<Route, { model: string }>, asker: Asker): Promise<VersionState[]> {
+  async function status(
+    route: Extract<Route, { model: string }>,
+    context: RequestContext,
+  ): Promise<VersionState[]> {
     // as in TensorFlow Serving, a label does not choose here
     const { model, version } = route;
-    const target = targetOf(version === undefined ? { model } : { model, version }, asker, 'status');
-    const { bytes } = await ask(
+    const target = targetOf(version === undefined ? { model } : { model, version }, context, 'status');
+    const { bytes } = await callUnary(
       deps,
       statusMethod,
       target,
       [encodeGetModelStatusRequest(specOf(target))],
-      asker,
+      context,
     );
     return decodeGetModelStatusResponse(bytes).map(({ state, ...rest }) => ({
       ...rest,
@@ -49,12 +52,15 @@ export function createRestApi(deps: RestDeps): HttpApi {
   }
 
   /** One path for TensorFlow Serving's status, KServe's readiness in V1 and OpenAI's retrieval: the answer has the keys of all. */
-  async function retrieve(route: Extract<Route, { model: string }>, asker: Asker): Promise<object> {
+  async function retrieve(
+    route: Extract<Route, { model: string }>,
+    context: RequestContext,
+  ): Promise<object> {
     const other = deps.otherModels().find(({ id }) => id === route.model);
-    if (other !== undefined && !view.knows(targetOf({ model: route.model }, asker, 'status'))) return other;
+    if (other !== undefined && !view.knows(targetOf({ model: route.model }, context, 'status'))) return other;
     if (!deps.servesTensors)
       throw new StatusError(Code.NOT_FOUND, `model ${route.model.slice(0, 200)} is not found`);
-    const versions = await status(route, asker);
+    const versions = await status(route, context);
     return {
       ...statusJson(versions, okMessage),
       name: route.model,
@@ -81,7 +87,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
   const config = (): object =>
     Object.fromEntries(view.models().map(({ name, versions }) => [name, statusJson(versions, okMessage)]));
 
-  async function reload(exchange: HttpExchange): Promise<object> {
+  async function reload(exchange: JsonRequest): Promise<object> {
     if (!options.allowReload || deps.reload === undefined) {
       throw new StatusError(
         Code.PERMISSION_DENIED,
@@ -102,13 +108,13 @@ export function createRestApi(deps: RestDeps): HttpApi {
     return config();
   }
 
-  async function information(route: Route, exchange: HttpExchange, asker: Asker): Promise<object> {
+  async function information(route: Route, exchange: JsonRequest, context: RequestContext): Promise<object> {
     switch (route.kind) {
       case 'status':
-        return route.plain ? retrieve(route, asker) : statusJson(await status(route, asker), okMessage);
+        return route.plain ? retrieve(route, context) : statusJson(await status(route, context), okMessage);
       case 'metadata':
         return metadataJson(
-          await deps.catalog.metadata(targetOf(route, asker, 'describe'), asker),
+          await deps.catalog.metadata(targetOf(route, context, 'describe'), context),
           options.metadataStyle,
         );
       case 'alive':
@@ -123,30 +129,34 @@ export function createRestApi(deps: RestDeps): HttpApi {
     }
   }
 
-  async function inference(exchange: HttpExchange, route: InferenceRoute, asker: Asker): Promise<HttpAnswer> {
-    const target = targetOf(route, asker, 'infer');
+  async function inference(
+    exchange: JsonRequest,
+    route: InferenceRoute,
+    context: RequestContext,
+  ): Promise<HttpAnswer> {
+    const target = targetOf(route, context, 'infer');
     const { kind } = route;
     const { body, from, version, metadata } = await (kind === 'predict'
-      ? predict(deps, target, exchange, asker)
+      ? predict(deps, target, exchange, context)
       : kind === 'explain'
-        ? explain(deps, target, exchange, asker)
-        : infer(deps, kind, target, exchange, asker));
+        ? explain(deps, target, exchange, context)
+        : infer(deps, kind, target, exchange, context));
     const headers = ['content-type', jsonType, 'x-served-by', from];
     if (version !== undefined) headers.push('x-model-version', String(version));
     addAnswerFields(headers, metadata, options.returnsHeader);
     return { status: 200, headers, body: { pieces: body, lent: true } };
   }
 
-  return async (exchange, asker) => {
+  return async (exchange, context) => {
     const { method, url } = exchange.head;
     const asked = method === 'POST' ? inferenceRoute(url) : undefined;
     if (asked !== undefined) {
       exchange.model = asked.model;
-      return inference(exchange, asked, askerOf(asker, asked.model, options.timeouts));
+      return inference(exchange, asked, requestContextOf(context, asked.model, options.timeouts));
     }
     const route = routeOf(method, url);
     if ('model' in route) exchange.model = route.model;
-    const by = 'model' in route ? askerOf(asker, route.model, options.timeouts) : asker;
+    const by = 'model' in route ? requestContextOf(context, route.model, options.timeouts) : context;
     const body = `${JSON.stringify(await information(route, exchange, by), undefined, 1)}\n`;
     return { status: route.kind === 'reload' ? 201 : 200, headers: ['content-type', jsonType], body };
   };

@@ -15,7 +15,7 @@ import {
   encodePredictRequest,
   encodeRegressJson,
   examplesBody,
-  type LentPieces,
+  type LentChunks,
   maxUndeclaredBytes,
   type ModelMetadata,
   OutOfBounds,
@@ -26,9 +26,9 @@ import {
 } from '../../../codec/index.ts';
 import { declaresNothing, methodOf, signatureSource, specOf, v1Methods } from '../../../models/index.ts';
 import { readBody } from '../body.ts';
-import type { HttpExchange } from '../json-request.ts';
+import type { JsonRequest } from '../json-request.ts';
 import { limitsOf, type RestDeps } from '../options.ts';
-import { ask, type Asker } from '../request-context.ts';
+import { callUnary, type RequestContext } from '../request-context.ts';
 
 const service = '/tensorflow.serving.PredictionService/';
 const predictMethod = methodOf(`${service}Predict`);
@@ -36,7 +36,7 @@ const classifyMethod = methodOf(`${service}Classify`);
 const regressMethod = methodOf(`${service}Regress`);
 
 export interface Answer {
-  readonly body: LentPieces;
+  readonly body: LentChunks;
   /** "127.0.0.1:8500" or "cache". */
   readonly from: string;
   readonly version: bigint | undefined;
@@ -47,16 +47,16 @@ export interface Answer {
 export async function predict(
   deps: RestDeps,
   asked: Target,
-  exchange: HttpExchange,
-  asker: Asker,
+  exchange: JsonRequest,
+  context: RequestContext,
 ): Promise<Answer> {
   const { options } = deps;
   // known nearly always; while it is asked for, the body waits in the socket
   const metadata =
     deps.catalog.known(asked) ??
-    (await deps.catalog.metadata(asked, asker).catch((reason: unknown) => StatusError.from(reason)));
+    (await deps.catalog.metadata(asked, context).catch((reason: unknown) => StatusError.from(reason)));
   if (!(metadata instanceof StatusError) && declaresNothing(metadata))
-    return predictUndeclared(deps, asked, metadata, exchange, asker);
+    return predictUndeclared(deps, asked, metadata, exchange, context);
   const source = metadata instanceof StatusError ? metadata : signatureSource(metadata);
   const decoded = await readBody(
     exchange,
@@ -66,7 +66,7 @@ export async function predict(
   );
   // the body is fine, so this is what there is to tell
   if (metadata instanceof StatusError) throw metadata;
-  return askPredict(deps, asked, decoded, metadata.version, asker);
+  return askPredict(deps, asked, decoded, metadata.version, context);
 }
 
 async function askPredict(
@@ -74,13 +74,13 @@ async function askPredict(
   { fleet, model, label }: Target,
   { format, signatureName, inputs, outputFilter }: DecodedPredict,
   described: bigint,
-  asker: Asker,
+  context: RequestContext,
 ): Promise<Answer> {
   const { options } = deps;
   // the version whose signature was read is the one that is asked, even while versions change
   const target = newTarget(model, label === undefined ? described : undefined, label, signatureName, fleet);
   const message = encodePredictRequest({ spec: specOf(target), inputs, outputFilter });
-  const { bytes, from, metadata } = await ask(deps, predictMethod, target, message, asker);
+  const { bytes, from, metadata } = await callUnary(deps, predictMethod, target, message, context);
   const response = decodePredictResponse(bytes, options.maxReplyBytes);
   return {
     body: encodePredictJson(response.outputs, format, options),
@@ -95,32 +95,34 @@ async function predictUndeclared(
   deps: RestDeps,
   asked: Target,
   { version: described }: ModelMetadata,
-  exchange: HttpExchange,
-  asker: Asker,
+  exchange: JsonRequest,
+  context: RequestContext,
 ): Promise<Answer> {
   const { options } = deps;
   const body = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   // V1 can name no version
   if (asked.version === undefined && asked.label === undefined) {
     const message = encodeHttpBody({ model: asked.model, headerBytes: undefined, body: [body] });
-    const passed = await ask(deps, v1Methods.predict, asked, message, asker).catch((reason: unknown) => {
-      if (StatusError.from(reason).code !== Code.UNIMPLEMENTED) throw reason;
-    });
+    const passed = await callUnary(deps, v1Methods.predict, asked, message, context).catch(
+      (reason: unknown) => {
+        if (StatusError.from(reason).code !== Code.UNIMPLEMENTED) throw reason;
+      },
+    );
     if (passed !== undefined)
       return { body: whole(passed.bytes), from: passed.from, version: undefined, metadata: passed.metadata };
   }
   const signature = signatureOf(asked, body);
   const decoder = predictBody({ names: [signature.name], get: () => signature }, options.json, options);
   decoder.push(body);
-  return askPredict(deps, asked, decoder.finish(), described, asker);
+  return askPredict(deps, asked, decoder.finish(), described, context);
 }
 
 /** KServe's V1 has it beside predictions; only its servers know what is in it. */
 export async function explain(
   deps: RestDeps,
   asked: Target,
-  exchange: HttpExchange,
-  asker: Asker,
+  exchange: JsonRequest,
+  context: RequestContext,
 ): Promise<Answer> {
   const { options } = deps;
   const body = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
@@ -130,7 +132,7 @@ export async function explain(
       "KServe's V1 names no version: POST /v1/models/NAME:explain",
     );
   const message = encodeHttpBody({ model: asked.model, headerBytes: undefined, body: [body] });
-  const { bytes, from, metadata } = await ask(deps, v1Methods.explain, asked, message, asker);
+  const { bytes, from, metadata } = await callUnary(deps, v1Methods.explain, asked, message, context);
   return { body: whole(bytes), from, version: undefined, metadata };
 }
 
@@ -148,7 +150,7 @@ function signatureOf({ model }: Target, body: Uint8Array): Signature {
   }
 }
 
-function* whole(bytes: Uint8Array): LentPieces {
+function* whole(bytes: Uint8Array): LentChunks {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
@@ -156,19 +158,18 @@ export async function infer(
   deps: RestDeps,
   kind: 'classify' | 'regress',
   asked: Target,
-  exchange: HttpExchange,
-  asker: Asker,
+  exchange: JsonRequest,
+  context: RequestContext,
 ): Promise<Answer> {
-  const { signatureName, examples, context } = await readBody(
-    exchange,
-    examplesBody(deps.options.json),
-    limitsOf(deps.options),
-    deps,
-  );
+  const {
+    signatureName,
+    examples,
+    context: shared,
+  } = await readBody(exchange, examplesBody(deps.options.json), limitsOf(deps.options), deps);
   const target: Target = { ...asked, signature: signatureName };
-  const message = encodeExamplesRequest(specOf(target), encodeInput(examples, context));
+  const message = encodeExamplesRequest(specOf(target), encodeInput(examples, shared));
   const method = kind === 'classify' ? classifyMethod : regressMethod;
-  const { bytes, from, metadata } = await ask(deps, method, target, [message], asker);
+  const { bytes, from, metadata } = await callUnary(deps, method, target, [message], context);
   if (kind === 'classify') {
     const { spec, results } = decodeClassificationResponse(bytes);
     return {

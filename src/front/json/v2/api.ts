@@ -27,9 +27,9 @@ import {
 import { inTurn } from '../answer.ts';
 import { readBody } from '../body.ts';
 import type { HttpAnswer, HttpApi } from '../door.ts';
-import type { HttpExchange } from '../json-request.ts';
+import type { JsonRequest } from '../json-request.ts';
 import { limitsOf } from '../options.ts';
-import { addAnswerFields, ask, type Asker, askerOf } from '../request-context.ts';
+import { addAnswerFields, callUnary, type RequestContext, requestContextOf } from '../request-context.ts';
 import { addWideFields, change } from './change.ts';
 import type { V2Deps } from './deps.ts';
 import { generate } from './generate.ts';
@@ -55,14 +55,14 @@ const json = (body: object, status = 200): HttpAnswer => ({
 });
 
 /** `?backend=HOST:PORT` is the field of the same meaning. @throws StatusError INVALID_ARGUMENT for a name that none can have */
-function namingBackend(asker: Asker, url: string): Asker {
+function namingBackend(context: RequestContext, url: string): RequestContext {
   const mark = url.indexOf('?');
-  if (mark === -1) return asker;
+  if (mark === -1) return context;
   const backend = new URLSearchParams(url.slice(mark + 1)).get('backend');
-  if (backend === null) return asker;
+  if (backend === null) return context;
   if (!/^[\x21-\x7e]{1,1024}$/.test(backend))
     throw new StatusError(Code.INVALID_ARGUMENT, '"backend" must be the name of a backend');
-  return { ...asker, metadata: [...asker.metadata, backendField, backend] };
+  return { ...context, metadata: [...context.metadata, backendField, backend] };
 }
 
 /** What a request for the index may take, in bytes: it has one flag. */
@@ -72,7 +72,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
   const indexLimits = { ...limitsOf(deps.options), maxBytes: maxIndexBytes };
   function target(
     { model, version }: { readonly model: string; readonly version: string },
-    { metadata }: Asker,
+    { metadata }: RequestContext,
     purpose: 'infer' | 'describe',
   ): Target {
     return deps.route(targetOf(specOfV2(model, version)), { metadata, purpose });
@@ -81,34 +81,38 @@ export function createV2Api(deps: V2Deps): HttpApi {
   async function question(
     method: (typeof methods)[keyof typeof methods],
     asked: Target | undefined,
-    asker: Asker,
+    context: RequestContext,
   ): Promise<Uint8Array> {
     const message =
       asked === undefined ? nothing : [encodeModelVersionRequest(asked.model, versionTextOf(specOf(asked)))];
-    return (await ask(deps, method, asked, message, asker)).bytes;
+    return (await callUnary(deps, method, asked, message, context)).bytes;
   }
 
-  async function information(route: V2Route, exchange: HttpExchange, asker: Asker): Promise<HttpAnswer> {
+  async function information(
+    route: V2Route,
+    exchange: JsonRequest,
+    context: RequestContext,
+  ): Promise<HttpAnswer> {
     switch (route.kind) {
       case 'live':
       case 'ready': {
         const { kind } = route;
-        const flag = decodeFlagResponse(await question(methods[kind], undefined, asker));
+        const flag = decodeFlagResponse(await question(methods[kind], undefined, context));
         return json({ [kind]: flag }, flag ? 200 : 503);
       }
       case 'server':
-        return json(decodeServerMetadataResponse(await question(methods.server, undefined, asker)));
+        return json(decodeServerMetadataResponse(await question(methods.server, undefined, context)));
       case 'index': {
         const body = await readBody(exchange, new V2Body(maxIndexBytes), indexLimits, deps);
         const message = encodeRepositoryIndexRequest(
           repositoryIndexAsked(Buffer.from(body).toString('utf8')),
         );
-        const { bytes } = await ask(deps, methods.index, undefined, [message], asker);
+        const { bytes } = await callUnary(deps, methods.index, undefined, [message], context);
         return json(repositoryIndexJson(decodeRepositoryIndexResponse(bytes)));
       }
       case 'model-ready': {
-        const asked = target(route, asker, 'describe');
-        const answer = await question(methods.modelReady, asked, asker).catch((reason: unknown) => {
+        const asked = target(route, context, 'describe');
+        const answer = await question(methods.modelReady, asked, context).catch((reason: unknown) => {
           throw inProtocol(reason);
         });
         if (decodeFlagResponse(answer)) return json({ name: route.model, ready: true });
@@ -117,14 +121,14 @@ export function createV2Api(deps: V2Deps): HttpApi {
       case 'config':
       case 'stats':
       case 'all-stats': {
-        const asked = 'model' in route ? target(route, asker, 'describe') : undefined;
+        const asked = 'model' in route ? target(route, context, 'describe') : undefined;
         const method = route.kind === 'config' ? extensionMethods.config : extensionMethods.statistics;
-        const { bytes, from, metadata } = await ask(
+        const { bytes, from, metadata } = await callUnary(
           deps,
           method,
           asked,
           nothing,
-          namingBackend(asker, exchange.head.url),
+          namingBackend(context, exchange.head.url),
         );
         const headers = [...jsonType, 'x-served-by', from];
         addWideFields(headers, metadata);
@@ -135,10 +139,10 @@ export function createV2Api(deps: V2Deps): HttpApi {
       case 'trace':
       case 'logging':
       case 'memory':
-        return change(deps, route, exchange, namingBackend(asker, exchange.head.url));
+        return change(deps, route, exchange, namingBackend(context, exchange.head.url));
       default: {
-        const asked = target(route, asker, 'describe');
-        const metadata = decodeModelMetadataResponse(await question(methods.model, asked, asker));
+        const asked = target(route, context, 'describe');
+        const metadata = decodeModelMetadataResponse(await question(methods.model, asked, context));
         return { status: 200, headers: jsonType, body: encodeV2MetadataJson(metadata) };
       }
     }
@@ -147,17 +151,23 @@ export function createV2Api(deps: V2Deps): HttpApi {
   return async (exchange, anyones) => {
     const route = v2RouteOf(exchange.head.method, exchange.head.url);
     if ('model' in route) exchange.model = route.model;
-    const asker = 'model' in route ? askerOf(anyones, route.model, deps.options.timeouts) : anyones;
+    const context =
+      'model' in route ? requestContextOf(anyones, route.model, deps.options.timeouts) : anyones;
     if (route.kind === 'generate' || route.kind === 'generate-stream')
-      return generate(deps, { target: target(route, asker, 'infer'), kind: route.kind }, exchange, asker);
+      return generate(deps, { target: target(route, context, 'infer'), kind: route.kind }, exchange, context);
     if (route.kind === 'infer-stream' || (route.kind === 'infer' && exchange.head.wantsEvents))
-      return generate(deps, { target: target(route, asker, 'infer'), kind: 'infer-stream' }, exchange, asker);
-    if (route.kind !== 'infer') return information(route, exchange, asker);
+      return generate(
+        deps,
+        { target: target(route, context, 'infer'), kind: 'infer-stream' },
+        exchange,
+        context,
+      );
+    if (route.kind !== 'infer') return information(route, exchange, context);
     const { body, from, version, metadata } = await infer(
       deps,
-      target(route, asker, 'infer'),
+      target(route, context, 'infer'),
       exchange,
-      asker,
+      context,
     );
     const { pieces, headerBytes } = body;
     const headers =

@@ -20,10 +20,10 @@ import { methodOf, wideFields } from '../../../models/index.ts';
 import { timeoutOf } from '../../timeout.ts';
 import { readBody } from '../body.ts';
 import type { HttpAnswer } from '../door.ts';
-import type { HttpExchange } from '../json-request.ts';
+import type { JsonRequest } from '../json-request.ts';
 import { limitsOf } from '../options.ts';
 import { refusePages } from '../pages.ts';
-import { ask, type Asked, type Asker } from '../request-context.ts';
+import { callUnary, type RequestContext, type UnaryReply } from '../request-context.ts';
 import type { V2Deps } from './deps.ts';
 import type { V2Route } from './routes.ts';
 
@@ -48,7 +48,7 @@ export function addWideFields(headers: string[], metadata: Metadata): void {
   }
 }
 
-const answerOf = ({ from, metadata }: Asked, body: string): HttpAnswer => {
+const answerOf = ({ from, metadata }: UnaryReply, body: string): HttpAnswer => {
   const headers = ['content-type', 'application/json', 'x-served-by', from];
   addWideFields(headers, metadata);
   return { status: 200, headers, body };
@@ -71,8 +71,8 @@ function memoryRequest(asked: V2MemoryQuestion, body: ExactObject): Uint8Array {
 export async function change(
   deps: V2Deps,
   route: ChangeRoute,
-  exchange: HttpExchange,
-  asker: Asker,
+  exchange: JsonRequest,
+  context: RequestContext,
 ): Promise<HttpAnswer> {
   const { options } = deps;
   const method = methodFor(route);
@@ -82,13 +82,13 @@ export async function change(
       `${method.name} changes model servers: the gateway refuses it unless its configuration allows it (grpc.allowAdmin)`,
     );
   if (method.admin) refusePages(exchange, 'what changes model servers');
-  const deadline = asker.beganMs + timeoutOf(method, asker.timeout, options.timeouts);
+  const deadline = context.beganMs + timeoutOf(method, context.timeout, options.timeouts);
   const isPost = exchange.head.method === 'POST';
   const body = isPost
     ? await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps)
     : new Uint8Array(0);
-  const send = (message: readonly Uint8Array[]): Promise<Asked> =>
-    ask(deps, method, undefined, message, { ...asker, deadline });
+  const send = (message: readonly Uint8Array[]): Promise<UnaryReply> =>
+    callUnary(deps, method, undefined, message, { ...context, deadline });
   if (route.kind === 'load' || route.kind === 'unload') {
     const { model, repository } = route;
     const parameters = repositoryParametersIn(body);

@@ -8,9 +8,9 @@ import { timeoutOf } from '../../timeout.ts';
 import { inTurn } from '../answer.ts';
 import { readBody } from '../body.ts';
 import type { HttpAnswer } from '../door.ts';
-import type { HttpExchange } from '../json-request.ts';
+import type { JsonRequest } from '../json-request.ts';
 import { limitsOf } from '../options.ts';
-import { addAnswerFields, answerTo, type Asker, callOf } from '../request-context.ts';
+import { addAnswerFields, answerTo, type RequestContext, callOf } from '../request-context.ts';
 import type { V2Deps } from './deps.ts';
 import { headerBytesOf, tensorOptionsOf } from './infer.ts';
 
@@ -26,7 +26,7 @@ const methods = {
 } as const;
 
 /** @throws StatusError INVALID_ARGUMENT for a body without JSON, which would need the model's word on what it is */
-function jsonBytesFor(exchange: HttpExchange): number | undefined {
+function jsonBytesFor(exchange: JsonRequest): number | undefined {
   const bytes = headerBytesOf(exchange);
   if (bytes === 0)
     throw new StatusError(Code.INVALID_ARGUMENT, 'a raw tensor cannot ask for server-sent events: send JSON');
@@ -39,8 +39,8 @@ const eventType = 'text/event-stream; charset=utf-8';
 export async function generate(
   deps: V2Deps,
   { target, kind }: Question,
-  exchange: HttpExchange,
-  asker: Asker,
+  exchange: JsonRequest,
+  context: RequestContext,
 ): Promise<HttpAnswer> {
   const { options, clock } = deps;
   const method = methods[kind];
@@ -49,12 +49,12 @@ export async function generate(
   if (kind === 'infer-stream' && mayDeclareMoreThan(bytes.subarray(0, headerBytes), options.maxReplyBytes))
     V2Question.read(bytes, headerBytes, tensorOptionsOf(options));
   // it goes on for as long as it likes, unless its client says otherwise, and may be silent for no longer than any other stream
-  const deadline = clock() + timeoutOf(method, asker.timeout, options.timeouts);
+  const deadline = clock() + timeoutOf(method, context.timeout, options.timeouts);
   const message =
     kind === 'infer-stream' ? encodeHttpBody({ model: '', headerBytes, body: [bytes] }) : [bytes];
-  const call = callOf('stream', method, target, message, { ...asker, deadline });
+  const call = callOf('stream', method, target, message, { ...context, deadline });
   if (kind === 'generate') {
-    const answer = await answerTo(deps, call, asker);
+    const answer = await answerTo(deps, call, context);
     const headers = ['content-type', 'application/json', 'x-served-by', answer.from];
     addAnswerFields(headers, answer.metadata, options.returnsHeader);
     return { status: 200, headers, body: { pieces: inTurn([answer.bytes]), lent: false } };

@@ -14,15 +14,15 @@ import {
 } from '../../../codec/index.ts';
 import { jsonLengthHeader, methodOf, restInferMethod, signatureSource } from '../../../models/index.ts';
 import { readBody } from '../body.ts';
-import type { HttpExchange } from '../json-request.ts';
+import type { JsonRequest } from '../json-request.ts';
 import { limitsOf, type RestOptions } from '../options.ts';
-import { ask, type Asked, type Asker } from '../request-context.ts';
+import { callUnary, type RequestContext, type UnaryReply } from '../request-context.ts';
 import type { V2Deps } from './deps.ts';
 
 const method = methodOf('/inference.GRPCInferenceService/ModelInfer');
 
 /** How long the JSON at the front of a body is; undefined when it is all there is. */
-export function headerBytesOf(exchange: HttpExchange): number | undefined {
+export function headerBytesOf(exchange: JsonRequest): number | undefined {
   const text = exchange.field(jsonLengthHeader);
   if (text === undefined) return undefined;
   if (!/^[0-9]{1,15}$/.test(text))
@@ -60,9 +60,9 @@ async function rawQuestion(
   { catalog }: V2Deps,
   target: Target,
   bytes: Uint8Array,
-  asker: Asker,
+  context: RequestContext,
 ): Promise<V2Question> {
-  const { inputs } = signatureSource(catalog.known(target) ?? (await catalog.metadata(target, asker))).get(
+  const { inputs } = signatureSource(catalog.known(target) ?? (await catalog.metadata(target, context))).get(
     '',
   );
   const asked = { id: '', parameters: noParameters, inputParameters: new Map(), outputs: [] };
@@ -72,8 +72,8 @@ async function rawQuestion(
 export async function infer(
   deps: V2Deps,
   target: Target,
-  exchange: HttpExchange,
-  asker: Asker,
+  exchange: JsonRequest,
+  context: RequestContext,
 ): Promise<V2Answer> {
   const { options } = deps;
   const headerBytes = headerBytesOf(exchange);
@@ -83,14 +83,14 @@ export async function infer(
     deps.passesInfer(target) &&
     // one that is read is refused in words, and takes no server down
     !mayDeclareMoreThan(bytes.subarray(0, headerBytes), options.maxReplyBytes);
-  if (passes) return pass(deps, target, headerBytes, bytes, asker);
+  if (passes) return pass(deps, target, headerBytes, bytes, context);
   const question =
     headerBytes === 0
-      ? await rawQuestion(deps, target, bytes, asker)
+      ? await rawQuestion(deps, target, bytes, context)
       : V2Question.read(bytes, headerBytes, tensorOptionsOf(options));
-  let answer: Asked;
+  let answer: UnaryReply;
   try {
-    answer = await ask(deps, method, target, question.messageFor(target), asker);
+    answer = await callUnary(deps, method, target, question.messageFor(target), context);
   } catch (reason) {
     throw withAdvice(reason);
   }
@@ -104,10 +104,10 @@ async function pass(
   target: Target,
   headerBytes: number | undefined,
   body: Uint8Array,
-  asker: Asker,
+  context: RequestContext,
 ): Promise<V2Answer> {
   const message = encodeHttpBody({ model: '', headerBytes, body: [body] });
-  const { bytes, from, metadata } = await ask(deps, restInferMethod, target, message, asker);
+  const { bytes, from, metadata } = await callUnary(deps, restInferMethod, target, message, context);
   const length = getMetadata(metadata, jsonLengthHeader);
   const jsonBytes = length === undefined ? undefined : Number(length);
   return {

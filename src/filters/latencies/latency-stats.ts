@@ -26,7 +26,7 @@ const sizeClass = (bytes: number): number =>
   ((31 - Math.clz32(Math.max(64, Math.min(bytes, 0x7fffffff)))) >> 1) - 3;
 
 /** Calls of one model whose sizes are alike: their time is alike. */
-export class Kind {
+export class LatencyClass {
   readonly #quantile: number;
   readonly #clock: Clock;
   readonly #backends = new Map<string, Known>();
@@ -110,11 +110,11 @@ export class Kind {
   }
 }
 
-export class LatencyBook {
+export class LatencyStats {
   readonly #quantile: number;
   readonly #clock: Clock;
   /** By model, then by class of size; the oldest model of a fleet first. */
-  readonly #models = new ByModel<(Kind | undefined)[]>();
+  readonly #models = new ByModel<(LatencyClass | undefined)[]>();
   #kinds = 0;
 
   /** @param quantile the share (0 to 1) that "nearly all" means */
@@ -124,11 +124,11 @@ export class LatencyBook {
   }
 
   /** @param bytes size of the request message */
-  kind(model: ModelRef, bytes: number): Kind {
+  kind(model: ModelRef, bytes: number): LatencyClass {
     const size = sizeClass(bytes);
     const known = this.#models.get(model)?.[size];
     if (known !== undefined) return known;
-    const kind = new Kind(this.#quantile, this.#clock);
+    const kind = new LatencyClass(this.#quantile, this.#clock);
     const sizes = this.#models.get(model) ?? [];
     sizes[size] = kind;
     this.#models.set(model, sizes);
@@ -147,7 +147,7 @@ export class LatencyBook {
   }
 
   /** The same, if there is one. */
-  find(model: ModelRef, bytes: number): Kind | undefined {
+  find(model: ModelRef, bytes: number): LatencyClass | undefined {
     return this.#models.get(model)?.[sizeClass(bytes)];
   }
 }

@@ -2,7 +2,7 @@
 import type { After } from '../../base/clock.ts';
 
 /** Tokens taken, by the limit's name and the key. */
-export type Takes = ReadonlyMap<string, ReadonlyMap<string, number>>;
+export type TokenUsage = ReadonlyMap<string, ReadonlyMap<string, number>>;
 
 /**
  * Workers tell at most so often, in ms. What two of them let through in between beyond the rate, both are charged
@@ -12,7 +12,7 @@ const tellEveryMs = 50;
 
 /** Gathers what this worker takes; the last call of a silence is told, too. */
 export function gatherTakes(
-  tell: (takes: Takes) => void,
+  tell: (takes: TokenUsage) => void,
   after: After,
 ): (limit: string, key: string) => void {
   let gathered = new Map<string, Map<string, number>>();

@@ -13,7 +13,7 @@ export function cellsOf({ perSecond, burst }: Rate): { emissionMs: number; toler
   return { emissionMs, toleranceMs: (burst - 1) * emissionMs };
 }
 
-export class Buckets {
+export class GcraLimiter {
   readonly #emissionMs: number;
   readonly #toleranceMs: number;
   readonly #maxKeys: number;

@@ -5,7 +5,7 @@ import type { Call } from '../../call/index.ts';
 import type { Client } from '../client.ts';
 import type { HeldPlaces } from './fair-line.ts';
 import { Pace } from './pace.ts';
-import { type Priority, WaitLine } from './priority-queue.ts';
+import { type Priority, PriorityQueue } from './priority-queue.ts';
 
 /** A call that waits. */
 export interface Waiter {
@@ -18,15 +18,15 @@ export interface Waiter {
   refuse(error: StatusError): void;
 }
 
-export class ModelLine {
-  readonly #line: WaitLine<Waiter>;
+export class ModelQueue {
+  readonly #line: PriorityQueue<Waiter>;
   readonly #clock: Clock;
   /** Of this line, as long as it is one: it ends when nobody waits. */
   readonly #pace = new Pace();
 
   /** @param held the places that clients hold, whatever the model */
   constructor(maxLength: number, held: HeldPlaces, clock: Clock) {
-    this.#line = new WaitLine(maxLength, held);
+    this.#line = new PriorityQueue(maxLength, held);
     this.#clock = clock;
   }
 
