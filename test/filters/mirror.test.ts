@@ -14,6 +14,7 @@ import { decodePredictRequest, encodePredictRequest } from '../../src/codec/inde
 import { mirrorFilter, type MirrorRule } from '../../src/filters/index.ts';
 import { MemoryAccount, MemoryKind } from '../../src/memory/index.ts';
 import {
+  fakeTime,
   manualClock,
   predictMethod,
   readAll,
@@ -91,7 +92,9 @@ describe('mirrorFilter', () => {
     assert.deepEqual(away.observer.events, ['mirrored half_plus_two ok']);
   });
 
-  it('is not noticed by the original when the copy fails, hangs or throws', async () => {
+  it('is not noticed by the original when the copy fails, hangs or throws', async (t) => {
+    // the time-out of one that hangs would keep the process
+    fakeTime(t);
     const fates: readonly Handler[] = [
       () => Promise.reject(new Error('broken')),
       () => new Promise<Reply>(() => undefined),
@@ -106,7 +109,8 @@ describe('mirrorFilter', () => {
     }
   });
 
-  it('copies no more at a time than it may, none larger than the limit, and none without room', async () => {
+  it('copies no more at a time than it may, none larger than the limit, and none without room', async (t) => {
+    fakeTime(t);
     const hanging = harness({}, { send: () => new Promise<Reply>(() => undefined) });
     for (let i = 0; i < 5; i++) await hanging.handler(call());
     await settle();
@@ -146,7 +150,8 @@ describe('mirrorFilter', () => {
     assert.equal(copies.length, 1);
   });
 
-  it('holds its copy in the account until the copy has ended, and lets it go when the room is needed', async () => {
+  it('holds its copy in the account until the copy has ended, and lets it go when the room is needed', async (t) => {
+    fakeTime(t);
     let answer: (reply: Reply) => void = () => undefined;
     const send: Handler = () => new Promise((resolve) => (answer = resolve));
     const { handler, memory, observer } = harness({}, { send });

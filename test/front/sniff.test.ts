@@ -4,18 +4,22 @@ import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { sniff } from '../../src/front/listener/sniff.ts';
+import { turnsUntil } from '../support/index.ts';
 
 type Seen = 'http2' | 'http1' | 'closed';
 
 let port = 0;
-const seen: ((what: Seen) => void)[] = [];
+/** Each connection in its turn: what is told of it, and how long its client may stay silent. */
+const expected: { readonly tell: (what: Seen) => void; readonly timeoutMs: number }[] = [];
+const accepted: Socket[] = [];
 const server = net.createServer((socket) => {
-  const tell = seen.shift();
+  const { tell, timeoutMs } = expected.shift() ?? assert.fail('a connection that nobody expects');
+  accepted.push(socket);
   socket.on('error', () => undefined);
-  socket.once('close', () => tell?.('closed'));
-  sniff(socket, 200, {
-    http2: () => tell?.('http2'),
-    http1: () => tell?.('http1'),
+  socket.once('close', () => tell('closed'));
+  sniff(socket, timeoutMs, {
+    http2: () => tell('http2'),
+    http1: () => tell('http1'),
   });
 });
 before(async () => {
@@ -25,15 +29,19 @@ before(async () => {
 });
 after(() => server.close());
 
-async function send(pieces: readonly string[]): Promise<Seen> {
-  const what = new Promise<Seen>((resolve) => seen.push(resolve));
+async function send(pieces: readonly string[], timeoutMs = 60_000): Promise<Seen> {
+  const what = new Promise<Seen>((tell) => expected.push({ tell, timeoutMs }));
+  const nth = accepted.length;
   const socket: Socket = net.connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
   await once(socket, 'connect');
   socket.setNoDelay(true);
+  let bytes = 0;
   for (const piece of pieces) {
     socket.write(piece, 'latin1');
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    bytes += piece.length;
+    // a piece for itself, not read together with the next
+    await turnsUntil(() => (accepted[nth]?.bytesRead ?? 0) >= bytes, 'the piece');
   }
   const result = await what;
   socket.destroy();
@@ -61,6 +69,6 @@ describe('sniffing', () => {
   });
 
   it('closes a connection that stays silent', async () => {
-    assert.equal(await send([]), 'closed');
+    assert.equal(await send([], 20), 'closed');
   });
 });

@@ -29,6 +29,7 @@ export {
   startProcess,
   waitFor,
 } from './process.ts';
+export { type FakeTime, fakeTime, turnsUntil, turnsWithout } from './fake-time.ts';
 export { resetSocket } from './reset-socket.ts';
 export { type FakeRedis, type RedisScript, startFakeRedis } from './fake-redis.ts';
 export { startRedis, type TestRedis } from './redis.ts';

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { ChunkedBody, SizedBody } from '../../src/wire/http1/body.ts';
 import { readHttp1Head } from '../../src/wire/http1/request-head.ts';
 import { Http1Server } from '../../src/wire/index.ts';
+import { waitFor } from '../support/index.ts';
 
 const head = (...lines: string[]): string => ['POST /a.B/C HTTP/1.1', 'host: x', ...lines].join('\r\n');
 
@@ -317,17 +318,18 @@ describe('a connection', () => {
     const socket = net.connect(port, '127.0.0.1');
     await once(socket, 'connect');
     socket.write(post('/silent', 'x'));
-    while (ends.length < 1) await new Promise((resolve) => setTimeout(resolve, 2));
+    await waitFor(() => ends.length > 0, 5000, 'the request');
     socket.destroy();
-    while (ends.length < 2) await new Promise((resolve) => setTimeout(resolve, 2));
+    await waitFor(() => ends.length > 1, 5000, 'the end of its connection');
     assert.deepEqual(ends, ['end', -1]);
   });
 
   it('ends an idle connection at once when it is shut down', async () => {
+    const before_ = servers.length;
     const socket = net.connect(port, '127.0.0.1');
     await once(socket, 'connect');
     socket.resume();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await waitFor(() => servers.length > before_, 5000, 'the server of the connection');
     servers.at(-1)?.shutdown();
     assert.equal(servers.at(-1)?.socket.writableEnded, true);
     await once(socket, 'close');

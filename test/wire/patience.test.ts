@@ -1,22 +1,17 @@
 /** A time-out that is moved. */
 import assert from 'node:assert/strict';
-import { describe, it, mock } from 'node:test';
+import { describe, it } from 'node:test';
 import { IdleTimer } from '../../src/wire/socket/idle-timer.ts';
+import { fakeTime } from '../support/index.ts';
 
 describe('patience', () => {
   it('ends at the newest time, sooner or later than the one before, and not while it rests', (t) => {
-    let now = 0;
-    t.mock.method(performance, 'now', () => now);
-    mock.timers.enable({ apis: ['setTimeout'] });
-    t.after(() => mock.timers.reset());
+    const time = fakeTime(t);
+    const pass = (ms: number): void => {
+      time.advance(ms);
+    };
     let ends = 0;
     const patience = new IdleTimer(() => ends++);
-    const pass = (ms: number): void => {
-      for (let i = 0; i < ms; i++) {
-        now++;
-        mock.timers.tick(1);
-      }
-    };
     patience.expectWithin(10);
     pass(5);
     patience.expectWithin(10);

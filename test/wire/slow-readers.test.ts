@@ -3,13 +3,23 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { after, before, beforeEach, describe, it } from 'node:test';
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { defaultServerLimits, Http1Server, Http2Server } from '../../src/wire/index.ts';
-import { headers, preface, settings, sleep, waitFor } from '../support/index.ts';
+import {
+  type FakeTime,
+  fakeTime,
+  headers,
+  preface,
+  settings,
+  turnsUntil,
+  turnsWithout,
+} from '../support/index.ts';
 import { grpcFields } from '../support/wire.ts';
 
 const mebi = 2 ** 20;
 const keepAliveTimeoutMs = 300;
+/** The longest time-out of what is read here: the two seconds that an ended connection lingers. */
+const longerThanAny = 2000;
 
 describe('HTTP/1.1 answers that wait for their reader', () => {
   let port = 0;
@@ -62,6 +72,8 @@ describe('HTTP/1.1 answers that wait for their reader', () => {
     port = (server.address() as AddressInfo).port;
   });
   after(() => server.close());
+  // what it counts is its own, not the next test's
+  afterEach(() => turnsUntil(() => connection.socket.closed, 'the end of the connection'));
   beforeEach(() => {
     begun = waiting = most = handedOver = 0;
   });
@@ -75,8 +87,13 @@ describe('HTTP/1.1 answers that wait for their reader', () => {
     return socket;
   }
 
-  /** Reads at a pace until the connection closes, or so many bytes have come. */
-  async function read(socket: Socket, everyMs: number, bytes = Number.POSITIVE_INFINITY): Promise<number> {
+  /** Reads a chunk every so often until the connection closes, or so many bytes have come. */
+  async function read(
+    socket: Socket,
+    time: FakeTime,
+    everyMs: number,
+    bytes = Number.POSITIVE_INFINITY,
+  ): Promise<number> {
     let got = 0;
     await new Promise<void>((resolve) => {
       socket.on('data', (chunk: Buffer) => {
@@ -84,7 +101,8 @@ describe('HTTP/1.1 answers that wait for their reader', () => {
         if (got >= bytes) resolve();
         if (everyMs === 0) return;
         socket.pause();
-        setTimeout(() => socket.resume(), everyMs);
+        time.advance(everyMs);
+        setImmediate(() => socket.resume());
       });
       socket.on('close', () => {
         resolve();
@@ -94,62 +112,73 @@ describe('HTTP/1.1 answers that wait for their reader', () => {
     return got;
   }
 
-  it('come whole, however long that takes, and the time to keep the connection runs from then on', async () => {
+  it('come whole, however long that takes, and the time to keep the connection runs from then on', async (t) => {
+    const time = fakeTime(t);
     const socket = await client();
     socket.write(get(48 * mebi));
-    assert.ok((await read(socket, 2, 48 * mebi)) > 48 * mebi);
-    const readMs = performance.now();
-    await once(socket, 'close');
-    assert.ok(performance.now() - readMs < 3 * keepAliveTimeoutMs);
+    assert.ok((await read(socket, time, 5, 48 * mebi)) > 48 * mebi);
+    assert.ok(time.passedMs > longerThanAny, `${time.passedMs} ms`);
+    await turnsUntil(() => waiting === 0, 'an empty output');
+    assert.equal(connection.socket.writableEnded, false);
+    const closed = once(socket, 'close');
+    time.advance(3 * keepAliveTimeoutMs);
+    await closed;
     assert.equal(waiting, 0);
   });
 
-  it('come whole when the connection ends with them', async () => {
+  it('come whole when the connection ends with them', async (t) => {
+    const time = fakeTime(t);
     const socket = await client();
     socket.write(get(48 * mebi, 'connection: close\r\n'));
-    assert.ok((await read(socket, 5)) > 48 * mebi);
-    assert.equal(waiting, 0);
+    assert.ok((await read(socket, time, 5)) > 48 * mebi);
+    assert.ok(time.passedMs > longerThanAny, `${time.passedMs} ms`);
+    await turnsUntil(() => waiting === 0, 'an empty output');
   });
 
-  it('come whole when the port drains', async () => {
+  it('come whole when the port drains', async (t) => {
+    const time = fakeTime(t);
     const socket = await client();
     socket.write(get(48 * mebi));
-    await waitFor(() => waiting > 0, 5000, 'output that waits');
+    await turnsUntil(() => waiting > 0, 'output that waits');
     connection.shutdown();
-    assert.ok((await read(socket, 5)) > 48 * mebi);
-    assert.equal(waiting, 0);
+    assert.ok((await read(socket, time, 5)) > 48 * mebi);
+    assert.ok(time.passedMs > longerThanAny, `${time.passedMs} ms`);
+    await turnsUntil(() => waiting === 0, 'an empty output');
   });
 
   it('are the last when the connection ends with them: what comes behind is not looked at', async () => {
     const socket = await client(true);
     socket.write(get(10, 'connection: close\r\n') + get(10));
     socket.resume();
-    await waitFor(() => begun === 1, 1000, 'the first request');
-    await sleep(20);
+    await once(socket, 'end');
+    const heard = connection.socket.bytesRead;
     socket.write(get(10));
-    await sleep(50);
+    await turnsUntil(() => connection.socket.bytesRead > heard, 'the third request');
+    await turnsWithout(() => begun + handedOver);
     socket.destroy();
     assert.equal(begun, 1);
     assert.equal(handedOver, 0);
   });
 
-  it('hold back the requests behind them until they are read', async () => {
+  it('hold back the requests behind them until they are read', async (t) => {
+    const time = fakeTime(t);
     const socket = await client();
     socket.pause();
     const requests = 100;
     socket.write(get(mebi).repeat(requests));
-    await waitFor(() => waiting > 0, 5000, 'output that waits');
-    await sleep(100);
+    await turnsUntil(() => waiting > 0, 'output that waits');
+    await turnsWithout(() => begun);
     const stopped = begun;
     assert.ok(most < 2 * mebi, `${most} bytes waited`);
     // longer than an idle connection is kept: it is no idle one
-    await sleep(2 * keepAliveTimeoutMs);
+    time.advance(2 * keepAliveTimeoutMs);
+    await turnsWithout(() => begun);
     assert.equal(begun, stopped);
     assert.ok(stopped < requests / 2, `${stopped} were answered`);
-    assert.ok((await read(socket, 0, requests * mebi)) > requests * mebi);
+    assert.ok((await read(socket, time, 0, requests * mebi)) > requests * mebi);
     assert.ok(most < 2 * mebi, `${most} bytes waited`);
     socket.destroy();
-    await waitFor(() => waiting === 0, 2000, 'nothing that waits');
+    await turnsUntil(() => waiting === 0, 'nothing that waits');
   });
 });
 
@@ -172,7 +201,7 @@ class Stalled extends Duplex {
 }
 
 it('an HTTP/2 connection that ends in order stays until its last answer has been read', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const time = fakeTime(t);
   const socket = new Stalled();
   const connection = new Http2Server(socket, {
     limits: defaultServerLimits,
@@ -186,12 +215,12 @@ it('an HTTP/2 connection that ends in order stays until its last answer has been
   connection.begin(Buffer.concat([preface, settings([]), headers(1, grpcFields('/a.B/C'), 5)]));
   assert.equal(connection.openStreams, 0);
   connection.shutdown();
-  t.mock.timers.tick(10_000);
-  t.mock.timers.tick(10_000);
+  time.advance(10_000);
+  time.advance(10_000);
   assert.equal(socket.writableEnded, true);
   assert.equal(socket.destroyed, false);
   await socket.readOn();
   assert.equal(socket.writableFinished, true);
-  t.mock.timers.tick(10_000);
+  time.advance(10_000);
   assert.equal(socket.destroyed, true);
 });
