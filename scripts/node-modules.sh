@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mark=node_modules/.tensorgate-lock
-if ! cmp -s package-lock.json "$mark" 2>/dev/null; then
+if [[ ! -f $mark || $(<package-lock.json) != "$(<"$mark")" ]]; then
   echo "tensorgate: installing npm packages (once, about half a minute)" >&2
   npm ci --no-audit --no-fund --loglevel=error >&2
   cp package-lock.json "$mark"

@@ -1,6 +1,6 @@
 /** Header blocks that come again: which lists are the same object, and which nobody should remember. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { isReused } from '../../src/base/identity-memo.ts';
 import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
 import { HpackEncoder } from '../../src/wire/hpack/encoder.ts';
@@ -114,6 +114,15 @@ describe('a list that is sent', () => {
 });
 
 describe('a head of HTTP/1.1', () => {
+  /** The memory of heads is the process's, and is emptied when it is full: each test begins right behind that. */
+  beforeEach(() => {
+    const text = 'GET /fill HTTP/1.1\r\nhost: recurring-test-fill';
+    readHttp1Head(text);
+    const list = readHttp1Head(text)?.fields;
+    for (let i = 0; readHttp1Head(text)?.fields === list; i++)
+      readHttp1Head(`${text}\r\nx-request-id: ${String(i)}`);
+  });
+
   it('recurs from the second time on', () => {
     const text = 'POST /v1/models/m:predict HTTP/1.1\r\nhost: recurring-test';
     const first = readHttp1Head(text);
