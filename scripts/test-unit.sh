@@ -13,6 +13,9 @@ mapfile -t files <<<"$list"
 # memory that reads are made into again is overwritten in between: who still looks at it is seen
 export TENSORGATE_POISON_READS=1
 
+# the second run does not strip the types again
+export NODE_COMPILE_CACHE=node_modules/.cache/tensorgate-test-unit
+
 # A process of its own for each file costs a second, of which the tests take a tenth: here many files share one, one after another.
 shared=(--test --test-isolation=none --test-timeout=20000 --test-reporter=dot
   --import ./test/support/file-limit.ts --import ./test/support/no-programs.ts)

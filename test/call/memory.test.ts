@@ -44,7 +44,7 @@ function holder(memory: MemoryAccount, bytes: number, stalledMs: number): Holder
   return made;
 }
 
-describe('what is held for one call', () => {
+describe('what the account holds for one call', () => {
   it('grows and shrinks, goes as a whole, and counts no more then', () => {
     const { memory } = account(1e9);
     const reasons: StatusError[] = [];
@@ -153,7 +153,7 @@ describe('a request in the account', () => {
   });
 });
 
-describe('too much', () => {
+describe('memory beyond the limit', () => {
   it('lets copies go first, the largest first and no more than is needed, and those calls go on', () => {
     const { memory, timers, events } = account(1_000_000);
     const small = sent(memory, 70_000);
@@ -181,7 +181,7 @@ describe('too much', () => {
     assert.deepEqual(events, ['memory readers']);
   });
 
-  it('looks again while there is too much, because who is stalled is seen with time', () => {
+  it('is looked at again while it lasts, because who is stalled is seen with time', () => {
     const { memory, timers } = account(1_000_000);
     let stalledMs = 0;
     let gone = false;
@@ -219,7 +219,7 @@ describe('too much', () => {
     assert.deepEqual([a.gone, c.gone], [undefined, undefined]);
   });
 
-  it('is told in a refusal that says when to come again', () => {
+  it('is why a call is refused, and told when to come again', () => {
     const { memory, events } = account(1000);
     memory.add(MemoryKind.requests, 1001);
     assert.ok(memory.full());

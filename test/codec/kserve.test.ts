@@ -210,7 +210,7 @@ describe('ModelInfer', () => {
     }
   });
 
-  it('of a reply goes there and back', () => {
+  it('comes back as the reply that it was', () => {
     fc.assert(
       fc.property(names, tensors, cuts, (who, outputs, at) => {
         const bytes = joined(
@@ -227,7 +227,7 @@ describe('ModelInfer', () => {
     );
   });
 
-  it('with typed contents becomes the same bytes as raw', () => {
+  it('becomes the same bytes with typed contents as with raw ones', () => {
     const contents: readonly [datatype: string, field: string, values: unknown[], bytes: number[]][] = [
       ['BOOL', 'bool_contents', [true, false], [1, 0]],
       ['INT8', 'int_contents', [-1, 2], [255, 2]],

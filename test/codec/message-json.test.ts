@@ -23,9 +23,9 @@ const { cases } = JSON.parse(
   readFileSync(new URL('../recorded/model-config.json', import.meta.url), 'utf8'),
 ) as Recorded;
 
-describe('messages of Triton as JSON', () => {
+describe('a message of Triton as JSON', () => {
   for (const [i, { kind, triton, message, json }] of cases.entries())
-    it(`${kind} ${i}${triton === true ? ", Triton's own" : ''}`, () => {
+    it(`is written as protobuf’s JSON has it: ${kind} ${i}${triton === true ? ", Triton's own" : ''}`, () => {
       const made = (kind === 'config' ? modelConfigJson : modelStatisticsJson)(
         Buffer.from(message, 'base64'),
       );

@@ -39,7 +39,7 @@ const stream = (peer: string): Call => streamCall({ method: streaming, request: 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('streams', () => {
-  it('are none of its business when they are calls', async () => {
+  it('are limited alone: a call passes, however many there are', async () => {
     const { handler, open } = harness(0);
     void handler(unaryCall());
     assert.equal(open.size, 1);
@@ -82,7 +82,7 @@ describe('streams', () => {
     assert.equal(open.size, 4);
   });
 
-  it('of one address are shared by connection', async () => {
+  it('share the places of one address by connection', async () => {
     const { handler, open } = harness(2);
     const mine = [stream('192.0.2.1:1'), stream('192.0.2.1:1')];
     for (const each of mine) await handler(each);

@@ -161,7 +161,7 @@ describe('the batch dimension', () => {
       assert.deepEqual(message?.bytes, answer);
     });
 
-  it('is for all inputs and numbers of several rows where it is all, which keep theirs in the answer', async () => {
+  it('is added to all inputs, and to numbers of several rows, where it is set to all; these keep theirs in the answer', async () => {
     const numbers: Tensor = { dtype: 'float', shape: [2], bytes: new Uint8Array(8) };
     const world: World = { add: 'all', known: metadataOf(['x', [-1, 2]], ['s', [-1]]) };
     const { sent, reply } = await send(predictOf({ x: numbers, s: text([]) }), world, { scalarText: false });

@@ -51,7 +51,7 @@ const answer = ({ id }: Inference): ReturnType<ModelServer['infer']> =>
     ...{ outputs: new Map(), outputParameters: new Map() },
   });
 
-describe('questions in turn', () => {
+describe('questions of a stream that are asked in turn', () => {
   it('can be sent to another server from the first byte when nothing was begun', async () => {
     const request = new Flow();
     request.push(question('1'));
@@ -112,7 +112,7 @@ describe('questions in turn', () => {
     }
   });
 
-  it('end with the stream, also before the first', async () => {
+  it('end when the stream ends, also before the first', async () => {
     const request = new Flow();
     request.end();
     const reply = await bridge(answer)(callOf(request));
@@ -120,7 +120,7 @@ describe('questions in turn', () => {
     assert.deepEqual(reply.body.trailers, ['grpc-status', '0']);
   });
 
-  it('are no messages that are cut short', async () => {
+  it('are refused where a message is cut short', async () => {
     const request = new Flow();
     request.push(question('1').subarray(0, 6));
     request.end();

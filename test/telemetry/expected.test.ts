@@ -40,7 +40,7 @@ describe('metrics of calls', () => {
     assert.match(now!, /interface="gRPC",method="Predict",name="m",version="1",code="UNAVAILABLE"/);
   });
 
-  it('begin so for a part of the series that there may be, however many models there are', async () => {
+  it('begin at 0 for a part of the series that there may be, however many models there are', async () => {
     const t = quietTelemetry(600);
     for (let i = 0; i < 500; i++) t.observer.backendState('a', { model: `m${i}` }, '1', true);
     assert.equal(samples((await t.render()).body, 'tensorgate_requests_fail').length, 200);

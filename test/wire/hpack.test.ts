@@ -28,7 +28,7 @@ describe('a header block', () => {
     assert.equal(isReused(first as readonly string[]), true);
   });
 
-  it('does so when each deadline is added to the table', () => {
+  it('gives the same list also when each deadline is added to the table', () => {
     const decoder = new HpackDecoder(limits, 'grpc-timeout');
     const block = Buffer.concat([0, 2, 4].map((i) => literal(0, head[i] as string, head[i + 1] as string)));
     const lists = ['1S', '999m', '998m', '997m'].map((timeout) => {
@@ -42,7 +42,7 @@ describe('a header block', () => {
     assert.deepEqual(decoder.varying, ['grpc-timeout', '997m']);
   });
 
-  it('without a deadline has nothing apart, also when it is known by its bytes', () => {
+  it('has nothing apart where it has no deadline, also when it is known by its bytes', () => {
     const decoder = new HpackDecoder(limits, 'grpc-timeout');
     const encoder = new HpackEncoder();
     decoder.decode(encoder.encode(head, ['grpc-timeout', '20S']));
@@ -67,7 +67,7 @@ describe('a header block', () => {
     assert.deepEqual(few.decode(encoder.encode(head)), head);
   });
 
-  it('that names its request is not remembered, and those that come again still are', () => {
+  it('is not remembered when it names its request, and those that come again still are', () => {
     const decoder = new HpackDecoder(limits, 'grpc-timeout');
     const encoder = new HpackEncoder();
     const other = [...head, 'x-tenant', 'a'];
@@ -86,7 +86,7 @@ describe('a header block', () => {
     for (const list of seen) assert.equal(isReused(list), true);
   });
 
-  it('that is long is read each time and kept by nobody', () => {
+  it('is read each time when it is long, and kept by nobody', () => {
     const decoder = new HpackDecoder(limits);
     const encoder = new HpackEncoder();
     const long = [...head, 'x-long', 'v'.repeat(5000)];
@@ -133,7 +133,7 @@ describe('a head of HTTP/1.1', () => {
     assert.deepEqual(lists[0], first?.fields);
   });
 
-  it('that comes once pushes none out that comes again', () => {
+  it('pushes none out that comes again when it comes once itself', () => {
     const text = 'POST /v1/models/m:predict HTTP/1.1\r\nhost: recurring-test-2';
     readHttp1Head(text);
     const list = readHttp1Head(text)?.fields;

@@ -44,7 +44,7 @@ describe('the memory of a read', () => {
     assert.equal(chunk.length, 65_536);
   });
 
-  it('is no part of other memory, and not little', () => {
+  it('takes no part of other memory, and nothing little, for its own', () => {
     const large = Buffer.allocUnsafeSlow(65_536);
     assert.equal(ReadBuffer.of(large.subarray(1)), undefined);
     assert.equal(ReadBuffer.of(large.subarray(0, 65_535)), undefined);
@@ -197,7 +197,7 @@ const bodyBytes = 3_000_000;
 /** The first read, which the head may come with in pieces, and what was split in the middle of a frame's header. */
 const maxLeftBytes = bodyBytes / 4;
 
-describe('reads of the HTTP/1.1 end', () => {
+describe('blocks of reads at the HTTP/1.1 end', () => {
   let port = 0;
   let reader: Reader | undefined;
   let open: (stream: ServerStream) => Reader = () => assert.fail('nothing is expected');
@@ -282,7 +282,7 @@ describe('reads of the HTTP/1.1 end', () => {
   }
 });
 
-describe('reads of the HTTP/2 end', () => {
+describe('blocks of reads at the HTTP/2 end', () => {
   /** A reader of frames whose DATA are given back at once. */
   function frames(): { reader: FrameReader; data: string[]; blocks: string[] } {
     const data: string[] = [];

@@ -21,7 +21,7 @@ const keepAliveTimeoutMs = 300;
 /** The longest time-out of what is read here: the two seconds that an ended connection lingers. */
 const longerThanAny = 2000;
 
-describe('HTTP/1.1 answers that wait for their reader', () => {
+describe('HTTP/1.1 answers to a client that reads slowly', () => {
   let port = 0;
   let begun = 0;
   let waiting = 0;
@@ -146,7 +146,7 @@ describe('HTTP/1.1 answers that wait for their reader', () => {
     await turnsUntil(() => waiting === 0, 'an empty output');
   });
 
-  it('are the last when the connection ends with them: what comes behind is not looked at', async () => {
+  it('are the last when the connection ends with them: a request behind them is not looked at', async () => {
     const socket = await client(true);
     socket.write(get(10, 'connection: close\r\n') + get(10));
     socket.resume();

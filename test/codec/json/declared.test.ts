@@ -5,14 +5,14 @@ import { mayDeclareMoreThan } from '../../../src/codec/index.ts';
 
 const says = (json: string): boolean => mayDeclareMoreThan(Buffer.from(json), 1000);
 
-describe('declared sizes', () => {
+describe('whether a JSON body may declare many values', () => {
   for (const json of [
     '{"inputs":[{"name":"x","shape":[10,100]}]}',
     '{"inputs":[{"name":"x","shape" : [ 1000 ]},{"shape":[]},{"shape":[0,0]}]}',
     '{"inputs":[{"name":"\\"shape\\":[1001]","data":["a\\n\\u00e9"]}]}',
     '',
   ])
-    it(`few: ${json}`, () => assert.equal(says(json), false));
+    it(`says no, too few, of ${JSON.stringify(json)}`, () => assert.equal(says(json), false));
 
   for (const json of [
     '{"inputs":[{"name":"x","shape":[10,101]}]}',
@@ -25,9 +25,10 @@ describe('declared sizes', () => {
     `{"inputs":[{"shape":[${'1,'.repeat(2000)}1]}]}`,
     '{"inputs":[{"shape":[1e9]}]}',
   ])
-    it(`many, or not to be told: ${json.slice(0, 60)}`, () => assert.equal(says(json), true));
+    it(`says yes, many or not to be told, of ${JSON.stringify(json.slice(0, 60))}`, () =>
+      assert.equal(says(json), true));
 
-  it('are looked for in so many places only', () => {
+  it('looks for shapes in so many places only', () => {
     assert.equal(says('{"shape":[1]},'.repeat(10_000)), false);
     assert.equal(says('{"shape":[1]},'.repeat(10_001)), true);
     assert.equal(says('"\\u0041"'.repeat(10_001)), true);

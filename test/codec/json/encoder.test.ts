@@ -44,7 +44,7 @@ describe('a predict reply', () => {
     assert.equal(text(outputs), '{"outputs":{"a":[[1.0,2.0],[3.0,4.0]],"b":[7.0,8.0]}}');
   });
 
-  it('of no rows is an empty list, and empty dimensions print as such', () => {
+  it('is an empty list when it has no rows, and prints empty dimensions as such', () => {
     assert.equal(text({ y: float([0]) }, 'row'), '{"predictions":[]}');
     assert.equal(text({ a: float([0]), b: float([0, 3]) }, 'row'), '{"predictions":[]}');
     assert.equal(text({ y: float([2, 0]) }), '{"outputs":[[],[]]}');

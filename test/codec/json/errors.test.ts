@@ -22,7 +22,7 @@ function pieces(length: number): number[] {
   return Array.from({ length: Math.ceil(length / size) }, () => size);
 }
 
-describe('messages of a predict body', () => {
+describe('a predict body that fits no tensors', () => {
   for (const [body, message] of [
     ['{"instances": ["a"]}', wrapped(0, 'JSON Value: "a" Type: String is not of expected type: float')],
     ['{"inputs": ["a"]}', 'JSON Value: "a" Type: String is not of expected type: float'],
@@ -62,12 +62,12 @@ describe('messages of a predict body', () => {
     ['{"inputs": {"y":2}}', "Missing named input: x in 'inputs' object."],
     ['{"inputs": {}}', "Missing named input: x in 'inputs' object."],
   ] as const) {
-    it(body, () => {
+    it(`is refused in words: ${body}`, () => {
       assert.equal(messages(body), message);
     });
   }
 
-  it('an object of base64 is no row of names, even when an input is called b64 and its name is written in escapes', () => {
+  it('takes an object of base64 for no row of names, even when an input is called b64 and its name is written in escapes', () => {
     const b64 = sourceOf({ serving_default: { b64: { dtype: 'int8' } } });
     for (const name of ['b64', '\\u0062\\u0036\\u0034'])
       assert.equal(
@@ -76,7 +76,7 @@ describe('messages of a predict body', () => {
       );
   });
 
-  it('several inputs need names', () => {
+  it('is refused when several inputs have no names', () => {
     const two = sourceOf({ serving_default: { a: { dtype: 'float' }, b: { dtype: 'float' } } });
     assert.match(
       messages('{"instances": [1]}', two),
@@ -89,7 +89,7 @@ describe('messages of a predict body', () => {
     );
   });
 
-  it('a value is shown as far as 256 bytes, however far the text goes on', () => {
+  it('shows a value as far as 256 bytes, however far the text goes on', () => {
     const long = `{"x": "${'v'.repeat(100)}", "y": [${'1, '.repeat(5000)}2]}`;
     const told = messages(`{"instances": [[${long}]]}`, single('int32'));
     assert.match(told, /Type: Object is not of expected type: int32$/);
@@ -97,7 +97,7 @@ describe('messages of a predict body', () => {
   });
 });
 
-describe('messages of the parser', () => {
+describe('a predict body that is no JSON', () => {
   for (const [body, message] of [
     ['', 'The document is empty'],
     ['  ', 'The document is empty. at offset: 2'],
@@ -129,22 +129,22 @@ describe('messages of the parser', () => {
     // a fault in the text comes before what the text says
     ['{"instances": ["a"], "b": tru}', 'Invalid value. at offset: 26'],
   ] as const) {
-    it(body.slice(0, 40) || 'nothing', () => {
+    it(`is refused in words: ${JSON.stringify(body.slice(0, 40))}`, () => {
       assert.equal(messages(body), `JSON Parse error: ${message}`);
     });
   }
 
-  it('UTF-16 is no JSON', () => {
+  it('is refused when it is UTF-16', () => {
     assert.match(messages(Buffer.from('\ufeff{"a":1}', 'utf16le')), /^JSON Parse error: Invalid value/);
   });
 
-  it('what follows the root is not looked at, and a byte order mark is skipped', () => {
+  it('is read all the same behind the root, which nobody looks at, and behind a byte order mark', () => {
     assert.equal(messages('\ufeff{"instances": [1]}garbage'), 'no error');
   });
 });
 
-describe('limits of a body', () => {
-  it('nesting: a million brackets, in a tensor or in what is ignored', () => {
+describe('a predict body beyond its limits', () => {
+  it('is refused with a million brackets, in a tensor or in what is ignored', () => {
     const deep = 'JSON is nested deeper than the limit of 64 levels';
     for (const body of [
       `{"inputs": ${'['.repeat(1e6)}`,
@@ -157,14 +157,14 @@ describe('limits of a body', () => {
     }
   });
 
-  it('dimensions', () => {
+  it('is refused with more dimensions than a tensor may have', () => {
     assert.equal(
       messages(`{"inputs": ${'['.repeat(33)}1${']'.repeat(33)}}`),
       'a tensor has more dimensions than the limit of 32',
     );
   });
 
-  it('values of all tensors together, and memory for no more than those', () => {
+  it('is refused with more values in all tensors together, and takes memory for no more than those', () => {
     const text = 'the tensors have more values than the limit of 10';
     assert.match(
       messages(`{"instances": [${'1,'.repeat(10)}1]}`, single('float'), { maxElements: 10 }),
@@ -185,7 +185,7 @@ describe('limits of a body', () => {
     );
   });
 
-  it('strings, by what they stand for', () => {
+  it('is refused with longer strings, by what they stand for', () => {
     const own = { maxStringBytes: 8 };
     const nine = 'a string is 9 bytes, the limit is 8 bytes';
     assert.match(messages('{"instances": ["123456789"]}', single('string'), own), new RegExp(`${nine}$`));
@@ -197,7 +197,7 @@ describe('limits of a body', () => {
     assert.equal(messages('{"instances": ["\\u0031234567\\n"]}', single('string'), own), 'no error');
   });
 
-  it('numbers and names that do not end', () => {
+  it('is refused with numbers and names that do not end', () => {
     assert.equal(
       messages(`{"instances": [${'1'.repeat(3000)}]}`),
       'a number is longer than the limit of 2048 bytes',
@@ -213,14 +213,14 @@ describe('limits of a body', () => {
     );
   });
 
-  it('bytes of the body', () => {
+  it('is refused with more bytes', () => {
     assert.equal(
       messages('{"instances": [1, 2]}', single('float'), { maxBodyBytes: 10 }),
       'request body is larger than the limit of 10 bytes',
     );
   });
 
-  it('ten million empty lists take no memory to speak of', () => {
+  it('takes no memory to speak of for ten million empty lists', () => {
     const before = process.memoryUsage().heapUsed;
     const verdict = decode(Buffer.from(`{"inputs": [${'[],'.repeat(1e7 - 1)}[]]}`), single('float'));
     assert.deepEqual(verdict, { tensors: { x: { dtype: 'float', shape: [1e7, 0], data: '' } } });
@@ -228,7 +228,7 @@ describe('limits of a body', () => {
   });
 });
 
-describe('signature_name behind the tensors', () => {
+describe('a signature_name behind the tensors', () => {
   const source = sourceOf({
     serving_default: { x: { dtype: 'float' } },
     other: { x: { dtype: 'int64' } },
@@ -236,7 +236,7 @@ describe('signature_name behind the tensors', () => {
   });
   const int64 = { tensors: { x: { dtype: 'int64', shape: [1], data: '0100000000002000' } } };
 
-  it('the tensors are read again with the types of that signature, nothing lost', () => {
+  it('has the tensors read again with the types of that signature, nothing lost', () => {
     const body = Buffer.from('{"instances": [9007199254740993], "signature_name": "other"}');
     assert.deepEqual(decode(body, source), int64);
     assert.deepEqual(
@@ -253,7 +253,7 @@ describe('signature_name behind the tensors', () => {
     );
   });
 
-  it('so is a body whose tensors the default signature could not take', () => {
+  it('has a body read again whose tensors the default signature could not take', () => {
     assert.equal(
       messages('{"instances": ["a"], "signature_name": "other"}', source),
       wrapped(0, 'JSON Value: "a" Type: String is not of expected type: int64'),
@@ -261,7 +261,7 @@ describe('signature_name behind the tensors', () => {
     assert.equal(messages('{"instances": [1.5], "signature_name": "same"}', source), 'no error');
   });
 
-  it('beyond a mebibyte it has to stand first, unless its inputs are the same', () => {
+  it('has to stand first beyond a mebibyte, unless its inputs are the same', () => {
     const rows = `"instances": [${'1,'.repeat(600_000)}1]`;
     assert.equal(
       messages(`{${rows}, "signature_name": "other"}`.replaceAll(' ', ''), source),

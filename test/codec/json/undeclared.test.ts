@@ -8,7 +8,7 @@ const shown = (body: string): Record<string, string | undefined> =>
     [...undeclaredSignature(Buffer.from(body)).inputs].map(([name, { dtype }]) => [name, dtype]),
   );
 
-describe('the tensors of a request for a model that declares none', () => {
+describe('a JSON request for a model that declares no tensors', () => {
   const cases: readonly (readonly [body: string, tensors: Record<string, string>])[] = [
     ['{"instances": [1, 2]}', { 'input-0': 'int64' }],
     // 1.0 is an integer to JSON.parse, and none to who wrote it
@@ -24,11 +24,11 @@ describe('the tensors of a request for a model that declares none', () => {
     ['{"inputs": [[1]]}', { 'input-0': 'int64' }],
   ];
   for (const [body, tensors] of cases)
-    it(body, () => {
+    it(`has its types made out from its values: ${body}`, () => {
       assert.deepEqual(Object.entries(shown(body)), Object.entries(tensors));
     });
 
-  it('has none of what is no JSON object, and refuses what is too long or too deep to be read twice', () => {
+  it('has no tensors when it is no JSON object, and is refused when it is too long or too deep to be read twice', () => {
     for (const body of ['', '{', '[]', '1', 'null', '{}']) assert.deepEqual(shown(body), {}, body);
     assert.throws(() => shown(`{"inputs": [1${' '.repeat(2 ** 20)}]}`), OutOfBounds);
     assert.throws(() => shown(`{"inputs": ${'['.repeat(50)}${']'.repeat(50)}}`), OutOfBounds);

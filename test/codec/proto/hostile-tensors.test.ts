@@ -172,14 +172,14 @@ describe('a TensorProto is read', () => {
     assert.deepEqual(floats(tensor(dtype.float, dims(1), field(7, 5), field(5, 9), single(3))), [3]);
   });
 
-  it('of quantized integers', () => {
+  it('when it has quantized integers', () => {
     const { bytes: values } = read(tensor(dtype.qint8, dims(2), field(7, -1), field(7, 5))) as {
       bytes: Uint8Array;
     };
     assert.deepEqual([...values], [255, 5]);
   });
 
-  it('of a million single values', () => {
+  it('when it has a million single values', () => {
     const count = 1_000_000;
     const values = Buffer.alloc(count * 5);
     for (let i = 0; i < count; i++) {
@@ -246,15 +246,15 @@ describe('a V2 tensor is refused', () => {
 
 const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString', '$type', '', 'x'.repeat(4000)];
 
-describe("names of JavaScript's own properties are names like any other", () => {
-  it('of inputs over gRPC', () => {
+describe("a name that is one of JavaScript's own properties is like any other", () => {
+  it('for an input over gRPC', () => {
     const proto = tensor(dtype.float, dims(), single(2));
     const request = Buffer.concat(names.map((name) => bytes(2, bytes(1, name), bytes(2, proto))));
     assert.deepEqual([...decodePredictRequest(request).inputs.keys()], names);
     assert.deepEqual([...decodePredictRequestChunks([request]).tensors.keys()], names);
   });
 
-  it('of inputs and signatures over JSON', () => {
+  it('for an input or a signature over JSON', () => {
     for (const name of names) {
       // Object.fromEntries makes an own property even of __proto__
       const source = sourceOf(Object.fromEntries([[name, Object.fromEntries([[name, { dtype: 'float' }]])]]));
@@ -267,7 +267,7 @@ describe("names of JavaScript's own properties are names like any other", () => 
     }
   });
 
-  it('of features, there and back', () => {
+  it('for a feature, there and back', () => {
     const text = `{"examples":[{${names.map((name) => `${JSON.stringify(name)}:1.5`).join(',')}}]}`;
     const body = examplesBody(limits);
     body.push(Buffer.from(text));
@@ -290,7 +290,7 @@ describe('a request with far too many parts costs little and is refused', () => 
     return all;
   };
 
-  it('a million tiny inputs', () => {
+  it('when it has a million tiny inputs', () => {
     const proto = tensor(dtype.float);
     const request = many(bytes(2, bytes(1, '#####'), bytes(2, proto)));
     const refused = /more than 65536 tensors/;
@@ -298,16 +298,16 @@ describe('a request with far too many parts costs little and is refused', () => 
     assert.throws(() => decodePredictRequestChunks([request]), refused);
   });
 
-  it('a million times the same input is one input', () => {
+  it('unless a million times the same input make one input', () => {
     const one = bytes(2, bytes(1, 'x'), bytes(2, tensor(dtype.float)));
     assert.equal(decodePredictRequest(many(one)).inputs.size, 1);
   });
 
-  it('a million wanted outputs', () => {
+  it('when it wants a million outputs', () => {
     assert.throws(() => decodePredictRequest(many(bytes(3, 'y'))), /more than 65536 names/);
   });
 
-  it('a million V2 tensors, outputs, raw contents and parameters', () => {
+  it('when it has a million V2 tensors, outputs, raw contents or parameters', () => {
     const cases = [
       [bytes(5, bytes(1, 'x')), /65536 tensors/],
       [bytes(6, bytes(1, 'y')), /65536 outputs/],

@@ -25,7 +25,7 @@ const requestOf = (inputs: Record<string, Tensor>): Uint8Array =>
     encodePredictRequest({ spec: undefined, inputs: new Map(Object.entries(inputs)), outputFilter: ['y'] }),
   );
 
-describe('whether a request may be a string without a dimension', () => {
+describe('the look for a string without a dimension', () => {
   const whole: [string, Uint8Array, boolean][] = [
     ['one string without a dimension', requestOf({ x: text([], 'abc') }), true],
     ['a list of strings', requestOf({ x: text([1], 'abc') }), false],
@@ -61,7 +61,7 @@ describe('whether a request may be a string without a dimension', () => {
     ],
   ];
   for (const [name, message, expected] of whole)
-    it(name, () => {
+    it(`says ${expected ? 'yes' : 'no'} of ${name}`, () => {
       assert.equal(mayBeScalarText(message, 0, true), expected);
     });
 
