@@ -1,8 +1,9 @@
 /** Reads a backend's response head and trailers into metadata, and says what is wrong with those that are no gRPC. */
+import { hopByHopFields } from '../../base/http-fields.ts';
 import { markReused, isReused, memoizeByIdentity } from '../../base/identity-memo.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import { cutGrpcMessage, getMetadata, type Metadata } from '../../call/index.ts';
-import { connectionLost, type Headers, ownFault } from '../../wire/index.ts';
+import { connectionLost, ErrorCode, type Headers, ownFault } from '../../wire/index.ts';
 
 /** What a response head says. */
 export type Head =
@@ -21,8 +22,8 @@ const byHttpStatus: Readonly<Record<number, Code>> = {
   504: Code.UNAVAILABLE,
 };
 
-/** Fields that end at this hop. */
-const hopFields: ReadonlySet<string> = new Set(['content-length', 'trailer', 'date', 'server']);
+/** Fields that end at this hop, and those that the gateway says of itself. */
+const hopFields: ReadonlySet<string> = new Set([...hopByHopFields, 'content-length', 'date', 'server']);
 /** A head that is not the end has no say in how the call ends. */
 const headHopFields: ReadonlySet<string> = new Set([...hopFields, 'grpc-status', 'grpc-message']);
 
@@ -139,13 +140,13 @@ export function resetError(
         ...details,
         lostConnection: connection,
       });
-    case 7:
+    case ErrorCode.REFUSED_STREAM:
       return new StatusError(Code.UNAVAILABLE, `backend ${where} refused the stream`, details);
-    case 8:
+    case ErrorCode.CANCEL:
       return new StatusError(Code.CANCELLED, `backend ${where} cancelled the call`, details);
-    case 11:
+    case ErrorCode.ENHANCE_YOUR_CALM:
       return new StatusError(Code.RESOURCE_EXHAUSTED, `backend ${where} asks for fewer calls`, details);
-    case 12:
+    case ErrorCode.INADEQUATE_SECURITY:
       return new StatusError(Code.PERMISSION_DENIED, `backend ${where} asks for better security`, details);
     default:
       return new StatusError(Code.INTERNAL, `backend ${where} reset the stream with HTTP/2 error ${code}`, {

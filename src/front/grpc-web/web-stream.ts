@@ -2,7 +2,7 @@
 import { Code, StatusError } from '../../base/status.ts';
 import { getMetadata, type Metadata, trailersOf } from '../../call/index.ts';
 import { MemoryKind, type Holder, largeBytes, type MemoryAccount } from '../../memory/index.ts';
-import type { ServerStream, StreamEvents } from '../../wire/index.ts';
+import { ErrorCode, type ServerStream, type StreamEvents } from '../../wire/index.ts';
 import type { RpcHead } from '../grpc/index.ts';
 import { Base64Decoder, encodeBase64 } from './base64.ts';
 import { FrameAssembler } from './frame-assembler.ts';
@@ -71,7 +71,7 @@ class WebStream implements ServerStream, Holder {
   cut(trailers: Metadata): void {
     this.drop();
     // the trailers are a part of the body here
-    if (this.#http.queuedBytes > 0) this.#http.reset(cancel);
+    if (this.#http.queuedBytes > 0) this.#http.reset(ErrorCode.CANCEL);
     else this.#end(trailers);
   }
 
@@ -157,9 +157,9 @@ export function serveWeb(
   const stream = new WebStream(http, head, cors, memory);
   const exchange = open(stream);
   stream.evict = (reason) => {
-    exchange.onReset(cancel, false);
+    exchange.onReset(ErrorCode.CANCEL, false);
     stream.end(trailersOf(reason));
-    http.reset(noError);
+    http.reset(ErrorCode.NO_ERROR);
   };
   const decoder = head.protocol === 'grpc-web-text' ? new Base64Decoder() : undefined;
   const events: StreamEvents = {
@@ -211,5 +211,3 @@ export function serveWeb(
 }
 
 /** RST_STREAM codes (RFC 9113 §7). */
-const cancel = 8;
-const noError = 0;

@@ -1,16 +1,17 @@
 /** What the header fields of one RPC say: read once per distinct header block, since clients send the same one again and again. */
+import { hopByHopFields } from '../../base/http-fields.ts';
 import { markReused, isReused } from '../../base/identity-memo.ts';
 import { joinedWith, type Metadata, type Method } from '../../call/index.ts';
 import { methodOf } from '../../models/index.ts';
 
 /** How the client speaks: native gRPC, or gRPC-Web in binary or base64. */
-export type Protocol = 'grpc' | 'grpc-web' | 'grpc-web-text';
+export type RpcProtocol = 'grpc' | 'grpc-web' | 'grpc-web-text';
 
 export interface RpcHead {
   readonly method: Method;
-  readonly protocol: Protocol;
+  readonly protocol: RpcProtocol;
   /** How the reply must be written; a text request may ask for a binary reply by Accept. */
-  readonly replyProtocol: Protocol;
+  readonly replyProtocol: RpcProtocol;
   /** "+proto", "+json", or "" when the client named none. */
   readonly subtype: string;
   /** The content type of a native gRPC answer that names none. */
@@ -28,16 +29,10 @@ export interface RpcHead {
   readonly requestId: string | undefined;
 }
 
-/** Fields that end at this hop (RFC 9110 §7.6.1) or that the upstream connection writes itself. */
+/** Fields that end at this hop, that are answered here, or that the connection to the backend writes itself. */
 const hopFields = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
+  ...hopByHopFields,
   'host',
-  'te',
-  'trailer',
   'expect',
   'content-length',
   'content-type',
@@ -53,22 +48,22 @@ const contentTypePattern = /^application\/(grpc(?:-web(?:-text)?)?)(\+[a-z0-9.-]
 /** The protocol and subtype of a media type, or undefined when it is no gRPC one. Case and parameters do not matter. */
 export function rpcContentType(
   value: string | undefined,
-): { protocol: Protocol; subtype: string } | undefined {
+): { protocol: RpcProtocol; subtype: string } | undefined {
   const match = value === undefined ? null : contentTypePattern.exec(value);
   if (match === null) return undefined;
   return {
-    protocol: (match[1] as string).toLowerCase() as Protocol,
+    protocol: (match[1] as string).toLowerCase() as RpcProtocol,
     subtype: (match[2] ?? '').toLowerCase(),
   };
 }
 
 /** The content type to answer with or to ask the backend with. */
-export function contentTypeOf(protocol: Protocol, subtype: string): string {
+export function contentTypeOf(protocol: RpcProtocol, subtype: string): string {
   // protobuf-ts and others compare gRPC-Web's type by exact string, and "+proto" is the one that all of them know
   return `application/${protocol}${protocol === 'grpc' ? subtype : subtype || '+proto'}`;
 }
 
-function acceptedProtocol(accept: string | undefined, asked: Protocol): Protocol {
+function acceptedProtocol(accept: string | undefined, asked: RpcProtocol): RpcProtocol {
   if (asked === 'grpc' || accept === undefined) return asked;
   const first = accept
     .split(',')

@@ -2,11 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { guard, guarded } from '../../base/faults.ts';
 import { noMetadata } from '../../call/index.ts';
-import { type Headers, ownFault, type ServerStream, type StreamEvents } from '../../wire/index.ts';
+import { ErrorCode, type Headers, ownFault, type ServerStream, type StreamEvents } from '../../wire/index.ts';
 
 /** Request bytes that may be handed on before they are credited; the HTTP/2 stream window's usual size. */
 const windowBytes = 256 * 1024;
-const cancel = 8;
 /** How often those who watch the pace of a body look, in ms. */
 const tickMs = 250;
 /** How long a client may go on sending after it was answered, in ms. */
@@ -76,7 +75,7 @@ class NodeStream implements ServerStream {
     );
     response.on('close', () => {
       clearInterval(ticking);
-      tellReset(cancel);
+      tellReset(ErrorCode.CANCEL);
     });
     response.on('error', () => undefined);
   }
@@ -115,7 +114,7 @@ class NodeStream implements ServerStream {
   }
 
   cut(): void {
-    this.reset(cancel);
+    this.reset(ErrorCode.CANCEL);
   }
 
   reset(code: number): void {

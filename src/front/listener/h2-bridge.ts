@@ -1,11 +1,12 @@
 /** Serves what is no RPC on an HTTP/2 stream: the HTTP/1.1 server behind an in-process pipe answers it. */
 import { type ClientRequest, type IncomingMessage, request as httpRequest, type Server } from 'node:http';
 import { Duplex } from 'node:stream';
+import { connectionFields } from '../../base/http-fields.ts';
 import { guarded } from '../../base/faults.ts';
 import { StatusError } from '../../base/status.ts';
 import { allMetadata, getMetadata, type Refused } from '../../call/index.ts';
 import { MemoryKind, MemoryReservation, type MemoryAccount } from '../../memory/index.ts';
-import type { Headers, ServerStream, StreamEvents } from '../../wire/index.ts';
+import { ErrorCode, type Headers, type ServerStream, type StreamEvents } from '../../wire/index.ts';
 import { answerStream } from './early-answer.ts';
 
 /** One end of a pipe within the process, with the backpressure of streams. */
@@ -59,19 +60,8 @@ class PipeEnd extends Duplex {
   }
 }
 
-/** Fields that HTTP/2 forbids (RFC 9113 §8.2.2) or that the bridge writes itself. */
-const hopFields = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'te',
-]);
-
-/** RST_STREAM error codes (RFC 9113 §7). */
-const noError = 0;
-const internalError = 2;
+/** Fields that HTTP/2 forbids, and TE, which the bridge's own hop has no use for; the others are judged by whoever serves the request. */
+const hopFields = new Set([...connectionFields, 'te']);
 
 function openRequest(server: Server, fields: Headers, end: boolean, peer: string): ClientRequest {
   const client = new PipeEnd(peer);
@@ -184,7 +174,7 @@ export function bridge(
   function fail(): void {
     if (over) return;
     isOver();
-    stream.reset(internalError);
+    stream.reset(ErrorCode.INTERNAL_ERROR);
   }
 
   /** There is no room for its body. */
@@ -203,7 +193,7 @@ export function bridge(
     stream.respond([':status', '429', 'retry-after', retryAfter, 'content-type', type, 'x-request-id', id]);
     stream.write(text);
     stream.end();
-    stream.reset(noError);
+    stream.reset(ErrorCode.NO_ERROR);
     request.destroy();
   }
 

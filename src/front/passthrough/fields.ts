@@ -1,18 +1,6 @@
 /** Header fields on their way through: what is for one hop only, and what is ours to say. */
+import { hopByHopFields } from '../../base/http-fields.ts';
 import type { HttpFields } from '../../call/index.ts';
-
-/** RFC 9110 §7.6.1, and what older proxies know. */
-const hopByHop: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** Asked and answered at the gateway, or easily forged by a client. */
 const notForwarded: ReadonlySet<string> = new Set([
@@ -44,7 +32,7 @@ function passing(
   const named = namedByConnection(connection);
   const kept: Record<string, string | string[]> = {};
   for (const [name, value] of Object.entries(fields)) {
-    if (value === undefined || hopByHop.has(name) || named.has(name) || isOurs(name)) continue;
+    if (value === undefined || hopByHopFields.has(name) || named.has(name) || isOurs(name)) continue;
     kept[name] = value;
   }
   return kept;

@@ -1,4 +1,5 @@
 /** Which field lists are well formed (RFC 9113 §8), and what is taken of them: looked at once per list object. */
+import { connectionFields } from '../../base/http-fields.ts';
 import { markReused, isReused, memoizeByIdentity } from '../../base/identity-memo.ts';
 import { withoutBlanks } from '../field-whitespace.ts';
 import { type Headers, noHeaders } from '../hpack/index.ts';
@@ -15,15 +16,6 @@ export interface Checked {
   /** Of a response; of a request that is refused: what it is to be answered with, 0 when its stream has to be reset. */
   readonly status: number;
 }
-
-/** Fields that belong to an HTTP/1.1 connection (§8.2.2). */
-const connectionSpecific: ReadonlySet<string> = new Set([
-  'connection',
-  'proxy-connection',
-  'keep-alive',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 function malformed(fault: string, status = 0): Checked {
   return { ok: false, fault, fields: noHeaders, contentLength: -1, status };
@@ -97,7 +89,7 @@ function read(list: Headers, allowed: ReadonlySet<string>, asked: boolean): Read
     const kept = cleaned(name, value);
     if (kept !== value && lineEnd.test(value)) return faultIn(name, 'NUL, CR or LF in its value');
     if (asked && control.test(value)) refused ??= faultIn(name, 'a control character in its value');
-    const foreign = connectionSpecific.has(name) || (name === 'te' && kept.toLowerCase() !== 'trailers');
+    const foreign = connectionFields.has(name) || (name === 'te' && kept.toLowerCase() !== 'trailers');
     if (foreign && asked) return faultIn(name, 'it belongs to HTTP/1.1');
     if (foreign || kept !== value) clean ??= list.slice(0, i);
     if (!foreign) clean?.push(name, kept);

@@ -1,8 +1,11 @@
 /** Header fields of an RPC that come twice: all of them count, and what may not be a list is refused as one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { connectionFields, hopByHopFields } from '../../../src/base/http-fields.ts';
 import { allMetadata } from '../../../src/call/index.ts';
+import { headOf } from '../../../src/fleet/connection/reply-head.ts';
 import { rpcHead } from '../../../src/front/grpc/head.ts';
+import { headersOf } from '../../../src/front/grpc/reply-head.ts';
 import { httpHead } from '../../../src/front/json/head.ts';
 
 const path = '/tensorflow.serving.PredictionService/Predict';
@@ -39,5 +42,25 @@ describe('fields that come twice', () => {
       () => false,
     );
     assert.equal(head.origin, 'https://a, https://b');
+  });
+});
+
+describe('fields of one hop only', () => {
+  const hop = [...hopByHopFields].filter((name) => !connectionFields.has(name));
+  const sent = hop.flatMap((name) => [name, 'for this hop']);
+
+  it('are no metadata of a call: what a client says to the proxy before it reaches no backend', () => {
+    assert.deepEqual(rpc(...sent, 'authorization', 'Bearer x')?.metadata, [
+      ...['content-type', 'application/grpc'],
+      ...['authorization', 'Bearer x'],
+    ]);
+  });
+
+  it('of a backend reach no client', () => {
+    const fields = [':status', '200', 'content-type', 'application/grpc', ...sent, 'x-own', 'a'];
+    const head = headOf(fields, false);
+    assert.deepEqual('metadata' in head && head.metadata, ['content-type', 'application/grpc', 'x-own', 'a']);
+    const answered = headersOf([...sent, 'x-own', 'a'], 'application/grpc', undefined);
+    for (const name of hop) assert.equal(answered.includes(name), false, name);
   });
 });
