@@ -91,8 +91,13 @@ export default {
     door('ajv', ['config']),
     door('yaml', ['config']),
     door('jpeg-js', ['demo']),
-    door('protobufjs', ['codec']),
-    door('@grpc/grpc-js', ['demo']),
+    {
+      name: 'no-development-dependency',
+      comment: 'what runs for users is in dependencies',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
