@@ -47,6 +47,7 @@ export function dtypeOf(number: number): DType | undefined {
   return byNumber.get(number);
 }
 
+/** Bytes per element of a dtype; 0 for string, resource and variant, which have no fixed width. */
 export function widthOf(dtype: DType): number {
   return dtypes[dtype].width;
 }

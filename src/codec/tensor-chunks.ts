@@ -24,6 +24,7 @@ export type TensorChunks = NumericChunks | StringChunks;
 /** Named tensors in or out; the Map's order is the wire's. */
 export type NamedChunks = ReadonlyMap<string, TensorChunks>;
 
+/** Total length of the pieces in bytes. */
 export function chunksLength(pieces: Chunks): number {
   let length = 0;
   for (const piece of pieces) length += piece.length;

@@ -98,6 +98,10 @@ export const noParameters: V2Parameters = new Map();
 /** Parameters that say how HTTP carries tensors (the binary tensor extension): they end where the body is read. */
 const carriage: readonly string[] = ['binary_data_output', 'binary_data', 'binary_data_size'];
 
+/**
+ * Returns the parameters without those of the binary tensor data extension (binary_data, binary_data_size,
+ * binary_data_output); the same Map when there are none of these.
+ */
 export function withoutCarriage(parameters: V2Parameters): V2Parameters {
   if (parameters.size === 0 || !carriage.some((name) => parameters.has(name))) return parameters;
   return new Map([...parameters].filter(([name]) => !carriage.includes(name)));

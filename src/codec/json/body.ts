@@ -8,6 +8,10 @@ import { byte, Text } from './text.ts';
 /** A reader written as if the whole text were there: it yields where it has to wait for more. */
 export type Reading<T> = Generator<undefined, T, undefined>;
 
+/**
+ * Drives a reader over a JSON body that arrives in chunks, and counts its bytes against `maxBodyBytes`: push()
+ * each chunk, then finish() returns what the reader returned.
+ */
 export class JsonBody<T> {
   readonly #maxBytes: number;
   readonly #text: Text;

@@ -53,6 +53,10 @@ function valuesOf(dtype: DType, options: ColumnOptions, budget: ElementBudget): 
   }
 }
 
+/**
+ * Collects the values of one named input from a JSON request. In row form all rows must have the shape of the
+ * first one; finish() returns the tensor encoded for the backend.
+ */
 export class Column {
   readonly name: string;
   #nameBytes: Uint8Array | undefined;

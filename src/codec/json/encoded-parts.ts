@@ -11,6 +11,11 @@ function stringsOf(parts: Chunks): Chunks[] {
   return values;
 }
 
+/**
+ * Converts a tensor from a JSON reader to chunks: strings, which come as TensorProto.string_val entries, are
+ * split into one value each; numeric bytes are passed on without a copy.
+ * @throws StatusError INVALID_ARGUMENT when the string_val entries are malformed
+ */
 export function chunksOfEncoded({ dtype, shape, parts }: EncodedTensor): TensorChunks {
   return dtype === 'string' ? { dtype, shape, values: stringsOf(parts) } : { dtype, shape, pieces: parts };
 }

@@ -2,6 +2,10 @@
 import { Buffer } from 'node:buffer';
 import { Blocks } from './values/blocks.ts';
 
+/**
+ * Copy of the body's bytes from an offset on, at most `maxBytes` of them; take() extends it as the window
+ * moves.
+ */
 export class Excerpt {
   readonly #maxBytes: number;
   #from: number;

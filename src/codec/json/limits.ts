@@ -36,6 +36,7 @@ export class BodyTooLarge extends StatusError {
   }
 }
 
+/** Creates the StatusError INVALID_ARGUMENT with this message; the caller throws it. */
 export function invalid(text: string): StatusError {
   return new StatusError(Code.INVALID_ARGUMENT, text);
 }

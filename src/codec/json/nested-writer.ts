@@ -10,6 +10,10 @@ const endless = 2 ** 31 - 1;
 /** What comes next: down into a list, values of the innermost one, or up out of a list. */
 const step = { down: 0, values: 1, up: 2 } as const;
 
+/**
+ * Writes the values of a tensor of the given shape as nested JSON arrays, row-major, into slices. run() returns
+ * false when the slice is full, and continues there with the next one.
+ */
 export class NestedWriter {
   /** Innermost lists may be as short as three values (the channels of a pixel), so a run has all those of one list. */
   readonly #shape: readonly number[];

@@ -2,6 +2,10 @@
 import { expect, type Expect } from './limits.ts';
 import { byte, numberKind, type Text } from './text.ts';
 
+/**
+ * Validates and discards one JSON value with all that is nested in it; run() returns false when the window ends
+ * first, and continues there when it is called again.
+ */
 export class Skip {
   #next: Expect = expect.value;
   #floor = 0;

@@ -34,6 +34,10 @@ const zeroUnicode = [0x5c, 0x75, 0x30, 0x30];
 /** The longest that one byte of a string can become. */
 export const maxEscapeBytes = 6;
 
+/**
+ * Output buffer of `sliceBytes` for JSON text. All slices share one memory: the content must be taken or sent
+ * before control is given up.
+ */
 export class Slice {
   readonly bytes: Buffer = scratch;
   readonly view: DataView = scratchView;

@@ -4,6 +4,11 @@ import { expect, invalid, valueFault, ValueFault } from './limits.ts';
 import { byte, type Text } from './text.ts';
 import { Run, type Values } from './values/values.ts';
 
+/**
+ * Parses one tensor from nested JSON arrays: hands the scalars to `values` and derives the shape, of at most
+ * `maxRank` dimensions. run() returns false when the window ends first, and continues there when it is called
+ * again.
+ */
 export class TensorReader {
   readonly #values: Values;
   readonly #maxRank: number;

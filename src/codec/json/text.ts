@@ -60,6 +60,10 @@ const window =
   new Uint8Array(windowBytes + carryBytes + paddingBytes);
 const windowView = new DataView(window.buffer, window.byteOffset, window.length);
 
+/**
+ * Tokenizer over a window of JSON text: either a complete text, or the chunks given to fill(). It checks syntax
+ * and nesting (at most `maxDepth` open arrays and objects) as it moves on.
+ */
 export class Text {
   readonly bytes: Uint8Array;
   readonly view: DataView;
@@ -387,6 +391,7 @@ export class Text {
   }
 }
 
+/** Creates the fault for JSON with more than `maxDepth` nested arrays and objects; the caller throws it. */
 export function tooDeep(maxDepth: number): Error {
   return fatal(`JSON is nested deeper than the limit of ${maxDepth} levels`);
 }

@@ -16,6 +16,7 @@ export function decodeHealthCheckRequest(bytes: Uint8Array): string {
   return service;
 }
 
+/** Encodes a HealthCheckRequest (health.proto). @param service "" for the server as a whole */
 export function encodeHealthCheckRequest(service: string): Uint8Array {
   return new Writer().string(1, service).finish();
 }
@@ -25,6 +26,10 @@ export function encodeHealthCheckResponse(status: number): Uint8Array {
   return new Writer().int32(1, status).finish();
 }
 
+/**
+ * Returns HealthCheckResponse.status, a number of `servingStatus`; 0 when the field is absent.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeHealthCheckResponse(bytes: Uint8Array): number {
   const reader = new Reader(bytes);
   let status = 0;

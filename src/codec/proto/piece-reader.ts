@@ -2,6 +2,10 @@
 import { joined, type Chunks, chunksLength } from '../tensor-chunks.ts';
 import { malformed, maxGroupDepth, utf8, wire } from './reader.ts';
 
+/**
+ * Cursor over a protobuf message in pieces: next() finds a field, a typed method reads it, skip() discards it.
+ * Malformed input makes its methods throw StatusError INVALID_ARGUMENT.
+ */
 export class PieceReader {
   readonly #pieces: Chunks;
   #index = 0;

@@ -7,12 +7,20 @@ export const wire = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 
 /** Groups inside groups that are skipped at most; proto3 has none, old senders might. */
 export const maxGroupDepth = 32;
 
+/**
+ * Creates the StatusError INVALID_ARGUMENT for malformed protobuf; the caller throws it.
+ * @param what the fault, for the message
+ */
 export function malformed(what: string): StatusError {
   return new StatusError(Code.INVALID_ARGUMENT, `malformed protobuf message: ${what}`);
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/**
+ * Cursor over a protobuf message in one array, from `at` up to `end`: next() finds a field, a typed method
+ * reads it, skip() discards it. Malformed input makes its methods throw StatusError INVALID_ARGUMENT.
+ */
 export class Reader {
   readonly bytes: Uint8Array;
   at: number;

@@ -32,6 +32,10 @@ function readExtension(reader: Reader): { type: string; number: number } {
   return { type, number };
 }
 
+/**
+ * Decodes a ServerReflectionRequest (reflection.proto); of several message_request fields the last one counts.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeReflectionRequest(bytes: Uint8Array): ReflectionRequest {
   const reader = new Reader(bytes);
   let host = '';
@@ -52,6 +56,9 @@ export function decodeReflectionRequest(bytes: Uint8Array): ReflectionRequest {
   return { bytes, host, ask };
 }
 
+/**
+ * Encodes a ServerReflectionResponse (reflection.proto) with valid_host and original_request from the request.
+ */
 export function encodeReflectionResponse(request: ReflectionRequest, answer: ReflectionAnswer): Uint8Array {
   const writer = new Writer().string(1, request.host).bytes(2, request.bytes);
   const inner = new Writer();

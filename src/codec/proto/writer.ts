@@ -8,6 +8,10 @@ const ownChunkBytes = 4096;
 const firstBytes = 64;
 const noBytes = Buffer.alloc(0);
 
+/**
+ * Builds a protobuf message field by field; ends with chunks() or finish(), after which it must not be used.
+ * Byte fields above 4096 bytes are not copied, and must not be changed before they are sent.
+ */
 export class Writer {
   #chunks: Uint8Array[] = [];
   #buffer = noBytes;

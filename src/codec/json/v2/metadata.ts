@@ -14,6 +14,10 @@ function tensorText({ name, datatype, shape, parameters = noParameters }: V2Tens
   return parameters.size === 0 ? text : `${text.slice(0, -1)},"parameters":${parametersText(parameters)}}`;
 }
 
+/**
+ * Serializes the model metadata response of the V2 REST API (GET v2/models/NAME); `parameters` is omitted where
+ * it is empty.
+ */
 export function encodeV2MetadataJson(metadata: V2ModelMetadata): string {
   const { name, versions, platform, inputs, outputs, parameters = noParameters } = metadata;
   const head = JSON.stringify({ name, versions, platform }).slice(0, -1);

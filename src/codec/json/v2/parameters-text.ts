@@ -8,6 +8,10 @@ export function parameterText(value: V2Parameter): string {
   return typeof value === 'number' && /^-?[0-9]+$/.test(text) ? `${text}.0` : text;
 }
 
+/**
+ * Serializes V2 parameters as a JSON object; 64-bit integers are written with all their digits, doubles with a
+ * fraction.
+ */
 export function parametersText(parameters: V2Parameters): string {
   return `{${[...parameters].map(([name, value]) => `${JSON.stringify(name)}:${parameterText(value)}`).join(',')}}`;
 }

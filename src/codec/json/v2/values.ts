@@ -25,6 +25,11 @@ export function* isNull(text: Text): Reading<boolean> {
   return true;
 }
 
+/**
+ * Reads a JSON string.
+ * @param what the member's name, for the message
+ * @throws StatusError INVALID_ARGUMENT when the value is no string
+ */
 export function* readText(text: Text, what: string): Reading<string> {
   yield* expectByte(text, byte.quote, what, 'a string');
   return yield* shortString(text);
@@ -64,6 +69,10 @@ function numberText(text: Text): string {
   return Buffer.from(text.bytes.subarray(from, text.at)).toString('latin1');
 }
 
+/**
+ * Reads a V2 shape, a JSON array of integers. Negative sizes are not refused here.
+ * @throws StatusError INVALID_ARGUMENT when it is no array, or an element is no safe integer
+ */
 export function* readShape(text: Text): Reading<number[]> {
   const shape: number[] = [];
   yield* readList(text, 'shape', function* () {
@@ -115,6 +124,11 @@ export function* readParameter(text: Text, name: string): Reading<V2Parameter | 
   return undefined;
 }
 
+/**
+ * Reads a V2 `parameters` object; members that are null, an array or an object are skipped.
+ * @throws StatusError INVALID_ARGUMENT when it is no object, repeats a name, or has a number beyond 64-bit
+ * integers and float64
+ */
 export function* readParameters(text: Text): Reading<V2Parameters> {
   const parameters = new Map<string, V2Parameter>();
   const once = new Once();

@@ -12,6 +12,10 @@ export function nextBlockBytes(total: number): number {
   return Math.max(firstBytes, Math.min(maxBlockBytes, total - (total % 16)));
 }
 
+/**
+ * Byte buffer that grows by appending blocks of 1 KiB to 1 MiB, so that nothing is reallocated; take() returns
+ * them.
+ */
 export class Blocks {
   #full: Uint8Array[] = [];
   #block = noBytes;

@@ -2,6 +2,7 @@
 import type { Text } from '../text.ts';
 import { type ElementBudget, FixedValues, mismatch, type Run } from './values.ts';
 
+/** Reads JSON true and false into DT_BOOL bytes, 1 and 0; any other value is a type mismatch. */
 export class BoolValues extends FixedValues {
   constructor(budget: ElementBudget) {
     super('bool', 1, budget);

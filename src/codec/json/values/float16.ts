@@ -5,6 +5,10 @@ import type { Text } from '../text.ts';
 import { readNumber } from './number-token.ts';
 import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run } from './values.ts';
 
+/**
+ * Reads JSON numbers into DT_HALF or DT_BFLOAT16, two bytes each, little endian, rounded to nearest from the
+ * decimal text.
+ */
 export class Float16Values extends FixedValues {
   readonly #pattern: (value: number) => number;
   readonly #value: (pattern: number) => number;

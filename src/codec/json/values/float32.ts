@@ -16,6 +16,9 @@ import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run }
 /** Digits that nearestFloat32 takes. */
 const maxDigits = 24;
 
+/**
+ * Reads JSON numbers into DT_FLOAT, four bytes each, little endian, rounded to nearest from the decimal text.
+ */
 export class Float32Values extends FixedValues {
   constructor(budget: ElementBudget) {
     super('float', 4, budget);

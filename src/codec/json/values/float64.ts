@@ -8,6 +8,9 @@ import { type ElementBudget, FixedValues, nextInList, nextInNextList, type Run }
 const halfDigits = 9;
 const maxDigits = 18;
 
+/**
+ * Reads JSON numbers into DT_DOUBLE, eight bytes each, little endian, rounded to nearest from the decimal text.
+ */
 export class Float64Values extends FixedValues {
   constructor(budget: ElementBudget) {
     super('double', 8, budget);

@@ -17,6 +17,10 @@ const ranges = {
 
 export type IntegerType = keyof typeof ranges;
 
+/**
+ * Whether IntegerValues reads this dtype: the signed and unsigned integers of 8, 16 and 32 bits, none that are
+ * quantized.
+ */
 export function isIntegerType(dtype: DType): dtype is IntegerType {
   return dtype in ranges;
 }
@@ -24,6 +28,10 @@ export function isIntegerType(dtype: DType): dtype is IntegerType {
 /** Digits that float64 holds exactly; any more are out of range, or reals. */
 const maxDigits = 15;
 
+/**
+ * Reads JSON numbers into integers of 8, 16 or 32 bits, little endian; a number out of the dtype's range is
+ * refused.
+ */
 export class IntegerValues extends FixedValues {
   readonly #least: number;
   readonly #greatest: number;

@@ -16,6 +16,10 @@ const stringTag = 8 * 8 + 2;
 /** Where the reading of a value may have stopped. */
 const at = { value: 0, string: 1, open: 2, colon: 3, quote: 4, base64: 5, close: 6 } as const;
 
+/**
+ * Reads JSON strings and {"b64": "..."} objects into DT_STRING, encoded as entries of TensorProto.string_val
+ * (tensor.proto, field 8). A value has at most `maxBytes` bytes after decoding.
+ */
 export class StringValues implements Values {
   readonly dtype = 'string';
   readonly #maxBytes: number;

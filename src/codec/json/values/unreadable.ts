@@ -6,6 +6,10 @@ import { preview, previewExcerptBytes } from '../preview.ts';
 import type { Text, ValueType } from '../text.ts';
 import { TypeFault, type Values } from './values.ts';
 
+/**
+ * Stands for a dtype that JSON cannot carry: only empty arrays pass. read() throws a TypeFault, which becomes
+ * UNIMPLEMENTED, at the first value.
+ */
 export class UnreadableValues implements Values {
   readonly dtype: DType;
   readonly count = 0;

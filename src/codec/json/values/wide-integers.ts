@@ -8,6 +8,10 @@ const two32 = 2 ** 32;
 const partDigits = 9;
 const maxDigits = 20;
 
+/**
+ * Reads JSON integers into DT_INT64 or DT_UINT64, eight bytes each, little endian, without loss above 2^53; a
+ * number with a fraction or exponent, or out of range, is refused.
+ */
 export class WideIntegerValues extends FixedValues {
   readonly #signed: boolean;
 

@@ -106,6 +106,10 @@ export function decodeExample(bytes: Uint8Array): Example {
   return readExample(new Reader(bytes));
 }
 
+/**
+ * Decodes a ClassificationRequest or RegressionRequest, which have the same fields.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeExamplesRequest(bytes: Uint8Array): ExamplesRequest {
   const reader = new Reader(bytes);
   let spec: ModelSpec | undefined;
@@ -118,6 +122,10 @@ export function decodeExamplesRequest(bytes: Uint8Array): ExamplesRequest {
   return { spec, ...input };
 }
 
+/**
+ * Decodes a MultiInferenceRequest (inference.proto).
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeMultiInferenceRequest(bytes: Uint8Array): MultiInferenceRequest {
   const reader = new Reader(bytes);
   const tasks: InferenceTask[] = [];
@@ -130,6 +138,10 @@ export function decodeMultiInferenceRequest(bytes: Uint8Array): MultiInferenceRe
   return { tasks, ...input };
 }
 
+/**
+ * Decodes an InferenceTask (inference.proto), the reader's message.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function readTask(reader: Reader): InferenceTask {
   let spec: ModelSpec | undefined;
   let methodName = '';
@@ -189,6 +201,10 @@ export function encodeExamplesRequest(spec: ModelSpec, input: Uint8Array): Uint8
   return new Writer().message(1, modelSpecWriter(spec)).bytes(2, input).finish();
 }
 
+/**
+ * Encodes a MultiInferenceRequest (inference.proto).
+ * @param input an encoded tensorflow.serving.Input, see encodeInput()
+ */
 export function encodeMultiInferenceRequest(tasks: readonly InferenceTask[], input: Uint8Array): Uint8Array {
   const writer = new Writer();
   for (const { spec, methodName } of tasks) {

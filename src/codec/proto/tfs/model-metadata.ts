@@ -13,6 +13,10 @@ import { shapeWriter } from './tensor-encode.ts';
 const signatureDefKey = 'signature_def';
 export const signatureDefType = 'type.googleapis.com/tensorflow.serving.SignatureDefMap';
 
+/**
+ * Encodes a GetModelMetadataRequest.
+ * @param fields metadata_field; "signature_def" is the only one that TensorFlow Serving supports
+ */
 export function encodeGetModelMetadataRequest(
   spec: ModelSpec,
   fields: readonly string[] = [signatureDefKey],
@@ -22,6 +26,10 @@ export function encodeGetModelMetadataRequest(
   return writer.finish();
 }
 
+/**
+ * Decodes a GetModelMetadataRequest: model_spec and metadata_field.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeGetModelMetadataRequest(bytes: Uint8Array): {
   spec: ModelSpec | undefined;
   fields: string[];
@@ -88,6 +96,11 @@ function readAny(reader: Reader): Uint8Array {
   return value;
 }
 
+/**
+ * Decodes a GetModelMetadataResponse with its SignatureDefMap; no signatures when there is no "signature_def".
+ * @throws OutOfBounds for more signatures or tensors, or a longer name, than a model may have; StatusError
+ * INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeGetModelMetadataResponse(bytes: Uint8Array): ModelMetadata {
   const reader = new Reader(bytes);
   let spec: ModelSpec | undefined;
@@ -122,6 +135,7 @@ function signatureWriter(signature: Signature): Writer {
   return writer.string(3, signature.methodName);
 }
 
+/** Encodes a GetModelMetadataResponse whose only metadata is "signature_def", a SignatureDefMap in an Any. */
 export function encodeGetModelMetadataResponse(metadata: ModelMetadata): Uint8Array {
   const map = new Writer();
   for (const [name, signature] of metadata.signatures) {

@@ -140,6 +140,7 @@ export function encodeModelSpec(spec: ModelSpec): Uint8Array {
   return newestBytes;
 }
 
+/** Writes a ModelSpec (model.proto) without empty fields; of version and version_label the version wins. */
 export function modelSpecWriter(spec: ModelSpec): Writer {
   const writer = new Writer();
   if (spec.name !== '') writer.string(1, spec.name);

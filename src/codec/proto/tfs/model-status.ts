@@ -29,10 +29,15 @@ export interface StatusProto {
   readonly errorMessage: string;
 }
 
+/** Encodes a GetModelStatusRequest; without a version in the spec it asks for all versions. */
 export function encodeGetModelStatusRequest(spec: ModelSpec): Uint8Array {
   return new Writer().message(1, modelSpecWriter(spec)).finish();
 }
 
+/**
+ * Returns the model_spec of a GetModelStatusRequest, or undefined when it has none.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeGetModelStatusRequest(bytes: Uint8Array): ModelSpec | undefined {
   const reader = new Reader(bytes);
   let spec: ModelSpec | undefined;
@@ -43,6 +48,10 @@ export function decodeGetModelStatusRequest(bytes: Uint8Array): ModelSpec | unde
   return spec;
 }
 
+/**
+ * Decodes a StatusProto (util/status.proto), the reader's message.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function readStatus(reader: Reader): StatusProto {
   let errorCode = 0;
   let errorMessage = '';
@@ -54,6 +63,7 @@ export function readStatus(reader: Reader): StatusProto {
   return { errorCode, errorMessage };
 }
 
+/** Writes a StatusProto (util/status.proto); code 0 (OK) and an empty message are omitted. */
 export function statusWriter(status: StatusProto): Writer {
   const writer = new Writer();
   if (status.errorCode !== 0) writer.int32(1, status.errorCode);
@@ -87,6 +97,7 @@ export function decodeGetModelStatusResponse(bytes: Uint8Array): ModelVersionSta
   return list;
 }
 
+/** Encodes a GetModelStatusResponse with one model_version_status for each element. */
 export function encodeGetModelStatusResponse(list: readonly ModelVersionStatus[]): Uint8Array {
   const writer = new Writer();
   for (const status of list) {

@@ -110,6 +110,11 @@ export function decodePredictRequestChunks(message: Chunks, maxTensorBytes?: num
   return decode(message, request, maxTensorBytes);
 }
 
+/**
+ * Decodes a PredictResponse whose tensors are views on the message where their encoding permits.
+ * @param maxTensorBytes the most that one tensor may take once every value is written out
+ * @throws StatusError as decodeTensor(); INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodePredictResponseChunks(message: Chunks, maxTensorBytes?: number): PredictChunks {
   return decode(message, response, maxTensorBytes);
 }
@@ -134,6 +139,10 @@ function encode(predict: PredictChunks, fields: typeof request, write: WriteTens
   return writer;
 }
 
+/**
+ * Encodes a PredictRequest as chunks; the bytes of large tensors are not copied.
+ * @param write encodes one TensorProto
+ */
 export function encodePredictRequestChunks(
   predict: PredictChunks,
   write: WriteTensor = writeTensorChunks,
@@ -141,6 +150,7 @@ export function encodePredictRequestChunks(
   return encode(predict, request, write).chunks();
 }
 
+/** Encodes a PredictResponse as chunks; the bytes of large tensors are not copied. */
 export function encodePredictResponseChunks(predict: Omit<PredictChunks, 'outputFilter'>): Uint8Array[] {
   return encode({ ...predict, outputFilter: [] }, response, writeTensorChunks).chunks();
 }

@@ -65,6 +65,11 @@ export function encodePredictRequest(
   return writer.chunks();
 }
 
+/**
+ * Decodes a PredictResponse.
+ * @param maxTensorBytes the most that one tensor may take once every value is written out
+ * @throws StatusError as decodeTensor(); INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodePredictResponse(bytes: Uint8Array, maxTensorBytes?: number): PredictResponse {
   const reader = new Reader(bytes);
   let spec: ModelSpec | undefined;
@@ -77,6 +82,7 @@ export function decodePredictResponse(bytes: Uint8Array, maxTensorBytes?: number
   return { spec, outputs };
 }
 
+/** Encodes a PredictResponse as chunks of one message; large tensors are chunks of their own. */
 export function encodePredictResponse(response: PredictResponse): Uint8Array[] {
   const writer = new Writer();
   writeEntries(writer, 1, response.outputs);

@@ -7,6 +7,10 @@ const maxRecent = 8;
 /** Longer ones are read. In bytes. */
 const maxBytes = 128;
 
+/**
+ * Cache of the last 8 decoded ModelSpecs of at most 128 bytes, keyed by their encoded bytes; the oldest one is
+ * replaced.
+ */
 export class RecentSpecs {
   readonly #recent: { readonly bytes: Uint8Array; readonly spec: ModelSpec }[] = [];
   #next = 0;

@@ -113,10 +113,15 @@ export function decodeReloadConfigRequest(bytes: Uint8Array): { models: ModelCon
   return { models };
 }
 
+/** Encodes a ReloadConfigResponse (model_management.proto) with this status. */
 export function encodeReloadConfigResponse(status: StatusProto): Uint8Array {
   return new Writer().message(1, statusWriter(status)).finish();
 }
 
+/**
+ * Returns the status of a ReloadConfigResponse; code 0 (OK) when it is absent.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeReloadConfigResponse(bytes: Uint8Array): StatusProto {
   const reader = new Reader(bytes);
   let status: StatusProto = { errorCode: 0, errorMessage: '' };

@@ -64,6 +64,10 @@ function readRegression(reader: Reader): number {
 
 const readRegressions = (reader: Reader): number[] => readList(reader, readRegression);
 
+/**
+ * Decodes a ClassificationResponse (classification.proto).
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeClassificationResponse(bytes: Uint8Array): ClassificationResponse {
   const reader = new Reader(bytes);
   let spec: ModelSpec | undefined;
@@ -76,6 +80,10 @@ export function decodeClassificationResponse(bytes: Uint8Array): ClassificationR
   return { spec, results };
 }
 
+/**
+ * Decodes a RegressionResponse (regression.proto).
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeRegressionResponse(bytes: Uint8Array): RegressionResponse {
   const reader = new Reader(bytes);
   let spec: ModelSpec | undefined;
@@ -88,6 +96,11 @@ export function decodeRegressionResponse(bytes: Uint8Array): RegressionResponse 
   return { spec, values };
 }
 
+/**
+ * Decodes a MultiInferenceResponse (inference.proto), one result for each task; a result with neither oneof
+ * field reads as an empty regression.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeMultiInferenceResponse(bytes: Uint8Array): InferenceResult[] {
   return readList(new Reader(bytes), (reader) => {
     let spec: ModelSpec | undefined;
@@ -120,18 +133,21 @@ function regressionWriter(values: readonly number[]): Writer {
   return writer;
 }
 
+/** Encodes a ClassificationResponse (classification.proto). */
 export function encodeClassificationResponse(response: ClassificationResponse): Uint8Array {
   const writer = new Writer().message(1, classificationWriter(response.results));
   if (response.spec !== undefined) writer.message(2, modelSpecWriter(response.spec));
   return writer.finish();
 }
 
+/** Encodes a RegressionResponse (regression.proto). */
 export function encodeRegressionResponse(response: RegressionResponse): Uint8Array {
   const writer = new Writer().message(1, regressionWriter(response.values));
   if (response.spec !== undefined) writer.message(2, modelSpecWriter(response.spec));
   return writer.finish();
 }
 
+/** Encodes a MultiInferenceResponse (inference.proto), one InferenceResult for each element. */
 export function encodeMultiInferenceResponse(results: readonly InferenceResult[]): Uint8Array {
   const writer = new Writer();
   for (const result of results) {

@@ -20,6 +20,10 @@ const bodyField = 5;
 /** More than what stands before a body in such a message. */
 export const maxHttpHeadBytes = 65_536;
 
+/**
+ * Wraps an HTTP body in a protobuf message, as chunks: model in field 1, header length in 3, body in 5. The
+ * body's chunks are passed on without a copy.
+ */
 export function encodeHttpBody({ model, headerBytes, body }: HttpBody): Uint8Array[] {
   const head = new Writer();
   if (model !== '') head.string(modelField, model);

@@ -94,6 +94,11 @@ export function decodeModelInferRequest(
   };
 }
 
+/**
+ * Decodes a ModelInferResponse (grpc_service.proto) whose outputs are views on the message.
+ * @param maxTensorBytes the most that one tensor may take
+ * @throws StatusError INVALID_ARGUMENT for what is no such message, or whose tensors do not fit their shapes
+ */
 export function decodeModelInferResponse(
   message: Chunks,
   maxTensorBytes = defaultMaxTensorBytes,
@@ -179,6 +184,7 @@ export function encodeModelInferRequest(request: V2InferRequest): Uint8Array[] {
   return writer.chunks();
 }
 
+/** Encodes a ModelInferResponse (grpc_service.proto) as chunks; every output is in raw_output_contents. */
 export function encodeModelInferResponse(response: V2InferResponse): Uint8Array[] {
   const writer = begin(response.model, response.version, response.id, response.parameters);
   writeHeads(writer, response.outputs, response.outputParameters);

@@ -22,6 +22,11 @@ export function encodeModelVersionRequest(name: string, version: string): Uint8A
   return writer.finish();
 }
 
+/**
+ * Decodes name and version of a ModelReady, ModelMetadata, ModelConfig or ModelStatistics request; "" where
+ * absent.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeModelVersionRequest(bytes: Uint8Array): { name: string; version: string } {
   const reader = new Reader(bytes);
   let name = '';
@@ -39,6 +44,10 @@ export function encodeFlagResponse(flag: boolean): Uint8Array {
   return flag ? new Writer().bool(1, true).finish() : new Uint8Array(0);
 }
 
+/**
+ * Returns field 1 of a ServerLive, ServerReady or ModelReady response; false when absent.
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeFlagResponse(bytes: Uint8Array): boolean {
   const reader = new Reader(bytes);
   let flag = false;
@@ -122,6 +131,7 @@ function tensorMetadataWriter({ name, datatype, shape, parameters }: V2TensorMet
   return writer;
 }
 
+/** Encodes a ModelMetadataResponse (grpc_service.proto), with the parameters that MLServer adds to it. */
 export function encodeModelMetadataResponse(metadata: V2ModelMetadata): Uint8Array {
   const writer = new Writer().string(1, metadata.name);
   for (const version of metadata.versions) writer.string(2, version);
@@ -132,12 +142,17 @@ export function encodeModelMetadataResponse(metadata: V2ModelMetadata): Uint8Arr
   return writer.finish();
 }
 
+/** Encodes a ServerMetadataResponse (grpc_service.proto). */
 export function encodeServerMetadataResponse({ name, version, extensions }: V2ServerMetadata): Uint8Array {
   const writer = new Writer().string(1, name).string(2, version);
   for (const extension of extensions) writer.string(3, extension);
   return writer.finish();
 }
 
+/**
+ * Decodes a ServerMetadataResponse (grpc_service.proto).
+ * @throws StatusError INVALID_ARGUMENT for malformed protobuf
+ */
 export function decodeServerMetadataResponse(bytes: Uint8Array): V2ServerMetadata {
   const reader = new Reader(bytes);
   let name = '';
@@ -163,10 +178,15 @@ export function decodeRepositoryIndexRequest(bytes: Uint8Array): { onlyReady: bo
   return { onlyReady };
 }
 
+/**
+ * Encodes a RepositoryIndexRequest (grpc_service.proto) without repository_name; no bytes at all for
+ * `onlyReady: false`.
+ */
 export function encodeRepositoryIndexRequest({ onlyReady }: { readonly onlyReady: boolean }): Uint8Array {
   return onlyReady ? new Writer().bool(2, true).finish() : new Uint8Array(0);
 }
 
+/** Encodes a RepositoryIndexResponse (grpc_service.proto), one ModelIndex for each element. */
 export function encodeRepositoryIndexResponse(models: readonly V2ModelIndex[]): Uint8Array {
   const writer = new Writer();
   for (const { name, version, state, reason } of models)

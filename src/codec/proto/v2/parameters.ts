@@ -71,6 +71,10 @@ function valueWriter(key: string, value: V2Parameter): Writer {
   }
 }
 
+/**
+ * Writes the entries of a map<string, InferParameter> under this field number; a bigint above int64 becomes
+ * uint64_param, except `sequence_id`, which stays an int64_param with the same 64 bits.
+ */
 export function writeParameters(writer: Writer, field: number, parameters: V2Parameters): void {
   for (const [key, value] of parameters)
     writer.message(field, new Writer().string(1, key).message(2, valueWriter(key, value)));

@@ -18,6 +18,7 @@ export function specOfV2(name: string, version: string): ModelSpec {
   return { name, version: BigInt(version), signature: '' };
 }
 
+/** The V2 model_version of a spec: its label, else its version number in decimal, else "". */
 export function versionTextOf(spec: ModelSpec): string {
   return spec.label ?? (spec.version === undefined ? '' : String(spec.version));
 }
