@@ -42,6 +42,10 @@ function isSame(a: Headers, b: Headers): boolean {
   return true;
 }
 
+/**
+ * Decodes the header blocks of one connection, in order, with its dynamic table (RFC 7541). A malformed block
+ * ends the connection: ConnectionError COMPRESSION_ERROR.
+ */
 export class HpackDecoder {
   readonly #limits: DecoderLimits;
   readonly #varyingName: string | undefined;

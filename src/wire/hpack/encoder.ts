@@ -40,6 +40,10 @@ interface Memo {
   readonly bytes: Buffer;
 }
 
+/**
+ * Encodes the header blocks of one connection, in order, with its dynamic table of at most the default size
+ * (RFC 7541).
+ */
 export class HpackEncoder {
   readonly #table = new DynamicTable(defaultTableBytes);
   /** "name\0value" to the entry's number in order of adding. */

@@ -23,6 +23,7 @@ export interface BodyReader {
   read(bytes: Buffer, at: number, onData: (data: Buffer) => void): number;
 }
 
+/** Reads a body of `content-length` bytes (RFC 9112 §6.2). */
 export class SizedBody implements BodyReader {
   #left: number;
 
@@ -46,6 +47,10 @@ export class SizedBody implements BodyReader {
   }
 }
 
+/**
+ * Reads a body in the chunked transfer coding (RFC 9112 §7.1); chunk extensions and trailer fields are
+ * discarded, 4096 bytes of them at most.
+ */
 export class ChunkedBody implements BodyReader {
   done = false;
   readonly leftBytes = 0;

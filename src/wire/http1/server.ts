@@ -55,6 +55,10 @@ const maxPipelinedBytes = 65_536;
 
 const empty = Buffer.alloc(0);
 
+/**
+ * Server side of one HTTP/1.1 connection (RFC 9112): parses requests, handles one at a time, and keeps
+ * pipelined ones until the response before them has been sent.
+ */
 export class Http1Server {
   readonly socket: Socket;
   readonly output: Output;

@@ -7,6 +7,10 @@ import type { ReadBuffer } from '../socket/index.ts';
 import { http1Fields } from './answer-head.ts';
 import type { Http1Server } from './server.ts';
 
+/**
+ * ServerStream of one HTTP/1.1 request; flow control pauses the socket when more than the connection's
+ * `windowBytes` are not credited yet.
+ */
 export class Http1ServerStream implements ServerStream {
   readonly id = 1;
   readonly varying: Headers = noHeaders;

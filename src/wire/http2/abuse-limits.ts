@@ -13,6 +13,10 @@ export function flood(limit: string): ConnectionError {
   return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `too many ${limit}`, limit);
 }
 
+/**
+ * Token buckets of one connection against floods of empty frames and of resets; its methods throw
+ * ConnectionError ENHANCE_YOUR_CALM beyond a limit.
+ */
 export class AbuseLimits {
   readonly #frames: TokenBucket;
   readonly #resets: TokenBucket;

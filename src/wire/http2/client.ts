@@ -27,6 +27,10 @@ const assumedMaxStreams = 100;
 /** How often streams that wait to be cancelled are looked at, in ms. */
 const cancelEveryMs = 100;
 
+/**
+ * Client side of one HTTP/2 connection (RFC 9113) with push disabled: opens streams up to the server's
+ * MAX_CONCURRENT_STREAMS, and paces the RST_STREAM frames of those that are cancelled.
+ */
 export class Http2Client extends Connection {
   readonly #options: Http2ClientOptions;
   readonly #firstId: number;

@@ -34,6 +34,10 @@ const dataFaults: Readonly<Record<number, string>> = {
   [ErrorCode.FLOW_CONTROL_ERROR]: 'more DATA than its flow-control window allows',
 };
 
+/**
+ * What the client and the server side of an HTTP/2 connection share (RFC 9113): frame handling, stream table,
+ * flow control, SETTINGS, PING.
+ */
 export abstract class Connection implements FrameSink {
   protected readonly socket: Duplex;
   protected readonly limits: Http2Limits;

@@ -40,6 +40,10 @@ const protocolError = (text: string): ConnectionError => new ConnectionError(Err
 const sizeError = (text: string): ConnectionError => new ConnectionError(ErrorCode.FRAME_SIZE_ERROR, text);
 const idMask = 0x7fffffff;
 
+/**
+ * Parses HTTP/2 frames (RFC 9113 §4, §6) from socket chunks and reports them to the sink; DATA is passed on
+ * without waiting for the whole frame, header blocks are joined. Violations throw ConnectionError.
+ */
 export class FrameReader {
   readonly #sink: FrameSink;
   readonly #limits: Http2Limits;

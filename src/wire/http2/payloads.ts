@@ -7,6 +7,7 @@ export function uint32Payload(value: number): Uint8Array {
   return payload;
 }
 
+/** Payload of a SETTINGS frame (RFC 9113 §6.5.1): six bytes for each entry. */
 export function settingsPayload(entries: readonly (readonly [id: number, value: number])[]): Uint8Array {
   const payload = Buffer.allocUnsafe(entries.length * 6);
   entries.forEach(([id, value], i) => {

@@ -15,6 +15,10 @@ import type { StreamTable } from './stream-table.ts';
 /** Larger frames only make a slow peer's turns longer. */
 const maxSentFrameBytes = 65_536;
 
+/**
+ * Settings of the peer, with the defaults of RFC 9113 §6.5.2 until it sends others; apply() also adjusts the
+ * encoder, the frame size and the windows of open streams.
+ */
 export class PeerSettings {
   maxStreams = maxStreamId;
   /** Of each new stream, in bytes. */

@@ -1,4 +1,6 @@
 /** The pings of this end that the peer has not answered yet. */
+
+/** Maps the opaque payload of each PING sent (RFC 9113 §6.7) to the callback for its acknowledgement. */
 export class Pings {
   readonly #waiting = new Map<string, () => void>();
   #count = 0;

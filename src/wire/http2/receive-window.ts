@@ -1,6 +1,10 @@
 /** A connection's own receive window: what the peer may still send on all streams together, and when it is told of more. */
 import { ConnectionError, defaultWindowBytes, ErrorCode } from '../constants.ts';
 
+/**
+ * Flow-control window of a connection's receiving side (RFC 9113 §5.2): a WINDOW_UPDATE is announced when a
+ * quarter of it has been given back.
+ */
 export class ReceiveWindow {
   readonly #bytes: number;
   readonly #shared: boolean;

@@ -14,6 +14,10 @@ import { copyBytes, type OnWaiting, type Output } from '../socket/index.ts';
 import type { Http2Limits } from './limits.ts';
 import { emptyQueue, type Http2Stream } from './stream.ts';
 
+/**
+ * Writes HEADERS and DATA of one connection within the flow-control windows of connection and streams (RFC 9113
+ * §5.2); what may not be sent yet is queued.
+ */
 export class Sender {
   readonly encoder = new HpackEncoder();
   readonly #output: Output;

@@ -24,6 +24,10 @@ const minWaitingBytes = 16_384;
 /** Heads above this are counted, in bytes: what is below is a part of what each call costs. */
 const largeHeadBytes = 4096;
 
+/**
+ * Server side of one HTTP/2 connection (RFC 9113): reports each request to `onStream`, enforces its limits, and
+ * closes gracefully with GOAWAY.
+ */
 export class Http2Server extends Connection {
   readonly #onStream: Http2ServerOptions['onStream'];
   readonly #onClose: (() => void) | undefined;

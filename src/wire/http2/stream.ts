@@ -8,6 +8,10 @@ import type { Connection } from './connection.ts';
 /** What every stream begins with. */
 export const emptyQueue: Uint8Array[] = [];
 
+/**
+ * State of one HTTP/2 stream (RFC 9113 §5.1) on either side of a connection: flow-control windows, queued DATA,
+ * and which sides are closed.
+ */
 export class Http2Stream implements ServerStream, ClientStream {
   readonly id: number;
   readonly #connection: Connection;

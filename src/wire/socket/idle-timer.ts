@@ -1,5 +1,8 @@
 /** A time-out that is set anew again and again: moving it costs a look at the clock, not a timer. */
 
+/**
+ * Calls `onEnd` when the time given to expectWithin() has passed; the timer does not keep the process alive.
+ */
 export class IdleTimer {
   readonly #onEnd: () => void;
   #timer: NodeJS.Timeout | undefined;

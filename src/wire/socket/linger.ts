@@ -8,6 +8,7 @@ export const lingerMs = 2000;
 /** In all, in ms. */
 const maxLingerMs = 30_000;
 
+/** Time limits of a lingering close: `lingerMs` for each next byte, 30 s in all. */
 export class Linger {
   readonly #untilMs: number;
 

@@ -39,6 +39,10 @@ function copyOut(pieces: Uint8Array[], slab: Buffer): void {
 /** What no slab has room for is kept in memory of its own, whoever it was lent by. */
 const ownCopy = (bytes: Uint8Array): Uint8Array => Uint8Array.prototype.slice.call(bytes);
 
+/**
+ * Output buffer of one socket: gathers the frames of a turn in a slab, writes them together, and reports what
+ * the kernel has not taken.
+ */
 export class Output {
   readonly #socket: Duplex;
   /** What a socket has written is the kernel's; another stream may still hold the buffer. */

@@ -7,6 +7,7 @@ const maxIdle = 16;
 
 const idle: Buffer[] = [];
 
+/** Returns a buffer of `slabBytes` with arbitrary content, an idle one where there is one. */
 export function takeSlab(): Buffer {
   return idle.pop() ?? Buffer.allocUnsafeSlow(slabBytes);
 }
