@@ -24,6 +24,10 @@ function unknownRefusal({ path }: Method): StatusError {
   );
 }
 
+/**
+ * Rejects administrative methods with PERMISSION_DENIED and methods of unknown services with UNIMPLEMENTED,
+ * each unless its option allows it.
+ */
 export function admitFilter({ allowAdmin, passthrough }: AdmitOptions): Filter {
   return (next) => (call) => {
     if (call.method.admin && !allowAdmin) return Promise.reject(adminRefusal(call.method));

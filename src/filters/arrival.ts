@@ -42,6 +42,11 @@ interface Upload {
   slow: boolean;
 }
 
+/**
+ * Delays a call until its request is complete or has `hereBytes`; a stream, until its first message. A request
+ * that went on before it was complete but is slower than `minBytesPerSecond` while other calls wait fails with
+ * DEADLINE_EXCEEDED.
+ */
 export function arrivalFilter(options: ArrivalOptions, deps: ArrivalDeps): Filter {
   const { hereBytes, minBytesPerSecond } = options;
   const { othersWait, observer, clock, after } = deps;

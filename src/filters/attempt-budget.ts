@@ -12,6 +12,10 @@ export interface AttemptBudgetOptions {
 
 const slots = 10;
 
+/**
+ * Budget for retries and hedged attempts over a sliding window: `percent` of the calls in it plus
+ * `minPerSecond`, as Envoy's retry budget.
+ */
 export class AttemptBudget {
   readonly #options: AttemptBudgetOptions;
   readonly #clock: Clock;

@@ -9,6 +9,7 @@ export interface DeadlineDeps {
   readonly after?: After;
 }
 
+/** Rejects a call with DEADLINE_EXCEEDED, and cancels it, when its response is not complete by its deadline. */
 export function deadlineFilter(deps: DeadlineDeps): Filter {
   return (next) => (call) => (call.deadline === never ? next(call) : hold(call, next, deps));
 }

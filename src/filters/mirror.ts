@@ -125,6 +125,10 @@ function collect(
   });
 }
 
+/**
+ * Sends copies of calls to the model that a mirror rule names; what becomes of a copy is only observed, never
+ * returned to the client.
+ */
 export function mirrorFilter(rules: ByModel<MirrorRule>, deps: MirrorDeps): Filter {
   const { send, hasCapacity, observer, memory, clock, random, inFlight = new ByModel<number>() } = deps;
 

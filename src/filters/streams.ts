@@ -36,6 +36,10 @@ interface OpenStream {
 
 const bytesOf = ({ call, reply }: OpenStream): number => call.request.bytes + (reply?.body.bytes ?? 0);
 
+/**
+ * Ends streams that carried no bytes for `idleMs` (0: never) with DEADLINE_EXCEEDED, and ends streams of
+ * clients with many to make room for another client's.
+ */
 export function streamsFilter({ idleMs }: StreamsOptions, deps: StreamsDeps): Filter {
   const { hasCapacity, compete, clientOf, observer, clock, after } = deps;
   const everyMs = idleMs === 0 ? lookEveryMs : Math.max(1, Math.min(lookEveryMs, idleMs / 4));

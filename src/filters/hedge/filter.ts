@@ -34,6 +34,10 @@ export interface HedgeDeps {
 /** Backends that come and go (Kubernetes) must not pile up. */
 const maxBackends = 1000;
 
+/**
+ * Hedges unary calls that are safe to retry and whose request is retained: another attempt starts when the
+ * latency so far exceeds `factor` times the usual one of the model, within the budget.
+ */
 export function hedgeFilter(options: HedgeOptions, deps: HedgeDeps): Filter {
   const { observer, clock, after, latencies, budget = new AttemptBudget(options.budget, clock) } = deps;
   const { maxAttempts, maxResetsPerSecond, factor, minDelayMs, coldDelayMs } = options;

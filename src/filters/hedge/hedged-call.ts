@@ -46,6 +46,10 @@ const ignore = (): void => undefined;
 
 const lost = new StatusError(Code.CANCELLED, 'another backend answered first', { outpaced: true });
 
+/**
+ * Runs one call as up to `maxAttempts` attempts. run() resolves with the first response; the attempts that lost
+ * are cancelled where `mayReset` permits.
+ */
 export class HedgedCall implements CancelListener {
   readonly #call: Call;
   readonly #deps: RaceDeps;

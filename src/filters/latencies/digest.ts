@@ -13,6 +13,7 @@ function bucketOf(ms: number): number {
   return Math.min(buckets - 1, Math.ceil(Math.log2(ms / firstMs) * perOctave));
 }
 
+/** Histogram of latencies with exponential decay; record() takes ms, quantile() returns ms. */
 export class LatencyDigest {
   readonly #counts = new Float32Array(buckets);
   readonly #clock: Clock;

@@ -110,6 +110,7 @@ export class LatencyClass {
   }
 }
 
+/** Latency statistics by model and request size; bounded, so that models are forgotten beyond the limit. */
 export class LatencyStats {
   readonly #quantile: number;
   readonly #clock: Clock;

@@ -34,6 +34,10 @@ const ownServices: ReadonlySet<string> = new Set([
 /** health.proto bounds List so. */
 const maxListed = 100;
 
+/**
+ * Handles grpc.health.v1.Health (health.proto): Check, List and Watch for the gateway's services and for models
+ * by name. Check of an unknown name fails with NOT_FOUND, List of more than 100 with RESOURCE_EXHAUSTED.
+ */
 export function healthService({ view, modelOf, ready, every }: HealthDeps): Handler {
   /** Undefined for a name that is neither ours nor a model's. */
   function statusOf(service: string): number | undefined {

@@ -14,6 +14,10 @@ interface Group<T> {
   readonly connections: Map<string, Fifo<T>>;
 }
 
+/**
+ * Fair queue over clients: first() is a call of the client that holds the fewest places, in turn among equals,
+ * FIFO within one client.
+ */
 export class FairLine<T> {
   readonly #held: HeldPlaces;
   /** In the order of their turns; nobody is in it of whom nothing waits. */

@@ -6,6 +6,7 @@
 /** Fewer are not worth the copying. */
 const minGaps = 64;
 
+/** FIFO queue with removal from the middle; delete() searches from the head. */
 export class Fifo<T> {
   /** From #head on; those who stepped out leave a gap behind. */
   #items: (T | undefined)[] = [];

@@ -124,6 +124,10 @@ interface PromiseEnds {
 
 const ignore = (): void => undefined;
 
+/**
+ * Creates the filter that queues calls while no backend has capacity, by model and priority. A call is refused
+ * with RESOURCE_EXHAUSTED when its queue is full, and with DEADLINE_EXCEEDED when its deadline cannot be met.
+ */
 export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   const { maxLength, maxWaitMs, priorityField } = options;
   const { hasCapacity, clientOf, latencies, observer, clock, after, toTell } = deps;

@@ -18,6 +18,7 @@ export interface Waiter {
   refuse(error: StatusError): void;
 }
 
+/** Priority queue of one model's calls that estimates the wait from the rate at which they were served. */
 export class ModelQueue {
   readonly #line: PriorityQueue<Waiter>;
   readonly #clock: Clock;

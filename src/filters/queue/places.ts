@@ -2,6 +2,7 @@
 import type { Client } from '../client.ts';
 import type { HeldPlaces } from './fair-line.ts';
 
+/** Counts the places that are held, by client address and by connection. */
 export class Places implements HeldPlaces {
   readonly #addresses = new Map<string, number>();
   readonly #connections = new Map<string, number>();

@@ -6,6 +6,10 @@ import { FairLine, type HeldPlaces } from './fair-line.ts';
 export const priorities = ['high', 'normal', 'low'] as const;
 export type Priority = (typeof priorities)[number];
 
+/**
+ * Queue of at most `maxLength` items: strict priority, then fair over clients. add() returns the item that has
+ * to go when it is full.
+ */
 export class PriorityQueue<T> {
   readonly #maxLength: number;
   /** In the order of the priorities. */

@@ -73,6 +73,9 @@ function keyOf(call: Call, { by, withoutHeader }: RateLimit): string | undefined
   return value === undefined && withoutHeader === 'pass' ? undefined : (value ?? '').slice(0, maxKeyLength);
 }
 
+/**
+ * Creates the filter that refuses calls beyond a rate limit with RESOURCE_EXHAUSTED and a retry delay in ms.
+ */
 export function createRateLimits(
   limits: readonly RateLimit[],
   { observer, clock, after, shared, tell, bucketsOf = (_limit, make) => make() }: RateLimitDeps,

@@ -13,6 +13,7 @@ export function cellsOf({ perSecond, burst }: Rate): { emissionMs: number; toler
   return { emissionMs, toleranceMs: (burst - 1) * emissionMs };
 }
 
+/** Rate limiter by key (GCRA) for `perSecond` and `burst`; keeps at most `maxKeys` keys. */
 export class GcraLimiter {
   readonly #emissionMs: number;
   readonly #toleranceMs: number;

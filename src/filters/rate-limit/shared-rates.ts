@@ -92,6 +92,9 @@ function verdictOf(
   return { nth: nth as number, waitMs };
 }
 
+/**
+ * Takes tokens from buckets in Redis, which several gateways share. Keys contain a hash of the client's value.
+ */
 export function redisRates(
   options: SharedRatesOptions,
   { clock, log }: { readonly clock: Clock; readonly log: Log },

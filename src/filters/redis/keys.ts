@@ -38,6 +38,10 @@ const maxKinds = 50;
 
 type Command<T> = (client: Redis) => Promise<T>;
 
+/**
+ * Sends commands to the Redis server that holds a key: one server, one found by Sentinel, or the nodes of a
+ * cluster. The constructor throws Error for an invalid URL.
+ */
 export class RedisKeys {
   readonly #options: RedisKeysOptions;
   readonly #deps: RedisKeysDeps;

@@ -38,6 +38,10 @@ export interface RedisLinkDeps extends Credentials, LinkTimes {
 const firstRetryMs = 50;
 const lastRetryMs = 500;
 
+/**
+ * Connection to one Redis server that reconnects by itself; a command that exceeds `timeoutMs` takes it down
+ * for `breakerMs`.
+ */
 export class RedisLink {
   readonly #deps: RedisLinkDeps;
   /** The connection in use or being tried. */

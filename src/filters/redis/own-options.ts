@@ -17,6 +17,7 @@ export interface Credentials {
 /** How long a discarded connection may take to close in order, in ms. */
 const closeTimeoutMs = 100;
 
+/** Options for ioredis: TLS with SNI of the host, no offline queue, no reconnection, no retries, RESP2. */
 export function ownOptions(
   { host, port }: RedisAddress,
   credentials: Credentials,

@@ -11,6 +11,10 @@ const maxDepth = 8;
 const lineFeed = 10;
 const carriageReturn = 13;
 
+/**
+ * Incremental RESP2 parser that calls back at the end of each message; malformed or oversized input makes
+ * push() throw Error.
+ */
 export class RespCounter {
   readonly #onMessage: () => void;
   /** The beginning of a line whose end has not come. */

@@ -47,6 +47,10 @@ const dialectOf = ({ api, name }: Method): Dialect | undefined =>
 /** Also the name of the reply's field that tells the id to clients whose server does not repeat it. */
 const idField = 'sequence-id';
 
+/**
+ * Serializes the unary calls of each sequence of stateful models, and assigns an id to a sequence that starts
+ * without one. A call without id that starts none is refused with INVALID_ARGUMENT.
+ */
 export function sequenceFilter(
   options: SequenceFilterOptions,
   { newId, turns = new SequenceLock() }: SequenceFilterDeps,

@@ -7,6 +7,7 @@ interface Line {
   readonly waiting: (() => void)[];
 }
 
+/** FIFO lock by sequence key: take() resolves with the function that releases it. */
 export class SequenceLock {
   /** Sequences with a call under way. */
   readonly #lines = new Map<string, Line>();
