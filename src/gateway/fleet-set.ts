@@ -45,6 +45,10 @@ export interface ViewDeps {
   readonly modelOf: (name: string) => ModelRef;
 }
 
+/**
+ * Combines the models of all fleets in one ModelView, in which models appear under the public names that lead
+ * to them.
+ */
 export function viewOf({ fleets, pick, names, modelOf }: ViewDeps): ModelView {
   /** Public names by the model that they lead to. */
   const leading = new ByModel<string[]>();

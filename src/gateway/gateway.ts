@@ -127,6 +127,10 @@ interface CoreDeps {
   readonly peers: Peers | undefined;
 }
 
+/**
+ * Builds the filter chain and handlers of one configuration on the given plan of fleets; what `kept` holds from
+ * the configuration before is reused.
+ */
 export async function buildDataPlane(
   options: GatewayOptions,
   ready: () => boolean,

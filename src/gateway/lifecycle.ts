@@ -81,6 +81,10 @@ const keepCountsMs = 10_000;
 /** Labels, in the same order. */
 const doorNames = ['rest', 'grpc', 'admin'] as const;
 
+/**
+ * Starts a gateway: memory account, telemetry, fleets and listeners in this order. The result reloads and
+ * closes it.
+ */
 export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Promise<Gateway> {
   /** What is in force. */
   let options = first;

@@ -5,6 +5,10 @@ import type { ListenOptions } from '../../front/index.ts';
 import { defaultServerLimits } from '../../wire/index.ts';
 import type { GatewayOptions } from '../options.ts';
 
+/**
+ * Maps the `doors` and `http2` sections to listener options; certificates and keys come from the snapshot's
+ * files.
+ */
 export function doorsOf({ config, files }: Snapshot): GatewayOptions['doors'] {
   const { doors, http2 } = config;
   const isTrusted = trustedBy(doors.trustedProxies);

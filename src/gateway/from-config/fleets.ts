@@ -75,6 +75,10 @@ function concurrencyOf(own: FleetConfig['concurrency'], workers: number): FleetO
     : { ...own, maxInFlight: own.maxInFlight, quickMs: 0 };
 }
 
+/**
+ * Maps each fleet of http:// backends to its options.
+ * @throws Error for a backend address that is not valid, which validation has refused before
+ */
 export function httpFleetsOf({ config, files }: Snapshot): HttpFleetOptions[] {
   return Object.entries(config.fleets)
     .filter(([, fleet]) => isHttpFleet(fleet))

@@ -2,6 +2,7 @@
 import type { JsonLimits } from '../../codec/index.ts';
 import type { Snapshot } from '../../config/index.ts';
 
+/** Maps the limits of the `rest` section to those of the JSON decoder. */
 export function jsonLimitsOf({ rest }: Snapshot['config']): JsonLimits {
   return {
     maxBodyBytes: rest.maxBodyBytes,

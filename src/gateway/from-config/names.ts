@@ -73,6 +73,10 @@ export function servedModels(config: Config): ModelRef[] {
   );
 }
 
+/**
+ * Builds the routing entries by public name: the names of the `models` section, and every served model under
+ * its own name.
+ */
 export function namesOf(config: Config): ReadonlyMap<string, NameRoute> {
   const names = new Map<string, NameRoute>();
   // clients may use own names too, of which the default fleet's model comes first
@@ -97,6 +101,7 @@ export function namesOf(config: Config): ReadonlyMap<string, NameRoute> {
   return names;
 }
 
+/** Builds the mirror rules by model; a model is not mirrored to itself unless the rule names a version. */
 export function mirrorsOf(config: Config): ByModel<MirrorRule> {
   return new ByModel(
     Object.entries(config.models).flatMap(([name, { mirror }]) => {
@@ -112,6 +117,7 @@ export function mirrorsOf(config: Config): ByModel<MirrorRule> {
   );
 }
 
+/** Collects the `addBatchDimension` settings by model; models without one are absent. */
 export function batchDimensionsOf(config: Config): ByModel<AddBatchDimension> {
   return new ByModel(
     Object.entries(config.models).flatMap(([name, { addBatchDimension: add }]) =>
@@ -120,6 +126,7 @@ export function batchDimensionsOf(config: Config): ByModel<AddBatchDimension> {
   );
 }
 
+/** Maps the `rateLimits` section, with the public names of each limit resolved to models. */
 export function rateLimitsOf(config: Config): RateLimit[] {
   const served = servedModels(config);
   const limited = (name: string): ModelRef[] =>

@@ -2,6 +2,10 @@
 import { type Config, proxyRoutes } from '../../config/index.ts';
 import type { ProxyOptions } from '../../front/index.ts';
 
+/**
+ * Maps the `proxy` section, and the body pace of `doors`, to the HTTP proxy's options; a route without
+ * `rewrite` keeps its prefix.
+ */
 export function proxyOf(config: Config): ProxyOptions {
   const { maxBodyBytes, headersTimeoutMs, idleTimeoutMs, maxDurationMs, maxAttempts } = config.proxy;
   return {

@@ -7,6 +7,7 @@ import { concerned } from './names.ts';
 
 const uncached: CacheModelOptions = { ttlMs: 1, maxEntryBytes: 0 };
 
+/** Maps the `cache` section and the models' own cache settings; undefined without `cache.redisUrl`. */
 export function cacheOf(config: Config): RouteOptions['cache'] {
   const { cache, models } = config;
   if (cache.redisUrl === undefined) return undefined;
@@ -45,6 +46,10 @@ export function cacheOf(config: Config): RouteOptions['cache'] {
 /** Counting questions under way: a Redis that answers in time never has so many. */
 const maxAsks = 1024;
 
+/**
+ * Maps the `sharedLimits` section; undefined when no rate limit is shared, or there is no Redis URL
+ * (`cache.redisUrl` is the default).
+ */
 export function sharedLimitsOf({ rateLimits, sharedLimits, cache }: Config): RouteOptions['sharedLimits'] {
   const { redisUrl = cache.redisUrl, ...rest } = sharedLimits;
   return redisUrl === undefined || !rateLimits.some(({ shared }) => shared)

@@ -4,6 +4,7 @@ import type { Config } from '../../config/index.ts';
 import type { TimeoutOptions } from '../../front/index.ts';
 import { modelOf } from './names.ts';
 
+/** Maps the `deadlines` section and the models' own deadlines, all in ms, by public name. */
 export function timeoutsOf(config: Config): TimeoutOptions {
   const { deadlines, models } = config;
   const { defaultMs, maxMs } = deadlines;

@@ -11,6 +11,7 @@ export interface Kept {
   readonly last: readonly (readonly [worker: number, counts: string])[];
 }
 
+/** Keeps the last reported metrics of each worker, and the sum of those of workers that have exited. */
 export class KeptCounts {
   readonly #merge: (texts: readonly string[]) => string;
   readonly #last = new Map<number, string>();

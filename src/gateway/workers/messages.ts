@@ -55,6 +55,10 @@ export interface Envelope<T> {
   readonly tensorgate: T;
 }
 
+/**
+ * Returns the content of an Envelope, or undefined for a message that is none; the type of the content is not
+ * checked.
+ */
 export function opened<T>(message: unknown): T | undefined {
   return typeof message === 'object' && message !== null && 'tensorgate' in message
     ? (message as Envelope<T>).tensorgate
@@ -64,6 +68,7 @@ export function opened<T>(message: unknown): T | undefined {
 /** A worker says that it will end, although nobody has told it to. */
 export const leaving = { tensorgateLeaving: true } as const;
 
+/** Whether a message of a worker is `leaving`. */
 export function saysLeaving(message: unknown): boolean {
   return (message as Partial<typeof leaving> | null)?.tensorgateLeaving === true;
 }

@@ -40,6 +40,10 @@ interface Open {
   readonly end: () => void;
 }
 
+/**
+ * Creates a worker's end of the channel to the other workers; receive() takes what comes from the primary
+ * process. A question resolves with the answers that came within `timeoutMs`.
+ */
 export function createPeers({
   id: ownId,
   send,

@@ -20,6 +20,10 @@ const sameAttemptMs = 30_000;
 /** Of a message, in characters: it is shown wherever the gateway says how it is. */
 const maxMessageChars = 16_384;
 
+/**
+ * Combines the results of reloads in all workers: the newest acceptance, and the newest refusal that still
+ * holds for one of them.
+ */
 export class ReloadOutcomes {
   #acceptedAt: number;
   /** Of the workers whose last reload was refused. */

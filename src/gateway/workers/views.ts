@@ -78,6 +78,7 @@ function addNamed(all: readonly (readonly TrafficOf[])[]): readonly TrafficOf[] 
   });
 }
 
+/** Adds up the traffic totals of several workers. */
 export function mergeTotals(all: readonly TrafficTotals[]): TrafficTotals {
   const sum = (field: 'calls' | 'inFlight' | 'retries' | 'ejections'): number =>
     all.reduce((total, each) => total + each[field], 0);
