@@ -21,6 +21,10 @@ function checkAuthorities(pem: string): void {
   for (const each of found) new X509Certificate(each);
 }
 
+/**
+ * Reports certificates, keys and certificate authorities (PEM) that TLS does not accept.
+ * @param files contents by path
+ */
 export function certificateProblems(
   config: Config,
   files: ReadonlyMap<string, string>,

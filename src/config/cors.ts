@@ -5,6 +5,9 @@ import type { Config } from './schema/index.ts';
 /** As browsers write it (RFC 6454 §6.1): anything behind the host, a slash too, is never equal to what they send. */
 const serialized = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/;
 
+/**
+ * Reports origins that are no serialized origin (RFC 6454 §6.1), and credentials together with the origin *.
+ */
 export function corsProblems({ cors: { origins, allowCredentials } }: Config, mistakes: Mistakes): void {
   if (allowCredentials && origins.includes('*'))
     mistakes.add(

@@ -80,6 +80,10 @@ function whyNot(name: string): string | undefined {
   return undefined;
 }
 
+/**
+ * Reports header names that no REST call can have as metadata: those of proxies (X-Forwarded-*, Forwarded) and
+ * of the HTTP message itself.
+ */
 export function headerProblems(config: Config, mistakes: Mistakes): void {
   const part = (check: () => void): void => {
     mistakes.part(check);

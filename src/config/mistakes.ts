@@ -4,6 +4,9 @@ import type { Problem } from './problem.ts';
 /** Thrown where a check comes to a value that does not fit the schema. */
 const isMalformed = new Error('a value does not fit the schema');
 
+/**
+ * Collects problems by configuration path; part() runs a check and ends it where it reads a malformed value.
+ */
 export class Mistakes {
   readonly found: Problem[] = [];
 

@@ -25,6 +25,10 @@ export function fleetOfName(config: Named, name: string): string {
   return (own === undefined ? undefined : models[own]?.fleet) ?? defaultFleet;
 }
 
+/**
+ * The fleet of one destination of a public name: its own `fleet`, else its model's, else the name's, else the
+ * default one.
+ */
 export function fleetOfPlace(config: Named, name: string, { model, fleet }: Place): string {
   if (fleet !== undefined) return fleet;
   const { models, defaultFleet } = config;

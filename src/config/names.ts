@@ -4,6 +4,10 @@ import { fleetOfName, fleetOfPlace } from './model-places.ts';
 import { isHttpFleet, servesNoModels } from './proxy.ts';
 import type { Config } from './schema/index.ts';
 
+/**
+ * Reports what is wrong with one entry of `models`: unknown fleets, splits whose weights are all 0, ambiguous
+ * destinations.
+ */
 export function nameProblems(name: string, config: Config, mistakes: Mistakes): void {
   const { fleets } = config;
   const model = config.models[name];

@@ -19,6 +19,7 @@ function networkIn(text: string): Network | undefined {
   return { address, bits: bits === undefined ? most : Number(bits), family: version === 4 ? 'ipv4' : 'ipv6' };
 }
 
+/** Reports entries that are neither an IP address nor a network in CIDR notation. @param path of the list */
 export function networkProblems(path: string, list: readonly string[]): Problem[] {
   return list.flatMap((text, i) =>
     networkIn(text) === undefined

@@ -15,6 +15,10 @@ export interface Problem {
 /** More are a file that was meant for something else. */
 export const maxProblems = 50;
 
+/**
+ * Error for a refused configuration; its message has a line for each problem, at most `maxProblems`, with
+ * secrets hidden.
+ */
 export class ConfigError extends Error {
   /** The first of them, by their place in the file. */
   readonly problems: readonly Problem[];

@@ -37,6 +37,10 @@ const within = (path: string, prefix: string): boolean => path === prefix || pat
 export const servesNoModels = (name: string): string =>
   `${name} is a fleet of http:// backends, which serve prefixes and no models`;
 
+/**
+ * Reports fleets that mix http:// with other backends, a default fleet without models, and invalid proxy
+ * routes.
+ */
 export function proxyProblems(config: Config, mistakes: Mistakes): void {
   const part = (check: () => void): void => {
     mistakes.part(check);

@@ -2,6 +2,7 @@
 import type { Mistakes } from './mistakes.ts';
 import type { Config } from './schema/index.ts';
 
+/** Reports duplicate names of rate limits, and shared limits without a Redis URL. */
 export function rateLimitProblems({ rateLimits, sharedLimits, cache }: Config, mistakes: Mistakes): void {
   for (let i = 0; i < rateLimits.length; i++) {
     mistakes.part(() => {

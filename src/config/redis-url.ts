@@ -3,6 +3,7 @@ import { parseRedisUrl } from '../base/redis-url.ts';
 import type { Mistakes } from './mistakes.ts';
 import type { Config } from './schema/index.ts';
 
+/** Reports `cache.redisUrl` and `sharedLimits.redisUrl` that cannot be parsed. */
 export function redisProblems(config: Config, mistakes: Mistakes): void {
   for (const section of ['cache', 'sharedLimits'] as const)
     mistakes.part(() => {

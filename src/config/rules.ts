@@ -7,6 +7,11 @@ type Rules = Config['models'][string]['rules'];
 /** White space around a field's value is no part of it, and control characters and line ends are in none (RFC 9110 §5.5). */
 const canBeValue = (value: string): boolean => !/^[ \t]|[ \t]$|[^\P{Cc}\t\x80-\x9f]/u.test(value);
 
+/**
+ * Reports routing rules that cannot match: impossible header values (RFC 9110 §5.5) and repeats of an earlier
+ * rule.
+ * @param model path of the model's entry
+ */
 export function ruleProblems(model: string, rules: Rules, mistakes: Mistakes): void {
   const first = new Map<string, number>();
   for (let i = 0; i < rules.length; i++)
