@@ -5,6 +5,10 @@ import { type Cell, HistogramFamily, NumberFamily } from './family.ts';
 import type { Histogram } from './histogram.ts';
 import { fleetLabel, labelsOf } from './model-labels.ts';
 
+/**
+ * Metric families by backend: state, calls in flight, queue, ejections, calls by status code, and their
+ * duration.
+ */
 export class BackendMetrics {
   readonly #available: NumberFamily;
   readonly #inFlight: NumberFamily;

@@ -68,6 +68,10 @@ export interface CallMetricsOptions {
   readonly maxSeries: number;
 }
 
+/**
+ * Metric families of RPCs by method, interface, model and version; models and versions beyond the limits share
+ * series.
+ */
 export class CallMetrics {
   readonly #options: CallMetricsOptions;
   readonly #success: NumberFamily;

@@ -15,6 +15,10 @@ const expectedOfModel = [200, 400, 404, 429, 500, 503, 504];
 /** Cells by HTTP status. */
 type Cells = (Cell | undefined)[];
 
+/**
+ * Counter of HTTP responses that listeners send themselves, by interface, status code and model; code 0 when
+ * the client left before.
+ */
 export class DoorMetrics {
   readonly #answers: NumberFamily;
   readonly #maxModels: number;

@@ -9,6 +9,10 @@ const periodMs = 60_000;
 /** Of a stack, in characters: messages may hold what a peer has sent. */
 const maxChars = 4000;
 
+/**
+ * Creates a function that logs internal faults with their stack, at most 10 a minute; the next line says how
+ * many were suppressed.
+ */
 export function faultLog(log: Log, clock: Clock): (where: FaultPlace, reason: unknown) => void {
   let sinceMs = Number.NEGATIVE_INFINITY;
   let lines = 0;

@@ -36,6 +36,10 @@ export interface HeldMemory {
   readonly held: readonly (readonly [kind: string, bytes: number])[];
 }
 
+/**
+ * Metric families of the gateway as a whole: retries, hedging, cache, mirroring, queue, rate limits, faults,
+ * memory.
+ */
 export class GatewayMetrics {
   readonly backends: BackendMetrics;
   readonly waits: HistogramFamily;

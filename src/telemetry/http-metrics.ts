@@ -5,6 +5,7 @@ import { HistogramFamily, NumberFamily } from './family.ts';
 /** Methods that a request can have; a client's own inventions share a label. */
 const methods: ReadonlySet<string> = new Set(['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT']);
 
+/** Metric families of proxied HTTP requests, all named `PREFIX_proxy_*`. */
 export class HttpMetrics {
   readonly #requests: NumberFamily;
   readonly #current: NumberFamily;

@@ -4,6 +4,10 @@ const perDoubling = 8;
 /** From 1 us to 2^32 us, which is over an hour. */
 const size = 32 * perDoubling;
 
+/**
+ * Histogram of durations in ms from 1 us to 2^32 us, eight buckets to each doubling; since() subtracts an
+ * earlier copy.
+ */
 export class Latencies {
   readonly #buckets = new Float64Array(size);
   #count = 0;

@@ -11,6 +11,10 @@ type Put = (bytes: Buffer, done: (error: Error | null | undefined) => void) => v
 /** How soon a destination that takes nothing just now is tried again, in ms. */
 const againMs = 100;
 
+/**
+ * Writes log lines without blocking: one write at a time, and lines beyond `maxWaiting` characters are dropped
+ * and counted.
+ */
 export class Lines {
   readonly #put: Put;
   readonly #maxWaiting: number;

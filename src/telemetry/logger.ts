@@ -26,6 +26,10 @@ export interface Logger {
   flush(): Promise<void>;
 }
 
+/**
+ * Creates a JSON logger (pino) with ISO 8601 times; lines are dropped, not waited for, when the destination is
+ * blocked.
+ */
 export function createLogger(options: LoggerOptions): Logger {
   const lines = new Lines(putTo(options.destination), maxWaiting);
   const log = pino(

@@ -75,6 +75,7 @@ export interface TelemetryDeps {
   readonly dropped?: () => number;
 }
 
+/** Creates the observer, the logs and the metrics in the Prometheus text format 0.0.4. */
 export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps): Telemetry {
   const { prefix, maxSeries } = options;
   const calls = new CallMetrics(options);

@@ -112,6 +112,10 @@ interface Sums {
   readonly latencies: Latencies;
 }
 
+/**
+ * Counts calls, errors and latencies in all, by backend and by model, at most `maxNames` of each, for the
+ * dashboard.
+ */
 export class Traffic {
   readonly #maxNames: number;
   readonly #all = new Tally();
