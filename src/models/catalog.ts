@@ -61,6 +61,9 @@ interface Entry {
 
 const method = methodOf('/tensorflow.serving.PredictionService/GetModelMetadata');
 
+/**
+ * Cache of model metadata by fleet, model, version and label; fetches it from a backend with GetModelMetadata.
+ */
 export class Catalog {
   readonly #deps: CatalogDeps;
   /** By fleet, model, version and label; the oldest first. */

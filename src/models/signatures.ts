@@ -2,6 +2,10 @@
 import { Code, StatusError } from '../base/status.ts';
 import { defaultSignature, type ModelMetadata, type SignatureSource } from '../codec/index.ts';
 
+/**
+ * Looks up the signatures of this metadata; "" means the default one. get() throws StatusError INVALID_ARGUMENT
+ * for a name that is not there.
+ */
 export function signatureSource(metadata: ModelMetadata): SignatureSource {
   return {
     names: [...metadata.signatures.keys()],
