@@ -79,6 +79,10 @@ const hurryMs = 10;
 /** When a client may come again, in ms. */
 const retryAfterMs = 1000;
 
+/**
+ * Counts the bytes held for clients, by kind, against `limitBytes`; above it, copies and stalled calls are
+ * evicted.
+ */
 export class MemoryAccount {
   /** All kinds together. */
   bytes = 0;

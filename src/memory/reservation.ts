@@ -8,6 +8,10 @@ export type ReservationOwner = Pick<Holder, 'stalledMs' | 'evict'>;
 
 const gone = new StatusError(Code.CANCELLED, 'the call is over');
 
+/**
+ * Bytes held for one call under one kind of a MemoryAccount. hold() throws StatusError RESOURCE_EXHAUSTED when
+ * there is no room, and CANCELLED after the end.
+ */
 export class MemoryReservation implements CallMemory, Holder {
   bytes = 0;
   readonly #account: MemoryAccount;
