@@ -50,6 +50,10 @@ export interface AlarmDeps {
   readonly setTimer: (callback: () => void, ms: number) => Pick<NodeJS.Timeout, 'ref' | 'unref' | 'close'>;
 }
 
+/**
+ * Hashed timing wheel with ticks of 4 ms on one timer of Node; setting and cancelling an alarm take constant
+ * time.
+ */
 export class TimerWheel {
   readonly #clock: Clock;
   readonly #newTimer: AlarmDeps['setTimer'];
