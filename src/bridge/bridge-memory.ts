@@ -3,6 +3,10 @@ import { type Metadata, noMetadata } from '../call/index.ts';
 import { type Chunks, chunksLength } from '../codec/index.ts';
 import type { CallMemory } from '../memory/index.ts';
 
+/**
+ * Accounts the bytes of one bridged attempt against the call's memory, each buffer once, and keeps the metadata
+ * of its newest response.
+ */
 export class BridgeMemory {
   readonly #memory: CallMemory | undefined;
   /** Of pieces that are counted: others may be views on them. */

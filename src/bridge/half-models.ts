@@ -5,6 +5,10 @@ const halves: ReadonlySet<string> = new Set(['FP16', 'BF16']);
 /** Models that are remembered; clients choose the names of those that are asked about. */
 const maxModels = 1000;
 
+/**
+ * Remembers by path whether a model has FP16 or BF16 tensors; a failed metadata request counts as no, and is
+ * not remembered.
+ */
 export class HalfModels {
   readonly #models = new Map<string, Promise<boolean>>();
 

@@ -106,6 +106,7 @@ export const tfsDialect: RequestDialect = {
   ]),
 };
 
+/** Decodes a GetModelStatusResponse (get_model_status.proto) with the states by name. */
 export function versionStates(message: Uint8Array): VersionState[] {
   return readControl(decodeGetModelStatusResponse, message).map(({ state, ...rest }) => ({
     ...rest,

@@ -31,6 +31,10 @@ function wantsBinary(
   };
 }
 
+/**
+ * V2 inference request that came as JSON: gives it as a ModelInferRequest, and knows which outputs go as binary
+ * tensor data.
+ */
 export class V2Question {
   readonly #asked: Asked;
   readonly #isBinary: (output: string) => boolean;

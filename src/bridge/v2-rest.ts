@@ -127,6 +127,10 @@ export interface V2RestOptions {
   readonly id?: string | undefined;
 }
 
+/**
+ * Decodes the V2 model metadata of a REST response.
+ * @param where for the message of a body that is no JSON object, which throws StatusError
+ */
 export function metadataIn({ body }: RestAnswer, where: string): V2ModelMetadata {
   try {
     return decodeV2MetadataJson(body);

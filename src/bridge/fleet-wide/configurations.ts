@@ -58,6 +58,10 @@ interface Kind<T> {
   readonly backends: { readonly name: string; readonly place: number }[];
 }
 
+/**
+ * Groups backends by equal model configuration, compared as canonical JSON; at most `maxKinds` different ones
+ * are kept.
+ */
 export class Configurations<T> {
   readonly #kinds = new Map<string, Kind<T>>();
   readonly #others: string[] = [];

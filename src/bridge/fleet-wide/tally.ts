@@ -10,6 +10,7 @@ const maxLength = 2048;
 /** Of what one backend says. */
 const maxSaid = 300;
 
+/** Joins entries for a message: at most 20 of them and 2048 characters, then "and N more". */
 export function listed(entries: readonly string[], separator = ', '): string {
   let text = '';
   for (const [i, entry] of entries.entries()) {
@@ -31,6 +32,7 @@ export interface Failed extends Placed {
   readonly error: StatusError;
 }
 
+/** Collects which backends answered a fleet-wide call and which failed, with their order across fleets. */
 export class Tally {
   readonly #answered: Placed[] = [];
   readonly #failed: Failed[] = [];
