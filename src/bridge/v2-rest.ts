@@ -129,7 +129,8 @@ export interface V2RestOptions {
 
 /**
  * Decodes the V2 model metadata of a REST response.
- * @param where for the message of a body that is no JSON object, which throws StatusError
+ * @param where the backend, for the message
+ * @throws OutOfBounds for a body that is no JSON object, or holds more than a model may have
  */
 export function metadataIn({ body }: RestAnswer, where: string): V2ModelMetadata {
   try {

@@ -59,7 +59,7 @@ interface Kind<T> {
 }
 
 /**
- * Groups backends by equal model configuration, compared as canonical JSON; at most `maxKinds` different ones
+ * Groups backends by equal model configuration, compared as canonical JSON; at most 16 different ones
  * are kept.
  */
 export class Configurations<T> {
