@@ -46,6 +46,10 @@ function twoDimensions(shape: readonly number[]): [number, number] {
   return [rows, columns];
 }
 
+/**
+ * Runs a classify signature on Examples: for each, its classes with label and score.
+ * @throws StatusError INVALID_ARGUMENT when the signature's inputs or outputs are none of a classifier
+ */
 export function classifyExamples(
   servable: Servable,
   name: string,
@@ -76,6 +80,10 @@ export function classifyExamples(
   );
 }
 
+/**
+ * Runs a regress signature on Examples: one value for each.
+ * @throws StatusError INVALID_ARGUMENT when the signature's inputs or outputs are none of a regressor
+ */
 export function regressExamples(servable: Servable, name: string, examples: readonly Example[]): number[] {
   const signature = signatureOf(servable, name);
   if (signature.outputs.size !== 1) throw invalid('Expected one output Tensor.');
@@ -108,11 +116,19 @@ function prepare(registry: Registry, request: Uint8Array): Prepared {
   };
 }
 
+/**
+ * Handles PredictionService.Classify: ClassificationRequest to ClassificationResponse.
+ * @throws StatusError as TensorFlow Serving, for the model, the signature or the Examples
+ */
 export function classify(registry: Registry, request: Uint8Array): Uint8Array {
   const { servable, signature, spec, examples } = prepare(registry, request);
   return encodeClassificationResponse({ spec, results: classifyExamples(servable, signature, examples) });
 }
 
+/**
+ * Handles PredictionService.Regress: RegressionRequest to RegressionResponse.
+ * @throws StatusError as TensorFlow Serving, for the model, the signature or the Examples
+ */
 export function regress(registry: Registry, request: Uint8Array): Uint8Array {
   const { servable, signature, spec, examples } = prepare(registry, request);
   return encodeRegressionResponse({ spec, values: regressExamples(servable, signature, examples) });

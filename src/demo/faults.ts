@@ -84,6 +84,10 @@ export function parseFaults(given: unknown): Partial<Faults> {
 /** What befalls one call. */
 export type Fate = 'answer' | 'drop';
 
+/**
+ * Faults that a demo backend injects into its calls; set() changes them while it runs, and turning `hang` off
+ * releases calls that hang.
+ */
 export class FaultBox {
   #faults: Faults;
   #held = new Set<() => void>();

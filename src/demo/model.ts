@@ -36,6 +36,7 @@ type Infos = Readonly<Record<string, TensorInfo>>;
 
 const asMap = (infos: Infos): ReadonlyMap<string, TensorInfo> => new Map(Object.entries(infos));
 
+/** Creates a signature with TensorFlow Serving's predict method name; `run` gets the checked inputs. */
 export function predictSignature(
   name: string,
   inputs: Infos,
@@ -62,6 +63,7 @@ export function examplesSignature(
   };
 }
 
+/** Maps the signatures by their names. */
 export function signatureMap(...signatures: DemoSignature[]): Signatures {
   return new Map(signatures.map((signature) => [signature.name, signature]));
 }

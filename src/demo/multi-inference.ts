@@ -33,6 +33,11 @@ function checkTasks(tasks: readonly InferenceTask[]): void {
   }
 }
 
+/**
+ * Handles PredictionService.MultiInference.
+ * @throws StatusError INVALID_ARGUMENT for tasks that do not fit together, UNIMPLEMENTED for other methods than
+ * classify and regress
+ */
 export function multiInference(registry: Registry, request: Uint8Array): Uint8Array {
   const { tasks, examples: own, context } = decodeMultiInferenceRequest(request);
   checkTasks(tasks);

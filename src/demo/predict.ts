@@ -63,6 +63,12 @@ function checkFilter(signature: Signature, filter: readonly string[]): void {
   }
 }
 
+/**
+ * Handles PredictionService.Predict; returns the response in chunks.
+ * @param tensorContent outputs as tensor_content in place of typed values
+ * @throws StatusError FAILED_PRECONDITION for an unknown signature; INVALID_ARGUMENT for inputs or an output
+ * filter that do not fit it
+ */
 export function predict(registry: Registry, request: Uint8Array, tensorContent: boolean): Uint8Array[] {
   const { name, version, signatures } = registry.resolve(readModelSpec(request, true)?.spec);
   const { spec, inputs, outputFilter } = decodePredictRequest(request);
@@ -82,6 +88,11 @@ export function predict(registry: Registry, request: Uint8Array, tensorContent: 
   return tensorContent ? encodePredictResponse(response) : encodeTypedPredictResponse(response);
 }
 
+/**
+ * Handles PredictionService.GetModelMetadata.
+ * @throws StatusError INVALID_ARGUMENT without a spec, without fields, or for a field other than
+ * "signature_def"
+ */
 export function getModelMetadata(registry: Registry, request: Uint8Array): Uint8Array {
   const { spec, fields } = decodeGetModelMetadataRequest(request);
   if (spec === undefined) throw invalid('Missing ModelSpec');

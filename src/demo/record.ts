@@ -18,6 +18,7 @@ const maxKeptBytes = 1024 * 1024;
 /** Models come from clients here, and these are only counters of a demo: more names than this are counted as "...". */
 const maxNames = 100;
 
+/** Counts the calls that a demo backend has seen, by method and model, and keeps the last one. */
 export class CallRecord {
   #counts = new Map<string, number>();
   last: SeenCall | undefined;

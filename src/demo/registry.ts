@@ -31,6 +31,10 @@ export interface Servable {
   readonly signatures: Signatures;
 }
 
+/**
+ * Models of a demo backend with the load state of each version; resolve() finds the version that a ModelSpec
+ * means.
+ */
 export class Registry {
   #models = new Map<string, HeldModel>();
   /** TF Serving sets its labels up once the first models are there. */

@@ -52,6 +52,11 @@ function wantedOf(configs: readonly ModelConfig[]): Wanted[] {
   });
 }
 
+/**
+ * Handles ModelService.HandleReloadConfigRequest: unloads models that are not in the list, and loads those that
+ * are.
+ * @param loadingMs how long loading takes
+ */
 export async function reloadConfig(
   registry: Registry,
   request: Uint8Array,

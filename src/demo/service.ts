@@ -36,6 +36,7 @@ export interface ServiceOptions {
   readonly loadingMs: number;
 }
 
+/** Lists the unary methods of TensorFlow Serving's services with their handlers. */
 export function unaryMethods(registry: Registry, options: ServiceOptions): readonly UnaryMethod[] {
   const method = (
     service: string,

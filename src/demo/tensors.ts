@@ -22,12 +22,14 @@ export function need(tensors: ReadonlyMap<string, Tensor>, name: string): Tensor
   return tensor;
 }
 
+/** The named tensor. @throws StatusError INTERNAL when it is absent or a string tensor */
 export function needNumeric(tensors: ReadonlyMap<string, Tensor>, name: string): NumericTensor {
   const tensor = need(tensors, name);
   if (tensor.dtype === 'string') throw new StatusError(Code.INTERNAL, `input "${name}" is a string tensor`);
   return tensor;
 }
 
+/** The named tensor. @throws StatusError INTERNAL when it is absent or no string tensor */
 export function needStrings(tensors: ReadonlyMap<string, Tensor>, name: string): StringTensor {
   const tensor = need(tensors, name);
   if (tensor.dtype !== 'string')
@@ -40,10 +42,12 @@ function aligned(tensor: NumericTensor): ArrayBuffer {
   return new Uint8Array(tensor.bytes).buffer;
 }
 
+/** Reads the bytes of a DT_FLOAT tensor as an array of its own; the dtype is not checked. */
 export function floats(tensor: NumericTensor): Float32Array {
   return new Float32Array(aligned(tensor));
 }
 
+/** Reads the bytes of a DT_DOUBLE tensor as an array of its own; the dtype is not checked. */
 export function doubles(tensor: NumericTensor): Float64Array {
   return new Float64Array(aligned(tensor));
 }
@@ -51,22 +55,27 @@ export function doubles(tensor: NumericTensor): Float64Array {
 const bytesOf = (array: ArrayBufferView): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 
+/** Creates a DT_FLOAT tensor; the number of values must be the product of the shape. */
 export function floatTensor(shape: readonly number[], values: ArrayLike<number>): NumericTensor {
   return { dtype: 'float', shape, bytes: bytesOf(Float32Array.from(values)) };
 }
 
+/** Creates a DT_DOUBLE tensor; the number of values must be the product of the shape. */
 export function doubleTensor(shape: readonly number[], values: ArrayLike<number>): NumericTensor {
   return { dtype: 'double', shape, bytes: bytesOf(Float64Array.from(values)) };
 }
 
+/** Creates a DT_INT32 tensor; the number of values must be the product of the shape. */
 export function int32Tensor(shape: readonly number[], values: ArrayLike<number>): NumericTensor {
   return { dtype: 'int32', shape, bytes: bytesOf(Int32Array.from(values)) };
 }
 
+/** Creates a DT_INT64 tensor from integers; the number of values must be the product of the shape. */
 export function int64Tensor(shape: readonly number[], values: readonly number[]): NumericTensor {
   return { dtype: 'int64', shape, bytes: bytesOf(BigInt64Array.from(values.map(BigInt))) };
 }
 
+/** Creates a DT_STRING tensor; strings are encoded as UTF-8. */
 export function stringTensor(
   shape: readonly number[],
   values: readonly (string | Uint8Array)[],

@@ -6,6 +6,10 @@ import type { Image } from './image.ts';
 /** jpeg-js counts its planes, coefficients and output: about 20 bytes a pixel. */
 const bytesPerPixel = 24;
 
+/**
+ * Decodes a JPEG to RGB, three bytes for each pixel.
+ * @throws StatusError INVALID_ARGUMENT for what is no JPEG, or larger than `maxPixels`
+ */
 export function decodeJpeg(bytes: Uint8Array, maxPixels: number): Image {
   try {
     const { width, height, data } = jpeg.decode(bytes, {

@@ -93,6 +93,10 @@ function paeth(left: number, up: number, upLeft: number): number {
   return toUp <= toUpLeft ? up : upLeft;
 }
 
+/**
+ * Decodes a PNG to RGB, three bytes for each pixel.
+ * @throws StatusError INVALID_ARGUMENT for what is no PNG, or larger than `maxPixels`
+ */
 export function decodePng(encoded: Uint8Array, maxPixels: number): Image {
   const chunks = chunksOf(Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length));
   const { width, height, depth, colour, channels } = readHeader(chunks.header, maxPixels);

@@ -10,6 +10,10 @@ const end = 2;
 /** OVMS's own bound (max_sequence_number). */
 const maxSequences = 500;
 
+/**
+ * Creates a stateful model that sums its inputs by sequence_id. Its run throws StatusError ALREADY_EXISTS for a
+ * start of a known sequence, NOT_FOUND for a call of an unknown one.
+ */
 export function counter(): DemoModel {
   const sums = new Map<bigint, number>();
 

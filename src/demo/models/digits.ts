@@ -151,6 +151,7 @@ function signaturesOf(layers: readonly Layer[], pixelMax: number): Signatures {
   );
 }
 
+/** Creates the digit classifier from `weights/digits.json`, with the versions and labels of that file. */
 export function digits(): DemoModel {
   const file = JSON.parse(
     readFileSync(new URL('../weights/digits.json', import.meta.url), 'utf8'),

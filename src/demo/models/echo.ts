@@ -18,6 +18,10 @@ function echoOf(name: string, dtype: DType, output = 'x'): DemoSignature {
   );
 }
 
+/**
+ * Creates the model: a signature for each dtype that returns its input, and ones for base64 output and for two
+ * inputs.
+ */
 export function echo(): DemoModel {
   const signatures = signatureMap(
     echoOf('serving_default', 'float'),

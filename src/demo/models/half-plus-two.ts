@@ -52,6 +52,7 @@ function overTensor(input: string, output: string, b: number) {
   };
 }
 
+/** Creates the model with its predict, classify and regress signatures. */
 export function halfPlusTwo(): DemoModel {
   const regressTensor: DemoSignature = {
     ...predictSignature(

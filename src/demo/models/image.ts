@@ -62,6 +62,7 @@ function describe(inputs: NamedTensors): NamedTensors {
   ]);
 }
 
+/** Creates the model whose signature takes JPEG or PNG bytes as strings [-1]. */
 export function image(): DemoModel {
   const signatures = signatureMap(
     predictSignature(

@@ -50,6 +50,7 @@ const runs: Readonly<Record<MyModelVariant, (inputs: NamedTensors) => NamedTenso
   },
 };
 
+/** Creates version 1 of the model with the tensors of this variant. */
 export function myModel(variant: MyModelVariant): DemoModel {
   const { input, inputShape, output, outputShape } = tensors[variant];
   const signatures = signatureMap(

@@ -48,6 +48,7 @@ function join(inputs: NamedTensors): NamedTensors {
   return new Map([['joined', stringTensor(left.shape, joined)]]);
 }
 
+/** Creates the model whose default signature takes DT_STRING `text` of any rank. */
 export function text(): DemoModel {
   const string = (name: string) => info('string', undefined, name);
   const signatures = signatureMap(
