@@ -28,6 +28,7 @@ function row(name: string, value: unknown): HTMLElement[] {
 /** A reload changes it; how often to look, in ms. */
 const lookEveryMs = 5000;
 
+/** Creates the page that shows `api/config` by section, and fetches it again every 5 s. */
 export function configurationPage(): Page {
   const body = h('div', { class: 'configuration' });
   const element = h(

@@ -10,6 +10,7 @@ export function number(value: number): string {
     : value.toLocaleString('en', { maximumSignificantDigits: 3 });
 }
 
+/** Formats ms as µs, ms or s; "–" when there is no value. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return '–';
   if (ms === 0) return '0';
@@ -20,6 +21,7 @@ export function duration(ms: number | null | undefined): string {
 
 export const percent = (share: number): string => `${number(share * 100)} %`;
 
+/** Formats a number of bytes as B, KiB or MiB. */
 export function bytes(count: number): string {
   if (count < 1024) return `${count} B`;
   return count < 2 ** 20 ? `${number(count / 1024)} KiB` : `${number(count / 2 ** 20)} MiB`;

@@ -5,6 +5,7 @@ import { number } from '../format.ts';
 /** More bars than this say less than a table. */
 export const maxBars = 64;
 
+/** Renders the values as horizontal bars from 0; the largest one is marked. */
 export function barChart(title: string, values: readonly number[]): HTMLElement {
   const high = Math.max(0, ...values);
   const low = Math.min(0, ...values);

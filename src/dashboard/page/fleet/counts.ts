@@ -15,6 +15,10 @@ function list(title: string, entries: readonly (readonly [string, number])[], no
   );
 }
 
+/**
+ * Renders the totals since the start as lists: calls by status and by backend, retries, ejections, cache,
+ * limits.
+ */
 export function counts({ codes, cache, limits, backends }: State['totals']): HTMLElement[] {
   return [
     list('Calls by status', Object.entries(codes), 'none'),

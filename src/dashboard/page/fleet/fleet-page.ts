@@ -8,6 +8,9 @@ import { counts } from './counts.ts';
 import { matrix } from './matrix.ts';
 import { tiles } from './tiles.ts';
 
+/**
+ * Creates the page with the tiles, a table for each fleet, the charts of the last five minutes and the totals.
+ */
 export function fleetPage(): Page {
   const figures = h('div', { class: 'tiles' });
   const fleets = h('div', { class: 'fleets' });

@@ -90,6 +90,10 @@ function cell(model: string, backend: BackendState): HTMLElement {
   return h('td', {}, ...here.versions.map((version) => versionChip(version, out)), ejected, share);
 }
 
+/**
+ * Renders a fleet as a table with a row for each model and a column for each backend.
+ * @param mayDrain backends get a button that drains them
+ */
 export function matrix(
   { name, isDefault, backends, models }: FleetState,
   totals: Totals,

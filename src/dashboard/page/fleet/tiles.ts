@@ -18,6 +18,7 @@ function tile(name: string, value: string, note = '', bad = false): HTMLElement 
 const newest = (points: readonly Point[], pick: (point: Point) => number | null): number | null =>
   points.map(pick).findLast((value) => value !== null) ?? null;
 
+/** Renders the current figures; rates are means over the last `windowSeconds` points, one for each second. */
 export function tiles(points: readonly Point[], { totals, fleets }: State): HTMLElement[] {
   const recent = points.slice(-windowSeconds);
   const sum = (pick: (point: Point) => number): number =>

@@ -95,6 +95,7 @@ export function answerView({ outputs, version, servedBy, durationMs }: Answer): 
   ];
 }
 
+/** Renders an error with its gRPC status code, or NOT SENT for what is no RpcError. */
 export function errorView(error: unknown): HTMLElement[] {
   const [code, message] =
     error instanceof RpcError ? [error.code, error.message] : ['NOT SENT', (error as Error).message];

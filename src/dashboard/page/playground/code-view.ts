@@ -12,6 +12,7 @@ export interface CodeView {
 /** Longer code is cut on the screen, not when it is copied: browsers are slow with a megabyte in one element. */
 const maxShown = 20_000;
 
+/** Creates the view of the code snippets of a call, cut at 20,000 characters on the screen. */
 export function codeView(): CodeView {
   const choices = h('div', { class: 'choices', role: 'radiogroup', 'aria-label': 'Language' });
   const text = h('code', {});

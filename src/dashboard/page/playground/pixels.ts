@@ -61,6 +61,10 @@ export function picturesTensor(
   return greyTensor(values, info, shape);
 }
 
+/**
+ * Creates a tensor from pixel values; they are rounded for uint8 and int32, and dtypes that the page lacks
+ * become float32.
+ */
 export function greyTensor(
   values: readonly number[],
   { dtype }: TensorInfo,

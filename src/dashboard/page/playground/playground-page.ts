@@ -18,6 +18,7 @@ const timeoutMs = 30_000;
 /** Drawing is more fun than numbers: the demo opens with it. */
 const favourite = 'digits';
 
+/** Creates the page that sends a Predict call over gRPC-Web with a time-out of 30 s. */
 export function playgroundPage(): Page {
   const modelSelect = h('select', { id: 'model' });
   const otherName = h('input', {

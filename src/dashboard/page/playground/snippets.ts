@@ -140,6 +140,7 @@ console.log(outputs);
 `;
 }
 
+/** Generates the code that sends this call, for each client. */
 export function snippets(call: SnippetCall): Snippet[] {
   return [
     { name: 'curl', code: curl(call) },
