@@ -54,6 +54,11 @@ function bad(file: string, { problems, more }: ConfigError, json: boolean): numb
   return exit.config;
 }
 
+/**
+ * Runs `tensorgate check FILE`: validates a configuration file and prints its problems.
+ * @returns the exit code
+ * @throws CliError for wrong arguments
+ */
 export function check(args: readonly string[]): number {
   const { values, positionals } = parse(
     args,

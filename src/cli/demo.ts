@@ -20,6 +20,11 @@ Ctrl-C ends it.
 `;
 }
 
+/**
+ * Runs `tensorgate demo`: a gateway with 1 to 50 model servers as child processes.
+ * @returns the exit code
+ * @throws CliError for wrong arguments
+ */
 export async function demo(args: readonly string[], version: string): Promise<number> {
   const replicasAt = args.indexOf('--replicas');
   const own = replicasAt === -1 ? [] : args.slice(replicasAt, replicasAt + 2);

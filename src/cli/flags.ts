@@ -52,6 +52,10 @@ function workersOf(text: string | undefined): number | 'auto' | undefined {
   return Number(text);
 }
 
+/**
+ * Parses the arguments of `tensorgate serve`; flags that are absent are undefined.
+ * @throws CliError for an unknown flag, a port above 65535 or a wrong number of workers
+ */
 export function serveArguments(args: readonly string[]): ServeArguments {
   const { values } = parse(args, options);
   return {

@@ -62,6 +62,11 @@ function ask({ host, port, tls }: Door, path: string): Promise<string | undefine
   });
 }
 
+/**
+ * Runs `tensorgate health`: requests /healthz, or /readyz with --ready, of the admin listener.
+ * @returns the exit code
+ * @throws CliError for wrong arguments, or an answer other than a good one
+ */
 export async function health(args: readonly string[]): Promise<number> {
   const { values } = parse(args, {
     admin: { type: 'string' },

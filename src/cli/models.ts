@@ -110,6 +110,11 @@ function fleetText({ name, backends, models }: Fleet, paint: Paint): string {
   ].join('');
 }
 
+/**
+ * Runs `tensorgate models`: prints the fleets from the admin listener's api/fleet.
+ * @returns the exit code
+ * @throws CliError for wrong arguments
+ */
 export async function models(args: readonly string[]): Promise<number> {
   const { values } = parse(args, {
     admin: { type: 'string', default: 'http://127.0.0.1:8001' },

@@ -17,6 +17,10 @@ export interface ReloaderDeps {
   readonly watch: (paths: readonly string[], onChange: () => void) => () => void;
 }
 
+/**
+ * Reloads the configuration when reload() is called or a watched file changes. A refused configuration leaves
+ * the one in force as it is.
+ */
 export class Reloader {
   readonly #deps: ReloaderDeps;
   #current: Snapshot;

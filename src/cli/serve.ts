@@ -145,6 +145,11 @@ function stopSignal(): Promise<void> {
   });
 }
 
+/**
+ * Runs `tensorgate serve`: with more than one worker, the primary process starts the workers. Resolves with the
+ * exit code when the gateway has ended.
+ * @throws CliError for wrong arguments
+ */
 export async function serve(args: readonly string[], version: string): Promise<number> {
   const { flags, config, help } = serveArguments(args);
   if (help) {
