@@ -14,7 +14,7 @@ const slots = 10;
 
 /**
  * Budget for retries and hedged attempts over a sliding window: `percent` of the calls in it plus
- * `minPerSecond`, as Envoy's retry budget.
+ * `minPerSecond`. (Envoy's retry budget counts the active requests of the moment in the place of a window.)
  */
 export class AttemptBudget {
   readonly #options: AttemptBudgetOptions;

@@ -39,8 +39,8 @@ const firstRetryMs = 50;
 const lastRetryMs = 500;
 
 /**
- * Connection to one Redis server that reconnects by itself; a command that exceeds `timeoutMs` takes it down
- * for `breakerMs`.
+ * Connection to one Redis server that reconnects by itself; a command that exceeds `timeoutMs` opens its
+ * circuit breaker: commands fail at once until the pause is over.
  */
 export class RedisLink {
   readonly #deps: RedisLinkDeps;
