@@ -34,13 +34,28 @@ export function createGrpcTransport(
 
   // no promise beyond those that are needed: each is some hundred nanoseconds of every call
   function direct(call: Call, onOver = ignore): Promise<Reply> {
-    const acquired = pool.acquire();
-    const open = (client: Http2Client): Promise<Reply> => {
-      const headers = heads.of(call.method, call.metadata);
-      return sendCall(call, { client, headers, where: address.name, clock, onOver });
-    };
-    if (!(acquired instanceof Promise)) return open(acquired);
-    return call.cancellation.until(acquired).then(open, (reason: unknown) => neverBegan(reason, onOver));
+    const client = pool.acquire();
+    return client === undefined ? queued(call, onOver) : open(client, call, onOver);
+  }
+
+  function open(client: Http2Client, call: Call, onOver: OnOver): Promise<Reply> {
+    const headers = heads.of(call.method, call.metadata);
+    return sendCall(call, { client, headers, where: address.name, clock, onOver });
+  }
+
+  async function queued(call: Call, onOver: OnOver): Promise<Reply> {
+    let began = false;
+    try {
+      return await pool.wait(call.cancellation, (client) => {
+        const reply = open(client, call, onOver);
+        began = true;
+        return reply;
+      });
+    } catch (reason) {
+      // from then on it has told by itself how it ended
+      if (began) throw reason;
+      return neverBegan(reason, onOver);
+    }
   }
 
   async function bridged(bridge: Handler, call: Call, onOver: OnOver): Promise<Reply> {
@@ -89,7 +104,7 @@ export function createGrpcTransport(
       return bridge === undefined ? direct(call, onOver) : bridged(bridge, call, onOver);
     },
     async connect() {
-      await pool.acquire();
+      await pool.connect();
       await speech.known();
     },
     forget() {

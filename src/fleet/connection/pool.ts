@@ -1,7 +1,9 @@
 /** The connections to one backend: as few as its stream limit allows, and a bounded queue when that binds. */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
+import { guarded } from '../../base/faults.ts';
 import { Code, StatusError } from '../../base/status.ts';
+import type { Cancellation, CancelListener } from '../../call/index.ts';
 import type { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress } from '../backend-address.ts';
 import type { ConnectionOptions } from '../options.ts';
@@ -17,9 +19,15 @@ export interface PoolEvents {
   readonly onQueue: (waiting: number) => void;
 }
 
+/** Who waits for a connection, or for a stream on one. */
 interface Waiter {
   resolve(client: Http2Client): void;
   reject(error: StatusError): void;
+}
+
+/** A call that waits for a stream; it leaves the queue at once when it is cancelled. */
+interface WaitingCall extends Waiter, CancelListener {
+  readonly cancellation: Cancellation;
 }
 
 export class Pool {
@@ -34,7 +42,12 @@ export class Pool {
   readonly #leaving = new Set<Http2Client>();
   #dialing = 0;
   readonly #redials: ReconnectBackoff;
-  #waiters: Waiter[] = [];
+  /** Calls, in the order in which they came. */
+  #waiters: WaitingCall[] = [];
+  /** Those that want to know that there is a connection, and open no stream. */
+  #connecting: Waiter[] = [];
+  /** serve() runs at the end of this turn of the microtask queue. */
+  #serving = false;
   #closed = false;
 
   /** @param random for the spread of reconnection attempts */
@@ -66,24 +79,55 @@ export class Pool {
     return each * this.#options.maxConnections;
   }
 
-  /** A connection with room for a stream: at once when there is one. Rejects with UNAVAILABLE, surely not started. */
-  acquire(): Http2Client | Promise<Http2Client> {
-    const free = this.#free();
-    if (free !== undefined && this.#waiters.length === 0) return free;
+  /** A connection with room for a stream, to be opened at once; undefined when the call has to wait() for one. */
+  acquire(): Http2Client | undefined {
+    // those that wait were here before
+    return this.#waiters.length === 0 ? this.#free() : undefined;
+  }
+
+  /**
+   * Waits until there is room for a stream.
+   * @param open opens the stream before it returns: the next one in the queue gets what the count of open streams then leaves
+   * @returns what `open` gives. Rejects with the reason when the call is cancelled, else with UNAVAILABLE, surely not started.
+   */
+  wait<T>(cancellation: Cancellation, open: (client: Http2Client) => Promise<T>): Promise<T> {
+    if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
     if (this.#closed) return Promise.reject(this.#unavailable('the gateway is stopping'));
     if (this.#waiters.length >= this.#options.maxQueue) {
       this.#events.onLimit('queue');
-      const text = `${this.#options.maxQueue} calls wait for it already`;
-      return Promise.reject(
-        new StatusError(Code.UNAVAILABLE, `backend ${this.#address.name}: ${text}`, {
-          where: this.#address.name,
-          notStarted: true,
-        }),
-      );
+      return Promise.reject(this.#unavailable(`${this.#options.maxQueue} calls wait for it already`));
     }
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject });
+      const waiter: WaitingCall = {
+        cancellation,
+        resolve(client) {
+          try {
+            resolve(open(client));
+          } catch (reason) {
+            reject(StatusError.from(reason));
+          }
+        },
+        reject,
+        onCancelled: (reason) => {
+          const at = this.#waiters.indexOf(waiter);
+          if (at !== -1) this.#waiters.splice(at, 1);
+          this.#events.onQueue(this.#waiters.length);
+          reject(reason);
+        },
+      };
+      cancellation.listen(waiter);
+      this.#waiters.push(waiter);
       this.#events.onQueue(this.#waiters.length);
+      this.#serveSoon();
+    });
+  }
+
+  /** Makes sure that there is a connection that takes calls, with room for one or without. @throws StatusError UNAVAILABLE */
+  async connect(): Promise<void> {
+    if (this.#clients.length > 0) return;
+    if (this.#closed) throw this.#unavailable('the gateway is stopping');
+    await new Promise((resolve, reject) => {
+      this.#connecting.push({ resolve, reject });
       this.#grow();
     });
   }
@@ -146,7 +190,10 @@ export class Pool {
         }
         this.#clients.push(client);
         this.#sockets.set(client, socket);
-        this.#serve();
+        const connecting = this.#connecting;
+        this.#connecting = [];
+        for (const waiter of connecting) waiter.resolve(client);
+        this.#serveSoon();
       },
       onFailed: (reason) => {
         this.#dialing--;
@@ -161,7 +208,7 @@ export class Pool {
         this.#gone(client, error);
       },
       onCapacity: () => {
-        this.#serve();
+        this.#serveSoon();
       },
       onLimit: this.#events.onLimit,
     });
@@ -172,8 +219,9 @@ export class Pool {
     if (!this.#remove(client)) return;
     this.#leaving.add(client);
     this.#redials.ended(client.opened > 0);
+    this.#failUnused(client, 'takes no calls');
     if (this.#free() === undefined) this.#grow();
-    this.#serve();
+    this.#serveSoon();
   }
 
   #gone(client: Http2Client, error: Error | undefined): void {
@@ -185,9 +233,15 @@ export class Pool {
     this.#sockets.delete(client);
     this.#hangs.forget(client);
     if (this.#closed) return;
-    if (!left || error !== undefined)
-      this.#events.onLost(this.#unavailable(error?.message ?? 'the connection was closed'));
-    this.#serve();
+    const reason = error?.message ?? 'the connection was closed';
+    if (!left) this.#failUnused(client, reason);
+    if (!left || error !== undefined) this.#events.onLost(this.#unavailable(reason));
+    this.#serveSoon();
+  }
+
+  /** A connection that went before it was of use is as good as none: who waits may do better elsewhere. */
+  #failUnused(client: Http2Client, reason: string): void {
+    if (client.opened === 0 && this.#clients.length === 0) this.#failWaiters(this.#unavailable(reason));
   }
 
   #remove(client: Http2Client): boolean {
@@ -196,24 +250,41 @@ export class Pool {
     return this.#clients.length < before;
   }
 
-  #serve(): void {
+  /**
+   * Serves those that wait at the end of this turn: who opens a stream is not called from within a connection that is reading or
+   * writing, and a GOAWAY in the same packet has been read by then.
+   */
+  #serveSoon(): void {
+    if (this.#serving || this.#waiters.length === 0) return;
+    this.#serving = true;
+    queueMicrotask(this.#serve);
+  }
+
+  readonly #serve = guarded('backend', () => {
+    this.#serving = false;
     while (this.#waiters.length > 0) {
       const free = this.#free();
       if (free === undefined) {
         this.#grow();
         return;
       }
-      this.#waiters.shift()?.resolve(free);
+      const waiter = this.#waiters.shift();
       this.#events.onQueue(this.#waiters.length);
-      // a waiter opens its stream in a later turn: until then the count does not show it
-      if (free.openStreams + 1 >= free.maxConcurrentStreams) return;
+      waiter?.cancellation.unlisten(waiter);
+      waiter?.resolve(free);
     }
-  }
+  });
 
   #failWaiters(error: StatusError): void {
     const waiters = this.#waiters;
+    const connecting = this.#connecting;
     this.#waiters = [];
+    this.#connecting = [];
     this.#events.onQueue(0);
-    for (const waiter of waiters) waiter.reject(error);
+    for (const waiter of waiters) {
+      waiter.cancellation.unlisten(waiter);
+      waiter.reject(error);
+    }
+    for (const waiter of connecting) waiter.reject(error);
   }
 }
