@@ -1,6 +1,6 @@
 /** What a fleet does when something happens at a backend: a version comes or goes, calls keep failing there. */
 import type { Clock } from '../base/clock.ts';
-import { detach, guarded } from '../base/faults.ts';
+import { detach } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import type { FailedAttempt, ModelRef, Observer } from '../call/index.ts';
 import type { Backend } from './backend.ts';
@@ -147,16 +147,17 @@ export class BackendEventHandler {
         ? 'backend is ejected: it keeps failing'
         : 'model is ejected at a backend that keeps failing',
     );
-    const changed = ejected.model === '' ? undefined : ejected.model;
-    this.#deps.onChange(changed);
-    const comeBack = (): void => {
-      observer.readmitted(backend.name, this.#refOf(ejected.model));
-      // a few calls will tell whether it is well: they are few at first, and its failures so far are paid for
-      for (const replica of backend.replicas)
-        if (changed === undefined || replica.model === changed) replica.startSlowly(this.#deps.clock());
-      this.#deps.onChange(changed);
-    };
-    setTimeout(guarded('backend', comeBack), ejected.forMs + 1).unref();
+    this.#deps.onChange(ejected.model === '' ? undefined : ejected.model);
+  }
+
+  /** An ejection has lasted its time. @param model empty for the backend as a whole */
+  onReadmitted(name: string, model: string): void {
+    const { observer, clock, backendOf, onChange } = this.#deps;
+    observer.readmitted(name, this.#refOf(model));
+    // a few calls will tell whether it is well: they are few at first, and its failures so far are paid for
+    for (const replica of backendOf(name)?.replicas ?? [])
+      if (model === '' || replica.model === model) replica.startSlowly(clock());
+    onChange(model === '' ? undefined : model);
   }
 
   async #warm(backend: Backend, model: string): Promise<void> {

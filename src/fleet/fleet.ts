@@ -91,7 +91,13 @@ export class Fleet {
     this.#options = options;
     this.#deps = deps;
     const { clock, random } = deps;
-    this.#outliers = new OutlierDetector(() => this.#options.ejection, clock);
+    this.#outliers = new OutlierDetector(
+      () => this.#options.ejection,
+      clock,
+      (backend, model) => {
+        this.#upkeep.onReadmitted(backend, model);
+      },
+    );
     this.#doubts = new Doubts(() => this.#options.ejection, clock);
     this.#watched = new WatchedModels(options.models, options.health.maxLearntModels, clock);
     this.#incarnations = new LoadGenerations(random);

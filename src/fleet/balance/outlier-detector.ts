@@ -1,5 +1,6 @@
 /** Leaves a model at a backend, or a whole backend, out of the choice for a while when it keeps failing. */
 import type { Clock } from '../../base/clock.ts';
+import { guarded } from '../../base/faults.ts';
 import { Code, codeName } from '../../base/status.ts';
 import type { EjectionOptions } from '../options.ts';
 import { Tally } from './tally.ts';
@@ -42,6 +43,8 @@ class Charges extends Tally {
   untilMs = 0;
   /** Why, when it is ejected. */
   reason = '';
+  /** Rings when it is over. */
+  timer: NodeJS.Timeout | undefined;
 }
 
 /** The key of a backend as a whole: no model has this name. */
@@ -63,14 +66,24 @@ export interface Ejected {
 export class OutlierDetector {
   readonly #options: () => EjectionOptions;
   readonly #clock: Clock;
+  readonly #onReadmitted: (backend: string, model: string) => void;
   /** By model, then by backend. */
   readonly #tallies = new Map<string, Map<string, Charges>>();
   /** Connections that broke and have been counted, by model. */
   readonly #lost = new WeakMap<object, Set<string>>();
 
-  constructor(options: () => EjectionOptions, clock: Clock) {
+  /**
+   * @param onReadmitted an ejection has lasted its time; of the backend as a whole when the model is empty. Not told of one that
+   * was cleared or forgotten before.
+   */
+  constructor(
+    options: () => EjectionOptions,
+    clock: Clock,
+    onReadmitted: (backend: string, model: string) => void = () => undefined,
+  ) {
     this.#options = options;
     this.#clock = clock;
+    this.#onReadmitted = onReadmitted;
   }
 
   /** The model is left out there, by itself or with the backend as a whole. */
@@ -111,16 +124,22 @@ export class OutlierDetector {
 
   /** A model that was loaded anew starts with a clean record. */
   clear(backend: string, model: string): void {
-    this.#tallies.get(model)?.delete(backend);
+    this.#drop(this.#tallies.get(model), backend);
   }
 
   /** A backend left the fleet. */
   forgetBackend(backend: string): void {
-    for (const ofModel of this.#tallies.values()) ofModel.delete(backend);
+    for (const ofModel of this.#tallies.values()) this.#drop(ofModel, backend);
   }
 
   forgetModel(model: string): void {
+    for (const { timer } of this.#tallies.get(model)?.values() ?? []) clearTimeout(timer);
     this.#tallies.delete(model);
+  }
+
+  #drop(ofModel: Map<string, Charges> | undefined, backend: string): void {
+    clearTimeout(ofModel?.get(backend)?.timer);
+    ofModel?.delete(backend);
   }
 
   /** A connection that breaks is one event, however many calls were on it: they are no failures in a row. */
@@ -156,6 +175,12 @@ export class OutlierDetector {
     tally.times++;
     const forMs = Math.min(options.maxMs, options.baseMs * tally.times);
     tally.untilMs = now + forMs;
+    const over = guarded('backend', () => {
+      this.#onReadmitted(backend, model);
+    });
+    // the one before may have ended just now
+    clearTimeout(tally.timer);
+    tally.timer = setTimeout(over, forMs + 1).unref();
     return forMs;
   }
 

@@ -64,7 +64,13 @@ export class HttpFleet implements HttpUpstream {
     this.name = options.name;
     this.#options = options;
     this.#deps = deps;
-    this.#outliers = new OutlierDetector(() => options.ejection, deps.clock);
+    this.#outliers = new OutlierDetector(
+      () => options.ejection,
+      deps.clock,
+      (backend) => {
+        deps.observer.readmitted(backend, wholeBackend);
+      },
+    );
     this.#errors = new ErrorShares(() => options.ejection, deps.clock);
     this.#shares = new Shares(options.isTrusted, deps.clock);
     this.#log = new BackendLog({
@@ -270,10 +276,6 @@ export class HttpFleet implements HttpUpstream {
     const { forMs } = ejected;
     const { observer } = this.#deps;
     observer.ejected(backend.name, wholeBackend);
-    const comeBack = (): void => {
-      observer.readmitted(backend.name, wholeBackend);
-    };
-    setTimeout(guarded('backend', comeBack), forMs + 1).unref();
     this.#deps.log.warn(
       { fleet: this.name, backend: backend.name, forMs },
       'backend is ejected: it keeps failing',
