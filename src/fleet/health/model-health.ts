@@ -102,6 +102,11 @@ export class ModelHealth {
     this.#become('up', '');
   }
 
+  /** A look was answered, with whatever it was: of a row of time-outs, none are left. */
+  gaveSign(): void {
+    this.#timeouts = 0;
+  }
+
   /** A look timed out: `fall` of them in a row, and the backend counts as down. */
   timedOut(fall: number, reason: string): void {
     if (++this.#timeouts >= fall) this.wentDown(reason);

@@ -43,6 +43,8 @@ export class Prober {
   #again = false;
   #hurriedMs = Number.NEGATIVE_INFINITY;
   #hostDueMs = 0;
+  /** When the last time-out was counted. */
+  #timedOutMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: ProberDeps) {
     this.#deps = deps;
@@ -87,22 +89,35 @@ export class Prober {
   }
 
   async #ask(model: string): Promise<boolean> {
-    const { health, probe, options } = this.#deps;
+    const { health, probe, clock } = this.#deps;
+    const askedMs = clock();
     try {
       const result = await probe(model);
+      health.gaveSign();
       if (typeof result === 'string') health.saw(model, undefined);
       else health.saw(model, result.versions, result.texts);
       return true;
     } catch (reason) {
       const error = StatusError.from(reason);
       // a status of any kind is a sign of life
-      if (error.fromBackend) return true;
+      if (error.fromBackend) {
+        health.gaveSign();
+        return true;
+      }
       // a question that cannot be put to it, about a name that a client made up, say, tells nothing of it either way
       if (isOfTheQuestion(error)) return false;
-      if (error.code === Code.DEADLINE_EXCEEDED) health.timedOut(options().fall, error.message);
+      if (error.code === Code.DEADLINE_EXCEEDED) this.#timedOut(askedMs, error.message);
       else health.wentDown(error.message);
       return false;
     }
+  }
+
+  /** Looks that were under way at the same time and all timed out tell of one silence: of a row, each begins after the one before. */
+  #timedOut(askedMs: number, reason: string): void {
+    const { health, options, clock } = this.#deps;
+    if (askedMs < this.#timedOutMs) return;
+    this.#timedOutMs = clock();
+    health.timedOut(options().fall, reason);
   }
 
   #look(): Promise<void> {
@@ -144,6 +159,7 @@ export class Prober {
   async #lookAtHost(): Promise<boolean> {
     const { health, checkHost, clock, options } = this.#deps;
     await this.#wait('urgent');
+    const askedMs = clock();
     try {
       await checkHost();
       this.#hostDueMs = clock() + options().intervalMs;
@@ -151,7 +167,7 @@ export class Prober {
     } catch (reason) {
       const error = StatusError.from(reason);
       this.#hostDueMs = clock() + options().fastIntervalMs;
-      if (error.code === Code.DEADLINE_EXCEEDED && health.up) health.timedOut(options().fall, error.message);
+      if (error.code === Code.DEADLINE_EXCEEDED && health.up) this.#timedOut(askedMs, error.message);
       else health.wentDown(error.message);
       return false;
     }

@@ -36,6 +36,8 @@ function start(models: readonly string[]) {
     states: new Map<string, VersionStateName>(models.map((model) => [model, 'AVAILABLE'])),
     error: undefined as StatusError | undefined,
     refused: undefined as StatusError | undefined,
+    /** Models about which it says nothing for as long as a look may take. */
+    silent: [] as readonly string[],
   };
   const health = new ModelHealth({ onVersion() {}, onChange() {}, onRecovered() {} });
   const prober = new Prober({
@@ -45,6 +47,10 @@ function start(models: readonly string[]) {
     async probe(model) {
       looks.push(`${model}@${now}`);
       if (world.error !== undefined) throw world.error;
+      if (world.silent.includes(model)) {
+        await new Promise((resolve) => setTimeout(resolve, options.timeoutMs));
+        throw new StatusError(Code.DEADLINE_EXCEEDED, 'no answer');
+      }
       return sight(world.states.get(model) ?? 'UNKNOWN');
     },
     async checkHost() {
@@ -110,6 +116,37 @@ describe('a prober', () => {
     await advance(5000);
     assert.equal(health.up, true);
     await advance(2000);
+    assert.equal(health.state, 'down');
+    prober.stop();
+    mock.timers.reset();
+  });
+
+  it('takes looks that time out together for one, and an answer for the end of a row', async () => {
+    const { prober, world, health, advance } = start(['a', 'b', 'c', 'd']);
+    await prober.start();
+    world.silent = ['a', 'b', 'c', 'd'];
+    // all are due within five seconds, and each second from then on
+    await advance(6000);
+    assert.equal(health.up, true, 'one silent moment');
+    world.silent = ['a', 'b', 'c'];
+    await advance(1500);
+    world.silent = ['a', 'b', 'c', 'd'];
+    await advance(3500);
+    assert.equal(health.up, true, 'one has answered');
+    await advance(1500);
+    assert.deepEqual([health.state, health.reason], ['down', 'no answer']);
+    prober.stop();
+    mock.timers.reset();
+  });
+
+  it('takes looks that time out one after the other for a row, also when there are more than it has under way', async () => {
+    const { prober, world, health, advance } = start(Array.from({ length: 100 }, (_, i) => `m${i}`));
+    await prober.start();
+    world.silent = Array.from({ length: 100 }, (_, i) => `m${i}`);
+    prober.refreshSoon();
+    await advance(2900);
+    assert.equal(health.up, true);
+    await advance(300);
     assert.equal(health.state, 'down');
     prober.stop();
     mock.timers.reset();
