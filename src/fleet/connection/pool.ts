@@ -30,6 +30,9 @@ interface WaitingCall extends Waiter, CancelListener {
   readonly cancellation: Cancellation;
 }
 
+/** How often the connections of a pool that was closed are looked at, in ms. */
+const watchEveryMs = 250;
+
 export class Pool {
   readonly #address: BackendAddress;
   readonly #options: ConnectionOptions;
@@ -49,6 +52,8 @@ export class Pool {
   /** serve() runs at the end of this turn of the microtask queue. */
   #serving = false;
   #closed = false;
+  /** Looks for hung connections once nobody else does. */
+  #watching: NodeJS.Timeout | undefined;
 
   /** @param random for the spread of reconnection attempts */
   constructor(
@@ -132,7 +137,7 @@ export class Pool {
     });
   }
 
-  /** Looks for connections that give no sign of life; called every so often. */
+  /** Looks for connections that give no sign of life; called every so often until close(). */
   watch(): void {
     for (const client of [...this.#clients, ...this.#leaving]) {
       const socket = this.#sockets.get(client);
@@ -142,6 +147,7 @@ export class Pool {
     }
   }
 
+  /** @param graceful calls under way may end; a connection that gives no sign of life is cut by the pool itself from now on */
   close(graceful: boolean): void {
     this.#closed = true;
     this.#redials.stop();
@@ -150,6 +156,13 @@ export class Pool {
       else client.destroy();
     }
     this.#failWaiters(this.#unavailable('the gateway is stopping'));
+    if (this.#sockets.size > 0)
+      this.#watching ??= setInterval(
+        guarded('backend', () => {
+          this.watch();
+        }),
+        watchEveryMs,
+      ).unref();
   }
 
   #unavailable(reason: string): StatusError {
@@ -232,7 +245,10 @@ export class Pool {
     }
     this.#sockets.delete(client);
     this.#hangs.forget(client);
-    if (this.#closed) return;
+    if (this.#closed) {
+      if (this.#sockets.size === 0) clearInterval(this.#watching);
+      return;
+    }
     const reason = error?.message ?? 'the connection was closed';
     if (!left) this.#failUnused(client, reason);
     if (!left || error !== undefined) this.#events.onLost(this.#unavailable(reason));
