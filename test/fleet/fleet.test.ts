@@ -6,11 +6,11 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { Code, StatusError } from '../../src/base/status.ts';
-import { Cancellation, type Reply, silentObserver, statusOf } from '../../src/call/index.ts';
+import { Cancellation, Flow, type Reply, silentObserver, statusOf } from '../../src/call/index.ts';
 import { type DemoServer, startDemoServer } from '../../src/demo/index.ts';
 import { type BackendAddress, Fleet, type FleetOptions } from '../../src/fleet/index.ts';
 import { nonceRequest } from '../journeys/history.ts';
-import { readAll, unaryCall, waitFor } from '../support/index.ts';
+import { method, readAll, streamCall, unaryCall, waitFor } from '../support/index.ts';
 import {
   predictReply,
   rawAnswer,
@@ -121,6 +121,20 @@ describe('a fleet', () => {
     for (let i = 0; i < 10; i++) await echo(of);
     assert.equal(predicts(a), before);
     assert.equal(of.setDrained('nobody:1', true), false);
+  });
+
+  it('has no room for a call of no model while only a drained backend has any', async () => {
+    const [full, drained] = await start(2);
+    assert.ok(full !== undefined && drained !== undefined);
+    const { concurrency, ...rest } = optionsOf(servers.map(addressOf));
+    const of = await startFleet({ ...rest, concurrency: { ...concurrency, maxStreams: 1 } });
+    const stream = streamCall({ method: method('/a.B/C', { streaming: true }), target: undefined });
+    assert.equal(of.hasCapacity(stream), true);
+    of.setDrained(addressOf(drained).name, true);
+    const open = of.handler(stream).catch(() => undefined);
+    assert.equal(of.hasCapacity(streamCall({ ...stream, request: new Flow() })), false);
+    stream.cancellation.cancel();
+    await open;
   });
 
   it('keeps connections over a reload, unless their settings change', async () => {

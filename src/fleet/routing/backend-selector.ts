@@ -12,7 +12,7 @@ import { isVersionComing } from '../balance/routing.ts';
 import type { WatchedModels } from '../health/watched-models.ts';
 import type { FleetOptions } from '../options.ts';
 import { whyNobody } from '../summary.ts';
-import { hasCapacityFor, pickWithCapacity } from './capacity.ts';
+import { hasCapacityAmong, hasCapacityFor, pickWithCapacity } from './capacity.ts';
 import { ableOf, emptyRoutes, type ModelRoutes, type RoutingTable } from './routing-table.ts';
 
 export type Chosen = Replica<Backend>;
@@ -85,14 +85,10 @@ export class BackendSelector {
   }
 
   hasCapacity({ target, method }: Call): boolean {
-    const { table, members } = this.#deps;
+    const { table } = this.#deps;
     if (target !== undefined) return hasCapacityFor(target, table.get(target.model), method.streaming);
-    // of no model: any backend may answer
-    const up = members.list.filter(({ health }) => health.up);
-    return (
-      up.length === 0 ||
-      up.some(({ hasCapacity, hasStreamRoom }) => (method.streaming ? hasStreamRoom : hasCapacity))
-    );
+    // of no model: one of those among whom is picked for such calls
+    return hasCapacityAmong(table.up, method.streaming);
   }
 
   /** A backend that had the model a moment ago says that it is not there, and another one can be asked. */

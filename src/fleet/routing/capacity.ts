@@ -20,8 +20,16 @@ export function hasCapacityFor(
   streaming = false,
 ): boolean {
   const able = target && routes && ableOf(routes, target);
+  return able === undefined || hasCapacityAmong(able, streaming);
+}
+
+/** The same, of those among whom is picked. */
+export function hasCapacityAmong(
+  able: readonly { readonly host: HasCapacity }[],
+  streaming: boolean,
+): boolean {
   const { isRoomy } = streaming ? forStreams : forCalls;
-  return able === undefined || able.length === 0 || able.some(({ host }) => isRoomy(host));
+  return able.length === 0 || able.some(({ host }) => isRoomy(host));
 }
 
 /** What a host must be, for a call and for a stream. */

@@ -56,6 +56,8 @@ export class RoutingTable {
   #options: RoutingOptions;
   /** Backends that are up, for calls of no model and for models that nobody looked for. */
   pickUp: Picker<Replica<Backend>>;
+  /** Those among whom it picks. */
+  up: readonly Replica<Backend>[] = [];
   #waiting = new Set<() => void>();
 
   constructor(policy: Policy, options: RoutingOptions, deps: RoutingTableDeps) {
@@ -141,10 +143,8 @@ export class RoutingTable {
     const able = up.length > 0 ? up : open.filter(({ health }) => health.onTrial);
     const isEjected = ({ name }: Backend): boolean => this.#deps.outliers.isEjected(name, '');
     const kept = withoutEjected(able, isEjected, this.#options.panicPercent);
-    this.pickUp = pickerOf(
-      this.#policy,
-      kept.map((backend) => backend.replica('')),
-    );
+    this.up = kept.map((backend) => backend.replica(''));
+    this.pickUp = pickerOf(this.#policy, this.up);
   }
 
   #wake(): void {
