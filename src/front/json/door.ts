@@ -124,6 +124,8 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
           exchange.hold(bytes);
         },
       };
+      // there was no room for the first bytes of its body, which came with its head
+      if (cancellation.reason !== undefined) throw cancellation.reason;
       if (memory.lacksRoomFor(stream)) throw memory.refusal();
       const answer = await apiFor(head.url)(exchange, context);
       const { status, body } = answer;
@@ -140,7 +142,7 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
     const exchange = new JsonRequest(stream, fields, headOf(fields), peer, exchangeDeps);
     // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
     queueMicrotask(() => {
-      if (exchange.cancellation.reason === undefined)
+      if (!exchange.over)
         detach('stream', serve(exchange, stream), () => {
           exchange.abort();
         });
