@@ -31,7 +31,10 @@ export function codeName(code: number): keyof typeof Code {
 }
 
 export interface StatusDetails {
-  /** Which thing said so: "backend 10.0.0.7:8500", "redis", "rest door". */
+  /**
+   * Which thing failed or said so: "10.0.0.7:8500", "fleet main", "configuration". What the gateway itself refuses (its limits, its memory)
+   * has none, and so is never tried again elsewhere, whatever its code.
+   */
   readonly where?: string;
   readonly cause?: unknown;
   /** Set when a model server said so itself; the gateway passes that on unchanged. */

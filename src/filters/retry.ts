@@ -27,7 +27,7 @@ export interface RetryDeps {
 /** The request can be sent from its start. */
 const repeatable = (call: Call): boolean => call.request.retains || !call.request.started;
 
-/** A backend's own RESOURCE_EXHAUSTED comes as far as here only when it is a busy server's. */
+/** Of a backend: its own RESOURCE_EXHAUSTED comes as far as here only when it is a busy server's. */
 const retriable: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED]);
 
 const reasonOf = ({ notStarted, error }: Failure): string =>
@@ -53,6 +53,8 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
   }
 
   function mayRetry(call: Call, failure: Failure, attempt: number): boolean {
+    // what names no backend is the gateway's own word, which no other backend can change
+    if (failure.backend === '') return false;
     if (call.cancellation.reason !== undefined || !repeatable(call)) return false;
     if ((failure.pushbackMs ?? 0) < 0) return false;
     if (failure.notStarted) return attempt < options.maxUnstarted;

@@ -104,7 +104,7 @@ describe('retryFilter', () => {
     const begun = said(Code.UNAVAILABLE, 'gone');
     assert.equal((await after(begun, { sequence: { id: '7', starts: false, ends: false } })).length, 1);
     assert.equal((await after(begun, { method: method('/x.Y/Z', { idempotent: false }) })).length, 1);
-    const unstarted = new StatusError(Code.UNAVAILABLE, 'refused', { notStarted: true });
+    const unstarted = new StatusError(Code.UNAVAILABLE, 'refused', { where: 'a', notStarted: true });
     assert.equal((await after(unstarted, { sequence: { id: '7', starts: false, ends: false } })).length, 2);
   });
 

@@ -39,10 +39,10 @@ export async function wholeAnswer(
       rebuilt.hold(chunk.length);
       if (size > maxBytes) {
         if (isControl) throw new OutOfBounds(`more than ${maxBytes} bytes`);
+        // the limit is ours: to ask another server for as much would be the same again
         throw new StatusError(
           Code.RESOURCE_EXHAUSTED,
           `the answer of backend ${where} is larger than the limit of ${maxBytes} bytes`,
-          { where },
         );
       }
       joinInto(chunks, chunk);
