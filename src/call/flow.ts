@@ -301,11 +301,14 @@ export class Flow {
     this.onCredit?.(fresh);
   }
 
-  /** Nobody will read this flow any more: the producer may stop. */
+  /** Nobody will read this flow any more: the producer may stop, and whoever waits for the end has it, whatever the producer does. */
   abandon(reason: StatusError = new StatusError(Code.CANCELLED, 'nobody reads any more')): void {
     this.detach();
     this.#chunks = none;
-    if (!this.done) this.onAbandon?.(reason);
+    if (this.done) return;
+    this.onAbandon?.(reason);
+    // who makes its bytes of another flow's is no producer that hears of that one's end
+    this.fail(reason);
   }
 
   /** Calls back once, before anybody reads, when so many bytes have come or nothing more comes; at once if that is so. Replaces who waited before. */

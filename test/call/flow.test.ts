@@ -80,6 +80,27 @@ describe('Flow', () => {
     assert.deepEqual(reasons, ['left']);
   });
 
+  it('ends when nobody reads any more, whether its producer says so or not', () => {
+    for (const answers of [true, false]) {
+      const flow = new Flow();
+      if (answers)
+        flow.onAbandon = (reason) => {
+          flow.fail(reason);
+        };
+      flow.push(bytes(1));
+      const reader = recorder();
+      flow.read(reader);
+      const ends: unknown[] = [];
+      flow.whenDone((error) => ends.push(error?.message));
+      flow.abandon(new StatusError(Code.CANCELLED, 'left'));
+      assert.deepEqual(ends, ['left']);
+      flow.push(bytes(2));
+      flow.end();
+      assert.deepEqual(flow.peek(), []);
+      assert.deepEqual(reader.seen, ['1'], 'who has left is told of nothing');
+    }
+  });
+
   it('gives nothing more to a fork whose reader has left', () => {
     const flow = new Flow(true);
     flow.push(bytes(1));

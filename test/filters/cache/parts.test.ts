@@ -1,7 +1,7 @@
 /** The cache's parts: one key for one question, envelopes that open only for their question, copies of replies. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { StatusError } from '../../../src/base/status.ts';
+import { Code, StatusError } from '../../../src/base/status.ts';
 import {
   Cancellation,
   Flow,
@@ -15,8 +15,9 @@ import { envelopeBytes, open, seal } from '../../../src/filters/cache/envelope.t
 import { cacheKey, type CacheQuestion } from '../../../src/filters/cache/key.ts';
 import { copyReply } from '../../../src/filters/cache/reply.ts';
 import { isPlainPredict } from '../../../src/filters/cache/request.ts';
+import { deadlineFilter } from '../../../src/filters/deadline.ts';
 import { requestMessage } from '../../../src/filters/request-message.ts';
-import { readAll } from '../../support/index.ts';
+import { readAll, unaryCall } from '../../support/index.ts';
 
 const floats = (shape: number[], ...values: number[]): Tensor => ({
   dtype: 'float',
@@ -223,6 +224,27 @@ describe('a copy of a reply', () => {
     assert.deepEqual(trailers, ['grpc-status', '0', 'x', 'y']);
     assert.deepEqual(seen, ['abcd']);
     assert.equal(credit, 9);
+  });
+
+  it('ends when its reader leaves in the middle, and so does the alarm of its deadline', async () => {
+    let stops = 0;
+    const body = new Flow();
+    const abandoned: string[] = [];
+    // as Upstream has it
+    body.onAbandon = (reason) => {
+      abandoned.push(reason.message);
+      body.fail(reason);
+    };
+    body.push(messagePrefix(1e6));
+    const after = () => () => {
+      stops++;
+    };
+    const send = deadlineFilter({ clock: () => 0, after })(() => Promise.resolve(copied(body).reply));
+    const reply = await send(unaryCall(undefined, { deadline: 1000 }));
+    assert.equal(stops, 0);
+    reply.body.abandon(new StatusError(Code.CANCELLED, 'the client has gone'));
+    assert.deepEqual(abandoned, ['the client has gone']);
+    assert.equal(stops, 1);
   });
 
   it('is kept only of a complete, successful, uncompressed, small single message', async () => {
