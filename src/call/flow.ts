@@ -104,7 +104,7 @@ export class Flow {
       if (this.#lenders === undefined) this.#lenders = new BufferOwners(lender, chunk.length);
       else this.#lenders.add(lender, chunk.length);
     }
-    if (this.#forks !== undefined) for (const fork of this.#forks) fork.push(chunk);
+    if (this.#forks !== undefined) this.#feed(this.#forks, chunk);
     if (this.#reader !== undefined && !this.#retain) {
       this.#reader.onData(chunk);
       if (this.#lenders !== undefined) this.#repay();
@@ -193,7 +193,8 @@ export class Flow {
 
   /**
    * A second reading beside the first, from the first byte on: the same bytes in a flow of its own, for a hedge. The
-   * faster of the two readers gives the producer its credit. Undefined when the beginning is not held any more.
+   * faster of the two readers gives the producer its credit. Undefined when the beginning is not held any more. Nobody reads it until this
+   * flow stops retaining: it fails then. Whoever does not want it any more abandons it.
    */
   fork(): Flow | undefined {
     if (!this.#retain && (this.started || this.#chunks.length === 0)) return undefined;
@@ -209,6 +210,12 @@ export class Flow {
       this.#creditUpTo((read += bytes));
     };
     return fork;
+  }
+
+  #feed(forks: readonly Flow[], chunk: Uint8Array): void {
+    for (const fork of forks) fork.push(chunk);
+    // an empty list stays: this flow's own reader may have left
+    if (forks.some(({ done }) => done)) this.#forks = forks.filter(({ done }) => !done);
   }
 
   /** A reader keeps views on the chunks. Gives what says that it keeps them no more. */
@@ -228,6 +235,8 @@ export class Flow {
     this.#chunks = this.#reader === undefined ? this.#chunks : none;
     if (this.#chunks === none) this.#repay();
     this.#uncopy();
+    // they would hold alone, and outside of the account, what has just been let go
+    if (this.#forks !== undefined) for (const fork of this.#forks) if (!fork.started) fork.abandon(unheld());
   }
 
   /** Nobody reads it any more: everything is let go, and out of the account. */
@@ -342,4 +351,6 @@ export class Flow {
   }
 }
 
+const unheld = (): StatusError =>
+  new StatusError(Code.CANCELLED, 'the beginning of the request is not held any more');
 const gone = (): StatusError => new StatusError(Code.CANCELLED, 'the call is over');

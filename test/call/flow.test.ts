@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, StatusError } from '../../src/base/status.ts';
 import { Flow, type FlowReader } from '../../src/call/index.ts';
+import { MemoryAccount } from '../../src/memory/index.ts';
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
 
@@ -99,6 +100,45 @@ describe('Flow', () => {
       assert.deepEqual(flow.peek(), []);
       assert.deepEqual(reader.seen, ['1'], 'who has left is told of nothing');
     }
+  });
+
+  it('keeps nothing for a fork that nobody reads when it keeps nothing itself', () => {
+    const account = new MemoryAccount();
+    for (const release of [(flow: Flow) => flow.push(new Uint8Array(100)), (flow: Flow) => flow.release()]) {
+      const flow = new Flow(true, 100, account);
+      flow.push(bytes(1));
+      flow.read(recorder());
+      const waits = flow.fork() as Flow;
+      const reads = flow.fork() as Flow;
+      const reader = recorder();
+      reads.read(reader);
+      flow.push(bytes(2));
+      assert.deepEqual([...Buffer.concat(waits.peek())], [1, 2]);
+      release(flow);
+      flow.push(bytes(3));
+      assert.deepEqual(waits.peek(), []);
+      const late = recorder();
+      waits.read(late);
+      assert.deepEqual(late.seen, ['error the beginning of the request is not held any more']);
+      flow.end();
+      assert.deepEqual([reader.seen.at(-2), reader.seen.at(-1)], ['3', 'end ']);
+      flow.discard();
+    }
+    assert.equal(account.bytes, 0);
+  });
+
+  it('feeds no fork that was abandoned, and keeps nothing when its own reader has left too', () => {
+    const flow = new Flow(true, 100);
+    flow.push(bytes(1));
+    flow.read(recorder());
+    const fork = flow.fork() as Flow;
+    fork.abandon();
+    flow.push(bytes(2));
+    assert.equal(fork.bytes, 1);
+    flow.release();
+    flow.detach();
+    flow.push(bytes(3));
+    assert.deepEqual(flow.peek(), []);
   });
 
   it('gives nothing more to a fork whose reader has left', () => {

@@ -128,6 +128,8 @@ export class HedgedCall implements CancelListener {
         this.#answered(attempt, reply);
       },
       (reason: unknown) => {
+        // what still comes of the request is not kept for it
+        if (previous > 0) request.abandon();
         this.#failed(attempt, { reason });
       },
     );

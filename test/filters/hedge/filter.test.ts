@@ -166,6 +166,29 @@ describe('hedgeFilter', () => {
     assert.equal((await reply).from, 'a');
   });
 
+  it('keeps nothing of a request that still comes for a hedge that has found nobody', async () => {
+    const timers = manualTimers();
+    const calls: Call[] = [];
+    const next: Handler = (call) => {
+      calls.push(call);
+      if (calls.length > 1) return Promise.reject(new StatusError(Code.UNAVAILABLE, 'nobody else'));
+      call.onPicked?.('a');
+      return new Promise(() => undefined);
+    };
+    const latencies = new LatencyStats(0.95, timers.clock);
+    const deps = { observer: recordingObserver(), clock: timers.clock, after: timers.after, latencies };
+    const request = new Flow(true);
+    request.push(Buffer.from('abc'));
+    void hedgeFilter({ ...options, maxAttempts: 2 }, deps)(next)(unaryCall(undefined, { request }));
+    timers.advance(100);
+    await settle();
+    const hedge = calls[1]?.request as Flow;
+    request.push(Buffer.alloc(1000));
+    assert.deepEqual([hedge.done, hedge.bytes, hedge.peek().length], [true, 3, 0]);
+    assert.equal(request.bytes, 1003);
+    assert.equal(request.done, false);
+  });
+
   it('asks a third backend when two are silent, and never a fourth', () => {
     const { handler, sent, timers } = harness(['a', 'b', 'c', 'd']);
     void handler(unaryCall());
