@@ -61,6 +61,8 @@ export class GrpcServerCall
   /** Bytes credited to the client before the call began; the flow's first credits are these. */
   #prepaid = 0;
   #requestEnded = false;
+  /** The filters have the call, and count it. */
+  #sent = false;
   #received = 0;
   #credited = 0;
   /** What came before the call began; and what was made of its messages on their way. Each is there once it holds something. */
@@ -354,6 +356,7 @@ export class GrpcServerCall
 
   #send(call: Call): void {
     if (this.#cancellation.reason !== undefined) return;
+    this.#sent = true;
     try {
       this.#deps.handler(call).then(
         (reply) => {
@@ -442,7 +445,7 @@ export class GrpcServerCall
     const { observer } = this.#deps;
     if (error.code === Code.RESOURCE_EXHAUSTED && error.retryAfterMs === undefined)
       observer.limited('message');
-    if (this.#request === undefined && !this.#reply.over)
+    if (!this.#sent && !this.#reply.over)
       tellRefused(observer, this.#head, [this.#via, this.#id, this.#peer], this.#received, error);
     this.#reply.cut(error, this.#id);
     this.#cancellation.cancel(error);

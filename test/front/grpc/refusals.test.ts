@@ -1,0 +1,122 @@
+/** Calls that are refused while they are under way: the client and the observer are told the same, once, whenever it happens. */
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, it } from 'node:test';
+import { Code, type StatusError } from '../../../src/base/status.ts';
+import { Flow, getMetadata, type Handler, messagePrefix, type Reply } from '../../../src/call/index.ts';
+import { observeFilter } from '../../../src/filters/index.ts';
+import { createRpcDoor } from '../../../src/front/index.ts';
+import { MemoryAccount } from '../../../src/memory/index.ts';
+import { targetOf } from '../../../src/models/index.ts';
+import type { Headers, ServerStream, StreamEvents } from '../../../src/wire/index.ts';
+import { manualClock, recordingObserver } from '../../support/index.ts';
+
+const unary = '/inference.GRPCInferenceService/ModelInfer';
+const stream = '/inference.GRPCInferenceService/ModelStreamInfer';
+
+const framed = (message: Uint8Array): Buffer => Buffer.concat([messagePrefix(message.length), message]);
+/** ModelInferRequest { model_name, raw_input_contents } */
+const infer = (model: string, bytes = 0): Buffer => {
+  const name = [0x0a, model.length, ...Buffer.from(model)];
+  const raw = bytes === 0 ? [] : [0x3a, 0x80 | (bytes & 0x7f), bytes >> 7, ...Buffer.alloc(bytes)];
+  return framed(Buffer.from([...name, ...raw]));
+};
+
+/** What a backend does with a call: as Upstream has it, the reply fails with the request and with a cancel. */
+function backend(): { handler: Handler; calls: number; readonly body: Flow } {
+  const body = new Flow();
+  const fail = (reason: StatusError): void => {
+    body.fail(reason);
+  };
+  body.onAbandon = fail;
+  const it = {
+    body,
+    calls: 0,
+    handler: (call: Parameters<Handler>[0]): Promise<Reply> => {
+      it.calls++;
+      const { request } = call;
+      request.read({
+        onData(chunk) {
+          request.credit(chunk.length);
+        },
+        onEnd() {},
+        onError: fail,
+      });
+      call.cancellation.onCancel(fail);
+      return Promise.resolve({ metadata: [], body, from: 'b' });
+    },
+  };
+  return it;
+}
+
+/** A door with one backend behind it, whose reply the test ends. */
+function harness(limits: { maxMessageBytes?: number; maxRetainedBytes?: number } = {}) {
+  const { clock, advance } = manualClock();
+  const observer = recordingObserver();
+  const server = backend();
+  const view = { knows: () => true, defaultVersion: () => undefined };
+  const door = createRpcDoor({
+    handler: observeFilter({ observer, clock, view })(server.handler),
+    options: {
+      timeouts: { defaultMs: 1e6, maxMs: 1e6, byModel: undefined },
+      maxMessageBytes: 1000,
+      maxInflateRatio: 100,
+      maxRetainedBytes: 1e6,
+      pace: { bodyTimeoutMs: 1000, minBodyBytesPerSecond: 1000 },
+      ...limits,
+    },
+    memory: new MemoryAccount(),
+    resolve: (spec) => targetOf(spec),
+    clock,
+    observer,
+    nextId: () => 'id',
+    cors: { headers: () => [], preflight: () => [] },
+    refused: () => 'id',
+  });
+  /** Statuses that the client was told, with their texts and ids. */
+  const told: string[] = [];
+  const note = (fields: Headers = []): void => {
+    const status = getMetadata(fields, 'grpc-status');
+    if (status === undefined) return;
+    told.push([status, getMetadata(fields, 'x-request-id') ?? 'no id'].join(' '));
+  };
+  const client: ServerStream = {
+    id: 1,
+    varying: [],
+    queuedBytes: 0,
+    respond: note,
+    write: () => true,
+    end: note,
+    reset: () => undefined,
+    credit: () => undefined,
+    cut: note,
+  };
+  const open = (path: string): StreamEvents => {
+    const fields = [':method', 'POST', ':path', path, 'content-type', 'application/grpc'];
+    return door(client, fields, '192.0.2.1:5000', true) as StreamEvents;
+  };
+  /** Codes that the observer was told. */
+  const ends = (): readonly Code[] => observer.ends.map(({ code }) => code);
+  return { open, told, ends, observer, server, advance };
+}
+
+describe('a call that is refused', () => {
+  it('before it has gone on is counted, and reaches nobody', async () => {
+    const { open, told, ends, observer, server } = harness();
+    const events = open(unary);
+    events.onData(infer('m'));
+    events.onData(infer('m'));
+    await turn();
+    assert.deepEqual(told, [`${Code.UNIMPLEMENTED} id`]);
+    assert.deepEqual([observer.started, ends(), server.calls], [1, [Code.UNIMPLEMENTED], 0]);
+  });
+
+  it('and was reset by its client in the same read is not counted', async () => {
+    const { open, told, observer, server } = harness();
+    const events = open(unary);
+    events.onData(infer('m'));
+    events.onReset(8, false);
+    await turn();
+    assert.deepEqual([told, observer.started, server.calls], [[], 0, 0]);
+  });
+});
