@@ -115,7 +115,8 @@ export class ReplyWriter implements FlowReader {
    */
   cut(error: StatusError, id?: string): void {
     if (this.over) return;
-    this.#fail(error, id);
+    // first: whoever watches the body shall hear this reason, and not what becomes of it when the request is let go
     this.#body?.abandon(error);
+    this.#fail(error, id);
   }
 }

@@ -111,6 +111,41 @@ describe('a call that is refused', () => {
     assert.deepEqual([observer.started, ends(), server.calls], [1, [Code.UNIMPLEMENTED], 0]);
   });
 
+  it('after it has gone on is counted once', async () => {
+    const { open, told, ends, observer } = harness();
+    const events = open(unary);
+    events.onData(infer('m'));
+    await turn();
+    events.onData(infer('m'));
+    await turn();
+    assert.deepEqual(told, [`${Code.UNIMPLEMENTED} id`]);
+    assert.deepEqual([observer.started, ends()], [1, [Code.UNIMPLEMENTED]]);
+  });
+
+  it('after its reply has begun is counted as what the client is told', async () => {
+    const { open, told, ends, server } = harness();
+    const events = open(stream);
+    events.onData(infer('m'));
+    await turn();
+    assert.equal(server.calls, 1);
+    events.onData(infer('other'));
+    await turn();
+    assert.deepEqual(told, [`${Code.INVALID_ARGUMENT} id`]);
+    assert.deepEqual(ends(), [Code.INVALID_ARGUMENT]);
+    assert.equal(server.body.error?.code, Code.INVALID_ARGUMENT);
+  });
+
+  it('because its reply is too large is counted as that, though its request still comes', async () => {
+    const { open, told, ends, server } = harness();
+    const events = open(stream);
+    events.onData(infer('m'));
+    await turn();
+    server.body.push(framed(Buffer.alloc(1001)));
+    await turn();
+    assert.deepEqual(told, [`${Code.RESOURCE_EXHAUSTED} no id`]);
+    assert.deepEqual(ends(), [Code.RESOURCE_EXHAUSTED]);
+  });
+
   it('and was reset by its client in the same read is not counted', async () => {
     const { open, told, observer, server } = harness();
     const events = open(unary);
