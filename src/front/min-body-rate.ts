@@ -12,18 +12,27 @@ export interface MinBodyRateOptions {
 export class MinBodyRate {
   readonly #options: MinBodyRateOptions;
   readonly #clock: Clock;
-  readonly #startMs: number;
+  #startMs: number;
+  /** When it was looked at last. */
+  #lookedMs: number;
 
   constructor(options: MinBodyRateOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
-    this.#startMs = clock();
+    this.#startMs = this.#lookedMs = clock();
   }
 
-  /** @param bytes that came so far. @throws StatusError DEADLINE_EXCEEDED */
-  check(bytes: number): void {
+  /**
+   * @param bytes that came so far
+   * @param waitsForUs the sender waits for this side: the time since the last look does not count
+   * @throws StatusError DEADLINE_EXCEEDED
+   */
+  check(bytes: number, waitsForUs: boolean): void {
     const { bodyTimeoutMs, minBodyBytesPerSecond } = this.#options;
-    if (this.#clock() - this.#startMs <= bodyTimeoutMs + (bytes * 1000) / minBodyBytesPerSecond) return;
+    const nowMs = this.#clock();
+    if (waitsForUs) this.#startMs += nowMs - this.#lookedMs;
+    this.#lookedMs = nowMs;
+    if (waitsForUs || nowMs - this.#startMs <= bodyTimeoutMs + (bytes * 1000) / minBodyBytesPerSecond) return;
     throw new StatusError(
       Code.DEADLINE_EXCEEDED,
       `the request body is too slow: ${bytes} bytes came in more than ${bodyTimeoutMs} ms`,

@@ -156,19 +156,21 @@ export class GrpcServerCall
     this.#reply.drain();
   }
 
-  /** An answer must be read until the deadline. A message that somebody waits for must come at a pace: later ones of a stream may take their time. */
+  /**
+   * An answer must be read until the deadline. A message that somebody waits for must come at a pace, whether it is kept for another attempt or
+   * not: only the later ones of a stream may take their time.
+   */
   onTick(): void {
     if (this.#reply.over && this.#stream.queuedBytes > 0 && this.#deps.clock() >= this.#deadline) {
       this.#deps.observer.limited('slow reader');
       this.#reply.expire(this.#exceeded('the answer was not read'));
       return;
     }
-    const request = this.#request;
-    if (this.#requestEnded || this.#reply.over || (request?.retains === false && request.started)) return;
+    if (this.#requestEnded || this.#reply.over) return;
+    if (this.#head.method.streaming && this.#request?.started === true) return;
     this.#pace ??= new MinBodyRate(this.#deps.options.pace, this.#deps.clock);
-    if (this.#received - this.#credited > onItsWayBytes) return;
     try {
-      this.#pace.check(this.#received);
+      this.#pace.check(this.#received, this.#received - this.#credited > onItsWayBytes);
     } catch (reason) {
       this.#deps.observer.limited('slow body');
       this.#refuse(reason);
@@ -282,7 +284,7 @@ export class GrpcServerCall
   #pass(chunk: Uint8Array, memory: BufferOwner | undefined): void {
     const request = this.#request;
     if (request === undefined) return;
-    if (request.retains && this.#watch.messages > 1) this.#checkSingle();
+    if (this.#watch.messages > 1) this.#checkSingle();
     // before it is sent on: no backend shall have the whole of a message that means another model
     if (this.#rest !== undefined) this.#rest.feed(chunk);
     if (this.#targets === undefined || this.#targets.push(chunk)) request.push(chunk, memory);

@@ -149,10 +149,10 @@ class BodyReading<T> implements BodyReader {
   }
 
   onTick(): void {
-    // a client with text here waits for us, not we for it
-    if (this.#over || this.#queue.length > 0) return;
+    if (this.#over) return;
     try {
-      this.#pace.check(this.#received);
+      // a client with text here waits for us, not we for it
+      this.#pace.check(this.#received, this.#queue.length > 0);
     } catch (cause) {
       this.#observer.limited('slow body');
       this.#fail(new BodyError(408, (cause as Error).message, { cause }));

@@ -18,26 +18,38 @@ const framed = (message: Uint8Array): Buffer => Buffer.concat([messagePrefix(mes
 /** ModelInferRequest { model_name, raw_input_contents } */
 const infer = (model: string, bytes = 0): Buffer => {
   const name = [0x0a, model.length, ...Buffer.from(model)];
-  const raw = bytes === 0 ? [] : [0x3a, 0x80 | (bytes & 0x7f), bytes >> 7, ...Buffer.alloc(bytes)];
-  return framed(Buffer.from([...name, ...raw]));
+  const length = [0x80 | (bytes & 0x7f), 0x80 | ((bytes >> 7) & 0x7f), bytes >> 14];
+  return framed(Buffer.from([...name, ...(bytes === 0 ? [] : [0x3a, ...length, ...Buffer.alloc(bytes)])]));
 };
 
 /** What a backend does with a call: as Upstream has it, the reply fails with the request and with a cancel. */
-function backend(): { handler: Handler; calls: number; readonly body: Flow } {
+function backend(): { handler: Handler; calls: number; readonly body: Flow; takes: boolean; take(): void } {
   const body = new Flow();
   const fail = (reason: StatusError): void => {
     body.fail(reason);
   };
   body.onAbandon = fail;
+  let take = (): void => undefined;
+  let waiting = 0;
   const it = {
     body,
     calls: 0,
+    /** It reads what comes, at once. */
+    takes: true,
+    take: () => {
+      take();
+    },
     handler: (call: Parameters<Handler>[0]): Promise<Reply> => {
       it.calls++;
       const { request } = call;
+      take = () => {
+        request.credit(waiting);
+        waiting = 0;
+      };
       request.read({
         onData(chunk) {
-          request.credit(chunk.length);
+          waiting += chunk.length;
+          if (it.takes) take();
         },
         onEnd() {},
         onError: fail,
@@ -122,6 +134,16 @@ describe('a call that is refused', () => {
     assert.deepEqual([observer.started, ends()], [1, [Code.UNIMPLEMENTED]]);
   });
 
+  it('for its second message is refused, too, when its first one is kept no more', async () => {
+    const { open, told, ends } = harness({ maxRetainedBytes: 10 });
+    const events = open(unary);
+    events.onData(infer('m', 200));
+    await turn();
+    events.onData(infer('m'));
+    assert.deepEqual(told, [`${Code.UNIMPLEMENTED} id`]);
+    assert.deepEqual(ends(), [Code.UNIMPLEMENTED]);
+  });
+
   it('after its reply has begun is counted as what the client is told', async () => {
     const { open, told, ends, server } = harness();
     const events = open(stream);
@@ -153,5 +175,68 @@ describe('a call that is refused', () => {
     events.onReset(8, false);
     await turn();
     assert.deepEqual([told, observer.started, server.calls], [[], 0, 0]);
+  });
+});
+
+describe('the minimum body rate', () => {
+  const late =
+    (path: string, limits: Parameters<typeof harness>[0]) => async (): Promise<readonly string[]> => {
+      const { open, told, advance } = harness(limits);
+      const events = open(path);
+      events.onData(infer('m', 500).subarray(0, 200));
+      await turn();
+      advance(1);
+      events.onTick?.();
+      advance(1100);
+      events.onTick?.();
+      assert.deepEqual(told, [], 'it is not late yet');
+      advance(200);
+      events.onTick?.();
+      await turn();
+      return told;
+    };
+
+  it('holds for a unary request that is kept', async () => {
+    assert.deepEqual(await late(unary, {})(), [`${Code.DEADLINE_EXCEEDED} id`]);
+  });
+
+  it('holds for a unary request that is kept no more, being too large', async () => {
+    assert.deepEqual(await late(unary, { maxRetainedBytes: 100 })(), [`${Code.DEADLINE_EXCEEDED} id`]);
+  });
+
+  it('ends for a stream that somebody reads', async () => {
+    assert.deepEqual(await late(stream, {})(), []);
+  });
+
+  it('does not count the time in which the backend is the slow one', async () => {
+    const { open, told, advance, server } = harness({ maxMessageBytes: 1e6, maxRetainedBytes: 100 });
+    server.takes = false;
+    const events = open(unary);
+    const message = infer('m', 60_000);
+    events.onData(message.subarray(0, 200));
+    await turn();
+    events.onData(message.subarray(200, 30_000));
+    for (let i = 0; i < 100; i++) {
+      events.onTick?.();
+      advance(1000);
+    }
+    server.take();
+    events.onTick?.();
+    assert.deepEqual(told, []);
+    advance(31_000);
+    events.onTick?.();
+    assert.deepEqual(told, [`${Code.DEADLINE_EXCEEDED} id`]);
+  });
+
+  it('ends with the request', async () => {
+    const { open, told, advance } = harness({ maxRetainedBytes: 100 });
+    const events = open(unary);
+    events.onData(infer('m', 500));
+    events.onEnd([]);
+    await turn();
+    events.onTick?.();
+    advance(100_000);
+    events.onTick?.();
+    assert.deepEqual(told, []);
   });
 });
