@@ -1,6 +1,6 @@
 /**
- * npm run bench:large: what large JSON bodies cost a gateway beside its CPU. First its peak memory while 16 clients post
- * 32 MB each, then how long small requests take beside one body of nearly 64 MB after the other.
+ * npm run bench:large: what large JSON bodies cost a gateway beside its CPU. First its peak memory while 16 clients
+ * post 32 MB each, then how long small requests take beside one body of nearly 64 MB after the other.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** The rooms of src/ and what each may import: the walls (.dependency-cruiser.mjs) and ARCHITECTURE.md's table are made of this. */
+/**
+ * The rooms of src/ and what each may import: the walls (.dependency-cruiser.mjs) and ARCHITECTURE.md's table are
+ * made of this.
+ */
 
 /** For each room below src/: the rooms that it may import. Every room may import base/. */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
@@ -32,7 +35,9 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   cli: ['config', 'demo', 'gateway'],
 };
 
-/** For each sub-room: the other sub-rooms of its room that it may import; what is loose in the room is shared by all. */
+/**
+ * For each sub-room: the other sub-rooms of its room that it may import; what is loose in the room is shared by all.
+ */
 export const subRooms: Readonly<Record<string, readonly string[]>> = {
   'wire/socket': [],
   'wire/hpack': [],

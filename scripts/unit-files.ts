@@ -1,6 +1,6 @@
 /**
- * Which test files `npm run test:unit` runs: those of the rooms that are quick everywhere, on nothing but Node and node_modules.
- * The rule is read off the files themselves, so that a new file needs no list: see `reasonAgainst`.
+ * Which test files `npm run test:unit` runs: those of the rooms that are quick everywhere, on nothing but Node and
+ * node_modules. The rule is read off the files themselves, so that a new file needs no list: see `reasonAgainst`.
  */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -22,7 +22,10 @@ export const rooms: readonly string[] = [
   'workers',
 ];
 
-/** Folders whose tests are of no one room: they need a whole gateway, the program, real peers, or the files of the repository. */
+/**
+ * Folders whose tests are of no one room: they need a whole gateway, the program, real peers, or the files of the
+ * repository.
+ */
 export const themes: readonly string[] = [
   'bridge',
   'browser',

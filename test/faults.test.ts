@@ -1,4 +1,7 @@
-/** The guard: what a listener throws is told and ends what it belongs to, and whoever tells of it cannot make it worse. */
+/**
+ * The guard: what a listener throws is told and ends what it belongs to, and whoever tells of it cannot make it
+ * worse.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { detach, fault, guard, guarded, isFault, onFault } from '../src/base/faults.ts';

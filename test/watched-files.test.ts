@@ -19,7 +19,10 @@ describe('watched files', () => {
     return path;
   };
 
-  /** So many intervals, in each of which the files are looked at: a look takes no fake time, and is over before one of ours. */
+  /**
+   * So many intervals, in each of which the files are looked at: a look takes no fake time, and is over before one of
+   * ours.
+   */
   async function pass(time: FakeTime, intervals: number): Promise<void> {
     for (let i = 0; i < intervals; i++) {
       time.advance(times.intervalMs);

@@ -1,4 +1,7 @@
-/** Prints how each policy shares uneven work, and what a pick costs; with --write, docs/balancing.md's tables and pictures. */
+/**
+ * Prints how each policy shares uneven work, and what a pick costs; with --write, docs/balancing.md's tables and
+ * pictures.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { leastOutstanding, peakEwma } from '../../src/fleet/balance/p2c.ts';
 import { type Candidate, pickerOf, type Policy } from '../../src/fleet/balance/picker.ts';

@@ -1,4 +1,6 @@
-/** A fleet in simulated time: calls arrive at random, backends work them off one core at a time, a picker sends them. */
+/**
+ * A fleet in simulated time: calls arrive at random, backends work them off one core at a time, a picker sends them.
+ */
 import { type Candidate, pickerOf, type Policy } from '../../src/fleet/balance/picker.ts';
 import { Replica } from '../../src/fleet/balance/replica.ts';
 

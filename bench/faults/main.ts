@@ -1,7 +1,7 @@
 /**
- * The same load on Tensorgate and on Envoy while one of three backends goes wrong: failed calls, and what the others took.
- * Usage: ENVOY=/path/to/envoy node bench/faults/main.ts [--rounds 3] [--only WORD] [--write]
- * Everything is on loopback; a round takes about five minutes.
+ * The same load on Tensorgate and on Envoy while one of three backends goes wrong: failed calls, and what the others
+ * took. Usage: ENVOY=/path/to/envoy node bench/faults/main.ts [--rounds 3] [--only WORD] [--write] Everything is on
+ * loopback; a round takes about five minutes.
  */
 import { parseArgs } from 'node:util';
 import { startGatewayProcess, waitFor } from '../../test/support/index.ts';

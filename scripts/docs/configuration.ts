@@ -61,8 +61,8 @@ function sections(schema: Schema, path: string, depth: number): string[] {
 }
 
 /**
- * The schema as editors read it: of a file, in which whatever has a default may be left out. Checked against every file that `check`
- * takes by test/config/published-schema.test.ts.
+ * The schema as editors read it: of a file, in which whatever has a default may be left out. Checked against every
+ * file that `check` takes by test/config/published-schema.test.ts.
  */
 export function publishedSchema(schema: unknown = configSchema): unknown {
   const written = editorsView(schema) as object;

@@ -23,8 +23,10 @@ const own: Readonly<Record<string, string>> = {
 /** What a room is, from the first line of its door. @throws Error for a room that does not say it */
 function sentence(room: string): string {
   const door = new URL(`${room}/index.ts`, src);
-  const said =
-    own[room] ?? (existsSync(door) ? /^\/\*\* (.+?) \*\//.exec(readFileSync(door, 'utf8'))?.[1] : undefined);
+  const opening = existsSync(door)
+    ? /^\/\*\*([\s\S]+?)\*\//.exec(readFileSync(door, 'utf8'))?.[1]
+    : undefined;
+  const said = own[room] ?? opening?.replace(/\n \*/g, ' ').replace(/\s+/g, ' ').trim();
   if (said === undefined) throw new Error(`src/${room}/index.ts does not begin with a sentence`);
   return said;
 }

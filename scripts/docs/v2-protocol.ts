@@ -1,4 +1,6 @@
-/** docs/v2-protocol.md: each member of the Open Inference Protocol and what becomes of it, from the test's own table. */
+/**
+ * docs/v2-protocol.md: each member of the Open Inference Protocol and what becomes of it, from the test's own table.
+ */
 import { protocol } from '../../test/bridge/protocol/index.ts';
 import { type Cell, type Row, ways } from '../../test/bridge/protocol/rows.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Moves files of src/ as map.txt says, rewrites every import of them, and makes the doors (index.ts) of the rooms anew: each exports what
- * somebody outside of the room uses. Kept as long as branches from before the moves have to be replayed. `node scripts/moves/main.ts`.
+ * Moves files of src/ as map.txt says, rewrites every import of them, and makes the doors (index.ts) of the rooms
+ * anew: each exports what somebody outside of the room uses. Kept as long as branches from before the moves have to
+ * be replayed. `node scripts/moves/main.ts`.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

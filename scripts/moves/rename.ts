@@ -1,4 +1,7 @@
-/** Renames identifiers wherever the compiler finds them, in src, tests, benches and scripts, as renames.txt says. `node scripts/moves/rename.ts`. */
+/**
+ * Renames identifiers wherever the compiler finds them, in src, tests, benches and scripts, as renames.txt says.
+ * `node scripts/moves/rename.ts`.
+ */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import ts from 'typescript';

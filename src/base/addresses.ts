@@ -31,7 +31,10 @@ export function addressOf(peer: string): string {
   return ipOf(peer.slice(0, peer.lastIndexOf(':')));
 }
 
-/** What one client has for itself: an IPv4 address, or the first 64 bits of an IPv6 one, the rest of which it may choose (RFC 4291 §2.5.1). */
+/**
+ * What one client has for itself: an IPv4 address, or the first 64 bits of an IPv6 one, the rest of which it may
+ * choose (RFC 4291 §2.5.1).
+ */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address;
   const bytes = v6Bytes(address);

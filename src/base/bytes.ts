@@ -1,6 +1,9 @@
 /** Small things with bytes: numbers in them, and chunks that are kept, of which many tiny ones are joined. */
 
-/** Smaller chunks are joined, in bytes: each costs some hundred bytes of memory beside its own, and copying so much is cheap. */
+/**
+ * Smaller chunks are joined, in bytes: each costs some hundred bytes of memory beside its own, and copying so much is
+ * cheap.
+ */
 const tinyBytes = 512;
 /** A message in a few parts is left as it came. */
 const fewChunks = 4;
@@ -20,14 +23,20 @@ export function uint32At(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** Whether the bytes from `from` up to `to` are the known ones; looked at from their end, since what repeats begins alike. */
+/**
+ * Whether the bytes from `from` up to `to` are the known ones; looked at from their end, since what repeats begins
+ * alike.
+ */
 export function isAt(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
   if (known.length !== to - from) return false;
   for (let i = known.length - 1; i >= 0; i--) if (known[i] !== bytes[from + i]) return false;
   return true;
 }
 
-/** Appends a chunk to a list; a tiny one may become part of the last entry, which is replaced and never changed. False when it was copied. */
+/**
+ * Appends a chunk to a list; a tiny one may become part of the last entry, which is replaced and never changed. False
+ * when it was copied.
+ */
 export function joinInto(chunks: Uint8Array[], chunk: Uint8Array): boolean {
   const at = chunks.length - 1;
   if (at < fewChunks || chunk.length > tinyBytes) {

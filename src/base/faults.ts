@@ -1,7 +1,8 @@
 /**
- * The guard between events of the outside world and our code. An event of a socket, a timer, a file or another process has no caller
- * that could be told of an error: what its listener throws ends the process, and every call in it. So each listener runs in a guard:
- * what it throws is a fault of this program, ends the one stream or connection that it belongs to, and is told here.
+ * The guard between events of the outside world and our code. An event of a socket, a timer, a file or another
+ * process has no caller that could be told of an error: what its listener throws ends the process, and every call in
+ * it. So each listener runs in a guard: what it throws is a fault of this program, ends the one stream or connection
+ * that it belongs to, and is told here.
  */
 
 /** Where events enter; a fault is counted by it. */
@@ -96,8 +97,8 @@ export function detach(where: FaultPlace, promise: Promise<unknown>, undo?: (rea
 }
 
 /**
- * Whether an error says that this program is wrong, and not the world: errors of the system, of TLS or of a library have a code of
- * theirs, and those that a room throws on purpose a class of their own.
+ * Whether an error says that this program is wrong, and not the world: errors of the system, of TLS or of a library
+ * have a code of theirs, and those that a room throws on purpose a class of their own.
  */
 export function isFault(reason: unknown): boolean {
   if (!(reason instanceof Error)) return true;

@@ -10,8 +10,9 @@ export const connectionFields: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Fields that no intermediary passes on: the connection's own (RFC 9110 §7.6.1), TE and Trailer, which are about this hop's message, and
- * the credentials that a client and the next proxy exchange (§11.7), which are no backend's to see.
+ * Fields that no intermediary passes on: the connection's own (RFC 9110 §7.6.1), TE and Trailer, which are about this
+ * hop's message, and the credentials that a client and the next proxy exchange (§11.7), which are no backend's to
+ * see.
  */
 export const hopByHopFields: ReadonlySet<string> = new Set([
   ...connectionFields,

@@ -1,6 +1,6 @@
 /**
- * What must never be shown: passwords, tokens, keys. One function hides them in any text (logs, errors, pages, stack traces), by
- * their form where they have one, and by their value where the configuration named it.
+ * What must never be shown: passwords, tokens, keys. One function hides them in any text (logs, errors, pages, stack
+ * traces), by their form where they have one, and by their value where the configuration named it.
  */
 
 const secretName =
@@ -22,12 +22,17 @@ const parameter = /([?&;])([^=&?#\s"]{1,100})=([^&#;\s"'`<>]+)/g;
 /** The credentials of an Authorization field (RFC 9110 §11.4), and not the words behind "basic" in a sentence. */
 const scheme = /\b(bearer|basic)(\s+)(?=[a-z+/]*[0-9._~=-])[a-z0-9._~+/=-]{6,}/gi;
 
-/** Shorter ones would be found in words that are none; where they stand in a URL, its form hides them. In characters. */
+/**
+ * Shorter ones would be found in words that are none; where they stand in a URL, its form hides them. In characters.
+ */
 const minLength = 6;
 /** More are no configuration's. */
 const maxKnown = 10_000;
 
-/** Values that a configuration of this process has had: what an old one named stays hidden, since a late error may have it. */
+/**
+ * Values that a configuration of this process has had: what an old one named stays hidden, since a late error may
+ * have it.
+ */
 let known: readonly string[] = [];
 const all = new Set<string>();
 
@@ -59,7 +64,10 @@ export function learnSecretsOf(url: string): void {
     if (isSecretName(name)) learnSecret(value);
 }
 
-/** Up to the last @ of a run without spaces and quotes: a password may have one, and a slash too, when nobody encoded it. */
+/**
+ * Up to the last @ of a run without spaces and quotes: a password may have one, and a slash too, when nobody encoded
+ * it.
+ */
 function withoutUsers(text: string): string {
   let shown = '';
   let done = 0;
@@ -79,7 +87,10 @@ const withoutParameters = (text: string): string =>
     isSecretName(name) ? `${mark}${name}=${hidden}` : all,
   );
 
-/** A text as it may be shown: users and passwords of URLs, parameters and headers that are secrets, and all known values are ***. */
+/**
+ * A text as it may be shown: users and passwords of URLs, parameters and headers that are secrets, and all known
+ * values are ***.
+ */
 export function hideSecrets(text: string): string {
   let shown = text;
   // before users: a value may have an @

@@ -32,8 +32,8 @@ export function codeName(code: number): keyof typeof Code {
 
 export interface StatusDetails {
   /**
-   * Which thing failed or said so: "10.0.0.7:8500", "fleet main", "configuration". What the gateway itself refuses (its limits, its memory)
-   * has none, and so is never tried again elsewhere, whatever its code.
+   * Which thing failed or said so: "10.0.0.7:8500", "fleet main", "configuration". What the gateway itself refuses
+   * (its limits, its memory) has none, and so is never tried again elsewhere, whatever its code.
    */
   readonly where?: string;
   readonly cause?: unknown;
@@ -82,7 +82,10 @@ export class StatusError extends Error {
     this.outpaced = details.outpaced ?? false;
   }
 
-  /** The one funnel: anything thrown becomes a StatusError. Unknown causes become INTERNAL and do not leak; those that are faults are told. */
+  /**
+   * The one funnel: anything thrown becomes a StatusError. Unknown causes become INTERNAL and do not leak; those that
+   * are faults are told.
+   */
   static from(reason: unknown, where?: string): StatusError {
     if (reason instanceof StatusError) return reason;
     if (isFault(reason)) fault('call', reason);

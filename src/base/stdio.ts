@@ -1,4 +1,7 @@
-/** What the process prints beside its log: a reader that has gone, or does not read, ends nothing and holds nothing up. */
+/**
+ * What the process prints beside its log: a reader that has gone, or does not read, ends nothing and holds nothing
+ * up.
+ */
 import { hideSecrets } from './secrets.ts';
 
 /** Text that waits for a reader, in characters; what is beyond is dropped. */
@@ -8,7 +11,10 @@ let dropped = 0;
 /** Lines that nobody took. */
 export const droppedPrints = (): number => dropped;
 
-/** Without it a closed pipe (EPIPE) or a full disk (ENOSPC) is an error event that nobody hears, and the end of the process. */
+/**
+ * Without it a closed pipe (EPIPE) or a full disk (ENOSPC) is an error event that nobody hears, and the end of the
+ * process.
+ */
 export function guardStdio(): void {
   for (const stream of [process.stdout, process.stderr])
     if (stream.listenerCount('error') === 0) stream.on('error', () => undefined);
@@ -25,7 +31,10 @@ export function say(stream: NodeJS.WriteStream, text: string): void {
   });
 }
 
-/** Resolves when all that was printed is out or lost: process.exit() throws away what a pipe has not taken. @param maxMs at the latest */
+/**
+ * Resolves when all that was printed is out or lost: process.exit() throws away what a pipe has not taken.
+ * @param maxMs at the latest
+ */
 export async function printed(maxMs = Number.POSITIVE_INFINITY): Promise<void> {
   const out = [process.stdout, process.stderr].map(
     (stream) =>

@@ -1,4 +1,7 @@
-/** Tells when files have changed: their paths are looked at, so that a file which is replaced is seen as one that is edited. */
+/**
+ * Tells when files have changed: their paths are looked at, so that a file which is replaced is seen as one that is
+ * edited.
+ */
 import { type Stats, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { detach, guarded } from './faults.ts';
@@ -14,8 +17,8 @@ const markOf = ({ mtimeMs, size, ino }: Stats): string => `${mtimeMs} ${size} ${
 const none = '';
 
 /**
- * Node's own watchFile() takes its first look some time after the call: what changes before would never be told. Here whoever reads the
- * files after the call misses nothing.
+ * Node's own watchFile() takes its first look some time after the call: what changes before would never be told. Here
+ * whoever reads the files after the call misses nothing.
  * @returns what ends the watch
  */
 export function watchFiles(

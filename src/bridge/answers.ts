@@ -21,7 +21,9 @@ import type { BridgeMemory } from './bridge-memory.ts';
 export interface AnswersOptions {
   /** An answer as text of one line; undefined for one that the client is not told. */
   readonly textOf: (reply: V2InferResponse) => Buffer | undefined;
-  /** What is said unless there is one answer, which is the body then; undefined for any number of server-sent events. */
+  /**
+   * What is said unless there is one answer, which is the body then; undefined for any number of server-sent events.
+   */
   readonly notOne: (() => StatusError) | undefined;
   readonly maxBytes: number;
   readonly from: string;

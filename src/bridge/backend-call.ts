@@ -42,7 +42,10 @@ export class BackendRefusal extends StatusError {
   }
 }
 
-/** The reply that a server's own words are. @throws all others, and answers that are not taken: whoever looks at its models has to know that */
+/**
+ * The reply that a server's own words are.
+ * @throws all others, and answers that are not taken: whoever looks at its models has to know that
+ */
 export function refusedReply(reason: unknown, from: string): Reply {
   if (reason instanceof BackendRefusal) return reason.reply;
   if (reason instanceof OutOfBounds) throw reason;
@@ -92,7 +95,10 @@ export async function uncompressed(
   return inflated;
 }
 
-/** The one message of a call's request, as views on what arrived. @throws StatusError INVALID_ARGUMENT when there is none */
+/**
+ * The one message of a call's request, as views on what arrived.
+ * @throws StatusError INVALID_ARGUMENT when there is none
+ */
 export async function requestOf(call: Call, limits: InflateLimits, rebuilt: BridgeMemory): Promise<Chunks> {
   const message = await messageChunks(call.request, limits.maxMessageBytes);
   if (message === undefined)

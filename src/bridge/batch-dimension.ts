@@ -1,4 +1,7 @@
-/** For clients that leave out the batch dimension where a model's signature has one: added on the way there, and taken off again. */
+/**
+ * For clients that leave out the batch dimension where a model's signature has one: added on the way there, and taken
+ * off again.
+ */
 import { type ByModel, type Call, type Filter, flowOf, type Reply, type Target } from '../call/index.ts';
 import {
   chunksLength,
@@ -18,7 +21,10 @@ import type { Catalog } from '../models/index.ts';
 import { changedAnswer, requestOf, uncompressedCall } from './backend-call.ts';
 import { BridgeMemory } from './bridge-memory.ts';
 
-/** Whose inputs get it: strings alone that have no dimension at all, whatever has one less than the signature, or nobody's. */
+/**
+ * Whose inputs get it: strings alone that have no dimension at all, whatever has one less than the signature, or
+ * nobody's.
+ */
 export type AddBatchDimension = 'strings' | 'all' | 'off';
 
 export interface BatchDimensionOptions extends InflateLimits {

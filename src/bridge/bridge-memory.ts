@@ -1,4 +1,7 @@
-/** What one bridged attempt holds: what was made of its messages, and the backend's reply; given back when the attempt is over. */
+/**
+ * What one bridged attempt holds: what was made of its messages, and the backend's reply; given back when the attempt
+ * is over.
+ */
 import { type Metadata, noMetadata } from '../call/index.ts';
 import { type Chunks, chunksLength } from '../codec/index.ts';
 import type { CallMemory } from '../memory/index.ts';

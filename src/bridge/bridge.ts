@@ -21,8 +21,9 @@ export interface BridgeOptions {
 }
 
 /**
- * Reads the whole request (of a stream: each of its messages in turn), asks the server in its own API, and writes the answer in the client's. A backend's own error
- * status is passed on as it came. @throws StatusError UNIMPLEMENTED for a method that the other API has no word for
+ * Reads the whole request (of a stream: each of its messages in turn), asks the server in its own API, and writes the
+ * answer in the client's. A backend's own error status is passed on as it came. @throws StatusError UNIMPLEMENTED for
+ * a method that the other API has no word for
  */
 export function createBridge({ door, spoken, server, from, limits }: BridgeOptions): Handler {
   return async (call): Promise<Reply> => {

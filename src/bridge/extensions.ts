@@ -1,4 +1,7 @@
-/** Triton's model configuration and statistics before a gRPC server: asked by their methods, and written as its HTTP endpoint does. */
+/**
+ * Triton's model configuration and statistics before a gRPC server: asked by their methods, and written as its HTTP
+ * endpoint does.
+ */
 import { Code, StatusError } from '../base/status.ts';
 import { type Call, flowOf, type Handler, noMetadata } from '../call/index.ts';
 import {
@@ -70,7 +73,10 @@ const lacking = (what: string, where: string): StatusError =>
     { where, fromBackend: true },
   );
 
-/** What servers say of a path that they do not have (MLServer's in JSON, under "detail"); of a model that they do not have they say more. */
+/**
+ * What servers say of a path that they do not have (MLServer's in JSON, under "detail"); of a model that they do not
+ * have they say more.
+ */
 const noSuchPath = /^"?(not found|invalid request url|method not allowed)"?$/i;
 
 const hasNoPath = ({ body }: RestAnswer, { message }: StatusError): boolean =>

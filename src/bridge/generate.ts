@@ -97,7 +97,10 @@ function nameOf(target: Target | undefined): { model: string; version: string } 
   return { model: target.model, version: versionTextOf(specOf(target)) };
 }
 
-/** An answer as JSON; undefined for one that only says that it is the last, which Triton does not tell over HTTP: the end of the body does. */
+/**
+ * An answer as JSON; undefined for one that only says that it is the last, which Triton does not tell over HTTP: the
+ * end of the body does.
+ */
 function textOf(reply: V2InferResponse): Buffer | undefined {
   if (reply.parameters.get(finalParameter) === true && reply.outputs.size === 0) return undefined;
   const parameters = new Map([...reply.parameters].filter(([name]) => name !== finalParameter));

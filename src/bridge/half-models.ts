@@ -1,4 +1,7 @@
-/** Which models of a V2 server have tensors that its JSON does not carry: Triton takes and gives 16-bit floats as bytes alone. */
+/**
+ * Which models of a V2 server have tensors that its JSON does not carry: Triton takes and gives 16-bit floats as
+ * bytes alone.
+ */
 import type { V2ModelMetadata } from '../codec/index.ts';
 
 const halves: ReadonlySet<string> = new Set(['FP16', 'BF16']);
@@ -12,7 +15,9 @@ const maxModels = 1000;
 export class HalfModels {
   readonly #models = new Map<string, Promise<boolean>>();
 
-  /** @param metadata asks the server, once for a path. A model that it says nothing of has none: it will say so itself */
+  /**
+   * @param metadata asks the server, once for a path. A model that it says nothing of has none: it will say so itself
+   */
   has(path: string, metadata: () => Promise<V2ModelMetadata>): Promise<boolean> {
     const known = this.#models.get(path);
     if (known !== undefined) return known;

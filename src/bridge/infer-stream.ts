@@ -1,4 +1,7 @@
-/** A request of V2 infer over HTTP whose answers are server-sent events, before a gRPC server: one request of ModelStreamInfer. */
+/**
+ * A request of V2 infer over HTTP whose answers are server-sent events, before a gRPC server: one request of
+ * ModelStreamInfer.
+ */
 import { Code, StatusError } from '../base/status.ts';
 import type { Call, Handler } from '../call/index.ts';
 import {
@@ -51,7 +54,10 @@ export const onlyJson = (): StatusError =>
     'server-sent events carry JSON alone: ask for outputs without binary_data and binary_data_output',
   );
 
-/** Answers a call of generateMethods.inferStream: its request is a body of HTTP (codec/proto/kserve/http-body.ts), and each message of its reply an event. */
+/**
+ * Answers a call of generateMethods.inferStream: its request is a body of HTTP (codec/proto/kserve/http-body.ts), and
+ * each message of its reply an event.
+ */
 export function inferStreamBridge(options: InferStreamBridgeOptions): Handler {
   const { send, from, limits, nonFinite } = options;
   const textOf = (reply: V2InferResponse): Buffer =>

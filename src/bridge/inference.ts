@@ -54,7 +54,10 @@ export interface ModelDescription {
   readonly signatures: ReadonlyMap<string, Signature>;
 }
 
-/** What only V2's servers can be asked: versions are texts, and what they say of a model has members that other APIs lack. */
+/**
+ * What only V2's servers can be asked: versions are texts, and what they say of a model has members that other APIs
+ * lack.
+ */
 export interface V2Questions {
   /** @param version empty for the server's choice */
   readonly ready: (model: string, version: string) => Promise<boolean>;
@@ -67,9 +70,15 @@ export interface ModelServer {
   /** The asked version's state, or that of all versions. */
   status(target: Target): Promise<readonly VersionState[]>;
   describe(target: Target): Promise<ModelDescription>;
-  /** KServe's V1, JSON in and out as they are; absent where its API has none, UNIMPLEMENTED where the server does not speak it. */
+  /**
+   * KServe's V1, JSON in and out as they are; absent where its API has none, UNIMPLEMENTED where the server does not
+   * speak it.
+   */
   v1?(verb: V1Verb, model: string, body: Chunks): Promise<Chunks>;
-  /** Triton's model configuration or statistics as its HTTP endpoint writes them; absent where its API has none. @param model empty for the statistics of all */
+  /**
+   * Triton's model configuration or statistics as its HTTP endpoint writes them; absent where its API has none.
+   * @param model empty for the statistics of all
+   */
   extension?(kind: 'config' | 'stats', model: string, version: string): Promise<Uint8Array>;
   /** Loads or unloads a model; absent where its API has none, UNIMPLEMENTED where the server lacks it. */
   change?(what: 'load' | 'unload', change: V2RepositoryChange): Promise<void>;
@@ -77,7 +86,10 @@ export interface ModelServer {
   memory?(question: V2MemoryQuestion, asked: ExactObject): Promise<readonly ExactJson[]>;
   /** Its trace or log settings after these were set; the same about UNIMPLEMENTED. */
   settings?(kind: V2SettingKind, asked: V2Settings): Promise<ExactObject>;
-  /** Every model that it has or could load; absent where its API has no such question, UNIMPLEMENTED where the server lacks it. */
+  /**
+   * Every model that it has or could load; absent where its API has no such question, UNIMPLEMENTED where the server
+   * lacks it.
+   */
   list?(): Promise<readonly V2ModelIndex[]>;
   /** Undefined for a server of another API. */
   readonly v2: V2Questions | undefined;

@@ -1,4 +1,7 @@
-/** For servers that take fewer encodings of a TensorProto than TensorFlow does: Predict with every tensor written their way. */
+/**
+ * For servers that take fewer encodings of a TensorProto than TensorFlow does: Predict with every tensor written
+ * their way.
+ */
 import { type Filter, flowOf } from '../call/index.ts';
 import {
   decodePredictRequestChunks,

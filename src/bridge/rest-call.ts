@@ -46,7 +46,10 @@ const codes: Readonly<Record<number, Code>> = {
 /** Of an error's body that are looked at: servers quote the request. What is told of it is cut. */
 const maxErrorBytes = 1_048_576;
 
-/** What stands before an error that is a server-sent event, as Triton has it for generate_stream, and what comes behind that. */
+/**
+ * What stands before an error that is a server-sent event, as Triton has it for generate_stream, and what comes
+ * behind that.
+ */
 const eventFrame = /^data: |\n\n[^]*$/g;
 
 /** Servers of both APIs say {"error": "..."}; what FastAPI refuses before MLServer sees it has "detail". */
@@ -97,7 +100,10 @@ export function jsonOf({ body }: RestAnswer, where: string): Record<string, unkn
 export const noJson = (where: string): OutOfBounds =>
   new OutOfBounds(`backend ${where} answered something that is no JSON object`);
 
-/** A name of the client's as one segment of a path. @throws StatusError NOT_FOUND for one that would be another path, or that nobody has */
+/**
+ * A name of the client's as one segment of a path.
+ * @throws StatusError NOT_FOUND for one that would be another path, or that nobody has
+ */
 export function segment(name: string): string {
   if (name === '' || name === '.' || name === '..')
     throw new StatusError(Code.NOT_FOUND, `no model or version is named "${name}"`);

@@ -1,4 +1,7 @@
-/** A stream of requests before a server that has no streams: each message is one question, asked when the one before it is answered and its answer read. */
+/**
+ * A stream of requests before a server that has no streams: each message is one question, asked when the one before
+ * it is answered and its answer read.
+ */
 import { detach } from '../base/faults.ts';
 import { Code, StatusError } from '../base/status.ts';
 import {

@@ -1,4 +1,7 @@
-/** A V2 inference as a client of REST asks it: read from its body, and answered in the way that the client wants its tensors. */
+/**
+ * A V2 inference as a client of REST asks it: read from its body, and answered in the way that the client wants its
+ * tensors.
+ */
 import type { Target } from '../call/index.ts';
 import {
   decodeModelInferResponse,
@@ -45,7 +48,10 @@ export class V2Question {
     this.#isBinary = isBinary;
   }
 
-  /** @param headerBytes how long the JSON is; undefined when it is all there is @throws StatusError INVALID_ARGUMENT, RESOURCE_EXHAUSTED beyond a limit */
+  /**
+   * @param headerBytes how long the JSON is; undefined when it is all there is
+   * @throws StatusError INVALID_ARGUMENT, RESOURCE_EXHAUSTED beyond a limit
+   */
   static read(body: Uint8Array, headerBytes: number | undefined, options: TensorOptions): V2Question {
     return new V2Question(decodeV2InferJson(body, headerBytes, options));
   }

@@ -67,7 +67,9 @@ export function abilitiesOf(json: Readonly<Record<string, unknown>>): V2Abilitie
   };
 }
 
-/** Whether what a server answers to GET /v1/models is KServe's list: names, and not the objects that OpenAI's API has. */
+/**
+ * Whether what a server answers to GET /v1/models is KServe's list: names, and not the objects that OpenAI's API has.
+ */
 export function isV1List(json: Readonly<Record<string, unknown>>): boolean {
   const { models } = json;
   return Array.isArray(models) && models.every((name) => typeof name === 'string');
@@ -78,8 +80,9 @@ const outputsWord = '"outputs"';
 const nullWord = 'null';
 
 /**
- * Whether a client's body can go to a server as it is: unless it has tensors behind its JSON, or wants them there, and the server has no such
- * extension; or it lists outputs for a server that loses them, or has nulls for one that reads none. A word that is a value and no member only costs the reading.
+ * Whether a client's body can go to a server as it is: unless it has tensors behind its JSON, or wants them there,
+ * and the server has no such extension; or it lists outputs for a server that loses them, or has nulls for one that
+ * reads none. A word that is a value and no member only costs the reading.
  */
 export function passesInfer(
   { binary, listOutputs, strictJson }: V2Abilities,

@@ -61,7 +61,10 @@ const methods = {
 
 /** What Triton adds to each answer of a stream: whether it is the last of its request. */
 export const finalParameter = 'triton_final_response';
-/** A request that has it wants that said by an answer of its own, where none with outputs can say it; over HTTP Triton refuses such names. */
+/**
+ * A request that has it wants that said by an answer of its own, where none with outputs can say it; over HTTP Triton
+ * refuses such names.
+ */
 const emptyFinalParameter = 'triton_enable_empty_final_response';
 
 /** @throws StatusError UNIMPLEMENTED */

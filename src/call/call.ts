@@ -24,8 +24,8 @@ export interface Method {
   /** It changes a server (reload, load, unload): refused unless the configuration allows it. */
   readonly admin: boolean;
   /**
-   * Where a request names its model: a ModelSpec in field 1 (TensorFlow Serving), one in each of its tasks, or a name and
-   * a version in fields 1 and 2 (KServe V2). Undefined: nowhere.
+   * Where a request names its model: a ModelSpec in field 1 (TensorFlow Serving), one in each of its tasks, or a name
+   * and a version in fields 1 and 2 (KServe V2). Undefined: nowhere.
    */
   readonly target: 'spec' | 'tasks' | 'name' | undefined;
   /** Any number of messages either way. */
@@ -35,8 +35,8 @@ export interface Method {
 }
 
 /**
- * The model a call asks for. A version of undefined and no label mean the default version. What a message says has no fleet; a door
- * finds it, and everything behind the doors goes by both.
+ * The model a call asks for. A version of undefined and no label mean the default version. What a message says has no
+ * fleet; a door finds it, and everything behind the doors goes by both.
  */
 export interface Target extends ModelRef {
   readonly version?: bigint | undefined;
@@ -54,7 +54,10 @@ export interface Sequence {
   readonly ends: boolean;
 }
 
-/** A target whose every field is there: of one shape for V8, whichever door has read it, and so is whatever looks at it. */
+/**
+ * A target whose every field is there: of one shape for V8, whichever door has read it, and so is whatever looks at
+ * it.
+ */
 export function newTarget(
   model: string,
   version: bigint | undefined,
@@ -131,8 +134,8 @@ export interface Attempt {
 }
 
 /**
- * The call as one attempt sends it. Field by field: copied with `...`, V8 would make a dictionary of each. The doors name the same fields in the
- * same order, so that all calls have one shape.
+ * The call as one attempt sends it. Field by field: copied with `...`, V8 would make a dictionary of each. The doors
+ * name the same fields in the same order, so that all calls have one shape.
  */
 export function attemptOf(call: Call, { request, cancellation, onPicked }: Attempt): Call {
   const { kind, method, via, metadata, target, deadline, avoid, avoidStrictly, failedAt } = call;

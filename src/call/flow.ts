@@ -2,8 +2,9 @@
  * One direction of a call: bytes of length-prefixed messages in the order they arrived, then an end.
  *
  * A Flow has one producer and, at any time, at most one reader. It can retain what it has delivered, so that a retry
- * reads the same bytes again from the start; a hedge, which reads at the same time, gets a fork. Credit (how much the reader has dealt with) travels back to the
- * producer, which widens the peer's flow-control window by it: the slower side sets the pace.
+ * reads the same bytes again from the start; a hedge, which reads at the same time, gets a fork. Credit (how much the
+ * reader has dealt with) travels back to the producer, which widens the peer's flow-control window by it: the slower
+ * side sets the pace.
  */
 import { joinInto } from '../base/bytes.ts';
 import { Code, StatusError } from '../base/status.ts';
@@ -56,7 +57,10 @@ export class Flow {
   /** Bytes that stand in the account because they are kept for another reading. */
   #copied = 0;
   #discarded = false;
-  /** Whose memory the chunks are in, and how much of it; undefined when somebody may look at it of whom it is not known how long. */
+  /**
+   * Whose memory the chunks are in, and how much of it; undefined when somebody may look at it of whom it is not
+   * known how long.
+   */
   #lenders: BufferOwners | undefined;
   /** The chunks were shown to others than the first reader. */
   #shown = false;
@@ -193,8 +197,8 @@ export class Flow {
 
   /**
    * A second reading beside the first, from the first byte on: the same bytes in a flow of its own, for a hedge. The
-   * faster of the two readers gives the producer its credit. Undefined when the beginning is not held any more. Nobody reads it until this
-   * flow stops retaining: it fails then. Whoever does not want it any more abandons it.
+   * faster of the two readers gives the producer its credit. Undefined when the beginning is not held any more.
+   * Nobody reads it until this flow stops retaining: it fails then. Whoever does not want it any more abandons it.
    */
   fork(): Flow | undefined {
     if (!this.#retain && (this.started || this.#chunks.length === 0)) return undefined;
@@ -310,7 +314,10 @@ export class Flow {
     this.onCredit?.(fresh);
   }
 
-  /** Nobody will read this flow any more: the producer may stop, and whoever waits for the end has it, whatever the producer does. */
+  /**
+   * Nobody will read this flow any more: the producer may stop, and whoever waits for the end has it, whatever the
+   * producer does.
+   */
   abandon(reason: StatusError = new StatusError(Code.CANCELLED, 'nobody reads any more')): void {
     this.detach();
     this.#chunks = none;
@@ -320,7 +327,10 @@ export class Flow {
     this.fail(reason);
   }
 
-  /** Calls back once, before anybody reads, when so many bytes have come or nothing more comes; at once if that is so. Replaces who waited before. */
+  /**
+   * Calls back once, before anybody reads, when so many bytes have come or nothing more comes; at once if that is so.
+   * Replaces who waited before.
+   */
   whenHere(bytes: number, callback: () => void): void {
     this.#awaited = { bytes, callback };
     if (this.done || this.bytes >= bytes) this.#isHere();

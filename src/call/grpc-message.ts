@@ -206,8 +206,8 @@ export function statusOf(trailers: Metadata): Code {
 }
 
 /**
- * Percent-encodes a grpc-message: every byte outside 0x20-0x7E, the percent sign, and spaces at the ends, where HTTP/2 allows
- * none (RFC 9113 §8.2.1).
+ * Percent-encodes a grpc-message: every byte outside 0x20-0x7E, the percent sign, and spaces at the ends, where
+ * HTTP/2 allows none (RFC 9113 §8.2.1).
  */
 export function encodeGrpcMessage(text: string): string {
   if (/^[ -$&-~]*$/.test(text) && !text.startsWith(' ') && !text.endsWith(' ')) return text;

@@ -35,8 +35,8 @@ export interface HttpLease {
   /** @throws StatusError UNAVAILABLE (with notStarted when there was no connection) or DEADLINE_EXCEEDED */
   send(request: HttpRequest): Promise<HttpReply>;
   /**
-   * Only the first one counts. `failed`: the connection broke, which speaks against the backend; `error`: it answered 502 to 504, or not in
-   * time, which its client may have brought about; `left` says nothing about it.
+   * Only the first one counts. `failed`: the connection broke, which speaks against the backend; `error`: it answered
+   * 502 to 504, or not in time, which its client may have brought about; `left` says nothing about it.
    */
   end(outcome: 'ok' | 'failed' | 'error' | 'left'): void;
 }
@@ -45,7 +45,10 @@ export interface HttpLease {
 export interface HttpHolder {
   /** "192.0.2.1:50000" */
   readonly peer: string;
-  /** By how much its body is behind the pace that is expected while others want its place, in ms; 0 when nothing of it is waited for. */
+  /**
+   * By how much its body is behind the pace that is expected while others want its place, in ms; 0 when nothing of it
+   * is waited for.
+   */
   readonly behindMs: number;
   /** It loses its place. */
   evict(reason: StatusError): void;

@@ -32,7 +32,10 @@ export class Messages {
     return this.#bytes;
   }
 
-  /** @throws StatusError RESOURCE_EXHAUSTED for a message beyond the limit, INTERNAL for a compressed one, and what emit() throws */
+  /**
+   * @throws StatusError RESOURCE_EXHAUSTED for a message beyond the limit, INTERNAL for a compressed one, and what
+   *   emit() throws
+   */
   push(chunk: Uint8Array): void {
     joinInto(this.#chunks, chunk);
     this.#bytes += chunk.length;

@@ -18,7 +18,10 @@ export function joinedWith(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;
 }
 
-/** All values of a name, joined in their order; undefined without any. For whatever decides: the first of two is not what a server reads. */
+/**
+ * All values of a name, joined in their order; undefined without any. For whatever decides: the first of two is not
+ * what a server reads.
+ */
 export function allMetadata(metadata: Metadata, name: string): string | undefined {
   let all: string | undefined;
   for (let i = 0; i < metadata.length; i += 2)

@@ -1,4 +1,6 @@
-/** `check`: every mistake in a configuration file, with its place and path; without any, what the file says in short. */
+/**
+ * `check`: every mistake in a configuration file, with its place and path; without any, what the file says in short.
+ */
 import { type Config, ConfigError, loadSnapshot } from '../config/index.ts';
 import { parse } from './flags.ts';
 import { checkHelp } from './help.ts';

@@ -1,4 +1,7 @@
-/** `health`: asks this machine's own gateway whether it lives, or is ready, for container engines and probes that have no HTTP client. */
+/**
+ * `health`: asks this machine's own gateway whether it lives, or is ready, for container engines and probes that have
+ * no HTTP client.
+ */
 import http from 'node:http';
 import https from 'node:https';
 import { adminUrl } from './admin-url.ts';

@@ -2,8 +2,8 @@
 import { fault } from '../base/faults.ts';
 
 /**
- * Watches over the process from now on. After an exception nobody knows what else is half done, so the process must not go on for
- * long; but the calls that are under way had no part in it.
+ * Watches over the process from now on. After an exception nobody knows what else is half done, so the process must
+ * not go on for long; but the calls that are under way had no part in it.
  * @returns resolves at the first exception
  */
 export function uncaughtException(): Promise<void> {

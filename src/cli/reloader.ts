@@ -1,6 +1,7 @@
 /**
- * Applies what the files of a configuration hold, when they change and when somebody asks. What does not work leaves all as it was, and
- * is told. Every file that a configuration names is watched, be it named by the command line: certificates, keys, authorities.
+ * Applies what the files of a configuration hold, when they change and when somebody asks. What does not work leaves
+ * all as it was, and is told. Every file that a configuration names is watched, be it named by the command line:
+ * certificates, keys, authorities.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { fault, isFault } from '../base/faults.ts';

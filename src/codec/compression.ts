@@ -70,7 +70,10 @@ function inflaterOf(encoding: string, bytes: number): Inflater {
 const invalid = (encoding: string, cause: unknown): StatusError =>
   new StatusError(Code.INTERNAL, `the message is no valid ${encoding.toLowerCase()} data`, { cause });
 
-/** Behind the end of deflate data and of a zstd frame zlib looks no further, where other readers may; members of gzip it reads all. */
+/**
+ * Behind the end of deflate data and of a zstd frame zlib looks no further, where other readers may; members of gzip
+ * it reads all.
+ */
 function checkWhole({ bytesWritten }: Inflater, message: Uint8Array, encoding: string): void {
   if (encoding.toLowerCase() !== 'gzip' && bytesWritten < message.length)
     throw invalid(encoding, new Error('bytes behind the end of the data'));
@@ -108,7 +111,8 @@ export async function inflateMessage(
 }
 
 /**
- * Inflates a message from its beginning until somebody has read there what is looked for; nothing of it is held afterwards.
+ * Inflates a message from its beginning until somebody has read there what is looked for; nothing of it is held
+ * afterwards.
  * @param read gets what is inflated so far, and whether that is all; undefined when it needs more
  * @throws StatusError as inflateMessage()
  */
@@ -165,7 +169,10 @@ export async function inflateEach(
   }
 }
 
-/** @param look asked after each chunk; gets what joins all so far, and whether that is all. It ends with the first answer */
+/**
+ * @param look asked after each chunk; gets what joins all so far, and whether that is all. It ends with the first
+ *   answer
+ */
 async function inflate<T>(
   message: Uint8Array,
   encoding: string,

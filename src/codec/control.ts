@@ -1,9 +1,12 @@
-/** What a model server may say about a model at the most, whatever its API: it is kept, compared and shown for as long as the model is known. */
+/**
+ * What a model server may say about a model at the most, whatever its API: it is kept, compared and shown for as long
+ * as the model is known.
+ */
 import { Code, StatusError } from '../base/status.ts';
 
 /**
- * Each far above what servers say (a signature takes some hundred bytes, TensorFlow Serving keeps two versions), and low enough that
- * reading and keeping it holds nobody up.
+ * Each far above what servers say (a signature takes some hundred bytes, TensorFlow Serving keeps two versions), and
+ * low enough that reading and keeping it holds nobody up.
  */
 export const controlLimits = {
   /** Of one answer. */
@@ -30,7 +33,9 @@ export class OutOfBounds extends StatusError {
   }
 }
 
-/** What went wrong with reading such an answer, as the server's fault: a limit of ours is not the client's to hear of. */
+/**
+ * What went wrong with reading such an answer, as the server's fault: a limit of ours is not the client's to hear of.
+ */
 export function notTaken(reason: unknown): StatusError {
   if (reason instanceof OutOfBounds) return reason;
   const error = StatusError.from(reason);
@@ -38,7 +43,10 @@ export function notTaken(reason: unknown): StatusError {
   return isOurs && !error.fromBackend ? new OutOfBounds(error.message) : error;
 }
 
-/** Reads a message about a model. @throws OutOfBounds for what is none, too: the server is there, its model is not known */
+/**
+ * Reads a message about a model.
+ * @throws OutOfBounds for what is none, too: the server is there, its model is not known
+ */
 export function readControl<T>(decode: (message: Uint8Array) => T, message: Uint8Array): T {
   try {
     return decode(message);

@@ -31,7 +31,10 @@ export function repositoryIndexIn(json: unknown): V2ModelIndex[] {
   });
 }
 
-/** What a REST client asks with; no body at all means the whole list, as in Triton. @throws StatusError INVALID_ARGUMENT */
+/**
+ * What a REST client asks with; no body at all means the whole list, as in Triton.
+ * @throws StatusError INVALID_ARGUMENT
+ */
 export function repositoryIndexAsked(text: string): { onlyReady: boolean } {
   if (text.trim() === '') return { onlyReady: false };
   let json: unknown;

@@ -1,4 +1,7 @@
-/** Tensors on their way from one API to another: their bytes are views on the message they came in, and are never joined. */
+/**
+ * Tensors on their way from one API to another: their bytes are views on the message they came in, and are never
+ * joined.
+ */
 import type { DType } from './dtype.ts';
 import type { Tensor } from './tensor.ts';
 

@@ -1,7 +1,9 @@
 /** Tensors as the gateway holds them: dtype, shape and bytes; and the signatures that say which ones a model takes. */
 import type { DType } from './dtype.ts';
 
-/** Fixed-width elements: little endian, row-major, exactly product(shape) x width bytes (TensorProto.tensor_content). */
+/**
+ * Fixed-width elements: little endian, row-major, exactly product(shape) x width bytes (TensorProto.tensor_content).
+ */
 export interface NumericTensor {
   readonly dtype: Exclude<DType, 'string'>;
   readonly shape: readonly number[];

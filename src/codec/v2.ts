@@ -1,4 +1,7 @@
-/** The messages of the Open Inference Protocol (KServe V2) as the gateway holds them, whether they came as protobuf or JSON. */
+/**
+ * The messages of the Open Inference Protocol (KServe V2) as the gateway holds them, whether they came as protobuf or
+ * JSON.
+ */
 import { Code, StatusError } from '../base/status.ts';
 import { type DType, dtypes } from './dtype.ts';
 import type { NamedChunks } from './tensor-chunks.ts';

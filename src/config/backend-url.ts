@@ -23,7 +23,10 @@ const schemes: ReadonlyMap<string, BackendUrl['api']> = new Map([
 const recordsOf = { 'dns+': 'a', 'srv+': 'srv' } as const;
 const pattern = /^([a-z+]+):\/\/(\[[0-9a-fA-F:.]+\]|[^/:@?#\s]+):([0-9]{1,5})\/?$/;
 
-/** The parts of a URL, or what is wrong with it. `dns+tfs://name:port` and `srv+tfs://name` stand for a name's records. */
+/**
+ * The parts of a URL, or what is wrong with it. `dns+tfs://name:port` and `srv+tfs://name` stand for a name's
+ * records.
+ */
 export function parseBackendUrl(url: string): BackendUrl | string {
   for (const [prefix, records] of Object.entries(recordsOf)) {
     if (!url.startsWith(prefix)) continue;

@@ -1,4 +1,7 @@
-/** What a schema cannot say of a configuration: what belongs together, what excludes each other, what the files it names hold. */
+/**
+ * What a schema cannot say of a configuration: what belongs together, what excludes each other, what the files it
+ * names hold.
+ */
 import { parseBackendUrl } from './backend-url.ts';
 import { certificateProblems } from './certificates.ts';
 import { corsProblems } from './cors.ts';

@@ -38,8 +38,8 @@ const malformed = {
 };
 
 /**
- * A copy whose well-formed parts can be read like a configuration; reading anything else ends the part of a check that does. Its
- * objects have no prototype: "constructor" is no fleet.
+ * A copy whose well-formed parts can be read like a configuration; reading anything else ends the part of a check
+ * that does. Its objects have no prototype: "constructor" is no fleet.
  */
 export function readableParts(value: unknown, unreadable: Unreadable, at = ''): unknown {
   if (typeof value !== 'object' || value === null) return value;

@@ -1,4 +1,7 @@
-/** Which fleet the calls of a public name get to: of the name itself, of one part of its split, one rule, or its mirror. */
+/**
+ * Which fleet the calls of a public name get to: of the name itself, of one part of its split, one rule, or its
+ * mirror.
+ */
 import type { Config } from './schema/index.ts';
 
 interface Place {
@@ -8,7 +11,10 @@ interface Place {
 
 type Named = Pick<Config, 'models' | 'defaultFleet'>;
 
-/** Of calls that no rule decides and no part of a split: with a version, say. Without a fleet of its own that is the first part's, as its model is. */
+/**
+ * Of calls that no rule decides and no part of a split: with a version, say. Without a fleet of its own that is the
+ * first part's, as its model is.
+ */
 export function fleetOfName(config: Named, name: string): string {
   const { models, defaultFleet } = config;
   const model = models[name];

@@ -1,4 +1,7 @@
-/** What a schema cannot say of public names: splits that share out nothing, places that are two things or nowhere, copies to oneself. */
+/**
+ * What a schema cannot say of public names: splits that share out nothing, places that are two things or nowhere,
+ * copies to oneself.
+ */
 import type { Mistakes } from './mistakes.ts';
 import { fleetOfName, fleetOfPlace } from './model-places.ts';
 import { isHttpFleet, servesNoModels } from './proxy.ts';

@@ -36,7 +36,10 @@ export function networkProblems(path: string, list: readonly string[]): Problem[
 const nobody = (): boolean => false;
 let newest: { readonly list: string; readonly isOne: (address: string) => boolean } | undefined;
 
-/** Whether an address is one of the list, which has been checked. The same function as long as the list is the same, so that options can be compared. */
+/**
+ * Whether an address is one of the list, which has been checked. The same function as long as the list is the same,
+ * so that options can be compared.
+ */
 export function trustedBy(list: readonly string[]): (address: string) => boolean {
   if (list.length === 0) return nobody;
   const text = list.join();

@@ -1,4 +1,7 @@
-/** Reads a file that an operator names, and no more of it than such a file can have: the path may be wrong, or a device. */
+/**
+ * Reads a file that an operator names, and no more of it than such a file can have: the path may be wrong, or a
+ * device.
+ */
 import { closeSync, openSync, readSync } from 'node:fs';
 
 /** Ten thousand models with rules and splits take a tenth of it. */

@@ -4,7 +4,10 @@ import type { Config } from './schema/index.ts';
 
 type Rules = Config['models'][string]['rules'];
 
-/** White space around a field's value is no part of it, and control characters and line ends are in none (RFC 9110 §5.5). */
+/**
+ * White space around a field's value is no part of it, and control characters and line ends are in none (RFC 9110
+ * §5.5).
+ */
 const canBeValue = (value: string): boolean => !/^[ \t]|[ \t]$|[^\P{Cc}\t\x80-\x9f]/u.test(value);
 
 /**

@@ -116,7 +116,10 @@ function choicesIn(errors: readonly ErrorObject[]): ReadonlyMap<string, number> 
   return choices;
 }
 
-/** A value that fits none of several choices is one mistake, not one for each; what is wrong with the one that was meant says more. */
+/**
+ * A value that fits none of several choices is one mistake, not one for each; what is wrong with the one that was
+ * meant says more.
+ */
 function isTold(
   { keyword, schemaPath, instancePath }: ErrorObject,
   choices: ReadonlyMap<string, number>,

@@ -12,7 +12,9 @@ interface PageFile {
   readonly etag: string;
 }
 
-/** From src the browser gets the TypeScript files with their types stripped; from dist what the compiler made of them. */
+/**
+ * From src the browser gets the TypeScript files with their types stripped; from dist what the compiler made of them.
+ */
 const compiled = extname(import.meta.url) === '.js';
 /** In both, the files lie as in the repository, so that their imports of each other hold in the browser too. */
 const root = new URL(compiled ? '../web/' : '../../', import.meta.url);

@@ -17,7 +17,10 @@ export const methodNames = {
   regress: 'tensorflow/serving/regress',
 } as const;
 
-/** A signature and the computation behind it. Inputs have the signature's names and dtypes; shapes are the model's to check. */
+/**
+ * A signature and the computation behind it. Inputs have the signature's names and dtypes; shapes are the model's to
+ * check.
+ */
 export interface DemoSignature extends Signature {
   run(inputs: NamedTensors): NamedTensors;
   /** Set for signatures that take serialized tf.Examples in "inputs": the same run on decoded ones. */

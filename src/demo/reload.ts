@@ -1,4 +1,6 @@
-/** ModelService.HandleReloadConfigRequest: replaces the list of models, waits for the new ones, then moves the labels. */
+/**
+ * ModelService.HandleReloadConfigRequest: replaces the list of models, waits for the new ones, then moves the labels.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, StatusError } from '../base/status.ts';
 import { decodeReloadConfigRequest, encodeReloadConfigResponse, type ModelConfig } from '../codec/index.ts';

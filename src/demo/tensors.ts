@@ -109,8 +109,8 @@ export function rowsOf(tensor: Tensor, width: number, node: string): number {
 }
 
 /**
- * Strings that the graph goes through one by one (tf.map_fn), which takes a list and nothing else. TensorFlow's own texts (2.21):
- * it compares no shape with the signature, the op complains.
+ * Strings that the graph goes through one by one (tf.map_fn), which takes a list and nothing else. TensorFlow's own
+ * texts (2.21): it compares no shape with the signature, the op complains.
  * @throws StatusError INVALID_ARGUMENT
  */
 export function needStringList(tensors: ReadonlyMap<string, Tensor>, name: string): StringTensor {

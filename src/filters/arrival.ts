@@ -1,4 +1,7 @@
-/** Lets a call go on when its request is here: a place at a backend is for work, and not for a body that may never come. */
+/**
+ * Lets a call go on when its request is here: a place at a backend is for work, and not for a body that may never
+ * come.
+ */
 import { uint32At } from '../base/bytes.ts';
 import type { After, Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';

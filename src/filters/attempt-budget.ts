@@ -1,4 +1,7 @@
-/** How many extra attempts are allowed: a share of the calls of late, so that a fleet in trouble is not asked twice for everything. */
+/**
+ * How many extra attempts are allowed: a share of the calls of late, so that a fleet in trouble is not asked twice
+ * for everything.
+ */
 import type { Clock } from '../base/clock.ts';
 
 export interface AttemptBudgetOptions {

@@ -1,4 +1,6 @@
-/** What retries and hedges share: which calls may be sent twice, how an attempt failed, and how attempts are counted. */
+/**
+ * What retries and hedges share: which calls may be sent twice, how an attempt failed, and how attempts are counted.
+ */
 import { Code, type StatusError } from '../base/status.ts';
 import { type Call, errorOf, getMetadata, type Metadata, type Reply, statusOf } from '../call/index.ts';
 

@@ -10,7 +10,10 @@ export interface Client {
 
 export type ClientOf = (call: Pick<Call, 'peer'>) => Client;
 
-/** @param isTrusted for addresses of proxies, behind which there are many clients: there each connection is one of its own */
+/**
+ * @param isTrusted for addresses of proxies, behind which there are many clients: there each connection is one of its
+ *   own
+ */
 export function createClientOf(isTrusted: (address: string) => boolean): ClientOf {
   return ({ peer }) => {
     const address = addressOf(peer);

@@ -1,4 +1,7 @@
-/** Copies calls to another model or version, whose answers are thrown away: the original neither waits nor fails for it. */
+/**
+ * Copies calls to another model or version, whose answers are thrown away: the original neither waits nor fails for
+ * it.
+ */
 import { joinInto } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';

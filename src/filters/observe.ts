@@ -22,7 +22,9 @@ export interface ObserveDeps {
   readonly view: Pick<ModelView, 'knows' | 'defaultVersion'>;
 }
 
-/** Counts calls. Whatever happens first is the end: the reply's end or failure, a thrown error, the client's leaving. */
+/**
+ * Counts calls. Whatever happens first is the end: the reply's end or failure, a thrown error, the client's leaving.
+ */
 export function observeFilter(deps: ObserveDeps): Filter {
   return (next) => (call) => new Watch(call, deps).over(next);
 }

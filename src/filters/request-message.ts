@@ -21,7 +21,10 @@ export async function requestMessage(
   }
 }
 
-/** Reads to the end, giving the sender room as it goes; false when there is too much, or it fails, or the client leaves. */
+/**
+ * Reads to the end, giving the sender room as it goes; false when there is too much, or it fails, or the client
+ * leaves.
+ */
 function complete(flow: Flow, cancellation: Cancellation, maxBytes: number): Promise<boolean> {
   if (cancellation.reason !== undefined) return Promise.resolve(false);
   return new Promise((resolve) => {

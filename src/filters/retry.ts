@@ -1,4 +1,6 @@
-/** Sends a call to another backend when the first one surely did nothing with it, or when doing it twice does no harm. */
+/**
+ * Sends a call to another backend when the first one surely did nothing with it, or when doing it twice does no harm.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';

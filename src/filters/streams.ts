@@ -1,4 +1,7 @@
-/** Streams at the backends: no more than these take, shared by clients while others want one, and none that is silent for ever. */
+/**
+ * Streams at the backends: no more than these take, shared by clients while others want one, and none that is silent
+ * for ever.
+ */
 import type { After, Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';
 import type { Call, Filter, Handler, Observer, Reply } from '../call/index.ts';
@@ -68,8 +71,8 @@ export function streamsFilter({ idleMs }: StreamsOptions, deps: StreamsDeps): Fi
   }
 
   /**
-   * The stream that makes room for another client's: the one that has been silent for longest, of the client with most streams. Undefined when no
-   * client has two more than the newcomer's.
+   * The stream that makes room for another client's: the one that has been silent for longest, of the client with
+   * most streams. Undefined when no client has two more than the newcomer's.
    */
   function surplus(call: Call, newcomer: Client): OpenStream | undefined {
     const rivals = [...open].filter((stream) => compete(stream.call, call));

@@ -81,7 +81,10 @@ export class BackendEventHandler {
     this.#tellModels(backend, models);
   }
 
-  /** The fleet has become the default one, or is it no longer: what was told of its models was told under another name. */
+  /**
+   * The fleet has become the default one, or is it no longer: what was told of its models was told under another
+   * name.
+   */
   tellAnew(backend: Backend, models: readonly string[], before: string | undefined): void {
     this.#deps.observer.modelsGone(backend.name, before);
     this.#tellModels(backend, models);
@@ -97,8 +100,8 @@ export class BackendEventHandler {
   }
 
   /**
-   * A call has ended. A failure may be the request's own, and a client can send as many such as it likes: so it is held against
-   * a backend only when the same call then does well elsewhere, or when a connection is lost.
+   * A call has ended. A failure may be the request's own, and a client can send as many such as it likes: so it is
+   * held against a backend only when the same call then does well elsewhere, or when a connection is lost.
    * @param failedAt how it ended at others before
    */
   onOutcome(

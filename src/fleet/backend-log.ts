@@ -1,4 +1,7 @@
-/** Backends in the log: a line when one goes down or comes up, with the reason, and how many are left; fewer when one keeps changing. */
+/**
+ * Backends in the log: a line when one goes down or comes up, with the reason, and how many are left; fewer when one
+ * keeps changing.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 

@@ -1,4 +1,7 @@
-/** The backends of a fleet as discovery changes them: new ones come before old ones go, and what stays keeps its state. */
+/**
+ * The backends of a fleet as discovery changes them: new ones come before old ones go, and what stays keeps its
+ * state.
+ */
 import type { BackendAddress } from './backend-address.ts';
 import type { Backend } from './backend.ts';
 import { Ring } from './balance/ring.ts';
@@ -36,8 +39,8 @@ export class BackendSet {
   }
 
   /**
-   * Takes in a set. Those that are gone stay until the new ones have been seen once, or a second has passed; their calls
-   * in flight then finish. A later set overtakes one that waits.
+   * Takes in a set. Those that are gone stay until the new ones have been seen once, or a second has passed; their
+   * calls in flight then finish. A later set overtakes one that waits.
    */
   async update(addresses: readonly BackendAddress[]): Promise<void> {
     const generation = ++this.#generation;

@@ -1,4 +1,6 @@
-/** One model server: its connections, its health, how much it has to do, and what each of its models is worth of late. */
+/**
+ * One model server: its connections, its health, how much it has to do, and what each of its models is worth of late.
+ */
 import type { Clock } from '../base/clock.ts';
 import { Code, type StatusError } from '../base/status.ts';
 import { afterInput } from '../base/timer-wheel.ts';
@@ -276,7 +278,10 @@ export class Backend implements HasCapacity {
     return this.#shared('', 'not taken', () => listModels(this.#probeDeps()));
   }
 
-  /** A look of this process's own, unless all is well here and another one has looked. @param model none for all of them */
+  /**
+   * A look of this process's own, unless all is well here and another one has looked.
+   * @param model none for all of them
+   */
   #shared<T, R>(model: string, refused: R, look: () => Promise<T>): Promise<T | R> {
     const { sharedLooks, options } = this.#deps;
     const bounded = (): Promise<T | R> => this.#bounded(model, refused, look);

@@ -7,8 +7,8 @@ import type { SequenceOptions } from './routing/sequences.ts';
 
 export interface HealthOptions {
   /**
-   * "model" asks for the state of each model; "grpc" asks grpc.health.v1 and "http" a path, about the backend as a whole,
-   * for servers that cannot say more.
+   * "model" asks for the state of each model; "grpc" asks grpc.health.v1 and "http" a path, about the backend as a
+   * whole, for servers that cannot say more.
    */
   readonly check: 'model' | 'grpc' | 'http';
   /** Service name for "grpc"; empty is the whole server. */
@@ -22,7 +22,10 @@ export interface HealthOptions {
   /** While the backend is down or the model is loading: how soon its return is seen. */
   readonly fastIntervalMs: number;
   readonly timeoutMs: number;
-  /** Looks in a row that must fail by time-out before the backend counts as down; a refused connection is enough at once. */
+  /**
+   * Looks in a row that must fail by time-out before the backend counts as down; a refused connection is enough at
+   * once.
+   */
   readonly fall: number;
   /** Rounds in a row that must go well before a backend that was down gets calls; the first ever is enough. */
   readonly rise: number;
@@ -72,7 +75,10 @@ export interface WarmUpOptions {
 export interface ConnectionOptions {
   /** For TCP, TLS and the first SETTINGS frame together. */
   readonly connectTimeoutMs: number;
-  /** Silence on a connection with calls in flight before it is asked for a sign of life, and again before it is given up. */
+  /**
+   * Silence on a connection with calls in flight before it is asked for a sign of life, and again before it is given
+   * up.
+   */
   readonly hungAfterMs: number;
   /** Connections to one backend; a new one is made when the backend's own stream limit binds. */
   readonly maxConnections: number;
@@ -96,7 +102,10 @@ export interface FleetOptions {
   readonly sequences: SequenceOptions;
   readonly concurrency: ConcurrencyOptions;
   readonly connection: ConnectionOptions;
-  /** Which metadata servers over REST get, and which of their headers clients get, beyond the usual: names, or beginnings with a "*". */
+  /**
+   * Which metadata servers over REST get, and which of their headers clients get, beyond the usual: names, or
+   * beginnings with a "*".
+   */
   readonly forwardHeaders?: readonly string[] | undefined;
   readonly returnHeaders?: readonly string[] | undefined;
   /** Longest message of a control call's reply, in bytes. */
@@ -109,7 +118,10 @@ export interface FleetOptions {
   readonly json: JsonLimits;
   /** How NaN and infinities stand in answers that are JSON when they get to the doors; as literals when absent. */
   readonly nonFinite?: NonFinite | undefined;
-  /** Whether tensors for TensorFlow Serving's API are written as OpenVINO Model Server wants them; "auto" for those that are one. */
+  /**
+   * Whether tensors for TensorFlow Serving's API are written as OpenVINO Model Server wants them; "auto" for those
+   * that are one.
+   */
   readonly encoding: 'auto' | 'untouched' | 'ovms';
 }
 
@@ -145,7 +157,10 @@ export interface ConcurrencyOptions {
   readonly maxStreams: number;
 }
 
-/** The one API that all backends of a fleet speak, whichever they are; undefined where they may differ, or nobody knows before they are found. */
+/**
+ * The one API that all backends of a fleet speak, whichever they are; undefined where they may differ, or nobody
+ * knows before they are found.
+ */
 export function commonApi({ sources }: Pick<FleetOptions, 'sources'>): BackendApi | undefined {
   const apis = new Set(
     sources.flatMap((source): readonly BackendApi[] => {

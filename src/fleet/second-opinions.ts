@@ -1,4 +1,6 @@
-/** Asks another backend what one has failed at, when that one fails often: only then is it known whose failure it is. */
+/**
+ * Asks another backend what one has failed at, when that one fails often: only then is it known whose failure it is.
+ */
 import { Code } from '../base/status.ts';
 import { type Call, type Observer, type Reply, statusOf } from '../call/index.ts';
 import type { Doubts } from './balance/doubts.ts';
@@ -19,7 +21,10 @@ export class SecondOpinions {
     this.#deps = deps;
   }
 
-  /** The backend's own failure, before any message, of a call that may be sent twice; and it is one of many. Takes the right to ask. */
+  /**
+   * The backend's own failure, before any message, of a call that may be sent twice; and it is one of many. Takes the
+   * right to ask.
+   */
   isWanted({ kind, method, request, sequence, cancellation }: Call, { body }: Reply, at: Chosen): boolean {
     if (!body.ended || body.bytes > 0 || kind !== 'unary') return false;
     const code = statusOf(body.trailers);

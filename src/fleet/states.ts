@@ -69,7 +69,10 @@ function versionsAt({ health, repository }: Backend, model: string): readonly Ve
   return listed === undefined || listed.length === 0 ? undefined : listed;
 }
 
-/** Backends that a question about a model is for: those that have the version, or else the model, or else all that are up, or all. */
+/**
+ * Backends that a question about a model is for: those that have the version, or else the model, or else all that are
+ * up, or all.
+ */
 export function havingModel(
   backends: readonly Backend[],
   { model, version }: Pick<Target, 'model' | 'version'>,

@@ -1,4 +1,7 @@
-/** How slowly the body of a request may come before the request is refused: a stalled one holds memory and a backend's stream. */
+/**
+ * How slowly the body of a request may come before the request is refused: a stalled one holds memory and a backend's
+ * stream.
+ */
 import type { Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';
 

@@ -19,7 +19,8 @@ const longestMs = 2 ** 31 - 1;
 
 /**
  * In ms. A stream may be silent for long and last for ever, and what an unknown service takes is not the gateway's to
- * say: these have the deadline that their client sets. What changes servers may take as long as any call: large models load for minutes.
+ * say: these have the deadline that their client sets. What changes servers may take as long as any call: large
+ * models load for minutes.
  * @param asked grpc-timeout
  * @throws StatusError INTERNAL for a grpc-timeout that is none, as gRPC servers answer
  */

@@ -1,4 +1,6 @@
-/** Several fleets as one: which fleet a model belongs to, one view of all models, and a reload that keeps what stays. */
+/**
+ * Several fleets as one: which fleet a model belongs to, one view of all models, and a reload that keeps what stays.
+ */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { ByModel, type HttpUpstream, isSameModel, type ModelRef, type Observer } from '../call/index.ts';
@@ -152,7 +154,10 @@ export class FleetSet {
     for (const fleet of this.#fleets.values()) fleet.stop(graceful);
   }
 
-  /** The fleet that has a model now, whose own has been let go: one of the same name, or the one that the model's own name leads to. */
+  /**
+   * The fleet that has a model now, whose own has been let go: one of the same name, or the one that the model's own
+   * name leads to.
+   */
   #successor(model: ModelRef | undefined): Fleet | undefined {
     if (this.#now === undefined) return undefined;
     const { pick, names } = this.#now;
@@ -161,7 +166,10 @@ export class FleetSet {
     return pick({ fleet: names.get(model.model)?.fleet, model: model.model });
   }
 
-  /** What is counted by backend goes with the last fleet that has it, and what is counted of its models there with their fleet. */
+  /**
+   * What is counted by backend goes with the last fleet that has it, and what is counted of its models there with
+   * their fleet.
+   */
   #forget(backend: string, { ofModels }: Fleet, others: readonly Fleet[]): void {
     const still = others.filter((fleet) => fleet.backends().some(({ name }) => name === backend));
     if (still.length === 0) this.#deps.observer.backendGone(backend);

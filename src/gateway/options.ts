@@ -20,7 +20,10 @@ import type { CatalogOptions, NameRoute } from '../models/index.ts';
 import type { TelemetryOptions } from '../telemetry/index.ts';
 
 export interface GatewayOptions {
-  /** Settings that stay as long as the process does, by their names in a configuration: a reload that changes one is refused. */
+  /**
+   * Settings that stay as long as the process does, by their names in a configuration: a reload that changes one is
+   * refused.
+   */
   readonly fixed: ReadonlyMap<string, string | number | undefined>;
   readonly doors: {
     readonly rest: ListenOptions;

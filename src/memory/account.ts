@@ -1,11 +1,11 @@
 /**
  * The account of the bytes that the gateway holds on behalf of its clients, over all calls and connections.
  *
- * Counting is an addition. Only when there is too much does anything happen, in this order: copies of requests that are kept for
- * another attempt are let go, the largest first; whoever brings a large body more is refused; readers who take nothing of what waits
- * for them are cut off, those who hold most first. A quarter beyond the limit, those who hold most go whatever they do; half beyond
- * it, small calls are refused too. Envoy's
- * overload manager resets the streams that hold most in the same way, but knows no copies.
+ * Counting is an addition. Only when there is too much does anything happen, in this order: copies of requests that
+ * are kept for another attempt are let go, the largest first; whoever brings a large body more is refused; readers
+ * who take nothing of what waits for them are cut off, those who hold most first. A quarter beyond the limit, those
+ * who hold most go whatever they do; half beyond it, small calls are refused too. Envoy's overload manager resets the
+ * streams that hold most in the same way, but knows no copies.
  */
 import type { After, Clock } from '../base/clock.ts';
 import { monotonic } from '../base/loop-clock.ts';
@@ -65,7 +65,9 @@ export interface MemoryDeps {
   readonly after?: After;
 }
 
-/** What goes, goes until this share of the limit is held: freeing a little each time would mean to look again at once. */
+/**
+ * What goes, goes until this share of the limit is held: freeing a little each time would mean to look again at once.
+ */
 const target = 0.95;
 /** Beyond this times the limit it matters no more whether a reader is stalled. */
 const hardFactor = 1.25;

@@ -1,4 +1,7 @@
-/** What is held in one place for one call: it grows and shrinks, and whatever is left is given back at once when the call ends. */
+/**
+ * What is held in one place for one call: it grows and shrinks, and whatever is left is given back at once when the
+ * call ends.
+ */
 import { Code, StatusError } from '../base/status.ts';
 import { type MemoryKind, type Holder, largeBytes, type MemoryAccount } from './account.ts';
 import type { CallMemory } from './call-memory.ts';

@@ -94,7 +94,8 @@ export class Catalog {
 
   /**
    * The metadata of the version that a target means right now. Askers at the same time share one call.
-   * @throws OutOfBounds, StatusError of the backend's (NOT_FOUND, ...), or the fleet's when nobody can answer; not remembered
+   * @throws OutOfBounds, StatusError of the backend's (NOT_FOUND, ...), or the fleet's when nobody can answer; not
+   *   remembered
    */
   async metadata(target: Target, context: CatalogContext): Promise<ModelMetadata> {
     const { clock, options } = this.#deps;

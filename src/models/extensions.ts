@@ -1,11 +1,14 @@
-/** The extensions of KServe V2 that a gateway before several servers can promise: it answers as one server, any of them may serve a call. */
+/**
+ * The extensions of KServe V2 that a gateway before several servers can promise: it answers as one server, any of
+ * them may serve a call.
+ */
 
 /** Made and read here, whatever the server has. */
 const ownExtensions: readonly string[] = ['binary_tensor_data'];
 
 /**
- * Parameters that reach the server through either door and over either transport, and what all servers are asked together. Shared memory
- * is of one machine.
+ * Parameters that reach the server through either door and over either transport, and what all servers are asked
+ * together. Shared memory is of one machine.
  */
 const carriedExtensions: readonly string[] = [
   'classification',

@@ -90,8 +90,8 @@ for (const { service, api, methods: members } of services) {
 }
 
 /**
- * Calls of Triton's extensions to the V2 REST API that gRPC has no method for: each message is a body of HTTP. No client can name them, and
- * whoever sends to a backend says them in its API.
+ * Calls of Triton's extensions to the V2 REST API that gRPC has no method for: each message is a body of HTTP. No
+ * client can name them, and whoever sends to a backend says them in its API.
  */
 const restMethod = (
   name: string,
@@ -110,11 +110,14 @@ const restMethod = (
   });
 
 /**
- * ModelInfer as a client of REST has asked it, for servers over REST: its message is the body of HTTP (codec/proto/kserve/http-body.ts), and the
- * answer's too, whose metadata says how much of it is JSON.
+ * ModelInfer as a client of REST has asked it, for servers over REST: its message is the body of HTTP
+ * (codec/proto/kserve/http-body.ts), and the answer's too, whose metadata says how much of it is JSON.
  */
 export const restInferMethod = restMethod('ModelInfer', byName);
-/** Of a server that is not over REST: a reload has come between the question and its servers. @throws StatusError UNAVAILABLE */
+/**
+ * Of a server that is not over REST: a reload has come between the question and its servers.
+ * @throws StatusError UNAVAILABLE
+ */
 export const otherApiNow: Handler = () => {
   const text = "the model's servers speak another API since a moment ago: ask again";
   return Promise.reject(new StatusError(Code.UNAVAILABLE, text));

@@ -1,7 +1,10 @@
 /** How a server says of a question about a model that it has no such one. */
 import { Code, StatusError } from '../base/status.ts';
 
-/** MLServer (1.7) does not catch its own exception where readiness is asked over gRPC: UNKNOWN, with the class before the words that its REST has. */
+/**
+ * MLServer (1.7) does not catch its own exception where readiness is asked over gRPC: UNKNOWN, with the class before
+ * the words that its REST has.
+ */
 const uncaught = /^Unexpected <class 'mlserver\.errors\.ModelNotFound'>: /;
 
 /** The reason in the protocol's terms: NOT_FOUND where a server says that it has no such model or version. */

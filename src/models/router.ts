@@ -1,4 +1,7 @@
-/** Which model, version and fleet a call for a public name gets: names mapped, labels resolved, calls split by weight or by a header. */
+/**
+ * Which model, version and fleet a call for a public name gets: names mapped, labels resolved, calls split by weight
+ * or by a header.
+ */
 import { allMetadata, type Metadata, newTarget, type Target } from '../call/index.ts';
 
 /** Where calls go; what is absent stays as the client asked. */
@@ -40,8 +43,8 @@ export interface NameRoute {
 export interface RouterContext {
   readonly metadata: Metadata;
   /**
-   * Questions about a model are answered for the first part of a split, the same every time; its state for all versions. The messages
-   * of a stream go on as they came: it may go to a part that is asked in the same words.
+   * Questions about a model are answered for the first part of a split, the same every time; its state for all
+   * versions. The messages of a stream go on as they came: it may go to a part that is asked in the same words.
    */
   readonly purpose: 'infer' | 'stream' | 'describe' | 'status';
 }

@@ -13,7 +13,10 @@ export function targetOf(spec: ModelSpec): Target {
   return newTarget(model, spec.version === 0n ? undefined : spec.version, undefined, signature);
 }
 
-/** Whether a ModelSpec asks a model server for this target as it is. One with a version 0 never does: it would be looked for literally. */
+/**
+ * Whether a ModelSpec asks a model server for this target as it is. One with a version 0 never does: it would be
+ * looked for literally.
+ */
 export function isSpecOf({ model, version, label }: Target, spec: ModelSpec): boolean {
   return spec.name === model && spec.version === version && spec.label === label;
 }

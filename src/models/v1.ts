@@ -1,4 +1,7 @@
-/** KServe's V1: a prediction, or an explanation of one, whose JSON only the model understands, so that it is passed on as it came. */
+/**
+ * KServe's V1: a prediction, or an explanation of one, whose JSON only the model understands, so that it is passed on
+ * as it came.
+ */
 import type { Method } from '../call/index.ts';
 import { defaultSignature, type ModelMetadata } from '../codec/index.ts';
 
@@ -19,8 +22,8 @@ const v1Method = (name: string): Method =>
 export type V1Verb = 'predict' | 'explain';
 
 /**
- * The gateway's own words for it, between its REST door and backends over REST; no client can name them. The message is a model's name
- * and the body (codec/proto/kserve/http-body.ts), the answer's message is the server's JSON.
+ * The gateway's own words for it, between its REST door and backends over REST; no client can name them. The message
+ * is a model's name and the body (codec/proto/kserve/http-body.ts), the answer's message is the server's JSON.
  */
 export const v1Methods: Readonly<Record<V1Verb, Method>> = {
   predict: v1Method('PredictV1'),
@@ -29,7 +32,10 @@ export const v1Methods: Readonly<Record<V1Verb, Method>> = {
 
 export const isV1 = (method: Method): boolean => method === v1Methods.predict || method === v1Methods.explain;
 
-/** A model that says nothing of its tensors, as most models of KServe's own server do: what they are is between it and its clients. */
+/**
+ * A model that says nothing of its tensors, as most models of KServe's own server do: what they are is between it and
+ * its clients.
+ */
 export function declaresNothing({ signatures }: ModelMetadata): boolean {
   const signature = signatures.get(defaultSignature);
   return signature !== undefined && signature.inputs.size === 0 && signature.outputs.size === 0;

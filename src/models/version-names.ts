@@ -38,7 +38,10 @@ export class VersionNames {
     return texts.length > 0 || names.size === 0 ? texts : undefined;
   }
 
-  /** The version that asks a server for a target; empty for its own choice. A server knows itself which texts it has: some list none. */
+  /**
+   * The version that asks a server for a target; empty for its own choice. A server knows itself which texts it has:
+   * some list none.
+   */
   textOf({ model, version, label }: Target): string {
     if (label !== undefined) return label;
     if (version === undefined) return '';

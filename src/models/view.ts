@@ -34,11 +34,17 @@ export interface ModelView {
   knows(model: ModelRef): boolean;
   /** Undefined when no backend has it and no configuration names it. */
   state(model: ModelRef): ModelState | undefined;
-  /** The names that clients ask for it by: its own, or public ones where that leads to another; none for what only a part of a split leads to. */
+  /**
+   * The names that clients ask for it by: its own, or public ones where that leads to another; none for what only a
+   * part of a split leads to.
+   */
   asked(model: ModelRef): readonly string[];
   /** By the names that clients ask for. */
   models(): readonly ModelState[];
-  /** What V2's repository index says, by the same names: the union of what the servers list, and of what is known otherwise. */
+  /**
+   * What V2's repository index says, by the same names: the union of what the servers list, and of what is known
+   * otherwise.
+   */
   index(): readonly V2ModelIndex[];
 }
 

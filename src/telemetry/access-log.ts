@@ -1,4 +1,7 @@
-/** One structured log line a call or refused request, and who gets one: nobody, failures (so many a second) and a sample, or everybody. */
+/**
+ * One structured log line a call or refused request, and who gets one: nobody, failures (so many a second) and a
+ * sample, or everybody.
+ */
 import type { After, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { Code, codeName } from '../base/status.ts';

@@ -1,4 +1,7 @@
-/** What is counted of backends: how they are, what they have under way, how their calls end and how long these take there. */
+/**
+ * What is counted of backends: how they are, what they have under way, how their calls end and how long these take
+ * there.
+ */
 import { codeName } from '../base/status.ts';
 import type { BackendMeter, ModelRef } from '../call/index.ts';
 import { type Cell, HistogramFamily, NumberFamily } from './family.ts';

@@ -30,7 +30,10 @@ const inferenceMethods: ReadonlySet<string> = new Set([
   'ModelInfer',
 ]);
 
-/** How inference is asked for, and how it ends where something is wrong with the fleet: what an alert looks at begins at 0. */
+/**
+ * How inference is asked for, and how it ends where something is wrong with the fleet: what an alert looks at begins
+ * at 0.
+ */
 const expectedMethods: readonly (readonly [Api, string])[] = [
   ['tfs', 'Predict'],
   ['kserve', 'ModelInfer'],
@@ -167,7 +170,10 @@ export class CallMetrics {
     return versions;
   }
 
-  /** Gives the gauge that the call is counted on: it must be taken off the same one, though its model may be known by then. */
+  /**
+   * Gives the gauge that the call is counted on: it must be taken off the same one, though its model may be known by
+   * then.
+   */
   started(call: Call): Cell {
     const asked = call.target ?? nameless;
     const model = this.#known.has(asked) ? asked : nameless;

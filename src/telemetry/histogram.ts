@@ -1,6 +1,8 @@
 /** Latency histograms in microseconds with the bucket edges of OpenVINO Model Server, so that its dashboards fit. */
 
-/** Upper edges in microseconds: floor(10 x 1.8^i) for i = 0..32, which is 10 us to 25 minutes (OVMS's metric_config). */
+/**
+ * Upper edges in microseconds: floor(10 x 1.8^i) for i = 0..32, which is 10 us to 25 minutes (OVMS's metric_config).
+ */
 export const bucketEdgesUs: readonly number[] = Array.from({ length: 33 }, (_, i) =>
   Math.floor(10 * 1.8 ** i),
 );

@@ -1,4 +1,7 @@
-/** Where log lines go: never waited for, bounded in what waits, and whatever the destination says, a line lost is all that comes of it. */
+/**
+ * Where log lines go: never waited for, bounded in what waits, and whatever the destination says, a line lost is all
+ * that comes of it.
+ */
 import { fstatSync, mkdirSync, openSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { dirname } from 'node:path';
@@ -83,7 +86,10 @@ export class Lines {
   }
 }
 
-/** What writes to a descriptor or a file. @throws the system's error for a file that cannot be opened: it fails the start */
+/**
+ * What writes to a descriptor or a file.
+ * @throws the system's error for a file that cannot be opened: it fails the start
+ */
 export function putTo(destination: number | string): Put {
   if (typeof destination === 'string') {
     mkdirSync(dirname(destination), { recursive: true });

@@ -2,8 +2,9 @@
 import type { ModelRef } from '../call/index.ts';
 
 /**
- * The label beside `name`. It is empty, so it is not written, for models of the default fleet: what a gateway with one fleet tells is what
- * it told before there were several, and nothing changes for its models when another fleet comes.
+ * The label beside `name`. It is empty, so it is not written, for models of the default fleet: what a gateway with
+ * one fleet tells is what it told before there were several, and nothing changes for its models when another fleet
+ * comes.
  */
 export const fleetLabel = 'fleet';
 

@@ -55,7 +55,10 @@ export interface Telemetry {
   readonly metrics: readonly MetricDescription[];
   /** A door's certificate is good until then, in seconds since 1970; undefined: it shows none. */
   certificate(door: string, notAfter: number | undefined): void;
-  /** When the configuration in force was taken, in seconds since 1970, and whether it is the one that was asked for last. */
+  /**
+   * When the configuration in force was taken, in seconds since 1970, and whether it is the one that was asked for
+   * last.
+   */
   reloads(acceptedAt: number, successful: boolean): void;
   /** Other levels and samples of the logs, from now on. */
   configure(options: Pick<TelemetryOptions, 'log' | 'access'>): void;

@@ -14,13 +14,17 @@ export interface StreamEvents {
   /** The peer has ended its side; [] without trailers. Not called after a head with `end`. */
   onEnd(trailers: Headers): void;
   /**
-   * The stream is gone before both sides have ended; the last event, also after onEnd while this side was still sending.
+   * The stream is gone before both sides have ended; the last event, also after onEnd while this side was still
+   * sending.
    * @param notProcessed the peer surely did nothing with it (REFUSED_STREAM, above GOAWAY's last id, never sent)
-   * @param fault the rule that the peer broke, for which this end has reset the stream, to stand behind "answered with";
-   *   undefined when it did not
+   * @param fault the rule that the peer broke, for which this end has reset the stream, to stand behind "answered
+   *   with"; undefined when it did not
    */
   onReset(code: number, notProcessed: boolean, fault?: string): void;
-  /** Queued output has drained, to a quarter of what write() says stop at or below; the last time when nothing is queued. */
+  /**
+   * Queued output has drained, to a quarter of what write() says stop at or below; the last time when nothing is
+   * queued.
+   */
   onDrain(): void;
   /**
    * The stream's carrier has answered in its user's place; onReset follows (server ends of HTTP/1.1 only).
@@ -37,7 +41,8 @@ export interface Stream {
   readonly queuedBytes: number;
   /**
    * Queues DATA. False: stop until onDrain.
-   * @param lent the chunk, 64 KiB at the most, is the caller's again when this returns; without it, it must not change afterwards
+   * @param lent the chunk, 64 KiB at the most, is the caller's again when this returns; without it, it must not
+   *   change afterwards
    */
   write(chunk: Uint8Array, lent?: boolean): boolean;
   /** Ends this side, with trailers if there are any. */
@@ -57,15 +62,17 @@ export interface ServerStream extends Stream {
   /** Of a large request head: its bytes on the wire, which are in the account as long as the stream is open. */
   readonly headBytes?: number;
   /**
-   * The rest of a request that was answered early may be read over for a while: some clients (curl) lose an answer whose stream is reset at
-   * once. Where it is not so, reset(NO_ERROR) does what its carrier can.
+   * The rest of a request that was answered early may be read over for a while: some clients (curl) lose an answer
+   * whose stream is reset at once. Where it is not so, reset(NO_ERROR) does what its carrier can.
    */
   readonly readsOn?: boolean;
   /** Header fields of the connection's varyingName, apart, so that the rest may be the same list again. */
   readonly varying: Headers;
   /** The response head; a second one is ignored. `end`: there is nothing behind it. */
   respond(headers: Headers, end?: boolean): void;
-  /** Ends this side now: what is queued is thrown away. Where trailers cannot pass what waits, the peer sees a reset. */
+  /**
+   * Ends this side now: what is queued is thrown away. Where trailers cannot pass what waits, the peer sees a reset.
+   */
   cut(trailers: Headers): void;
 }
 
@@ -79,7 +86,11 @@ export interface TimeLimits {
   readonly idleMs: number;
 }
 
-/** A request is answered without its user. @param text what is wrong with it @returns the answer's x-request-id; empty: none */
+/**
+ * A request is answered without its user.
+ * @param text what is wrong with it
+ * @returns the answer's x-request-id; empty: none
+ */
 export type OnRefused = (status: number, text: string) => string;
 
 /** Output that waits for a peer: a stream's, or all of a connection's when its socket takes nothing. */

@@ -1,4 +1,7 @@
-/** One client for each door, small enough to run thousands of cells in a process: what it sends is what the real ones send. */
+/**
+ * One client for each door, small enough to run thousands of cells in a process: what it sends is what the real ones
+ * send.
+ */
 import { Buffer } from 'node:buffer';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { codeName } from '../../src/base/status.ts';

@@ -1,4 +1,7 @@
-/** KServe's own server, as PyPI has it, behind the gateway: a question by both of its transports, from every kind of door. */
+/**
+ * KServe's own server, as PyPI has it, behind the gateway: a question by both of its transports, from every kind of
+ * door.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';

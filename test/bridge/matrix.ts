@@ -1,4 +1,7 @@
-/** What the bridge tests try, and what must come of it: doors x backends x operations and dtypes. docs/bridging.md is made from it. */
+/**
+ * What the bridge tests try, and what must come of it: doors x backends x operations and dtypes. docs/bridging.md is
+ * made from it.
+ */
 import type { DType } from '../../src/codec/index.ts';
 import { sharedDtypes } from './servers/models.ts';
 

@@ -1,4 +1,7 @@
-/** MLServer's codecs, unchanged, at both ends: tensors and frames with content types get through every pair of door and transport. */
+/**
+ * MLServer's codecs, unchanged, at both ends: tensors and frames with content types get through every pair of door
+ * and transport.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';

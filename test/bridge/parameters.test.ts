@@ -1,4 +1,7 @@
-/** Every member of a V2 message, there and back, in each direction that a conversion can have: none is lost on the way. */
+/**
+ * Every member of a V2 message, there and back, in each direction that a conversion can have: none is lost on the
+ * way.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import {

@@ -1,4 +1,7 @@
-/** Every cell of the protocol table (docs/v2-protocol.md) before a real Triton: the answer is the server's own, the gateway's, or a refusal that says why. */
+/**
+ * Every cell of the protocol table (docs/v2-protocol.md) before a real Triton: the answer is the server's own, the
+ * gateway's, or a refusal that says why.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';

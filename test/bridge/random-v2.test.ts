@@ -1,7 +1,7 @@
 /**
- * Random V2 requests, asked through the gateway by each door before each transport of a real Triton and a real MLServer: each answer equals,
- * member by member, what the server itself answers to the same request in the door's protocol.
- * TENSORGATE_FUZZ_SEED and TENSORGATE_RANDOM_V2 give another seed and number of requests.
+ * Random V2 requests, asked through the gateway by each door before each transport of a real Triton and a real
+ * MLServer: each answer equals, member by member, what the server itself answers to the same request in the door's
+ * protocol. TENSORGATE_FUZZ_SEED and TENSORGATE_RANDOM_V2 give another seed and number of requests.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** What a real MLServer and a real Triton say of their models' versions, ids, parameters and extensions, through each door. */
+/**
+ * What a real MLServer and a real Triton say of their models' versions, ids, parameters and extensions, through each
+ * door.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';

@@ -1,4 +1,7 @@
-/** The repository index of real servers: before each of them the gateway lists what the server itself does, without a call for any model. */
+/**
+ * The repository index of real servers: before each of them the gateway lists what the server itself does, without a
+ * call for any model.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { missing, startTestGateway, waitFor } from '../support/index.ts';

@@ -1,4 +1,7 @@
-/** The REST door by an OpenAPI description of the Open Inference Protocol: schemathesis sends what fits it, and looks at what comes. */
+/**
+ * The REST door by an OpenAPI description of the Open Inference Protocol: schemathesis sends what fits it, and looks
+ * at what comes.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

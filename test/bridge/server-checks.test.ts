@@ -1,6 +1,6 @@
 /**
- * What the checks of Triton's own repository (qa/L0_http, L0_parameters, L0_infer_zero) and MLServer's tests of its REST and gRPC ends look at and no
- * other test here does: each is asked of the server itself and through the gateway.
+ * What the checks of Triton's own repository (qa/L0_http, L0_parameters, L0_infer_zero) and MLServer's tests of its
+ * REST and gRPC ends look at and no other test here does: each is asked of the server itself and through the gateway.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -197,7 +197,10 @@ describe('what Triton’s own checks look at', { skip: missing('tritonserver') }
       assert.equal(typeof parsed(overGrpc).error, 'string');
     });
 
-  /** Where Triton speaks of a fault of its own (500), or says it in the words of its parser, the gateway has 400 and its own words. */
+  /**
+   * Where Triton speaks of a fault of its own (500), or says it in the words of its parser, the gateway has 400 and
+   * its own words.
+   */
   const wrong: Readonly<Record<string, string>> = {
     'a negative dimension': infer([tensor('x', 'FP32', [2, -5], [1])]),
     'fewer values than the shape has': infer([tensor('x', 'FP32', [2], [1])]),

@@ -1,4 +1,7 @@
-/** Streams of real servers: Triton's decoupled models through tritonclient and as server-sent events, and MLServer's streams. */
+/**
+ * Streams of real servers: Triton's decoupled models through tritonclient and as server-sent events, and MLServer's
+ * streams.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

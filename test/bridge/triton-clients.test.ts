@@ -1,4 +1,7 @@
-/** Every client of Triton's, unchanged: what each asks has through the gateway the answer that it has from a real Triton itself. */
+/**
+ * Every client of Triton's, unchanged: what each asks has through the gateway the answer that it has from a real
+ * Triton itself.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -59,7 +62,10 @@ describe("Triton's clients", { skip: missing('tritonserver', 'triton') }, () => 
     await triton.stop();
   });
 
-  /** Which door before which transport; ModelStreamInfer, ModelConfig and ModelStatistics have no equivalent before V2 over HTTP. */
+  /**
+   * Which door before which transport; ModelStreamInfer, ModelConfig and ModelStatistics have no equivalent before V2
+   * over HTTP.
+   */
   const ways = { http: ['grpc://', 'kserve+http://'], grpc: ['grpc://'] } as const;
   const transports = ['http', 'grpc'] as const;
   const addresses = (door: 'http' | 'grpc'): string[] =>

@@ -1,4 +1,7 @@
-/** Parameters of what a V2 server answers, of its inference and of its metadata: kept by either door, before either transport. */
+/**
+ * Parameters of what a V2 server answers, of its inference and of its metadata: kept by either door, before either
+ * transport.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startTestGateway, waitFor } from '../support/index.ts';

@@ -1,4 +1,7 @@
-/** Versions of V2 models are texts: what a server calls them comes through each door, and reaches the server that has them. */
+/**
+ * Versions of V2 models are texts: what a server calls them comes through each door, and reaches the server that has
+ * them.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { startDemoServer } from '../../src/demo/index.ts';
@@ -110,7 +113,8 @@ describe('versions that are texts', () => {
             const misses = servers.flatMap(({ asked }, i) =>
               asked.filter((each) => each.startsWith('infer') && each !== `infer ${served[i] ?? ''}`),
             );
-            // who lists them is asked for nothing else; but 1 is what TensorFlow Serving's clients call what has no number
+            // who lists them is asked for nothing else; but 1 is what TensorFlow Serving's clients call what has no
+            // number
             if (listed)
               assert.deepEqual(
                 misses.filter((each) => each !== 'infer 1'),

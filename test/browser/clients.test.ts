@@ -1,4 +1,7 @@
-/** The table of browsers' clients: every gRPC-Web library in each of its modes, from another origin, over HTTP/1.1 and HTTP/2. */
+/**
+ * The table of browsers' clients: every gRPC-Web library in each of its modes, from another origin, over HTTP/1.1 and
+ * HTTP/2.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Page } from 'playwright-core';

@@ -1,4 +1,7 @@
-/** The dashboard in a real Chromium: light, accessible, alive; a backend dies and comes back, another is drained by keyboard. */
+/**
+ * The dashboard in a real Chromium: light, accessible, alive; a backend dies and comes back, another is drained by
+ * keyboard.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import axe from 'axe-core';

@@ -1,4 +1,7 @@
-/** Answers of a real Triton's decoupled model in a browser: ModelStreamInfer as a stream of the server's over gRPC-Web, by each library that streams. */
+/**
+ * Answers of a real Triton's decoupled model in a browser: ModelStreamInfer as a stream of the server's over
+ * gRPC-Web, by each library that streams.
+ */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

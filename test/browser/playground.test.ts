@@ -1,4 +1,7 @@
-/** The playground in a real Chromium: draw digits and read the answers, send JSON, images and files, and run the code that it shows. */
+/**
+ * The playground in a real Chromium: draw digits and read the answers, send JSON, images and files, and run the code
+ * that it shows.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
@@ -128,7 +131,8 @@ describe('the playground', { skip: missing('chromium') }, () => {
     await page.getByLabel('JSON', { exact: true }).check();
     await page.getByLabel('Value as JSON').fill('[[1, 2]]');
     await waitFor(() => asked === 1, 5000, 'the question about version 1');
-    // the page draws the signature anew when the answer has come; Playwright's finished() may wait without end for a stream whose reader was cancelled
+    // the page draws the signature anew when the answer has come; Playwright's finished() may wait without end for a
+    // stream whose reader was cancelled
     const before = await page.getByRole('table', { name: 'Signature' }).elementHandle();
     answers();
     await before?.waitForElementState('hidden');

@@ -1,4 +1,7 @@
-/** What all workers of a gateway see alike is one line of its log, not one from each; another worker says it when the one that did has ended. */
+/**
+ * What all workers of a gateway see alike is one line of its log, not one from each; another worker says it when the
+ * one that did has ended.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';

@@ -1,4 +1,7 @@
-/** What an operator sees of reloads: one line, one value and one sentence for a gateway, be its files named by flags, and whichever worker is asked. */
+/**
+ * What an operator sees of reloads: one line, one value and one sentence for a gateway, be its files named by flags,
+ * and whichever worker is asked.
+ */
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';

@@ -1,4 +1,7 @@
-/** Standard output and error that nobody reads, that are closed, or that a full disk is behind: the gateway serves on, and ends. */
+/**
+ * Standard output and error that nobody reads, that are closed, or that a full disk is behind: the gateway serves on,
+ * and ends.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** KServe's own two clients, unchanged, before servers of each API: each question is answered as KServe's own server would. */
+/**
+ * KServe's own two clients, unchanged, before servers of each API: each question is answered as KServe's own server
+ * would.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';

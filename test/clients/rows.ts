@@ -1,4 +1,7 @@
-/** The 24 rows of OpenVINO Model Server's client page: each client, unchanged, before whatever server stands behind the gateway. */
+/**
+ * The 24 rows of OpenVINO Model Server's client page: each client, unchanged, before whatever server stands behind
+ * the gateway.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
@@ -31,8 +34,9 @@ export interface Printed {
 export type Results = Readonly<Record<string, Printed | undefined>>;
 
 /**
- * What stands behind the gateway. All servers have my_model and my_matrix, which double numbers of one and of two dimensions, my_string,
- * which makes upper case, my_image, and my_float, which gives its input x back as x; each with version 1 alone.
+ * What stands behind the gateway. All servers have my_model and my_matrix, which double numbers of one and of two
+ * dimensions, my_string, which makes upper case, my_image, and my_float, which gives its input x back as x; each with
+ * version 1 alone.
  */
 export interface RowsBefore {
   /** "a real Triton, kserve+http://" */

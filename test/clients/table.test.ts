@@ -1,4 +1,7 @@
-/** The client page before the embedded model servers, and what else the clients of TensorFlow Serving's API can do there. */
+/**
+ * The client page before the embedded model servers, and what else the clients of TensorFlow Serving's API can do
+ * there.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';

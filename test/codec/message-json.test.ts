@@ -1,4 +1,7 @@
-/** Triton's model configuration and statistics as JSON, against what protobuf's own JSON and Triton's HTTP endpoint make of the same messages. */
+/**
+ * Triton's model configuration and statistics as JSON, against what protobuf's own JSON and Triton's HTTP endpoint
+ * make of the same messages.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

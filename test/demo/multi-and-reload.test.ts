@@ -1,4 +1,7 @@
-/** MultiInference and config reload, held against bytes of tensorflow-serving-api 2.21.0 (its messages, serialized in Python). */
+/**
+ * MultiInference and config reload, held against bytes of tensorflow-serving-api 2.21.0 (its messages, serialized in
+ * Python).
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code } from '../../src/base/status.ts';

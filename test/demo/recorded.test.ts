@@ -1,4 +1,7 @@
-/** The embedded model servers answer mistakes as a real TensorFlow behind TensorFlow Serving's API does (test/recorded). */
+/**
+ * The embedded model servers answer mistakes as a real TensorFlow behind TensorFlow Serving's API does
+ * (test/recorded).
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Code } from '../../src/base/status.ts';

@@ -1,4 +1,7 @@
-/** Errors of the gateway's own (its limits, its memory) are never tried again, whatever their code; those of backends are. */
+/**
+ * Errors of the gateway's own (its limits, its memory) are never tried again, whatever their code; those of backends
+ * are.
+ */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';

@@ -1,6 +1,6 @@
 /**
- * Who is ejected for what backends say themselves. A client with nothing but bad requests ejects nobody, whatever status or reset they
- * are answered with; a backend that fails what others do well is ejected.
+ * Who is ejected for what backends say themselves. A client with nothing but bad requests ejects nobody, whatever
+ * status or reset they are answered with; a backend that fails what others do well is ejected.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -296,7 +296,8 @@ async function untilEjected(
       statuses.push(...(await Promise.all(Array.from({ length: 16 }, ask))));
       return (await shown(gateway)).find(({ models }) => models.some(({ ejected }) => ejected !== undefined));
     },
-    // where the first calls came apart it has failed at four: its weight is a thirtieth then, and is so much again for a fifth after 17 s
+    // where the first calls came apart it has failed at four: its weight is a thirtieth then, and is so much again
+    // for a fifth after 17 s
     60_000,
     'the ejection',
   );

@@ -1,4 +1,7 @@
-/** A whole fleet over real servers in this process: checks of other kinds, warm-up, stale knowledge, draining, reloads. */
+/**
+ * A whole fleet over real servers in this process: checks of other kinds, warm-up, stale knowledge, draining,
+ * reloads.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';

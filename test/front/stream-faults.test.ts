@@ -1,4 +1,7 @@
-/** A door whose handler throws at an event: one request ends with a defined status, whichever end has it, and the door stays open. */
+/**
+ * A door whose handler throws at an event: one request ends with a defined status, whichever end has it, and the door
+ * stays open.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';

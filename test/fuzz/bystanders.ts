@@ -1,4 +1,7 @@
-/** Well-behaved clients beside the attackers, of gRPC, REST and gRPC-Web, on connections of their own: every call must succeed. */
+/**
+ * Well-behaved clients beside the attackers, of gRPC, REST and gRPC-Web, on connections of their own: every call must
+ * succeed.
+ */
 import http from 'node:http';
 import { framed, predictMessage, predictPath, sleep, type Victim } from '../support/index.ts';
 import { judgeWebBody } from './web-answers.ts';

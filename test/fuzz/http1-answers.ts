@@ -1,4 +1,6 @@
-/** Judges what an HTTP/1 connection answered, byte by byte: heads, framing, and nothing between or behind (RFC 9112). */
+/**
+ * Judges what an HTTP/1 connection answered, byte by byte: heads, framing, and nothing between or behind (RFC 9112).
+ */
 
 export interface Http1Answer {
   readonly status: number;

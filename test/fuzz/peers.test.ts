@@ -1,4 +1,7 @@
-/** Random and mutated answers of model servers, Redis, the Kubernetes API and DNS, beside calls that they have no part in. */
+/**
+ * Random and mutated answers of model servers, Redis, the Kubernetes API and DNS, beside calls that they have no part
+ * in.
+ */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { needTool } from '../support/index.ts';

@@ -1,4 +1,7 @@
-/** Campaigns of peers: model servers, Redis, the Kubernetes API and DNS say strange things to a gateway whose clients are well. */
+/**
+ * Campaigns of peers: model servers, Redis, the Kubernetes API and DNS say strange things to a gateway whose clients
+ * are well.
+ */
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
 import { startKubernetes, startRawBackend, startRedis, startVictim, type Slice } from '../support/index.ts';
 import { http1Attack, http2Attack } from './attacks.ts';

@@ -1,4 +1,7 @@
-/** Bodies of gRPC and gRPC-Web calls: valid ones, in base64 where the mode is text, and what becomes of them when bytes are wrong. */
+/**
+ * Bodies of gRPC and gRPC-Web calls: valid ones, in base64 where the mode is text, and what becomes of them when
+ * bytes are wrong.
+ */
 import type { Chance } from './chance.ts';
 import type { RpcQuestion } from './corpus.ts';
 import { mutate } from './mutate.ts';

@@ -1,4 +1,7 @@
-/** Metrics say how each backend is, how its calls end and how long they take there, and how long the doors' certificates last. */
+/**
+ * Metrics say how each backend is, how its calls end and how long they take there, and how long the doors'
+ * certificates last.
+ */
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';

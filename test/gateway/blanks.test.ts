@@ -1,4 +1,6 @@
-/** White space at the ends of metadata, from either side: nobody is refused for it, and nobody behind gets to see it. */
+/**
+ * White space at the ends of metadata, from either side: nobody is refused for it, and nobody behind gets to see it.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type Client, credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';

@@ -1,4 +1,7 @@
-/** The orderly end of a gateway as clients of HTTP/1.1 see it: they are told before their connection goes, and lose no request. */
+/**
+ * The orderly end of a gateway as clients of HTTP/1.1 see it: they are told before their connection goes, and lose no
+ * request.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -141,7 +144,8 @@ describe('a gateway that ends in order', () => {
     const call = (): Promise<void> =>
       new Promise((resolve) => {
         const fail = (error: Error): void => {
-          // new connections have nobody to come to in the end: the kernel refuses them, or resets those that wait to be accepted
+          // new connections have nobody to come to in the end: the kernel refuses them, or resets those that wait to
+          // be accepted
           if (request.reusedSocket) failures.push(error.message);
           running = false;
           resolve();

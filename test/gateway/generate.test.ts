@@ -1,4 +1,7 @@
-/** Triton's generate extension through the REST door: before a server over HTTP, whose answers pass as they are, and before one over gRPC. */
+/**
+ * Triton's generate extension through the REST door: before a server over HTTP, whose answers pass as they are, and
+ * before one over gRPC.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

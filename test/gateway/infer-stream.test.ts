@@ -1,4 +1,7 @@
-/** V2 infer over REST whose answers are server-sent events: before a gRPC server, one that streams over HTTP (MLServer), and one that does not (Triton). */
+/**
+ * V2 infer over REST whose answers are server-sent events: before a gRPC server, one that streams over HTTP
+ * (MLServer), and one that does not (Triton).
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

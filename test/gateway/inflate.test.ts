@@ -1,4 +1,7 @@
-/** How far a compressed message may inflate where the gateway has to read it is the operator's to say, up to the longest message. */
+/**
+ * How far a compressed message may inflate where the gateway has to read it is the operator's to say, up to the
+ * longest message.
+ */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { gzipSync } from 'node:zlib';

@@ -1,4 +1,7 @@
-/** However calls end on the ways that rebuild, copy or pass on their bytes, nothing stays in the account: random calls, clients and backends. */
+/**
+ * However calls end on the ways that rebuild, copy or pass on their bytes, nothing stays in the account: random
+ * calls, clients and backends.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

@@ -1,4 +1,7 @@
-/** Request heads are held as long as their calls last: large ones stand in the account, and are refused when there is no room. */
+/**
+ * Request heads are held as long as their calls last: large ones stand in the account, and are refused when there is
+ * no room.
+ */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** What each way through the gateway holds while a backend keeps it waiting stands in the account, and nothing is left when its calls end. */
+/**
+ * What each way through the gateway holds while a backend keeps it waiting stands in the account, and nothing is left
+ * when its calls end.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';

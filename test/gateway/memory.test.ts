@@ -1,4 +1,7 @@
-/** However calls end, nothing stays in the account of what is held for clients: random calls, random endings, all doors. */
+/**
+ * However calls end, nothing stays in the account of what is held for clients: random calls, random endings, all
+ * doors.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';

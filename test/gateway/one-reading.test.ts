@@ -1,4 +1,7 @@
-/** One message, one reading: what a gateway routes, limits and caches is what its servers answer, however a request says it. */
+/**
+ * One message, one reading: what a gateway routes, limits and caches is what its servers answer, however a request
+ * says it.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';

@@ -1,4 +1,6 @@
-/** Calls that wait in line while the configuration is reloaded: none is refused or lost, whatever the reload changes. */
+/**
+ * Calls that wait in line while the configuration is reloaded: none is refused or lost, whatever the reload changes.
+ */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** What a reload does with each setting of the doors, logs and limits: it holds for new connections, or the reload is refused whole. */
+/**
+ * What a reload does with each setting of the doors, logs and limits: it holds for new connections, or the reload is
+ * refused whole.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Models loaded and unloaded, and settings set, at every backend of a fleet: with permission, over either door and either transport. */
+/**
+ * Models loaded and unloaded, and settings set, at every backend of a fleet: with permission, over either door and
+ * either transport.
+ */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import {

@@ -1,4 +1,7 @@
-/** V2 inferences over REST before V2 servers over REST: bodies that pass as they came, and those that have to be read after all. */
+/**
+ * V2 inferences over REST before V2 servers over REST: bodies that pass as they came, and those that have to be read
+ * after all.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';

@@ -1,4 +1,7 @@
-/** Calls with large requests, in every way that keeps one for longer: no byte may be another call's, since reads are made into memory that is used again. */
+/**
+ * Calls with large requests, in every way that keeps one for longer: no byte may be another call's, since reads are
+ * made into memory that is used again.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
@@ -45,7 +48,9 @@ function varint(value: number): number[] {
   }
 }
 
-/** A PredictRequest for a model whose last bytes, in a field that nobody knows, are the pattern. With its gRPC prefix. */
+/**
+ * A PredictRequest for a model whose last bytes, in a field that nobody knows, are the pattern. With its gRPC prefix.
+ */
 function requestOf(model: string, pattern: Buffer): Buffer {
   const name = Buffer.from(model);
   const message = Buffer.concat([
@@ -61,7 +66,10 @@ function requestOf(model: string, pattern: Buffer): Buffer {
 
 const replySeed = 1_000_000;
 
-/** Answers with a pattern, and often not: it refuses at once, in the middle or at the end, is slow to answer, or does not read. */
+/**
+ * Answers with a pattern, and often not: it refuses at once, in the middle or at the end, is slow to answer, or does
+ * not read.
+ */
 async function startMoodyBackend(random: RandomBelow, wrong: string[]): Promise<RawBackend> {
   const answer = async (call: RawCall): Promise<void> => {
     const field = (name: string): number => Number(call.fields[call.fields.indexOf(name) + 1]);

@@ -1,4 +1,7 @@
-/** Large requests on every way through the gateway at once, which read into the same memory: what arrives is what was sent. */
+/**
+ * Large requests on every way through the gateway at once, which read into the same memory: what arrives is what was
+ * sent.
+ */
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import net from 'node:net';

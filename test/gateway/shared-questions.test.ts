@@ -1,4 +1,7 @@
-/** What a REST backend is asked once for all calls: no call's end ends it for the others, and one that it keeps waiting ends in time. */
+/**
+ * What a REST backend is asked once for all calls: no call's end ends it for the others, and one that it keeps
+ * waiting ends in time.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';

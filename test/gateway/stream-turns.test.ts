@@ -1,4 +1,6 @@
-/** ModelStreamInfer through the gRPC door before servers that have no streams: each message is one inference, in turn. */
+/**
+ * ModelStreamInfer through the gRPC door before servers that have no streams: each message is one inference, in turn.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

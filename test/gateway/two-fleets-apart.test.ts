@@ -1,4 +1,7 @@
-/** What is kept of models of one name in two fleets: cached answers, copies, versions, and what a reload makes of them. */
+/**
+ * What is kept of models of one name in two fleets: cached answers, copies, versions, and what a reload makes of
+ * them.
+ */
 import assert from 'node:assert/strict';
 import { afterEach, describe, it } from 'node:test';
 import { startDemoServer } from '../../src/demo/index.ts';

@@ -1,4 +1,7 @@
-/** The same model in two fleets: each is reached by its name through every door, and a split shares its calls between them. */
+/**
+ * The same model in two fleets: each is reached by its name through every door, and a split shares its calls between
+ * them.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** An HTTP/1.1 client that sends requests and reads no answers: what is held for it stands in the account, is bounded, and ends as a slow reader's. */
+/**
+ * An HTTP/1.1 client that sends requests and reads no answers: what is held for it stands in the account, is bounded,
+ * and ends as a slow reader's.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { it } from 'node:test';

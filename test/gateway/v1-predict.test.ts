@@ -1,4 +1,7 @@
-/** V1 predictions of a model that declares no tensors: bytes that pass, to servers that speak V1, within the limits of every body. */
+/**
+ * V1 predictions of a model that declares no tensors: bytes that pass, to servers that speak V1, within the limits of
+ * every body.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';

@@ -1,4 +1,7 @@
-/** Every answer that a door gives is counted once and logged once, with its status and the request id that its client has. */
+/**
+ * Every answer that a door gives is counted once and logged once, with its status and the request id that its client
+ * has.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** V2 servers with Triton's extensions over either transport, whose answers a test sets; and a client of gRPC that sees the fields of an answer. */
+/**
+ * V2 servers with Triton's extensions over either transport, whose answers a test sets; and a client of gRPC that
+ * sees the fields of an answer.
+ */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -1,4 +1,7 @@
-/** Requests that are answered before they are here, and go on: the first answer stays, the rest of the request is thrown away. */
+/**
+ * Requests that are answered before they are here, and go on: the first answer stays, the rest of the request is
+ * thrown away.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
@@ -55,7 +58,8 @@ describe('requests that are answered early', () => {
     ['frames that are none', 'application/grpc-web', '\u0007\u0007\u0007\u0007\u0007\u0007\u0007'],
     ['two messages', 'application/grpc-web+proto', Buffer.concat([message, message]).toString('latin1')],
   ] as const;
-  // how a request gets to each of the two HTTP/1.1 ends: node:http has those of HTTP/1.0, and of a connection that a HEAD began
+  // how a request gets to each of the two HTTP/1.1 ends: node:http has those of HTTP/1.0, and of a connection that a
+  // HEAD began
   const ways = [
     ['HTTP/1.0', '', '1.0'],
     ['HTTP/1.1', '', '1.1'],

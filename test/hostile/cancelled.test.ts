@@ -1,4 +1,7 @@
-/** Calls that are cancelled by the thousand: few of them reach a backend, and a backend that counts resets keeps its connection. */
+/**
+ * Calls that are cancelled by the thousand: few of them reach a backend, and a backend that counts resets keeps its
+ * connection.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';

@@ -1,4 +1,7 @@
-/** Model servers that say far too much of a model: that model is unknown there, it is told once, and nobody beside notices. */
+/**
+ * Model servers that say far too much of a model: that model is unknown there, it is told once, and nobody beside
+ * notices.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';

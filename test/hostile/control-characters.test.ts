@@ -1,4 +1,7 @@
-/** What HTTP/2 lets pass and HTTP/1.1 has no way to say, from clients and from backends: it costs the one request at the most. */
+/**
+ * What HTTP/2 lets pass and HTTP/1.1 has no way to say, from clients and from backends: it costs the one request at
+ * the most.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** Deadlines of clients that do nothing to be answered: silent after their head, half a message, or no window for the answer. */
+/**
+ * Deadlines of clients that do nothing to be answered: silent after their head, half a message, or no window for the
+ * answer.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';

@@ -1,4 +1,7 @@
-/** Bodies that are too large, sent by clients that read nothing before they have sent all: the answer must not be lost (RFC 9112 §9.6). */
+/**
+ * Bodies that are too large, sent by clients that read nothing before they have sent all: the answer must not be lost
+ * (RFC 9112 §9.6).
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Clients that go: whatever their connection was doing, it, its calls, their places and bytes are free at once, paused sockets included. */
+/**
+ * Clients that go: whatever their connection was doing, it, its calls, their places and bytes are free at once,
+ * paused sockets included.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -168,7 +171,10 @@ describe('a client that goes', () => {
       'an answer that waits',
     );
   };
-  /** Sends as long as it is read; the last of it must fit into the gateway's kernel, or the client's end would wait in its own. */
+  /**
+   * Sends as long as it is read; the last of it must fit into the gateway's kernel, or the client's end would wait in
+   * its own.
+   */
   async function fill(socket: Socket): Promise<void> {
     const piece = Buffer.alloc(32_768);
     for (let quiet = 0, before = 0; quiet < 10;) {

@@ -1,4 +1,7 @@
-/** Clients that hold by doing nothing: bodies that never come, silent streams, many connections. Everybody else is served all the while. */
+/**
+ * Clients that hold by doing nothing: bodies that never come, silent streams, many connections. Everybody else is
+ * served all the while.
+ */
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, it, type TestContext } from 'node:test';

@@ -1,6 +1,7 @@
 /**
- * Requests that RFC 9112 says must be refused, and forms that must be served, at both ends that read HTTP/1.1 here: the gateway's own,
- * and node:http, which has a connection for good after the first request that the own end leaves to it.
+ * Requests that RFC 9112 says must be refused, and forms that must be served, at both ends that read HTTP/1.1 here:
+ * the gateway's own, and node:http, which has a connection for good after the first request that the own end leaves
+ * to it.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** Clients that together make the gateway hold more than it may: who goes, who is refused, and that nobody else notices. */
+/**
+ * Clients that together make the gateway hold more than it may: who goes, who is refused, and that nobody else
+ * notices.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';

@@ -1,4 +1,7 @@
-/** Clients that shake hands anew on an open TLS 1.2 connection: each costs a signature, so it is cut off, and nobody beside notices. */
+/**
+ * Clients that shake hands anew on an open TLS 1.2 connection: each costs a signature, so it is cut off, and nobody
+ * beside notices.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** HTTP/1.1 and JSON that are meant to hurt: framing that two readers could take differently, paths, and numbers without end. */
+/**
+ * HTTP/1.1 and JSON that are meant to hurt: framing that two readers could take differently, paths, and numbers
+ * without end.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** The response cache with a real Redis: one backend call for the same tensors, and no failed call whatever Redis does. */
+/**
+ * The response cache with a real Redis: one backend call for the same tensors, and no failed call whatever Redis
+ * does.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { credentials, makeClientConstructor } from '@grpc/grpc-js';

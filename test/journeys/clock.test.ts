@@ -1,4 +1,6 @@
-/** The machine's clock jumps under load: deadlines, health and rates go by the monotonic clock, so no call may notice. */
+/**
+ * The machine's clock jumps under load: deadlines, health and rates go by the monotonic clock, so no call may notice.
+ */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

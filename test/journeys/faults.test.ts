@@ -1,4 +1,6 @@
-/** One backend of three goes wrong in every way that there is, under steady load: no call may fail, none may be late. */
+/**
+ * One backend of three goes wrong in every way that there is, under steady load: no call may fail, none may be late.
+ */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it, type TestContext } from 'node:test';
 import {
@@ -163,7 +165,8 @@ describe('one backend of three', { skip: missing('toxiproxy-server') }, () => {
   it('has another version than the others: nobody is sent there who names none', async (t) => {
     // version 123 of the model at one, version 1 at the others
     await start({ models: [], flags: (index) => ['--models', index === 0 ? 'echo=half_plus_two' : 'echo'] });
-    // the first question for a model waits a fifth of a second for all of them, and on a machine this busy that may be too short
+    // the first question for a model waits a fifth of a second for all of them, and on a machine this busy that may
+    // be too short
     await fetch(`http://${gateway.rest}/v1/models/echo`);
     await waitFor(async () => {
       const page = (await (await fetch(`http://${gateway.admin}/api/fleet`)).json()) as {

@@ -1,4 +1,6 @@
-/** A gateway of two workers, from the command line, in front of a generative server: streams survive its orderly end. */
+/**
+ * A gateway of two workers, from the command line, in front of a generative server: streams survive its orderly end.
+ */
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** nginx and HAProxy before the gateway: every door through them, who the client is behind them, and the end of a gateway. */
+/**
+ * nginx and HAProxy before the gateway: every door through them, who the client is behind them, and the end of a
+ * gateway.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -224,8 +227,8 @@ describe('behind proxies', { skip: missing('nginx', 'haproxy', 'curl') }, () => 
           assert.ok(y !== undefined && y.dtype !== 'string');
           assert.deepEqual([...floats(y)], [2.5]);
           await assert.rejects(client.predict({ name: 'no_such_model' }, {}), { code: 5 });
-          // HAProxy 2.6 loses the trailers of large answers that come at once: of 240 calls of 800 KB, four at a time, straight to
-          // a server of grpcio 23 failed (RST_STREAM with code 0), of as many one by one none
+          // HAProxy 2.6 loses the trailers of large answers that come at once: of 240 calls of 800 KB, four at a
+          // time, straight to a server of grpcio 23 failed (RST_STREAM with code 0), of as many one by one none
           const large = floatTensor([200_000], new Float32Array(200_000));
           for (let i = 0; i < 4; i++) {
             const answer = await client.predict({ name: 'half_plus_two' }, { x: large });

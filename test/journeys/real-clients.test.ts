@@ -1,4 +1,7 @@
-/** Programs that others wrote, at the edges of HTTP/1.1 and of gRPC: curl, with a proxy set and without, and a server of grpcio. */
+/**
+ * Programs that others wrote, at the edges of HTTP/1.1 and of gRPC: curl, with a proxy set and without, and a server
+ * of grpcio.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

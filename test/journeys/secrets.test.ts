@@ -1,4 +1,7 @@
-/** A canary in every setting that can hold a secret, and everything that the process prints and serves searched for it. */
+/**
+ * A canary in every setting that can hold a secret, and everything that the process prints and serves searched for
+ * it.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';

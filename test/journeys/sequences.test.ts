@@ -1,4 +1,6 @@
-/** A stateful model behind two gateways: every sequence adds up, keeps to one backend, and says so when that is gone. */
+/**
+ * A stateful model behind two gateways: every sequence adds up, keeps to one backend, and says so when that is gone.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type ServiceError, status } from '@grpc/grpc-js';

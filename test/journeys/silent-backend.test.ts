@@ -1,4 +1,7 @@
-/** Three backends under steady load, one of which does not answer, or answers late: the others answer in its place, soon. */
+/**
+ * Three backends under steady load, one of which does not answer, or answers late: the others answer in its place,
+ * soon.
+ */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { type DemoBackend, type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
@@ -9,7 +12,10 @@ import { History, type PastCall } from './history.ts';
 /** What is asked: so many of a hundred calls may take longer, in ms. */
 const lateMs = 300;
 const latePercent = 1;
-/** A call of the gateway beside it that takes longer, in ms: the machine is kept from its work, and for this long around it. */
+/**
+ * A call of the gateway beside it that takes longer, in ms: the machine is kept from its work, and for this long
+ * around it.
+ */
 const stalledMs = 100;
 /** With more of its time lost so, the machine is too busy to be asked. */
 const mostStalled = 0.1;

@@ -1,4 +1,7 @@
-/** An exception that no guard has caught: said with its stack, and the worker ends in order while another takes its place. */
+/**
+ * An exception that no guard has caught: said with its stack, and the worker ends in order while another takes its
+ * place.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';

@@ -1,4 +1,7 @@
-/** A stream before a server that is asked one question at a time: what becomes of the request where the first question was not begun. */
+/**
+ * A stream before a server that is asked one question at a time: what becomes of the request where the first question
+ * was not begun.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, StatusError } from '../../src/base/status.ts';

@@ -1,4 +1,7 @@
-/** V2 clients before V2 servers of the other transport: what the server decides, and what the client says, stays as it is. */
+/**
+ * V2 clients before V2 servers of the other transport: what the server decides, and what the client says, stays as it
+ * is.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { Inference, ModelServer } from '../../src/bridge/inference.ts';

@@ -1,4 +1,7 @@
-/** What a configuration says of a model by one of its names: whom it concerns when fleets have models of the same name. */
+/**
+ * What a configuration says of a model by one of its names: whom it concerns when fleets have models of the same
+ * name.
+ */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

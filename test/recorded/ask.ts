@@ -1,4 +1,7 @@
-/** Asks a server with curl, by a command that anybody can repeat, and keeps what it answered: status, fields, body, trailers. */
+/**
+ * Asks a server with curl, by a command that anybody can repeat, and keeps what it answered: status, fields, body,
+ * trailers.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

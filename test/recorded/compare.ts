@@ -54,7 +54,10 @@ export function answersAsRecorded(
   });
 }
 
-/** gRPC errors through the gateway: code and text. White space at the ends may be stripped on the way (gRPC over HTTP/2). */
+/**
+ * gRPC errors through the gateway: code and text. White space at the ends may be stripped on the way (gRPC over
+ * HTTP/2).
+ */
 export async function passesOn(
   name: Name,
   questions: readonly Question[],

@@ -1,4 +1,7 @@
-/** Asks the real servers anew and writes down what they answer: node_modules/node/bin/node test/recorded/record.ts [NAME...] */
+/**
+ * Asks the real servers anew and writes down what they answer: node_modules/node/bin/node test/recorded/record.ts
+ * [NAME...]
+ */
 import { writeFileSync } from 'node:fs';
 import { startMlserver } from '../bridge/servers/mlserver.ts';
 import { pageModels } from '../bridge/servers/models.ts';

@@ -1,6 +1,7 @@
 /**
- * What is hot is compiled, and stays so: V8 gives a compilation up when it has met an object of a shape that is none any more, and begins
- * anew at once, for ever, where such an object is held on to. That costs more than all calls, and no profile of the program shows it.
+ * What is hot is compiled, and stays so: V8 gives a compilation up when it has met an object of a shape that is none
+ * any more, and begins anew at once, for ever, where such an object is held on to. That costs more than all calls,
+ * and no profile of the program shows it.
  */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';

@@ -1,4 +1,7 @@
-/** Many large JSON bodies at once, in a process that is new: at their height they take little more than their tensors, however they come. */
+/**
+ * Many large JSON bodies at once, in a process that is new: at their height they take little more than their tensors,
+ * however they come.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Calls that have ended leave next to nothing behind in the old generation, also when each has a deadline or a name of its own. */
+/**
+ * Calls that have ended leave next to nothing behind in the old generation, also when each has a deadline or a name
+ * of its own.
+ */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
@@ -7,7 +10,10 @@ import { predictMessage, predictPath, startGatewayProcess } from '../support/ind
 import { seeded } from '../support/random.ts';
 
 const [warmUp, calls, atOnce] = [6000, 10_000, 4];
-/** 25 to 90 are measured, more in a younger process; 390 when what is known of a call's fields is remembered by lists that never come again. */
+/**
+ * 25 to 90 are measured, more in a younger process; 390 when what is known of a call's fields is remembered by lists
+ * that never come again.
+ */
 const boundBytes = 200;
 
 const same = (bytes: Buffer): Buffer => bytes;

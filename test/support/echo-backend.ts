@@ -1,4 +1,7 @@
-/** The demo server's model "echo" on raw HTTP/2, that breaks off calls and connections in ways that no server library offers. */
+/**
+ * The demo server's model "echo" on raw HTTP/2, that breaks off calls and connections in ways that no server library
+ * offers.
+ */
 import { StatusError } from '../../src/base/status.ts';
 import { makeModel } from '../../src/demo/models/index.ts';
 import { Registry } from '../../src/demo/registry.ts';

@@ -1,4 +1,7 @@
-/** Time that passes when a test says so, for code that asks the process for it; what takes a clock is given `manualTimers()`. */
+/**
+ * Time that passes when a test says so, for code that asks the process for it; what takes a clock is given
+ * `manualTimers()`.
+ */
 import type { TestContext } from 'node:test';
 import { manualTimers } from './calls.ts';
 
@@ -32,8 +35,9 @@ class FakeTimer {
 type Callback = (...args: unknown[]) => void;
 
 /**
- * From here to the test's end, setTimeout, setInterval and performance.now() go by it; sockets, files and setImmediate do not wait.
- * Not Node's own mock timers: there, to clear one that has fired takes another out of the queue (Node 24.21).
+ * From here to the test's end, setTimeout, setInterval and performance.now() go by it; sockets, files and
+ * setImmediate do not wait. Not Node's own mock timers: there, to clear one that has fired takes another out of the
+ * queue (Node 24.21).
  */
 export function fakeTime(t: TestContext): FakeTime {
   const startMs = performance.now();

@@ -1,4 +1,7 @@
-/** Preloaded into each test file: ends one that does not end by itself, and names what kept it, so that a run is never lost to it. */
+/**
+ * Preloaded into each test file: ends one that does not end by itself, and names what kept it, so that a run is never
+ * lost to it.
+ */
 import type { Socket } from 'node:net';
 
 /** Longer than any file takes on a busy machine. */

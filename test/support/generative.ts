@@ -1,4 +1,7 @@
-/** A generative server as OpenVINO Model Server has it, without a model: it streams words with pauses, and remembers what it saw. */
+/**
+ * A generative server as OpenVINO Model Server has it, without a model: it streams words with pauses, and remembers
+ * what it saw.
+ */
 import { once } from 'node:events';
 import {
   createServer,

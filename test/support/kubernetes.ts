@@ -1,7 +1,7 @@
 /**
- * A Kubernetes API of a test's own, for EndpointSlices alone: lists in pages, watches with resourceVersions, bookmarks, a
- * history that is compacted (410), ERROR events, tokens that are checked. As the API conventions (API concepts, "Efficient
- * detection of changes") describe it.
+ * A Kubernetes API of a test's own, for EndpointSlices alone: lists in pages, watches with resourceVersions,
+ * bookmarks, a history that is compacted (410), ERROR events, tokens that are checked. As the API conventions (API
+ * concepts, "Efficient detection of changes") describe it.
  */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

@@ -4,7 +4,10 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** Below what systems give out by themselves: no connection of another test takes such a port before its program listens. */
+/**
+ * Below what systems give out by themselves: no connection of another test takes such a port before its program
+ * listens.
+ */
 const ports = { first: 12_000, count: 20_000 };
 
 /** A TCP port on loopback that was free a moment ago. */

@@ -1,4 +1,7 @@
-/** A model server on a raw HTTP/2 socket: it answers health properly and everything else as the test says, rules or not. */
+/**
+ * A model server on a raw HTTP/2 socket: it answers health properly and everything else as the test says, rules or
+ * not.
+ */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { messagePrefix } from '../../src/call/index.ts';

@@ -1,4 +1,7 @@
-/** The helpers themselves: a real Redis that stops and pauses, a venv that runs, processes that tell when they are ready. */
+/**
+ * The helpers themselves: a real Redis that stops and pauses, a venv that runs, processes that tell when they are
+ * ready.
+ */
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { describe, it } from 'node:test';

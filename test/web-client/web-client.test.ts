@@ -1,4 +1,7 @@
-/** The web client against a real gateway and a real model server: every dtype there and back, errors, deadlines, streams, size. */
+/**
+ * The web client against a real gateway and a real model server: every dtype there and back, errors, deadlines,
+ * streams, size.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';

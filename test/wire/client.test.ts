@@ -1,4 +1,6 @@
-/** The client end against a peer of hand-written frames: connections that come to their end, told to or by themselves. */
+/**
+ * The client end against a peer of hand-written frames: connections that come to their end, told to or by themselves.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';

@@ -1,6 +1,7 @@
 /**
- * Our reader of HTTP/1.1 against llhttp, which Node's server is built on and others have fuzzed for years: what ours takes, llhttp takes, and
- * both read the same in it. What ours leaves goes to llhttp anyway. Decision 21 has what it would cost to have llhttp read all.
+ * Our reader of HTTP/1.1 against llhttp, which Node's server is built on and others have fuzzed for years: what ours
+ * takes, llhttp takes, and both read the same in it. What ours leaves goes to llhttp anyway. Decision 21 has what it
+ * would cost to have llhttp read all.
  */
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';

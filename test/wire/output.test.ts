@@ -1,4 +1,7 @@
-/** Tests what leaves a connection while the peer reads late: memory that is used again must not change what was written. */
+/**
+ * Tests what leaves a connection while the peer reads late: memory that is used again must not change what was
+ * written.
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,4 +1,7 @@
-/** Tests that memory of reads goes back as soon as all of it is done with, and never while somebody looks at a part of it. */
+/**
+ * Tests that memory of reads goes back as soon as all of it is done with, and never while somebody looks at a part of
+ * it.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';

@@ -1,4 +1,7 @@
-/** Streams that depend on themselves (RFC 9113 §6.3): each is reset for it where there is one to reset, and no other notices. */
+/**
+ * Streams that depend on themselves (RFC 9113 §6.3): each is reset for it where there is one to reset, and no other
+ * notices.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';

@@ -1,4 +1,7 @@
-/** Clients that read slowly, or not at all, after their answer has ended: what is held for them, and that none loses the end of it. */
+/**
+ * Clients that read slowly, or not at all, after their answer has ended: what is held for them, and that none loses
+ * the end of it.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';

@@ -1,4 +1,7 @@
-/** Tests that reads past a stream's own way arrive as a listener of 'data' would see them: all, in order, and not while it is paused. */
+/**
+ * Tests that reads past a stream's own way arrive as a listener of 'data' would see them: all, in order, and not
+ * while it is paused.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';

@@ -1,4 +1,7 @@
-/** A user of a stream that throws, at every event that streams have: the stream ends, and its connection goes on with all others. */
+/**
+ * A user of a stream that throws, at every event that streams have: the stream ends, and its connection goes on with
+ * all others.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { onFault } from '../../src/base/faults.ts';

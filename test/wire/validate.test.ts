@@ -1,4 +1,7 @@
-/** What is taken of a list of fields, and which lists are refused: white space at the ends of values is the peer's slip. */
+/**
+ * What is taken of a list of fields, and which lists are refused: white space at the ends of values is the peer's
+ * slip.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { markReused, isReused } from '../../src/base/identity-memo.ts';

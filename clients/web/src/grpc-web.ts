@@ -1,4 +1,6 @@
-/** gRPC-Web over fetch (PROTOCOL-WEB.md): frames out, frames in, a status at the end, a deadline and an end on demand. */
+/**
+ * gRPC-Web over fetch (PROTOCOL-WEB.md): frames out, frames in, a status at the end, a deadline and an end on demand.
+ */
 import { errorOf, httpError, RpcError } from './errors.ts';
 import type { Writer } from './protobuf.ts';
 
@@ -54,7 +56,10 @@ export class Transport {
     return reply;
   }
 
-  /** One message there, any number back, each as soon as it is whole. Leaving the loop ends the call. @throws RpcError */
+  /**
+   * One message there, any number back, each as soon as it is whole. Leaving the loop ends the call.
+   * @throws RpcError
+   */
   async *stream(
     path: string,
     request: Writer,

@@ -5,7 +5,10 @@ import { allocate, type DType, dtypes, sizeOf, type Tensor } from './tensor.ts';
 
 const byNumber = new Map(Object.entries(dtypes).map(([name, [number]]) => [number, name as DType]));
 
-/** The dtype of a DataType number. @throws Error for one that JavaScript has no array for (complex, quantized, resource) */
+/**
+ * The dtype of a DataType number.
+ * @throws Error for one that JavaScript has no array for (complex, quantized, resource)
+ */
 export function dtypeOfNumber(number: number): DType {
   const dtype = byNumber.get(number);
   if (dtype === undefined)

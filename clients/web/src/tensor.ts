@@ -33,7 +33,10 @@ type TypedArray = Exclude<Tensor['data'], Uint8Array[]> | Uint8ClampedArray;
 /** What `predict` takes for an input: a tensor, a typed array (one dimension), or nested arrays of plain values. */
 export type TensorLike = Tensor | TypedArray | Scalar | readonly TensorLike[];
 
-/** Of each dtype: tensorflow.DataType (types.proto), bytes of an element (0: no fixed size), and the array it lives in. */
+/**
+ * Of each dtype: tensorflow.DataType (types.proto), bytes of an element (0: no fixed size), and the array it lives
+ * in.
+ */
 export const dtypes: Readonly<Record<DType, readonly [number: number, width: number]>> = {
   float32: [1, 4],
   float64: [2, 8],

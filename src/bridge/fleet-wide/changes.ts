@@ -1,4 +1,7 @@
-/** What changes servers, with the operator's permission: every backend of a fleet is told, and the answer says how each did. */
+/**
+ * What changes servers, with the operator's permission: every backend of a fleet is told, and the answer says how
+ * each did.
+ */
 import { Code, StatusError } from '../../base/status.ts';
 import { type Call, flowOf, type Metadata, type Reply } from '../../call/index.ts';
 import {

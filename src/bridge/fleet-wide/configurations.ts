@@ -14,8 +14,9 @@ const maxPlaces = 8;
 const maxKinds = 16;
 
 /**
- * What a server says, in one form: members in the order of their names, and without those that say no more than their absence (servers of
- * several releases write the defaults of different members). An empty object stays where it is no map: for protobuf it is not the same as none.
+ * What a server says, in one form: members in the order of their names, and without those that say no more than their
+ * absence (servers of several releases write the defaults of different members). An empty object stays where it is no
+ * map: for protobuf it is not the same as none.
  */
 function plain(value: ExactJson, member = ''): ExactJson | undefined {
   if (value === null || value === '' || value === false || value === 0n || value === 0) return undefined;

@@ -1,4 +1,7 @@
-/** Calls that are about servers and not about one inference: every backend of a fleet is asked, and their answers become one. */
+/**
+ * Calls that are about servers and not about one inference: every backend of a fleet is asked, and their answers
+ * become one.
+ */
 import { Code, StatusError } from '../../base/status.ts';
 import type { Handler } from '../../call/index.ts';
 import type { FleetWideDeps, WideAnswer } from './asking.ts';

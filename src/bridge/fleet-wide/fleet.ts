@@ -38,7 +38,8 @@ export interface WideFleet {
   readonly names: readonly string[];
   /**
    * Asks them, no more than some at the same time. Backends that are down are not asked, and have an error.
-   * @param told of each answer as it comes, with the backend's place among those that are meant; what it throws ends it all
+   * @param told of each answer as it comes, with the backend's place among those that are meant; what it throws ends
+   *   it all
    * @returns how many are meant
    * @throws StatusError UNAVAILABLE when there is nobody, the call's own end
    */

@@ -48,7 +48,10 @@ interface Reading {
   readonly tally: Tally;
 }
 
-/** Asks the backends of a fleet. @param take gives whether it keeps the message; what it throws is the backend's failure */
+/**
+ * Asks the backends of a fleet.
+ * @param take gives whether it keeps the message; what it throws is the backend's failure
+ */
 async function readEach(
   fleet: WideFleet,
   { call, message, rebuilt, tally }: Reading,

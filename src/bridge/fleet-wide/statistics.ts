@@ -1,7 +1,13 @@
-/** Triton's statistics of several servers as those of one: counts and times are added by model and version, of "last_inference" the latest counts. */
+/**
+ * Triton's statistics of several servers as those of one: counts and times are added by model and version, of
+ * "last_inference" the latest counts.
+ */
 import { type ExactJson, type ExactObject, isList, isObject } from '../../codec/index.ts';
 
-/** What tells the entries of a list apart. Members that are newer than this table are added up as well, their lists kept as the first has them. */
+/**
+ * What tells the entries of a list apart. Members that are newer than this table are added up as well, their lists
+ * kept as the first has them.
+ */
 const keys: Readonly<Record<string, readonly string[]>> = {
   model_stats: ['name', 'version'],
   batch_stats: ['batch_size'],
@@ -85,7 +91,10 @@ export function sortedStatistics(statistics: ExactObject): ExactObject {
   return Object.fromEntries(Object.entries(statistics).map(([name, value]) => [name, sorted(value, name)]));
 }
 
-/** By the names that clients ask by; models that nobody can ask for are left out. @param namesOf for a server's own name */
+/**
+ * By the names that clients ask by; models that nobody can ask for are left out.
+ * @param namesOf for a server's own name
+ */
 export function renamedStatistics(
   statistics: ExactObject,
   namesOf: (own: string) => readonly string[],

@@ -1,4 +1,7 @@
-/** Who of many backends answered and who did not: counted, and told to the client in fields of the answer and in errors. */
+/**
+ * Who of many backends answered and who did not: counted, and told to the client in fields of the answer and in
+ * errors.
+ */
 import { Code, codeName, StatusError } from '../../base/status.ts';
 import type { Metadata } from '../../call/index.ts';
 import { wideFields } from '../../models/index.ts';
@@ -57,7 +60,11 @@ export class Tally {
     return namesOf(this.#answered);
   }
 
-  /** In their order. @param isNone whether an error says that the question is not for this backend, which does not count where another one answers */
+  /**
+   * In their order.
+   * @param isNone whether an error says that the question is not for this backend, which does not count where another
+   *   one answers
+   */
   failures(isNone: (error: StatusError) => boolean): readonly Failed[] {
     const inOrder = this.#failed.toSorted((a, b) => a.place - b.place);
     const meant = inOrder.filter(({ error }) => !isNone(error));
@@ -81,8 +88,8 @@ const namesOf = (placed: readonly Placed[]): readonly string[] =>
   [...placed].sort((a, b) => a.place - b.place).map(({ name }) => name);
 
 /**
- * What a client is told where backends failed: one backend's own error as it is, of several the code that all of them have (UNKNOWN where they differ) and
- * what each of them said.
+ * What a client is told where backends failed: one backend's own error as it is, of several the code that all of them
+ * have (UNKNOWN where they differ) and what each of them said.
  * @param did those that did well
  */
 export function failureOf(did: readonly string[], failures: readonly Failed[]): StatusError {

@@ -1,4 +1,6 @@
-/** A stretch of the text that may be needed again after the window has moved on: to print it, or to read it once more. */
+/**
+ * A stretch of the text that may be needed again after the window has moved on: to print it, or to read it once more.
+ */
 import { Buffer } from 'node:buffer';
 import { Blocks } from './values/blocks.ts';
 

@@ -21,7 +21,9 @@ export class NestedWriter {
   readonly #opening: string;
   readonly #closing: string;
   readonly #run: WriteRun;
-  /** How many lists within the open one of each level are done; a shape may have 254 levels, so this is no recursion. */
+  /**
+   * How many lists within the open one of each level are done; a shape may have 254 levels, so this is no recursion.
+   */
   readonly #index: number[];
   #step: number = step.down;
   #level = 0;

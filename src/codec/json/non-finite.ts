@@ -1,4 +1,7 @@
-/** NaN and infinities in replies: JSON has no numbers for them, and a browser's JSON.parse refuses what TensorFlow Serving writes. */
+/**
+ * NaN and infinities in replies: JSON has no numbers for them, and a browser's JSON.parse refuses what TensorFlow
+ * Serving writes.
+ */
 import type { NumericTensor } from '../tensor.ts';
 import type { Slice } from './slice.ts';
 import type { WriteRun } from './value-writers.ts';
@@ -37,7 +40,10 @@ function textsOf({ dtype, bytes }: NumericTensor): TextAt | undefined {
   }
 }
 
-/** Writes these values as `nonFinite` says, and leaves runs of finite ones to `run`. @param separate writes what stands before a value */
+/**
+ * Writes these values as `nonFinite` says, and leaves runs of finite ones to `run`.
+ * @param separate writes what stands before a value
+ */
 export function withNonFinite(
   run: WriteRun,
   tensor: NumericTensor,

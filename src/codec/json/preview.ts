@@ -16,7 +16,10 @@ function stringEnd({ bytes, end }: Text, at: number): number {
   return Math.min(end, i + 1);
 }
 
-/** Prints the value that an excerpt begins with, with 4-blank indent; lists stay on one line. What is cut off stays off. */
+/**
+ * Prints the value that an excerpt begins with, with 4-blank indent; lists stay on one line. What is cut off stays
+ * off.
+ */
 export function preview(excerpt: Uint8Array): string {
   const text = new Text(Number.POSITIVE_INFINITY, excerpt);
   const { open } = text;

@@ -6,8 +6,8 @@ import { kernel } from './kernel/kernel.ts';
 export const sliceBytes = 65_536;
 
 /**
- * A JSON text in pieces, each made when it is asked for; the last one is returned. A piece is good until the next one is asked for or
- * control is given up: all replies are written to the same memory.
+ * A JSON text in pieces, each made when it is asked for; the last one is returned. A piece is good until the next one
+ * is asked for or control is given up: all replies are written to the same memory.
  */
 export type LentChunks = Generator<Buffer, Buffer, undefined>;
 

@@ -1,4 +1,7 @@
-/** Reads the nested lists of one tensor (or one row of it) in a single pass: values into bytes, shape learnt on the way. */
+/**
+ * Reads the nested lists of one tensor (or one row of it) in a single pass: values into bytes, shape learnt on the
+ * way.
+ */
 import { preview, previewExcerptBytes } from './preview.ts';
 import { expect, invalid, valueFault, ValueFault } from './limits.ts';
 import { byte, type Text } from './text.ts';

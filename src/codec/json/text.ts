@@ -192,7 +192,10 @@ export class Text {
     return true;
   }
 
-  /** Passes over a short string that begins at `at`. @throws SyntaxFault; FatalFault when it is longer than a name may be */
+  /**
+   * Passes over a short string that begins at `at`.
+   * @throws SyntaxFault; FatalFault when it is longer than a name may be
+   */
   string(): Span | undefined {
     const start = this.at;
     const from = start + 1;
@@ -218,7 +221,10 @@ export class Text {
     throw fatal(`a name is longer than the limit of ${maxNameBytes} bytes`);
   }
 
-  /** The first byte from `at` on that is a quote, a backslash or the window's end. @throws SyntaxFault for a control character */
+  /**
+   * The first byte from `at` on that is a quote, a backslash or the window's end.
+   * @throws SyntaxFault for a control character
+   */
   plain(at: number): number {
     const { bytes, end } = this;
     for (let i = at; i < end; i++) {

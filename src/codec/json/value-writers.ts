@@ -10,8 +10,8 @@ import { bfloat16Value, halfValue } from './number/half.ts';
 import { maxEscapeBytes, type Slice, sliceBytes } from './slice.ts';
 
 /**
- * Writes values from `from` on, of lists of `inner` values that begin at `first`: a comma between two values, "],[" between two
- * lists.
+ * Writes values from `from` on, of lists of `inner` values that begin at `first`: a comma between two values, "],["
+ * between two lists.
  * @returns the first value that was not written; less than `end` when the slice is full
  */
 export type WriteRun = (slice: Slice, first: number, from: number, end: number, inner: number) => number;

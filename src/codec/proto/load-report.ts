@@ -2,7 +2,9 @@
 import { Reader, wire } from './reader.ts';
 
 export interface LoadReport {
-  /** Share of the server that is in use, by the application's own measure or else of its CPU; above 1 when overloaded. */
+  /**
+   * Share of the server that is in use, by the application's own measure or else of its CPU; above 1 when overloaded.
+   */
   readonly utilization: number;
   /** Calls and errors a second. */
   readonly qps: number;

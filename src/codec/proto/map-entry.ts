@@ -1,4 +1,6 @@
-/** One entry of a map<string, message>: of two keys the last counts, and a value in pieces is what they make together. */
+/**
+ * One entry of a map<string, message>: of two keys the last counts, and a value in pieces is what they make together.
+ */
 import { Reader, wire } from './reader.ts';
 
 export interface MapEntry {

@@ -1,4 +1,7 @@
-/** The model that a request names, whichever API has it, and how it is replaced without touching the rest of the message. */
+/**
+ * The model that a request names, whichever API has it, and how it is replaced without touching the rest of the
+ * message.
+ */
 import { Reader, wire } from './reader.ts';
 
 /** Which model, version and signature; a version or label that is undefined is absent on the wire. */
@@ -19,8 +22,8 @@ export interface FoundSpec {
 }
 
 /**
- * The same message with another value of some top-level fields, where the first of them stood; every other byte as it was,
- * unknown fields too. The parts are views.
+ * The same message with another value of some top-level fields, where the first of them stood; every other byte as it
+ * was, unknown fields too. The parts are views.
  * @param highest fields 1 to this, length-delimited, are what is replaced
  */
 export function replaceFields(message: Uint8Array, highest: number, field: Uint8Array): Uint8Array[] {

@@ -37,7 +37,10 @@ export class PieceReader {
     return true;
   }
 
-  /** True when the field just found is this one in this wire type; one of another type is skipped like an unknown field. */
+  /**
+   * True when the field just found is this one in this wire type; one of another type is skipped like an unknown
+   * field.
+   */
   is(field: number, type: number): boolean {
     return this.field === field && this.type === type;
   }

@@ -46,7 +46,10 @@ export class Reader {
     return true;
   }
 
-  /** True when the field just found is this one in this wire type; one of another type is skipped like an unknown field. */
+  /**
+   * True when the field just found is this one in this wire type; one of another type is skipped like an unknown
+   * field.
+   */
   is(field: number, type: number): boolean {
     return this.field === field && this.type === type;
   }
@@ -64,7 +67,9 @@ export class Reader {
     throw malformed('a varint is longer than 10 bytes');
   }
 
-  /** A tag or a length. Parsers disagree about those of more than 32 bits or 5 bytes: some cut them, some refuse them. */
+  /**
+   * A tag or a length. Parsers disagree about those of more than 32 bits or 5 bytes: some cut them, some refuse them.
+   */
   #short(what: string): number {
     const { bytes, end } = this;
     let value = 0;

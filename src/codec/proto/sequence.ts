@@ -67,7 +67,10 @@ export function readPredictSequence(message: Uint8Array): SequenceControl | unde
   return controlOf(found.get(idInput), found.get(controlInput));
 }
 
-/** The value of an InferParameter: bool 1, int64 2, string 3, double 4, uint64 5. Of these the last counts; a double is no id. */
+/**
+ * The value of an InferParameter: bool 1, int64 2, string 3, double 4, uint64 5. Of these the last counts; a double
+ * is no id.
+ */
 function parameterOf(reader: Reader): bigint | string | boolean | undefined {
   let value: bigint | string | boolean | undefined;
   while (reader.next()) {
@@ -82,7 +85,10 @@ function parameterOf(reader: Reader): bigint | string | boolean | undefined {
   return value;
 }
 
-/** An InferInputTensor's name and, when it is in the message itself, its one number (uint_contents 4, uint64_contents 5). */
+/**
+ * An InferInputTensor's name and, when it is in the message itself, its one number (uint_contents 4, uint64_contents
+ * 5).
+ */
 function inferInput(reader: Reader): { name: string; value: bigint | undefined } {
   let name = '';
   let value: bigint | undefined;

@@ -1,4 +1,6 @@
-/** Sees to it that a message that is sent on before it is whole names no other model than the one its call began with. */
+/**
+ * Sees to it that a message that is sent on before it is whole names no other model than the one its call began with.
+ */
 import { Code, StatusError } from '../../base/status.ts';
 import { malformed, wire } from './reader.ts';
 
@@ -8,9 +10,9 @@ const atLength = 1;
 const atVarint = 2;
 
 /**
- * Reads the tags of a message's own fields, and passes over what they hold: of a large tensor a few bytes are looked at.
- * A receiver merges all pieces of a field, wherever they stand, so a model that is named again at the end would be asked in
- * place of the one for which the call was admitted, routed and counted.
+ * Reads the tags of a message's own fields, and passes over what they hold: of a large tensor a few bytes are looked
+ * at. A receiver merges all pieces of a field, wherever they stand, so a model that is named again at the end would
+ * be asked in place of the one for which the call was admitted, routed and counted.
  */
 export class TargetWatch {
   readonly #highest: number;
@@ -35,7 +37,8 @@ export class TargetWatch {
   /**
    * @param highest fields 1 to this name the model when they are length-delimited
    * @param names of these fields
-   * @param left bytes of the message from here on, or Infinity when finish() will say where it ends; here a field begins
+   * @param left bytes of the message from here on, or Infinity when finish() will say where it ends; here a field
+   *   begins
    * @param expected of a message that names a model of its own: what each of these fields must hold, empty for none
    */
   constructor(highest: number, names: string, left: number, expected?: readonly Uint8Array[]) {

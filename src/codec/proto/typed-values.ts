@@ -5,7 +5,10 @@ import { malformed, type Reader, wire } from './reader.ts';
 /** Their packed wire bytes are their memory already. */
 const fixed: ReadonlySet<DType> = new Set(['float', 'double', 'complex64', 'complex128']);
 
-/** Decodes varints into `out` at `width` bytes each, dropping the bits above (as TensorFlow casts); returns where it stopped. */
+/**
+ * Decodes varints into `out` at `width` bytes each, dropping the bits above (as TensorFlow casts); returns where it
+ * stopped.
+ */
 function varints(
   source: Uint8Array,
   start: number,

@@ -1,4 +1,6 @@
-/** Elements without a framework: make them, and patch what is on the screen so that focus, scroll and selection stay. */
+/**
+ * Elements without a framework: make them, and patch what is on the screen so that focus, scroll and selection stay.
+ */
 
 type Child = Node | string | number | null | undefined | false;
 type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;

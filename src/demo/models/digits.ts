@@ -1,4 +1,7 @@
-/** The digit classifier: 8x8 grey images of handwritten digits; version 1 is a softmax regression, version 2 a perceptron. */
+/**
+ * The digit classifier: 8x8 grey images of handwritten digits; version 1 is a softmax regression, version 2 a
+ * perceptron.
+ */
 import { readFileSync } from 'node:fs';
 import { Code, StatusError } from '../../base/status.ts';
 import type { NamedTensors, NumericTensor } from '../../codec/index.ts';

@@ -15,7 +15,10 @@ import {
 
 export type MyModelVariant = 'image' | 'numeric' | 'string';
 
-/** The dtypes are those the page's clients send: np.array of floats is DT_DOUBLE. What works on each value alone takes any rank. */
+/**
+ * The dtypes are those the page's clients send: np.array of floats is DT_DOUBLE. What works on each value alone takes
+ * any rank.
+ */
 const tensors = {
   image: { input: 'string', inputShape: [-1], output: 'float', outputShape: [-1, 3] },
   numeric: { input: 'double', inputShape: undefined, output: 'double', outputShape: undefined },

@@ -1,6 +1,6 @@
 /**
- * What is stored: the answer, the whole key it answers, and a digest over both. A value that is cut, altered, foreign or
- * under a wrong key does not open, so it is a miss and never another question's answer.
+ * What is stored: the answer, the whole key it answers, and a digest over both. A value that is cut, altered, foreign
+ * or under a wrong key does not open, so it is a miss and never another question's answer.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 

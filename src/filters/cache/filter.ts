@@ -1,4 +1,6 @@
-/** The response cache: a Predict that was answered before is answered from the store, whichever door it comes through. */
+/**
+ * The response cache: a Predict that was answered before is answered from the store, whichever door it comes through.
+ */
 import {
   allMetadata,
   type ByModel,
@@ -148,7 +150,10 @@ export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
     return answer ?? true;
   }
 
-  /** True when this answer is what was asked for, as far as it says, and the version is still the one that was loaded then. */
+  /**
+   * True when this answer is what was asked for, as far as it says, and the version is still the one that was loaded
+   * then.
+   */
   function isOf({ target, version, signature, incarnation }: Lookup, answer: Uint8Array): boolean {
     if (view.incarnation(target, version) !== incarnation) return false;
     try {

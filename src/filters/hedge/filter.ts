@@ -1,4 +1,7 @@
-/** Asks another backend when the first one stays silent for much longer than the fleet's others would; the first answer counts. */
+/**
+ * Asks another backend when the first one stays silent for much longer than the fleet's others would; the first
+ * answer counts.
+ */
 import type { After, Clock } from '../../base/clock.ts';
 import type { Filter, Observer } from '../../call/index.ts';
 import { AttemptBudget, type AttemptBudgetOptions } from '../attempt-budget.ts';

@@ -1,4 +1,6 @@
-/** A latency distribution of late in a few hundred bytes: buckets in steps of a quarter octave, halved every so often. */
+/**
+ * A latency distribution of late in a few hundred bytes: buckets in steps of a quarter octave, halved every so often.
+ */
 import type { Clock } from '../../base/clock.ts';
 
 /** Buckets for each doubling: a quantile is at most 19 % too high. */
@@ -19,8 +21,8 @@ export class LatencyDigest {
   readonly #clock: Clock;
   readonly #halfLifeMs: number;
   #halvedMs: number;
-  // no small integer, as which 0 would be kept: the first fraction, a half-life later, would be another shape, and V8 would compile
-  // what reads it again and again for the old one
+  // no small integer, as which 0 would be kept: the first fraction, a half-life later, would be another shape, and V8
+  // would compile what reads it again and again for the old one
   #total = -0;
 
   /** @param halfLifeMs after which a sample counts half as much */
@@ -43,7 +45,10 @@ export class LatencyDigest {
     this.#total++;
   }
 
-  /** The upper edge of the bucket below or in which this share (0 to 1) of the samples lies, in ms; undefined without any. */
+  /**
+   * The upper edge of the bucket below or in which this share (0 to 1) of the samples lies, in ms; undefined without
+   * any.
+   */
   quantile(share: number): number | undefined {
     this.#decay();
     if (this.#total <= 0) return undefined;

@@ -66,8 +66,8 @@ export class LatencyClass {
   }
 
   /**
-   * What nearly all answers of a typical backend take, in ms; undefined while too little is known. Of the backends it is
-   * the lower median: one slow backend does not make slowness normal, a slow fleet does.
+   * What nearly all answers of a typical backend take, in ms; undefined while too little is known. Of the backends it
+   * is the lower median: one slow backend does not make slowness normal, a slow fleet does.
    */
   get usualMs(): number | undefined {
     this.#refresh();
@@ -75,8 +75,8 @@ export class LatencyClass {
   }
 
   /**
-   * The fastest answer of the last second or two, in ms; 0 while too little is known. It rises and falls with the queues
-   * of backends.
+   * The fastest answer of the last second or two, in ms; 0 while too little is known. It rises and falls with the
+   * queues of backends.
    */
   get leastMs(): number {
     if (this.#clock() - this.#answers.lastMs > freshMs) return 0;
@@ -137,7 +137,10 @@ export class LatencyStats {
     return kind;
   }
 
-  /** The default fleet's first, which all names that clients make up are counted to. @param but the model that was asked for just now */
+  /**
+   * The default fleet's first, which all names that clients make up are counted to.
+   * @param but the model that was asked for just now
+   */
   #forgetOldest(but: ModelRef): void {
     for (const [model, sizes] of this.#models.entries()) {
       if (isSameModel(model, but)) continue;

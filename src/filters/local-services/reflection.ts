@@ -1,4 +1,7 @@
-/** Server reflection (v1 and v1alpha): the descriptors of what the gateway serves, so that grpcurl needs no proto files. */
+/**
+ * Server reflection (v1 and v1alpha): the descriptors of what the gateway serves, so that grpcurl needs no proto
+ * files.
+ */
 import { Code, StatusError } from '../../base/status.ts';
 import type { Handler } from '../../call/index.ts';
 import {

@@ -1,4 +1,7 @@
-/** Calls that wait, by client: whoever holds fewer places is next, of equals each in its turn, and each client's own by arrival; pure. */
+/**
+ * Calls that wait, by client: whoever holds fewer places is next, of equals each in its turn, and each client's own
+ * by arrival; pure.
+ */
 import type { Client } from '../client.ts';
 import { Fifo } from './fifo.ts';
 

@@ -1,4 +1,7 @@
-/** Lets no more calls to the backends than they take; the others wait a little in line, and are refused early rather than late. */
+/**
+ * Lets no more calls to the backends than they take; the others wait a little in line, and are refused early rather
+ * than late.
+ */
 import type { After, Clock } from '../../base/clock.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import {
@@ -146,7 +149,10 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
     return new StatusError(Code.RESOURCE_EXHAUSTED, `model ${model} is busy: ${text}`, { retryAfterMs });
   }
 
-  /** The error of a call whose time is shorter than the fastest answer of late: at a backend it would cost, and be late. */
+  /**
+   * The error of a call whose time is shorter than the fastest answer of late: at a backend it would cost, and be
+   * late.
+   */
   function hopeless(call: Call, model: ModelRef): StatusError | undefined {
     if (call.deadline === never) return undefined;
     const leftMs = call.deadline - clock();

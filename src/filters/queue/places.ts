@@ -1,4 +1,7 @@
-/** Places at backends, by the client that holds them: of calls that had to wait. Those that found room are counted by nobody. */
+/**
+ * Places at backends, by the client that holds them: of calls that had to wait. Those that found room are counted by
+ * nobody.
+ */
 import type { Client } from '../client.ts';
 import type { HeldPlaces } from './fair-line.ts';
 

@@ -1,4 +1,7 @@
-/** Who waits for a free place, and in which order: by priority, then by fair shares of clients, then by arrival; pure and bounded. */
+/**
+ * Who waits for a free place, and in which order: by priority, then by fair shares of clients, then by arrival; pure
+ * and bounded.
+ */
 import type { Client } from '../client.ts';
 import { FairLine, type HeldPlaces } from './fair-line.ts';
 
@@ -34,8 +37,9 @@ export class PriorityQueue<T> {
   }
 
   /**
-   * Takes somebody in. Gives who has to go instead when it is full: of the lowest priority below the newcomer's, or else of its own, the newest
-   * of the client that has most there; or the newcomer, when no client has more than its own would have.
+   * Takes somebody in. Gives who has to go instead when it is full: of the lowest priority below the newcomer's, or
+   * else of its own, the newest of the client that has most there; or the newcomer, when no client has more than its
+   * own would have.
    */
   add(item: T, priority: Priority, client: Client): T | undefined {
     const own = priorities.indexOf(priority);

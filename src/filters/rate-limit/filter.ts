@@ -1,4 +1,7 @@
-/** Holds calls to rates: by model, by a header of theirs, or by the client's address; in this gateway, or in all of them together. */
+/**
+ * Holds calls to rates: by model, by a header of theirs, or by the client's address; in this gateway, or in all of
+ * them together.
+ */
 import { addressOf, networkOf } from '../../base/addresses.ts';
 import type { After, Clock } from '../../base/clock.ts';
 import { Code, StatusError } from '../../base/status.ts';

@@ -22,7 +22,10 @@ export class GcraLimiter {
   /** When each key's bucket is full again, in ms; the one that was used longest ago first. */
   readonly #fullAtMs = new Map<string, number>();
 
-  /** @param maxKeys keys come from clients: the one that was used longest ago is forgotten, which forgives it its calls */
+  /**
+   * @param maxKeys keys come from clients: the one that was used longest ago is forgotten, which forgives it its
+   *   calls
+   */
   constructor(rate: Rate, maxKeys: number, clock: Clock) {
     const { emissionMs, toleranceMs } = cellsOf(rate);
     this.#emissionMs = emissionMs;

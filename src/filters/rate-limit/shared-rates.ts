@@ -47,9 +47,9 @@ export interface SharedRatesOptions extends RedisKeysOptions {
 const maxRemembered = 10_000;
 
 /**
- * The generic cell rate algorithm over several keys, all or nothing. Redis's clock counts, so gateways may differ. A value
- * that is no number counts as none, and one beyond what the limit can have written (a foreign one, or the host's clock
- * went back) as a bucket that is just empty.
+ * The generic cell rate algorithm over several keys, all or nothing. Redis's clock counts, so gateways may differ. A
+ * value that is no number counts as none, and one beyond what the limit can have written (a foreign one, or the
+ * host's clock went back) as a bucket that is just empty.
  */
 const script = `
 local time = redis.call('TIME')
@@ -77,7 +77,9 @@ const maxReason = 200;
 /** Between two log lines about answers that are none, in ms. */
 const sayEveryMs = 60_000;
 
-/** What the script can have said of these cells; undefined for anything else, since what is there may not be a Redis. */
+/**
+ * What the script can have said of these cells; undefined for anything else, since what is there may not be a Redis.
+ */
 function verdictOf(
   answer: unknown,
   cells: readonly Cell[],
@@ -126,8 +128,8 @@ export function redisRates(
     );
   }
 
-  // what a client wrote (a token, an address) is nobody's business in Redis; one script takes from all buckets of a call, and a cluster
-  // wants its keys in one slot
+  // what a client wrote (a token, an address) is nobody's business in Redis; one script takes from all buckets of a
+  // call, and a cluster wants its keys in one slot
   const keyOf = ({ name, key }: Cell): string =>
     `${options.keyPrefix}{rate}:${encodeURIComponent(name)}:${createHash('sha256').update(key).digest('base64url').slice(0, 22)}`;
 

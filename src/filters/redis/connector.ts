@@ -1,7 +1,7 @@
 /**
- * Connections to Redis for ioredis, which trusts its peer: a reply that nobody asked for, or one of another protocol, makes it throw in a
- * turn of its own, where nobody can catch it. So what comes is counted on its way to it, against what was asked, and a peer that
- * breaks the rules loses its connection.
+ * Connections to Redis for ioredis, which trusts its peer: a reply that nobody asked for, or one of another protocol,
+ * makes it throw in a turn of its own, where nobody can catch it. So what comes is counted on its way to it, against
+ * what was asked, and a peer that breaks the rules loses its connection.
  */
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls, type ConnectionOptions } from 'node:tls';

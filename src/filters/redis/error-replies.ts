@@ -1,4 +1,7 @@
-/** What an error reply of Redis means for whoever asked: each kind has its own consequence (redis.io, "Redis serialization protocol"; server.c). */
+/**
+ * What an error reply of Redis means for whoever asked: each kind has its own consequence (redis.io, "Redis
+ * serialization protocol"; server.c).
+ */
 import { ReplyError } from 'ioredis';
 
 export type Meaning =

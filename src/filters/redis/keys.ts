@@ -1,7 +1,7 @@
 /**
- * Redis as whoever keeps something in it sees it: commands by the key that they are about, wherever that is. Behind it are one server, the
- * primary that Sentinels name, or the nodes of a cluster, each with a link of its own: a node that is gone takes its own keys along and
- * no others. A server that says it is a node of a cluster is taken for one.
+ * Redis as whoever keeps something in it sees it: commands by the key that they are about, wherever that is. Behind
+ * it are one server, the primary that Sentinels name, or the nodes of a cluster, each with a link of its own: a node
+ * that is gone takes its own keys along and no others. A server that says it is a node of a cluster is taken for one.
  */
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../base/clock.ts';
@@ -27,7 +27,10 @@ export interface RedisKeysDeps extends Pick<RedisLinkDeps, 'log' | 'says' | 'pre
   readonly purpose: string;
 }
 
-/** How often the nodes of a cluster are asked who has which slot, while one of them is gone or has sent somebody elsewhere, in ms. */
+/**
+ * How often the nodes of a cluster are asked who has which slot, while one of them is gone or has sent somebody
+ * elsewhere, in ms.
+ */
 const lookAgainMs = 500;
 /** An error reply of one kind is told once in so long, in ms. */
 const sayEveryMs = 3_600_000;
@@ -90,8 +93,8 @@ export class RedisKeys {
   }
 
   /**
-   * A command's result; undefined when there is none within patienceMs, or who has the key is or goes down. Rejects as the
-   * command does.
+   * A command's result; undefined when there is none within patienceMs, or who has the key is or goes down. Rejects
+   * as the command does.
    * @param key of the command; where it has several, they share a slot
    */
   async ask<T>(key: string, command: Command<T>, patienceMs?: number): Promise<T | undefined> {

@@ -2,8 +2,9 @@
  * A connection to one Redis that may be slow, full, wrong, stopped, replaced or gone without anybody waiting for it.
  *
  * The link is up or down. Up: each command has a time-out; the first that is missed, or a lost connection, takes the
- * link down, and every command under way is given up at once. Down: no command is sent. A connection of its own is tried
- * in the background, and only one that has answered a PING brings the link up again, so no call ever pays for trying.
+ * link down, and every command under way is given up at once. Down: no command is sent. A connection of its own is
+ * tried in the background, and only one that has answered a PING brings the link up again, so no call ever pays for
+ * trying.
  */
 import { Redis } from 'ioredis';
 import { detach, guarded } from '../../base/faults.ts';
@@ -34,7 +35,10 @@ export interface RedisLinkDeps extends Credentials, LinkTimes {
   readonly onDown?: () => void;
 }
 
-/** First pause before a lost connection is tried again; it doubles up to the second one, or breakerMs when that is less. In ms. */
+/**
+ * First pause before a lost connection is tried again; it doubles up to the second one, or breakerMs when that is
+ * less. In ms.
+ */
 const firstRetryMs = 50;
 const lastRetryMs = 500;
 

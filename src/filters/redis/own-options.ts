@@ -1,4 +1,7 @@
-/** How connections to Redis are made: one try each, no queue, no retries of a library; what goes wrong is its owner's to deal with. */
+/**
+ * How connections to Redis are made: one try each, no queue, no retries of a library; what goes wrong is its owner's
+ * to deal with.
+ */
 import type { RedisOptions } from 'ioredis';
 import type { RedisAddress } from '../../base/redis-url.ts';
 import { GuardedConnector } from './connector.ts';

@@ -1,4 +1,7 @@
-/** Counts the complete messages of one direction of a RESP2 connection (Redis serialization protocol), and keeps none of them. */
+/**
+ * Counts the complete messages of one direction of a RESP2 connection (Redis serialization protocol), and keeps none
+ * of them.
+ */
 
 /** A line that is no bulk string: a status, an error, a number, a length. In bytes; Redis cuts its errors far below. */
 const maxLineBytes = 65_536;

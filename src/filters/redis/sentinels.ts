@@ -1,4 +1,7 @@
-/** Asks Sentinels which server is the primary now (redis.io, "Guidelines for Redis clients with support for Redis Sentinel"). */
+/**
+ * Asks Sentinels which server is the primary now (redis.io, "Guidelines for Redis clients with support for Redis
+ * Sentinel").
+ */
 import { Redis } from 'ioredis';
 import type { RedisAddress } from '../../base/redis-url.ts';
 import { type Credentials, ownOptions } from './own-options.ts';

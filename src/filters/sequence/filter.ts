@@ -1,4 +1,6 @@
-/** Calls of stateful models: finds their sequence, gives out ids, and lets the calls of one sequence go one at a time. */
+/**
+ * Calls of stateful models: finds their sequence, gives out ids, and lets the calls of one sequence go one at a time.
+ */
 import { Code, StatusError } from '../../base/status.ts';
 import { type ByModel, type Filter, Flow, messagePrefix, type Method, type Reply } from '../../call/index.ts';
 import {

@@ -13,7 +13,10 @@ const tolerance = 2;
 const smoothing = 0.6;
 /** Where an adaptive limit begins: enough for most servers, and less to wait for where it is too much. */
 const firstLimit = 16;
-/** The newest times of a model that are looked at for what an idle backend takes; before there are so many nothing is known. */
+/**
+ * The newest times of a model that are looked at for what an idle backend takes; before there are so many nothing is
+ * known.
+ */
 const recentTimes = 5;
 /** A shorter time is believed soon, a longer one slowly and only of a backend that has little to do. */
 const downWeight = 0.3;
@@ -43,9 +46,9 @@ const firstOf = ({ adaptive, maxInFlight }: Pick<ConcurrencyOptions, 'adaptive' 
   adaptive ? Math.min(firstLimit, maxInFlight) : maxInFlight;
 
 /**
- * The gradient of Netflix's concurrency-limits and Envoy's adaptive concurrency: what a call takes at an idle backend,
- * over what calls take now. Models differ, so each is compared with itself, and the lower quartile counts: a large batch
- * among small ones is slow for its own reasons, a queue makes all of them slow.
+ * The gradient of Netflix's concurrency-limits and Envoy's adaptive concurrency: what a call takes at an idle
+ * backend, over what calls take now. Models differ, so each is compared with itself, and the lower quartile counts: a
+ * large batch among small ones is slow for its own reasons, a queue makes all of them slow.
  */
 export class ConcurrencyLimit {
   #options: Omit<ConcurrencyOptions, 'maxStreams'>;

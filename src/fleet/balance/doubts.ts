@@ -1,11 +1,13 @@
 /**
- * Failures that a backend tells itself, before anybody knows whose they are: the request's, or its own. When they are many, it is worth
- * while to ask another backend the same.
+ * Failures that a backend tells itself, before anybody knows whose they are: the request's, or its own. When they are
+ * many, it is worth while to ask another backend the same.
  */
 import type { Clock } from '../../base/clock.ts';
 import { Tally, type TallyOptions } from './tally.ts';
 
-/** Questions at once for one model at one backend, and a second: what a client with nothing but bad requests can cost. */
+/**
+ * Questions at once for one model at one backend, and a second: what a client with nothing but bad requests can cost.
+ */
 const burst = 10;
 const perSecond = 2;
 

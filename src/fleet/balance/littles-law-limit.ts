@@ -7,8 +7,8 @@ const windowMs = 100;
 const mostCalls = 1000;
 
 /**
- * A fixed limit is a time, too (Little's law): 64 calls are a second's work for a server that answers 64 a second, and four milliseconds' for
- * one that answers 16,000. There it holds nothing back but costs each call that waits.
+ * A fixed limit is a time, too (Little's law): 64 calls are a second's work for a server that answers 64 a second,
+ * and four milliseconds' for one that answers 16,000. There it holds nothing back but costs each call that waits.
  */
 export class LittlesLawLimit {
   readonly #quickMs: number;

@@ -1,4 +1,6 @@
-/** Turns what backends say of their own load (ORCA) into how much each can carry compared with the others (gRFC A58). */
+/**
+ * Turns what backends say of their own load (ORCA) into how much each can carry compared with the others (gRFC A58).
+ */
 import { getMetadata, type Metadata } from '../../call/index.ts';
 import { decodeLoadReport, type LoadReport } from '../../codec/index.ts';
 
@@ -59,8 +61,8 @@ export class ReportedLoad {
 }
 
 /**
- * Capacities compared with the lower median, from a tenth of it to ten times as much; 1 for who says nothing, and for all
- * when fewer than two say anything.
+ * Capacities compared with the lower median, from a tenth of it to ten times as much; 1 for who says nothing, and for
+ * all when fewer than two say anything.
  */
 export function relativeCapacities(capacities: readonly (number | undefined)[]): number[] {
   const known = capacities.filter((capacity) => capacity !== undefined).filter(Number.isFinite);

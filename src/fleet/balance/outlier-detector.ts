@@ -28,8 +28,8 @@ const failures: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Requests that are wrong, models that are not there, an overload that says so, and the client's own deadline or leaving
- * speak for nobody's failure; and they do not clear a backend that fails the rest.
+ * Requests that are wrong, models that are not there, an overload that says so, and the client's own deadline or
+ * leaving speak for nobody's failure; and they do not clear a backend that fails the rest.
  */
 export function verdictOn({ code, notStarted }: Outcome): Verdict {
   if (code === Code.OK) return 'ok';
@@ -73,8 +73,8 @@ export class OutlierDetector {
   readonly #lost = new WeakMap<object, Set<string>>();
 
   /**
-   * @param onReadmitted an ejection has lasted its time; of the backend as a whole when the model is empty. Not told of one that
-   * was cleared or forgotten before.
+   * @param onReadmitted an ejection has lasted its time; of the backend as a whole when the model is empty. Not told
+   *   of one that was cleared or forgotten before.
    */
   constructor(
     options: () => EjectionOptions,
@@ -199,8 +199,8 @@ export class OutlierDetector {
 }
 
 /**
- * Leaves out ejected backends, unless too few are left: then the trouble is elsewhere, and spreading it over all is better
- * than heaping it on a few (Envoy's panic threshold).
+ * Leaves out ejected backends, unless too few are left: then the trouble is elsewhere, and spreading it over all is
+ * better than heaping it on a few (Envoy's panic threshold).
  */
 export function withoutEjected<T>(
   able: readonly T[],

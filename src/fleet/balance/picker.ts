@@ -38,9 +38,9 @@ export type Policy = <C extends Candidate>(candidates: readonly C[]) => Picker<C
 const maxPasses = 4;
 
 /**
- * What all policies have in common. Names to avoid belong to second attempts, so a picker for the others is made when it
- * is needed. A candidate that starts slowly passes up some of its turns, whatever the policy: comparing by a lower weight
- * would give it nothing at all on a quiet fleet. Calls that hash stay where they belong.
+ * What all policies have in common. Names to avoid belong to second attempts, so a picker for the others is made when
+ * it is needed. A candidate that starts slowly passes up some of its turns, whatever the policy: comparing by a lower
+ * weight would give it nothing at all on a quiet fleet. Calls that hash stay where they belong.
  */
 export function pickerOf<C extends Candidate>(policy: Policy, candidates: readonly C[]): Picker<C> {
   const [only] = candidates;

@@ -1,4 +1,7 @@
-/** Consistent hashing: a ring of all members, and a policy that keeps calls of one hash together while nobody is overloaded. */
+/**
+ * Consistent hashing: a ring of all members, and a policy that keeps calls of one hash together while nobody is
+ * overloaded.
+ */
 import { leastOutstanding } from './p2c.ts';
 import type { Candidate, Picker } from './picker.ts';
 
@@ -58,7 +61,8 @@ export class Ring {
 
 /**
  * The ring's choice, unless that one has more than its share of all outstanding work: then the next on the ring
- * (consistent hashing with bounded loads, Mirrokni, Thorup and Zadimoghaddam 2016). Calls without a hash go by two choices.
+ * (consistent hashing with bounded loads, Mirrokni, Thorup and Zadimoghaddam 2016). Calls without a hash go by two
+ * choices.
  * @param boundPercent the most that one may have, in hundredths of its fair share: 125 is a quarter more
  */
 export const ringHash =

@@ -13,8 +13,8 @@ export interface BackendModelState<B> {
   /** Undefined when it does not have the model, or nobody asked yet. */
   readonly versions: readonly VersionState[] | undefined;
   /**
-   * Those that it lists and that are no numbers: versions of KServe V2 are texts. Empty when it lists none at all, which says nothing of
-   * those that it has; undefined when all are numbers.
+   * Those that it lists and that are no numbers: versions of KServe V2 are texts. Empty when it lists none at all,
+   * which says nothing of those that it has; undefined when all are numbers.
    */
   readonly texts?: readonly string[] | undefined;
   readonly ejected: boolean;

@@ -1,4 +1,7 @@
-/** Tells a backend that is slow from one that is gone without a word (a stopped process, a network that swallows packets). */
+/**
+ * Tells a backend that is slow from one that is gone without a word (a stopped process, a network that swallows
+ * packets).
+ */
 import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import type { Http2Client } from '../../wire/index.ts';

@@ -92,8 +92,10 @@ export class Pool {
 
   /**
    * Waits until there is room for a stream.
-   * @param open opens the stream before it returns: the next one in the queue gets what the count of open streams then leaves
-   * @returns what `open` gives. Rejects with the reason when the call is cancelled, else with UNAVAILABLE, surely not started.
+   * @param open opens the stream before it returns: the next one in the queue gets what the count of open streams
+   *   then leaves
+   * @returns what `open` gives. Rejects with the reason when the call is cancelled, else with UNAVAILABLE, surely not
+   *   started.
    */
   wait<T>(cancellation: Cancellation, open: (client: Http2Client) => Promise<T>): Promise<T> {
     if (cancellation.reason !== undefined) return Promise.reject(cancellation.reason);
@@ -127,7 +129,10 @@ export class Pool {
     });
   }
 
-  /** Makes sure that there is a connection that takes calls, with room for one or without. @throws StatusError UNAVAILABLE */
+  /**
+   * Makes sure that there is a connection that takes calls, with room for one or without.
+   * @throws StatusError UNAVAILABLE
+   */
   async connect(): Promise<void> {
     if (this.#clients.length > 0) return;
     if (this.#closed) throw this.#unavailable('the gateway is stopping');
@@ -147,7 +152,10 @@ export class Pool {
     }
   }
 
-  /** @param graceful calls under way may end; a connection that gives no sign of life is cut by the pool itself from now on */
+  /**
+   * @param graceful calls under way may end; a connection that gives no sign of life is cut by the pool itself from
+   *   now on
+   */
   close(graceful: boolean): void {
     this.#closed = true;
     this.#redials.stop();
@@ -227,7 +235,9 @@ export class Pool {
     });
   }
 
-  /** It takes no more calls. The next one is made now, so that no call waits for it, or so that its failure is known. */
+  /**
+   * It takes no more calls. The next one is made now, so that no call waits for it, or so that its failure is known.
+   */
   #leave(client: Http2Client): void {
     if (!this.#remove(client)) return;
     this.#leaving.add(client);
@@ -267,8 +277,8 @@ export class Pool {
   }
 
   /**
-   * Serves those that wait at the end of this turn: who opens a stream is not called from within a connection that is reading or
-   * writing, and a GOAWAY in the same packet has been read by then.
+   * Serves those that wait at the end of this turn: who opens a stream is not called from within a connection that is
+   * reading or writing, and a GOAWAY in the same packet has been read by then.
    */
   #serveSoon(): void {
     if (this.#serving || this.#waiters.length === 0) return;

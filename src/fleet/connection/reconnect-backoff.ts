@@ -1,4 +1,7 @@
-/** How soon a connection may be tried again: at once after one that was of use, later and later after those that did not. */
+/**
+ * How soon a connection may be tried again: at once after one that was of use, later and later after those that did
+ * not.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { guarded } from '../../base/faults.ts';
 

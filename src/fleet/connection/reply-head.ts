@@ -37,8 +37,8 @@ function withoutPseudo(fields: Headers, hops: ReadonlySet<string>): Metadata {
 }
 
 /**
- * As gRPC clients read them: a missing or unreadable status is UNKNOWN, of several the last one counts ("03" is 3), and a message
- * with status 0 says nothing. One status goes on, so that nobody behind reads another one.
+ * As gRPC clients read them: a missing or unreadable status is UNKNOWN, of several the last one counts ("03" is 3),
+ * and a message with status 0 says nothing. One status goes on, so that nobody behind reads another one.
  */
 function normalTrailers(fields: Metadata): Metadata {
   let said: string | undefined;
@@ -114,7 +114,8 @@ export function headOf(fields: Headers, end: boolean): Head {
 export const trailersFrom: (fields: Headers) => Metadata = memoizeByIdentity(normalTrailers);
 
 /**
- * An answer that breaks HTTP/2's rules. Another attempt would bring the same, here or elsewhere, if the request is what brings it.
+ * An answer that breaks HTTP/2's rules. Another attempt would bring the same, here or elsewhere, if the request is
+ * what brings it.
  * @param fault to stand behind "answered with"
  */
 export function malformedAnswer(where: string, fault: string): StatusError {

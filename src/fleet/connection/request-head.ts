@@ -1,4 +1,6 @@
-/** The header lists of requests to one backend, the same object for the same metadata, so that they are encoded once. */
+/**
+ * The header lists of requests to one backend, the same object for the same metadata, so that they are encoded once.
+ */
 import { markReused, isReused } from '../../base/identity-memo.ts';
 import type { Metadata, Method } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';

@@ -15,7 +15,10 @@ export function bodyOf(pieces: Chunks): Uint8Array | Readable {
     : Readable.from(pieces, { objectMode: false });
 }
 
-/** @throws OutOfBounds or StatusError RESOURCE_EXHAUSTED beyond a limit, UNAVAILABLE when it breaks off, INTERNAL when it is compressed */
+/**
+ * @throws OutOfBounds or StatusError RESOURCE_EXHAUSTED beyond a limit, UNAVAILABLE when it breaks off, INTERNAL when
+ *   it is compressed
+ */
 export async function wholeAnswer(
   reply: HttpReply,
   maxBytes: number,

@@ -87,7 +87,10 @@ const healthPath: Readonly<Record<RestApi, string>> = {
   'tfs+http': '/v1/models/-',
   'kserve+http': '/v2/health/live',
 };
-/** What is asked for all calls may take so long, in ms: a server that is busy answers late, and calls with less time give up sooner. */
+/**
+ * What is asked for all calls may take so long, in ms: a server that is busy answers late, and calls with less time
+ * give up sooner.
+ */
 const sharedTimeoutMs = 10_000;
 const ignore: OnOver = () => undefined;
 
@@ -108,7 +111,11 @@ export function createRestTransport(
   let abilities: Promise<V2Abilities> | undefined;
   let v1: Promise<boolean> | undefined;
 
-  /** Sends a question. @param rebuilt where its body is counted @returns with the head of the answer what has to be called once at the end */
+  /**
+   * Sends a question.
+   * @param rebuilt where its body is counted
+   * @returns with the head of the answer what has to be called once at the end
+   */
   async function begin(
     { path, body, headers }: RestQuestion,
     own: Readonly<Record<string, string>>,

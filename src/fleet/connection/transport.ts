@@ -2,7 +2,10 @@
 import type { StatusError } from '../../base/status.ts';
 import type { Api, Call, Reply } from '../../call/index.ts';
 
-/** Called once when a call is over, however it ends: with the gateway's own view of a failure, or with the backend's trailers. */
+/**
+ * Called once when a call is over, however it ends: with the gateway's own view of a failure, or with the backend's
+ * trailers.
+ */
 export type OnOver = (error: StatusError | undefined, trailers: readonly string[]) => void;
 
 export interface Transport {
@@ -13,9 +16,14 @@ export interface Transport {
   readonly streamLimit: number;
   /** The APIs whose calls it passes untouched; empty while that is not known. */
   readonly apis: readonly Api[];
-  /** A model's versions that the server lists and that are no numbers; empty when it lists none at all, undefined when all are numbers. */
+  /**
+   * A model's versions that the server lists and that are no numbers; empty when it lists none at all, undefined when
+   * all are numbers.
+   */
   versionTexts(model: string): readonly string[] | undefined;
-  /** The extensions of KServe V2 that the server lists, asked once for each connection; none while it cannot be asked. */
+  /**
+   * The extensions of KServe V2 that the server lists, asked once for each connection; none while it cannot be asked.
+   */
   extensions(): Promise<readonly string[]>;
   /** One attempt of a call of whichever API. A call that fails before it began is over, too. */
   send(call: Call, onOver?: OnOver): Promise<Reply>;

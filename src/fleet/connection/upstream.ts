@@ -1,4 +1,7 @@
-/** One call on a stream to a backend: the request flow goes out, the reply flow comes in, each at the pace of its reader. */
+/**
+ * One call on a stream to a backend: the request flow goes out, the reply flow comes in, each at the pace of its
+ * reader.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import {

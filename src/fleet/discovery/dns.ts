@@ -1,4 +1,7 @@
-/** Backends behind a DNS name: its A and AAAA records, or the targets of its SRV records, asked again when their TTL ends. */
+/**
+ * Backends behind a DNS name: its A and AAAA records, or the targets of its SRV records, asked again when their TTL
+ * ends.
+ */
 import { ADDRCONFIG } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
 import { detach } from '../../base/faults.ts';
@@ -14,7 +17,10 @@ export interface DnsOptions {
   /** With "a" only. */
   readonly port: number;
   readonly traits: BackendTraits;
-  /** Of a name with addresses in both families: one backend where there is one of each, else those of one family (auto); those of one; each its own backend. */
+  /**
+   * Of a name with addresses in both families: one backend where there is one of each, else those of one family
+   * (auto); those of one; each its own backend.
+   */
   readonly family?: 'auto' | 'ipv4' | 'ipv6' | 'both' | undefined;
   /** "10.0.0.10" or "10.0.0.10:53"; empty for the system's. */
   readonly servers: readonly string[];
@@ -143,8 +149,8 @@ async function answerOf(resolver: Resolver, options: DnsOptions): Promise<Answer
 }
 
 /**
- * A and AAAA records with their TTLs. Names that DNS does not know may be in the hosts file, or need a search domain: the
- * system's own look-up knows those, though not for how long.
+ * A and AAAA records with their TTLs. Names that DNS does not know may be in the hosts file, or need a search domain:
+ * the system's own look-up knows those, though not for how long.
  */
 async function addressesOf(resolver: Resolver, name: string): Promise<readonly Address[]> {
   const both = await Promise.allSettled([

@@ -6,8 +6,8 @@ import type { KubernetesOptions } from './kubernetes.ts';
 import { nameOf } from './source.ts';
 
 /**
- * The fields that are read of one. Only the name is known to be there: the rest is what some API server sent, and a part
- * that is nothing of the kind is passed over, so that it does not hide the others.
+ * The fields that are read of one. Only the name is known to be there: the rest is what some API server sent, and a
+ * part that is nothing of the kind is passed over, so that it does not hide the others.
  */
 export interface EndpointSlice {
   readonly metadata: { readonly name: string; readonly resourceVersion?: string };
@@ -37,7 +37,9 @@ function portOf(slice: EndpointSlice, wanted: string): number | undefined {
   return portIn(ports.find(({ name }) => name === wanted)?.port);
 }
 
-/** An endpoint may be in two slices while the controller moves it; unknown readiness counts as ready, as the API says. */
+/**
+ * An endpoint may be in two slices while the controller moves it; unknown readiness counts as ready, as the API says.
+ */
 export function backendsIn(
   slices: readonly EndpointSlice[],
   { port: wanted, traits }: Pick<KubernetesOptions, 'port' | 'traits'>,

@@ -1,4 +1,7 @@
-/** Servers that have an address in IPv4 and one in IPv6: which one names them, and which one is for when it cannot be reached. */
+/**
+ * Servers that have an address in IPv4 and one in IPv6: which one names them, and which one is for when it cannot be
+ * reached.
+ */
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
@@ -30,8 +33,8 @@ export function hostsOf(addresses: readonly string[], preferred: Family): Hosts 
 }
 
 /**
- * The servers behind a name. Nothing says which of its addresses belong together: one of each family is one server, and of more
- * than that one family's count, since each of these servers has an address in both as a rule.
+ * The servers behind a name. Nothing says which of its addresses belong together: one of each family is one server,
+ * and of more than that one family's count, since each of these servers has an address in both as a rule.
  */
 export function serversOf(
   addresses: readonly string[],

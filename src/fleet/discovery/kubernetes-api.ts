@@ -1,4 +1,6 @@
-/** The little of the Kubernetes API that is needed: a GET that gives JSON, and one that gives JSON lines as they come. */
+/**
+ * The little of the Kubernetes API that is needed: a GET that gives JSON, and one that gives JSON lines as they come.
+ */
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';

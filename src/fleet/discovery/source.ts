@@ -7,8 +7,8 @@ import type { KubernetesOptions } from './kubernetes.ts';
 
 export interface SourceEvents {
   /**
-   * All backends as of now, whenever they have changed. What fails (a server that does not answer, a file that cannot be
-   * read, a name that is suddenly gone) is no change: the last set stays.
+   * All backends as of now, whenever they have changed. What fails (a server that does not answer, a file that cannot
+   * be read, a name that is suddenly gone) is no change: the last set stays.
    */
   onBackends(backends: readonly BackendAddress[]): void;
   /** Why the last set is kept, or there is none yet; said once for each new reason. */
@@ -36,8 +36,8 @@ export interface SourceDeps {
 }
 
 /**
- * Backends of one fleet. All of them are looked at, and each change of one is a look at all: beyond it something else has been
- * taken for a fleet.
+ * Backends of one fleet. All of them are looked at, and each change of one is a look at all: beyond it something else
+ * has been taken for a fleet.
  */
 export const maxBackends = 2000;
 

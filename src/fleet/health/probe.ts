@@ -101,7 +101,9 @@ export async function ask({ method, target, message }: Question, deps: ProbeDeps
   }
 }
 
-/** @throws OutOfBounds, StatusError as ask() does, and the backend's own when it is neither an answer nor a "no such" */
+/**
+ * @throws OutOfBounds, StatusError as ask() does, and the backend's own when it is neither an answer nor a "no such"
+ */
 export async function probe(model: string, deps: ProbeDeps): Promise<ProbeResult> {
   const target: Target = { model, signature: '' };
   const question = {

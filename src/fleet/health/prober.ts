@@ -19,7 +19,10 @@ export interface ProberDeps {
   readonly random: () => number;
 }
 
-/** The gateway's own refusals on the way there; what a backend says is its own, and what is wrong with its answer counts as that. */
+/**
+ * The gateway's own refusals on the way there; what a backend says is its own, and what is wrong with its answer
+ * counts as that.
+ */
 function isOfTheQuestion({ code }: StatusError): boolean {
   return (
     code === Code.INVALID_ARGUMENT ||
@@ -112,7 +115,10 @@ export class Prober {
     }
   }
 
-  /** Looks that were under way at the same time and all timed out tell of one silence: of a row, each begins after the one before. */
+  /**
+   * Looks that were under way at the same time and all timed out tell of one silence: of a row, each begins after the
+   * one before.
+   */
   #timedOut(askedMs: number, reason: string): void {
     const { health, options, clock } = this.#deps;
     if (askedMs < this.#timedOutMs) return;

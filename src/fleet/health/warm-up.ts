@@ -40,7 +40,10 @@ export class WarmUps {
     this.#clock = clock;
   }
 
-  /** A call was answered well: it may serve as the recording of its model. Questions about it do not, nor calls for given versions. */
+  /**
+   * A call was answered well: it may serve as the recording of its model. Questions about it do not, nor calls for
+   * given versions.
+   */
   answered(call: Call): void {
     const { requests, maxBytes } = this.#options();
     const { target, method, request } = call;

@@ -1,4 +1,7 @@
-/** The HTTP/1.1 connections to one backend: undici's, with TLS verified and connection failures told apart from others. */
+/**
+ * The HTTP/1.1 connections to one backend: undici's, with TLS verified and connection failures told apart from
+ * others.
+ */
 import { buildConnector, errors, Pool } from 'undici';
 import { Code, StatusError } from '../../base/status.ts';
 import type { HttpReply, HttpRequest } from '../../call/index.ts';

@@ -1,13 +1,17 @@
 /**
- * Which HTTP server answers errors where the others do not. A request that passes as it is cannot be asked of another server to see whose
- * fault an error is, and a client can provoke 502 to 504 and silence as often as it likes; but it provokes them at all servers alike,
- * since it does not choose. So a server's errors are held against it only while its share is another than that of the others.
+ * Which HTTP server answers errors where the others do not. A request that passes as it is cannot be asked of another
+ * server to see whose fault an error is, and a client can provoke 502 to 504 and silence as often as it likes; but it
+ * provokes them at all servers alike, since it does not choose. So a server's errors are held against it only while
+ * its share is another than that of the others.
  */
 import type { Clock } from '../../base/clock.ts';
 import { Tally } from '../balance/tally.ts';
 import type { EjectionOptions } from '../options.ts';
 
-/** Of 100 requests: by how much more than the others'. Chance alone gives it to nobody at 20 requests each (five standard deviations). */
+/**
+ * Of 100 requests: by how much more than the others'. Chance alone gives it to nobody at 20 requests each (five
+ * standard deviations).
+ */
 const minDifference = 80;
 
 export class ErrorShares {

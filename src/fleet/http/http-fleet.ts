@@ -282,7 +282,10 @@ export class HttpFleet implements HttpUpstream {
     );
   }
 
-  /** After stop(): the connections end with the last request, and what is counted of backends that no fleet has any more. */
+  /**
+   * After stop(): the connections end with the last request, and what is counted of backends that no fleet has any
+   * more.
+   */
   #closeIfIdle(): void {
     if (!this.#stopped || this.#backends.some(({ outstanding }) => outstanding > 0)) return;
     const { observer, isInForce } = this.#deps;

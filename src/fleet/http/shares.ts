@@ -61,7 +61,10 @@ export class Shares {
     return (this.#held.get(client) ?? 0) >= Math.ceil(places / clients);
   }
 
-  /** The place of the request whose client is furthest behind is given back. Undefined when all come at a pace, or are here. */
+  /**
+   * The place of the request whose client is furthest behind is given back. Undefined when all come at a pace, or are
+   * here.
+   */
   stalled(): { readonly holder: HttpHolder; readonly end: () => void } | undefined {
     let found: { readonly holder: HttpHolder; readonly end: () => void } | undefined;
     let most = stalledMs;

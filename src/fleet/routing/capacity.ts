@@ -13,7 +13,10 @@ export interface HasCapacity extends Host {
   readonly connected: boolean;
 }
 
-/** Whether a backend that could answer takes one more call now, or one more stream; nobody at all is another trouble than no room. */
+/**
+ * Whether a backend that could answer takes one more call now, or one more stream; nobody at all is another trouble
+ * than no room.
+ */
 export function hasCapacityFor(
   target: Target | undefined,
   routes: ModelRoutes | undefined,
@@ -42,7 +45,10 @@ const forStreams = {
   isReady: ({ hasStreamRoom, connected }: HasCapacity): boolean => hasStreamRoom && connected,
 };
 
-/** One that has room and a connection, as long as any has; then one that has room; else whom the picker chooses, or nobody. */
+/**
+ * One that has room and a connection, as long as any has; then one that has room; else whom the picker chooses, or
+ * nobody.
+ */
 export function pickWithCapacity<H extends HasCapacity>(
   picker: Picker<Replica<H>> | undefined,
   request: PickRequest,

@@ -1,4 +1,6 @@
-/** Which backend holds the state of which sequence, as far as this gateway has seen: bounded, and forgotten when idle. */
+/**
+ * Which backend holds the state of which sequence, as far as this gateway has seen: bounded, and forgotten when idle.
+ */
 import type { Clock } from '../../base/clock.ts';
 
 export interface SequenceOptions {

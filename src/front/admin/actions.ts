@@ -8,8 +8,8 @@ interface DrainRoute {
 }
 
 /**
- * Why a request may not change anything, or undefined. A page of another origin can make a browser send a form or a plain text
- * here, but neither JSON nor a false Origin.
+ * Why a request may not change anything, or undefined. A page of another origin can make a browser send a form or a
+ * plain text here, but neither JSON nor a false Origin.
  */
 function refusal({ headers }: FastifyRequest): string | undefined {
   const { origin, host } = headers;

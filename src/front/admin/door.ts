@@ -1,4 +1,7 @@
-/** The admin door: is it alive, is it ready, its metrics, its fleet, its configuration. For operators, not for clients. */
+/**
+ * The admin door: is it alive, is it ready, its metrics, its fleet, its configuration. For operators, not for
+ * clients.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { fastify, type FastifyReply } from 'fastify';
 import { addActions } from './actions.ts';

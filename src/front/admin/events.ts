@@ -1,4 +1,7 @@
-/** The dashboard's server-sent events (HTML standard §9.2): the whole state every second, to a bounded number of pages. */
+/**
+ * The dashboard's server-sent events (HTML standard §9.2): the whole state every second, to a bounded number of
+ * pages.
+ */
 import type { ServerResponse } from 'node:http';
 import { guarded } from '../../base/faults.ts';
 

@@ -11,7 +11,10 @@ const isLoopback = (host: string): boolean => {
   return family === 0 ? host === 'localhost' : loopback.check(host, family === 6 ? 'ipv6' : 'ipv4');
 };
 
-/** What to tell an operator whose clients can reach the admin door; undefined when they cannot, or have to show a certificate. */
+/**
+ * What to tell an operator whose clients can reach the admin door; undefined when they cannot, or have to show a
+ * certificate.
+ */
 export function exposureOf(
   admin: Pick<ListenOptions, 'host' | 'port' | 'tls'>,
   { adminActions, clientHost }: { readonly adminActions: boolean; readonly clientHost: string },

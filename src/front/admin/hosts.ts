@@ -1,7 +1,7 @@
 /**
- * Who may see the admin door in a browser: only pages that were opened by one of its own names. A page of another site can let its
- * own name point here (DNS rebinding) and is then of the same origin as the door, by Host, Origin and Sec-Fetch-Site alike; it
- * cannot do so with an address, or with a name that is not its own.
+ * Who may see the admin door in a browser: only pages that were opened by one of its own names. A page of another
+ * site can let its own name point here (DNS rebinding) and is then of the same origin as the door, by Host, Origin
+ * and Sec-Fetch-Site alike; it cannot do so with an address, or with a name that is not its own.
  */
 import { isIP } from 'node:net';
 

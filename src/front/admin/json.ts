@@ -19,7 +19,10 @@ function plain(_key: string, value: unknown): unknown {
   return value instanceof Map ? Object.fromEntries(value as Map<string, unknown>) : value;
 }
 
-/** A copy in which secret fields are "***" and URLs have lost their user, their password and parameters that are secrets. */
+/**
+ * A copy in which secret fields are "***" and URLs have lost their user, their password and parameters that are
+ * secrets.
+ */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string') return hideSecretsOf(value);
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return value;

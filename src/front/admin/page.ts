@@ -1,4 +1,7 @@
-/** The dashboard's files: from memory, revalidated by etag, under a policy that lets the page talk to the gateway only. */
+/**
+ * The dashboard's files: from memory, revalidated by etag, under a policy that lets the page talk to the gateway
+ * only.
+ */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PageFile, WebDoor } from './view.ts';
 

@@ -66,6 +66,9 @@ export interface AdminDeps {
   readonly webDoor: () => WebDoor;
   /** Host names that browsers may open the door by, besides localhost and addresses. */
   readonly names: () => readonly string[];
-  /** What takes a backend out of the choice or back in (false when there is none); undefined: the configuration forbids it. */
+  /**
+   * What takes a backend out of the choice or back in (false when there is none); undefined: the configuration
+   * forbids it.
+   */
   readonly setDrained: () => ((fleet: string, backend: string, drained: boolean) => boolean) | undefined;
 }

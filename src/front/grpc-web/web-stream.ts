@@ -48,7 +48,8 @@ class WebStream implements ServerStream, Holder {
   }
 
   respond(fields: Metadata, end = false): void {
-    // an answer without messages carries its status in a frame too: a browser's script cannot read headers that CORS hides
+    // an answer without messages carries its status in a frame too: a browser's script cannot read headers that CORS
+    // hides
     this.#respond(end ? fields.slice(0, 4) : fields);
     if (end) this.#end(fields.slice(2));
   }

@@ -29,8 +29,8 @@ export class FrameWatch {
 
   /**
    * Passes over a chunk.
-   * @throws StatusError RESOURCE_EXHAUSTED from the length prefix alone, before the message came; INTERNAL for a flag that gRPC has
-   *   not: its highest bit would make gRPC-Web's trailers of a message
+   * @throws StatusError RESOURCE_EXHAUSTED from the length prefix alone, before the message came; INTERNAL for a flag
+   *   that gRPC has not: its highest bit would make gRPC-Web's trailers of a message
    */
   feed(chunk: Uint8Array): void {
     let at = 0;

@@ -1,4 +1,7 @@
-/** What the header fields of one RPC say: read once per distinct header block, since clients send the same one again and again. */
+/**
+ * What the header fields of one RPC say: read once per distinct header block, since clients send the same one again
+ * and again.
+ */
 import { hopByHopFields } from '../../base/http-fields.ts';
 import { markReused, isReused } from '../../base/identity-memo.ts';
 import { joinedWith, type Metadata, type Method } from '../../call/index.ts';
@@ -73,15 +76,16 @@ function acceptedProtocol(accept: string | undefined, asked: RpcProtocol): RpcPr
 }
 
 /**
- * Whether the one message of a call goes on inflated, since few servers know its coding: gRPC's own libraries have gzip, and most of
- * them deflate. The door has to look into it in any case.
+ * Whether the one message of a call goes on inflated, since few servers know its coding: gRPC's own libraries have
+ * gzip, and most of them deflate. The door has to look into it in any case.
  */
 export function isInflated({ target, streaming }: Method, coding: string): boolean {
   return coding === 'zstd' && target !== undefined && !streaming;
 }
 
 /**
- * Reads the fields of an RPC; one that comes twice is a list, which few of them may be. Undefined when the content type is no gRPC one.
+ * Reads the fields of an RPC; one that comes twice is a list, which few of them may be. Undefined when the content
+ * type is no gRPC one.
  * @param fields header fields without pseudo-headers' checks: `:path` must be among them
  */
 function read(fields: Metadata): RpcHead | undefined {

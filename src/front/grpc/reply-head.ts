@@ -1,9 +1,15 @@
-/** The header lists of replies, the same object for the same metadata, so that the HTTP/2 stack can reuse its encoding. */
+/**
+ * The header lists of replies, the same object for the same metadata, so that the HTTP/2 stack can reuse its
+ * encoding.
+ */
 import { hopByHopFields } from '../../base/http-fields.ts';
 import { markReused, isReused } from '../../base/identity-memo.ts';
 import { getMetadata, type Metadata } from '../../call/index.ts';
 
-/** Fields of a backend's reply that belong to its own hop; a length is the message's there, and not the one of the stream here. */
+/**
+ * Fields of a backend's reply that belong to its own hop; a length is the message's there, and not the one of the
+ * stream here.
+ */
 const hopFields = new Set([...hopByHopFields, 'content-length']);
 
 interface Known {

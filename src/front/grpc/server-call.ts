@@ -65,7 +65,10 @@ export class GrpcServerCall
   #sent = false;
   #received = 0;
   #credited = 0;
-  /** What came before the call began; and what was made of its messages on their way. Each is there once it holds something. */
+  /**
+   * What came before the call began; and what was made of its messages on their way. Each is there once it holds
+   * something.
+   */
   #early: MemoryReservation | undefined;
   #rebuilt: MemoryReservation | undefined;
   /** Of a call whose model is not known yet. */
@@ -157,8 +160,8 @@ export class GrpcServerCall
   }
 
   /**
-   * An answer must be read until the deadline. A message that somebody waits for must come at a pace, whether it is kept for another attempt or
-   * not: only the later ones of a stream may take their time.
+   * An answer must be read until the deadline. A message that somebody waits for must come at a pace, whether it is
+   * kept for another attempt or not: only the later ones of a stream may take their time.
    */
   onTick(): void {
     if (this.#reply.over && this.#stream.queuedBytes > 0 && this.#deps.clock() >= this.#deadline) {
@@ -295,7 +298,10 @@ export class GrpcServerCall
     }
   }
 
-  /** The first message has been read, as far as it has come; those that follow will be. @param chunks all that has come */
+  /**
+   * The first message has been read, as far as it has come; those that follow will be.
+   * @param chunks all that has come
+   */
   #beginStream(target: Target, spec: ModelSpec, chunks: readonly Uint8Array[]): void {
     const all = chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
     const size = prefixBytes + uint32At(all, 1);
@@ -350,7 +356,8 @@ export class GrpcServerCall
       id: this.#id,
       peer: this.#peer,
     };
-    // after all that came with the request: a call that was reset in the same breath reaches no backend (CVE-2023-44487)
+    // after all that came with the request: a call that was reset in the same breath reaches no backend
+    // (CVE-2023-44487)
     queueMicrotask(() => {
       this.#send(call);
     });
@@ -409,7 +416,10 @@ export class GrpcServerCall
 
   // --- memory ---
 
-  /** There is too much already: a small call may pass, what is large and not on its way must not. @throws StatusError */
+  /**
+   * There is too much already: a small call may pass, what is large and not on its way must not.
+   * @throws StatusError
+   */
   #claimRoom(chunk: Uint8Array): void {
     const { memory } = this.#deps;
     const first = this.#received === chunk.length;

@@ -202,7 +202,10 @@ export class TargetReader {
     return { target, spec: replaced, chunks, watch, scalarText };
   }
 
-  /** A whole message that names no model. @throws StatusError INVALID_ARGUMENT for all methods but the one that may ask about all of them */
+  /**
+   * A whole message that names no model.
+   * @throws StatusError INVALID_ARGUMENT for all methods but the one that may ask about all of them
+   */
   #nameless(chunks: readonly Uint8Array[]): Opened {
     if (!mayBeNameless.has(this.#method.path)) throw this.#naming.missing;
     return { target: undefined, spec: noSpec, chunks, scalarText: false };
@@ -227,8 +230,8 @@ export class TargetReader {
   }
 
   /**
-   * Looks into a compressed message; its bytes go on as they came unless the spec must be another one. It is read to its end,
-   * where another spec may stand, but nothing of it is kept.
+   * Looks into a compressed message; its bytes go on as they came unless the spec must be another one. It is read to
+   * its end, where another spec may stand, but nothing of it is kept.
    */
   async #inflated(all: Uint8Array, message: Uint8Array): Promise<Opened> {
     let held = 0;
@@ -266,7 +269,10 @@ export class TargetReader {
     }
   }
 
-  /** The same of a compressed message that is there inflated, since it has to be sent on so. @param known what its beginning has said */
+  /**
+   * The same of a compressed message that is there inflated, since it has to be sent on so.
+   * @param known what its beginning has said
+   */
   #anew(message: Uint8Array, all: Uint8Array, known?: Resolved): Opened {
     const found = this.#naming.read(message, true);
     if (found === null || found === undefined) return this.#nameless(framed([message]));
@@ -291,7 +297,10 @@ export class TargetReader {
     watch.finish();
   }
 
-  /** The spec to send in the place of the client's; undefined when that one is right, and for streams: only their first message is seen here. */
+  /**
+   * The spec to send in the place of the client's; undefined when that one is right, and for streams: only their
+   * first message is seen here.
+   */
   #rewritten(spec: ModelSpec, target: Target): ModelSpec | undefined {
     this.zeroVersion = spec.version === 0n;
     return this.#method.streaming || isSpecOf(target, spec) ? undefined : specOf(target);

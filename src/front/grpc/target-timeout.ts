@@ -1,4 +1,7 @@
-/** Requests whose model is not known at the end of the turn in which they came: only these few get a timer of their own. */
+/**
+ * Requests whose model is not known at the end of the turn in which they came: only these few get a timer of their
+ * own.
+ */
 import { guard } from '../../base/faults.ts';
 
 export interface UnresolvedCall {

@@ -1,4 +1,7 @@
-/** A request's body, given to its decoder as it arrives; inflated when it is compressed, and never more of it than the limits. */
+/**
+ * A request's body, given to its decoder as it arrives; inflated when it is compressed, and never more of it than the
+ * limits.
+ */
 import type { Clock } from '../../base/clock.ts';
 import { guarded } from '../../base/faults.ts';
 import { Code, type StatusDetails, StatusError } from '../../base/status.ts';
@@ -284,7 +287,8 @@ class BodyReading<T> implements BodyReader {
 
 /**
  * Reads a body to its end.
- * @throws BodyError 408 when it is too slow, 413 beyond a limit, 415 for a coding that is not read, 400 for broken data; what the decoder throws
+ * @throws BodyError 408 when it is too slow, 413 beyond a limit, 415 for a coding that is not read, 400 for broken
+ *   data; what the decoder throws
  */
 export function readBody<T>(
   exchange: JsonRequest,

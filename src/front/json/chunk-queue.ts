@@ -1,4 +1,7 @@
-/** Pieces of a body that wait: the first few as they came, behind them tiny ones joined, each of which would cost some hundred bytes beside its own. */
+/**
+ * Pieces of a body that wait: the first few as they came, behind them tiny ones joined, each of which would cost some
+ * hundred bytes beside its own.
+ */
 import type { ReadBuffer } from '../../wire/index.ts';
 
 /** Of a body, as it came. */

@@ -50,7 +50,10 @@ const roles = new Map<string, Role>(known);
 /** Rejected, as a parameter of a media type has it (RFC 9110 §12.4.2). */
 const never = /^q=0(?:\.0*)?$/;
 
-/** Whoever takes both is answered as all others are. In parts: an expression over a field of 64 KiB takes time that its client chooses. */
+/**
+ * Whoever takes both is answered as all others are. In parts: an expression over a field of 64 KiB takes time that
+ * its client chooses.
+ */
 function wantsEvents(accept: string): boolean {
   if (!/event-stream/i.test(accept)) return false;
   let takes = false;

@@ -131,7 +131,10 @@ export class JsonRequest implements StreamEvents, ReservationOwner, CallMemory, 
     return this.#written;
   }
 
-  /** Whoever carries the stream has answered in this one's place: the request could not be read on, or its user has failed. */
+  /**
+   * Whoever carries the stream has answered in this one's place: the request could not be read on, or its user has
+   * failed.
+   */
   onAnswered(status: number): string {
     if (!this.over) this.status = status;
     return this.id;
@@ -242,7 +245,10 @@ export class JsonRequest implements StreamEvents, ReservationOwner, CallMemory, 
     this.#watch.onOver(this);
   }
 
-  /** An early answer: the client need not send the rest (RFC 9113 §8.1), but has to read the answer before it is told so. */
+  /**
+   * An early answer: the client need not send the rest (RFC 9113 §8.1), but has to read the answer before it is told
+   * so.
+   */
   #readOn(): void {
     const { readsOn, headBytes = 0 } = this.#stream;
     // a large head is in memory until its stream is gone

@@ -1,4 +1,7 @@
-/** A request at node:http in the shape of a stream, so that what our own HTTP/1.1 end leaves to it is served the same way. */
+/**
+ * A request at node:http in the shape of a stream, so that what our own HTTP/1.1 end leaves to it is served the same
+ * way.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { guard, guarded } from '../../base/faults.ts';
 import { noMetadata } from '../../call/index.ts';

@@ -10,7 +10,10 @@ import type { BodyLimits } from './body.ts';
 
 export interface RestOptions {
   readonly json: JsonLimits;
-  /** Key style of metadata replies: OpenVINO Model Server's camelCase, which its own client needs, or TF Serving's snake_case. */
+  /**
+   * Key style of metadata replies: OpenVINO Model Server's camelCase, which its own client needs, or TF Serving's
+   * snake_case.
+   */
   readonly metadataStyle: 'ovms' | 'tfs';
   /** POST /v1/config/reload is passed on to every backend. */
   readonly allowReload: boolean;

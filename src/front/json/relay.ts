@@ -1,4 +1,7 @@
-/** An answer on its way from a backend to the client: each message at once, no faster than the client reads, and an end that tells the truth. */
+/**
+ * An answer on its way from a backend to the client: each message at once, no faster than the client reads, and an
+ * end that tells the truth.
+ */
 import { detach } from '../../base/faults.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import { errorOf, type Flow, type FlowReader, Messages, statusOf } from '../../call/index.ts';

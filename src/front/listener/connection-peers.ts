@@ -1,4 +1,7 @@
-/** Who connections are from: their own address, or what a proxy that is trusted says of them before anything else (PROXY protocol). */
+/**
+ * Who connections are from: their own address, or what a proxy that is trusted says of them before anything else
+ * (PROXY protocol).
+ */
 import type { Socket } from 'node:net';
 import { ipOf } from '../../base/addresses.ts';
 import { guarded } from '../../base/faults.ts';
@@ -38,7 +41,8 @@ export class ConnectionPeers {
   }
 
   /**
-   * Reads the header, and nothing behind it. The connection is paused then; it is closed when there is no header, or not in time.
+   * Reads the header, and nothing behind it. The connection is paused then; it is closed when there is no header, or
+   * not in time.
    * @param then the client's peer; undefined when the proxy speaks for itself
    */
   readHeader(socket: Socket, then: (peer: string | undefined) => void, onRefused: () => void): void {

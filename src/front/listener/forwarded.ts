@@ -36,8 +36,8 @@ function forOf(element: string): Node | undefined {
 }
 
 /**
- * Where the last element of a list begins: behind a comma that stands in no quotes. From the right, since what stands there was written by
- * whoever is trusted most, and a quote that a client has opened changes nothing of it.
+ * Where the last element of a list begins: behind a comma that stands in no quotes. From the right, since what stands
+ * there was written by whoever is trusted most, and a quote that a client has opened changes nothing of it.
  */
 function lastElement(list: string, end: number): number {
   let quoted = false;

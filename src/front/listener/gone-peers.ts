@@ -1,6 +1,7 @@
 /**
- * Notices that the peer of a socket has gone while nothing is read from it. A paused socket sees neither FIN nor RST: libuv watches it for nothing,
- * and Node has no EPOLLRDHUP, by which Envoy and nginx notice it. The kernel's table of TCP connections tells the same.
+ * Notices that the peer of a socket has gone while nothing is read from it. A paused socket sees neither FIN nor RST:
+ * libuv watches it for nothing, and Node has no EPOLLRDHUP, by which Envoy and nginx notice it. The kernel's table of
+ * TCP connections tells the same.
  */
 import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -35,7 +36,9 @@ interface Pause {
   readonly bytesRead: number;
   /** As the table has them. */
   readonly endpoints: string;
-  /** Its row was missing at the look before: the kernel writes the table in parts, and a row may be passed over once. */
+  /**
+   * Its row was missing at the look before: the kernel writes the table in parts, and a row may be passed over once.
+   */
   missed: boolean;
 }
 
@@ -49,8 +52,8 @@ export class GonePeers {
   }
 
   /**
-   * Destroys those whose peer has gone; to be called every `lookEveryMs`. Flow control pauses sockets for a moment all the time: the table is
-   * read only for those that have read nothing since the last look.
+   * Destroys those whose peer has gone; to be called every `lookEveryMs`. Flow control pauses sockets for a moment
+   * all the time: the table is read only for those that have read nothing since the last look.
    */
   async look(sockets: Iterable<PausedSocket>): Promise<void> {
     if (this.#looking) return;
@@ -131,7 +134,10 @@ export function tableAddress(address: string, order = endianness()): string {
   return text.toUpperCase();
 }
 
-/** The states of the connections that are asked for, as far as they are in the table. One pass, and no more text than is looked up. */
+/**
+ * The states of the connections that are asked for, as far as they are in the table. One pass, and no more text than
+ * is looked up.
+ */
 export function statesIn(table: string, asked: ReadonlyMap<string, unknown>): Map<string, string> {
   const states = new Map<string, string>();
   const [{ length } = ''] = asked.keys();

@@ -60,7 +60,10 @@ class PipeEnd extends Duplex {
   }
 }
 
-/** Fields that HTTP/2 forbids, and TE, which the bridge's own hop has no use for; the others are judged by whoever serves the request. */
+/**
+ * Fields that HTTP/2 forbids, and TE, which the bridge's own hop has no use for; the others are judged by whoever
+ * serves the request.
+ */
 const hopFields = new Set([...connectionFields, 'te']);
 
 function openRequest(server: Server, fields: Headers, end: boolean, peer: string): ClientRequest {

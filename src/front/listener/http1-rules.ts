@@ -1,4 +1,7 @@
-/** What node:http takes of a request's head and RFC 9112 says must be refused; and the target in the form that all else reads. */
+/**
+ * What node:http takes of a request's head and RFC 9112 says must be refused; and the target in the form that all
+ * else reads.
+ */
 import type { IncomingMessage } from 'node:http';
 import { isHostValue, readAbsoluteTarget } from '../../wire/index.ts';
 

@@ -55,7 +55,10 @@ export interface ListenOptions {
 /** How often a draining port looks for connections that have nothing to do any more, in ms. */
 const sweepMs = 50;
 
-/** Of clients that have just connected when their port is drained: how long their first bytes may be on the way, in ms. */
+/**
+ * Of clients that have just connected when their port is drained: how long their first bytes may be on the way, in
+ * ms.
+ */
 const firstBytesMs = 500;
 
 /** How often connections are looked at, in ms; a quarter of the shortest time-out when that is less. */
@@ -80,9 +83,9 @@ export interface Handlers {
 export interface Listener {
   readonly address: AddressInfo;
   /**
-   * Other settings, all but host and port: for new connections, and time-outs for those that are open too. Where it is another
-   * question who may connect (TLS or none, which authorities), open connections have to go: idle ones at once, the others when
-   * their answers are out.
+   * Other settings, all but host and port: for new connections, and time-outs for those that are open too. Where it
+   * is another question who may connect (TLS or none, which authorities), open connections have to go: idle ones at
+   * once, the others when their answers are out.
    * @param drainMs after which they are cut
    */
   configure(options: ListenOptions, drainMs: number): void;
@@ -191,7 +194,10 @@ export async function listen(
     if (draining) connection.shutdown();
   }
 
-  /** Requests are served straight off the socket; at the first that is proxied, or unusual, node:http takes the connection over. */
+  /**
+   * Requests are served straight off the socket; at the first that is proxied, or unusual, node:http takes the
+   * connection over.
+   */
   function serveHttp1(socket: Socket, initialBytes: Buffer): void {
     const peer = peers.peerOf(socket);
     const connection: Http1Server = new Http1Server(socket, {

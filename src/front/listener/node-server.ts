@@ -1,4 +1,7 @@
-/** node:http as a server for connections that others have accepted: its requests judged, its refusals in words, its ends patient. */
+/**
+ * node:http as a server for connections that others have accepted: its requests judged, its refusals in words, its
+ * ends patient.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -66,7 +69,10 @@ function linger(socket: Duplex): void {
   });
 }
 
-/** An answer that was destroyed before its turn ends the connection then: node:http would send what is queued of it, and wait for its end for ever. */
+/**
+ * An answer that was destroyed before its turn ends the connection then: node:http would send what is queued of it,
+ * and wait for its end for ever.
+ */
 function endInTurn(response: ServerResponse): void {
   if (response.socket) return;
   const assign = response.assignSocket.bind(response);

@@ -1,4 +1,7 @@
-/** The PROXY protocol, versions 1 and 2 (HAProxy, proxy-protocol.txt): who a connection is from, before its first byte. */
+/**
+ * The PROXY protocol, versions 1 and 2 (HAProxy, proxy-protocol.txt): who a connection is from, before its first
+ * byte.
+ */
 import { isIPv4, isIPv6 } from 'node:net';
 import { ipOf } from '../../base/addresses.ts';
 

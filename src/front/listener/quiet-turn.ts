@@ -8,9 +8,9 @@ const shortMs = 0.2;
 const maxTurns = 50;
 
 /**
- * Resolves right behind a look at all sockets, at best one that took no time: whoever then closes a listening socket resets no connection
- * that waits to be accepted, and whoever ends an idle connection has read what came over it. Nothing can be done about what comes in the
- * microseconds between that look and the close: Linux resets it.
+ * Resolves right behind a look at all sockets, at best one that took no time: whoever then closes a listening socket
+ * resets no connection that waits to be accepted, and whoever ends an idle connection has read what came over it.
+ * Nothing can be done about what comes in the microseconds between that look and the close: Linux resets it.
  */
 export async function quietTurn(): Promise<void> {
   let beganMs = -Infinity;

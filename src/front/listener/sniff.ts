@@ -20,8 +20,8 @@ function looksLikeHttp2(bytes: Buffer): boolean | undefined {
 }
 
 /**
- * False for a complete first line that is no HTTP/1 request's (RFC 9112 §3): its sender could not read an answer either.
- * Old clients end a body with a line end too many, which is passed over (RFC 9112 §2.2).
+ * False for a complete first line that is no HTTP/1 request's (RFC 9112 §3): its sender could not read an answer
+ * either. Old clients end a body with a line end too many, which is passed over (RFC 9112 §2.2).
  */
 function mayBeHttp1(bytes: Buffer): boolean {
   const from = bytes[0] === 13 && bytes[1] === 10 ? 2 : 0;

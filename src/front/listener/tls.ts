@@ -3,9 +3,9 @@ import { X509Certificate } from 'node:crypto';
 import tls, { createSecureContext, type SecureContextOptions, type TlsOptions } from 'node:tls';
 
 /**
- * A TLS 1.2 client may not shake hands anew on an open connection: each time costs a signature, no client needs it, and HTTP/2
- * forbids it (RFC 9113 §9.2.1). Node has one limit for the whole process, three in ten minutes by default, and tells by an 'error'
- * of the socket that it is exceeded; the connection is then cut by whoever hears it.
+ * A TLS 1.2 client may not shake hands anew on an open connection: each time costs a signature, no client needs it,
+ * and HTTP/2 forbids it (RFC 9113 §9.2.1). Node has one limit for the whole process, three in ten minutes by default,
+ * and tells by an 'error' of the socket that it is exceeded; the connection is then cut by whoever hears it.
  */
 (tls as { CLIENT_RENEG_LIMIT: number }).CLIENT_RENEG_LIMIT = 0;
 
@@ -42,7 +42,10 @@ export function checkCertificates(certificates: Certificates): void {
   }
 }
 
-/** Who may connect, as a text to compare: everybody in plain text, everybody over TLS, or whom these authorities vouch for. */
+/**
+ * Who may connect, as a text to compare: everybody in plain text, everybody over TLS, or whom these authorities vouch
+ * for.
+ */
 export function trustOf(certificates: Certificates | undefined): string {
   return certificates === undefined ? 'plain' : `tls ${certificates.clientCa ?? ''}`;
 }

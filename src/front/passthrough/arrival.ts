@@ -1,11 +1,17 @@
-/** Waits until the body of a request is here before a backend is chosen: a place is for work, and not for a body that may never come. */
+/**
+ * Waits until the body of a request is here before a backend is chosen: a place is for work, and not for a body that
+ * may never come.
+ */
 import type { IncomingMessage } from 'node:http';
 import { guarded } from '../../base/faults.ts';
 import type { BodyPace } from './body-pace.ts';
 import { silent, tooSlow } from './body.ts';
 import type { ProxyError } from './errors.ts';
 
-/** Larger bodies go on when so much of them is here, in bytes: more than most prompts, and less than node:http reads ahead. */
+/**
+ * Larger bodies go on when so much of them is here, in bytes: more than most prompts, and less than node:http reads
+ * ahead.
+ */
 const hereBytes = 16_384;
 
 export interface ArrivalRules {
@@ -45,7 +51,8 @@ export function whenHere(request: IncomingMessage, rules: ArrivalRules): () => v
     );
   };
   const stop = (): void => {
-    // whoever reads the body by then would be stopped: removing a listener of 'readable', even one that is gone, ends a flow
+    // whoever reads the body by then would be stopped: removing a listener of 'readable', even one that is gone, ends
+    // a flow
     if (!waiting) return;
     waiting = false;
     pace.rests();

@@ -35,7 +35,10 @@ export class BodyPace {
     return this.#waitedMs + (this.#sinceMs === undefined ? 0 : this.#clock() - this.#sinceMs);
   }
 
-  /** By how much it is behind the pace that is expected while others want its place, in ms; 0 while nothing is waited for. */
+  /**
+   * By how much it is behind the pace that is expected while others want its place, in ms; 0 while nothing is waited
+   * for.
+   */
   get behindMs(): number {
     return this.#sinceMs === undefined ? 0 : this.#behindMs;
   }

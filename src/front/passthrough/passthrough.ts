@@ -180,7 +180,8 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
       disableCache: true,
       disableRequestLogging: true,
       internalRewriteLocationHeader: false,
-      // the fleet's connections, which verify TLS; host and path are the exchange's, whatever has been made of them here
+      // the fleet's connections, which verify TLS; host and path are the exchange's, whatever has been made of them
+      // here
       undici: {
         request: ((asked: { method: string; headers: Record<string, string> }, done: Done) => {
           const exchange = current as PassthroughRequest;
@@ -195,7 +196,8 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
               },
             )
             .catch((reason: unknown) => {
-              // the answer could not be written (its backend sent a field that HTTP/1.1 has no way to say): it ends here
+              // the answer could not be written (its backend sent a field that HTTP/1.1 has no way to say): it ends
+              // here
               const { response } = exchange.asked;
               if (!response.headersSent)
                 response.writeHead(502, { connection: 'close', 'content-length': 0 }).end();

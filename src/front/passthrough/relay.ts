@@ -1,4 +1,7 @@
-/** An answer on its way to the client: each piece at once, no faster than the client reads, and an end that tells the truth. */
+/**
+ * An answer on its way to the client: each piece at once, no faster than the client reads, and an end that tells the
+ * truth.
+ */
 import type { ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
 import { guarded } from '../../base/faults.ts';

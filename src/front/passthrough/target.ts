@@ -1,7 +1,10 @@
 /** Request targets: which prefix one belongs to, and whether it could mean something else to the server behind. */
 import type { ProxyRoute } from './options.ts';
 
-/** What RFC 3986 allows in a path, the escapes included; neither "#" nor a backslash nor a control character is among it. */
+/**
+ * What RFC 3986 allows in a path, the escapes included; neither "#" nor a backslash nor a control character is among
+ * it.
+ */
 const pathLetters = /^(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/;
 /** What a query may hold: visible ASCII but "#", which would end it. */
 const queryLetters = /^[!"$-~]*$/;

@@ -1,4 +1,6 @@
-/** The settings that a reload cannot change: addresses that are bound, metrics that scrapers know, processes that run. */
+/**
+ * The settings that a reload cannot change: addresses that are bound, metrics that scrapers know, processes that run.
+ */
 import type { Config } from '../../config/index.ts';
 
 type FixedValue = string | number | undefined;
@@ -19,7 +21,10 @@ export function fixedSettings({ doors, telemetry, workers }: Config): ReadonlyMa
   ]);
 }
 
-/** What the second has that the first has not, each with both values; empty when a reload may go from one to the other. */
+/**
+ * What the second has that the first has not, each with both values; empty when a reload may go from one to the
+ * other.
+ */
 export function needsRestart(
   before: ReadonlyMap<string, FixedValue>,
   after: ReadonlyMap<string, FixedValue>,

@@ -12,7 +12,10 @@ interface Place {
   readonly fleet?: string | undefined;
 }
 
-/** The model server's name for a public one. Where a split names a model for every part, the first is what a pinned version means. */
+/**
+ * The model server's name for a public one. Where a split names a model for every part, the first is what a pinned
+ * version means.
+ */
 function ownName(name: string, { model, split }: Config['models'][string]): string {
   if (model !== undefined) return model;
   return split.every((part) => part.model !== undefined) ? (split[0]?.model ?? name) : name;
@@ -57,7 +60,10 @@ function modelsOf(config: Config, name: string): ModelRef[] {
   ]);
 }
 
-/** The model that a public name stands for in each fleet that its calls get to: whom it concerns what is said of the name. */
+/**
+ * The model that a public name stands for in each fleet that its calls get to: whom it concerns what is said of the
+ * name.
+ */
 export function concerned(config: Config, name: string): ModelRef[] {
   const { model } = modelOf(config, name);
   return modelsOf(config, name).filter((ref) => ref.model === model);

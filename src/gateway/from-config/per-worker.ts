@@ -2,9 +2,9 @@
 import type { Config } from '../../config/index.ts';
 
 /**
- * Divides what protects somebody else or promises a total: calls at a backend, calls that wait, second attempts that are
- * always allowed. Connections are shared out in turn, so workers have about the same to do. Left as they are: shares
- * (percentages), times, and what bounds the memory and the sockets of one process.
+ * Divides what protects somebody else or promises a total: calls at a backend, calls that wait, second attempts that
+ * are always allowed. Connections are shared out in turn, so workers have about the same to do. Left as they are:
+ * shares (percentages), times, and what bounds the memory and the sockets of one process.
  */
 export function perWorker(config: Config, workers: number): Config {
   if (workers === 1) return config;

@@ -103,7 +103,9 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
   };
 }
 
-/** All calls of a connection may wait for the rest of their requests, and none for the window that the others use up. */
+/**
+ * All calls of a connection may wait for the rest of their requests, and none for the window that the others use up.
+ */
 function hereBytesOf({ http2 }: Config): number {
   const { initialWindowBytes, connectionWindowBytes, maxConcurrentStreams } = http2;
   const share = Math.floor(connectionWindowBytes / maxConcurrentStreams);

@@ -1,4 +1,7 @@
-/** Draining with several workers: the admin door of one is asked, and all of them have to know, those that start later too. */
+/**
+ * Draining with several workers: the admin door of one is asked, and all of them have to know, those that start later
+ * too.
+ */
 import cluster, { type Worker } from 'node:cluster';
 import { guarded } from '../../base/faults.ts';
 

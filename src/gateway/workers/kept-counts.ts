@@ -1,6 +1,6 @@
 /**
- * Counts of workers, kept by the first process: what a worker that has ended has counted still belongs to the sums, which would go back
- * without it, and whoever watches them would take what is left for new.
+ * Counts of workers, kept by the first process: what a worker that has ended has counted still belongs to the sums,
+ * which would go back without it, and whoever watches them would take what is left for new.
  */
 
 /** What the first process knows of what its workers have counted, as texts of metrics. */

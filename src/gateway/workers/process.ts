@@ -41,7 +41,9 @@ export function workerCount(): number {
   return Number.isInteger(said) && said > 0 ? said : 1;
 }
 
-/** This worker ends by itself, and in order: the primary starts another at once. Nothing in a gateway of one process. */
+/**
+ * This worker ends by itself, and in order: the primary starts another at once. Nothing in a gateway of one process.
+ */
 export function tellLeaving(): void {
   const { worker } = cluster;
   if (!cluster.isPrimary && worker?.isConnected() === true) worker.send(leaving, ignore);

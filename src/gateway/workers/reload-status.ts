@@ -1,4 +1,7 @@
-/** What reloads have come to, of all workers as one: when the configuration in force was taken, and why a newer one was refused. */
+/**
+ * What reloads have come to, of all workers as one: when the configuration in force was taken, and why a newer one
+ * was refused.
+ */
 
 /** The same for whoever asks, whichever worker is asked. */
 export interface ReloadStatus {
@@ -15,7 +18,10 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** Workers see a change of a file, and get a signal, within so long of each other, on a machine without time too: one refusal, in ms. */
+/**
+ * Workers see a change of a file, and get a signal, within so long of each other, on a machine without time too: one
+ * refusal, in ms.
+ */
 const sameAttemptMs = 30_000;
 /** Of a message, in characters: it is shown wherever the gateway says how it is. */
 const maxMessageChars = 16_384;

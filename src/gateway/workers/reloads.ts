@@ -1,7 +1,7 @@
 /**
- * Reloads of several workers as one. The first process keeps the configuration that is in force, and a worker starts with it,
- * whatever has become of the files: what those hold when one takes another's place may be wrong, or need a restart. It keeps what
- * has been refused, too, and tells every worker.
+ * Reloads of several workers as one. The first process keeps the configuration that is in force, and a worker starts
+ * with it, whatever has become of the files: what those hold when one takes another's place may be wrong, or need a
+ * restart. It keeps what has been refused, too, and tells every worker.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { guarded } from '../../base/faults.ts';

@@ -21,7 +21,10 @@ const maxMemoBytes = 128;
 const maxMemos = 128;
 /** Of these, so many are compared byte by byte, which costs less than making a text of a block to look it up. */
 const maxNear = 4;
-/** Places for lists that came last, of which the next may be one again; a power of two. Longer lists are not kept, in bytes. */
+/**
+ * Places for lists that came last, of which the next may be one again; a power of two. Longer lists are not kept, in
+ * bytes.
+ */
 const lastPlaces = 32;
 const maxLastBytes = 2048;
 const fieldOverhead = 32;
@@ -68,8 +71,8 @@ export class HpackDecoder {
   #end = 0;
 
   /**
-   * @param varyingName a field that is left out of the list, since it differs in each call (grpc-timeout) when the rest of
-   *   a head does not
+   * @param varyingName a field that is left out of the list, since it differs in each call (grpc-timeout) when the
+   *   rest of a head does not
    * @param vitalNames fields that are kept of a list that is too large
    */
   constructor(limits: DecoderLimits, varyingName?: string, vitalNames?: readonly string[]) {
@@ -89,7 +92,8 @@ export class HpackDecoder {
   }
 
   /**
-   * Decodes one complete block, which may be a part of other bytes. Undefined when the list is larger than the limits; the table is kept right all the same.
+   * Decodes one complete block, which may be a part of other bytes. Undefined when the list is larger than the
+   * limits; the table is kept right all the same.
    * @throws ConnectionError COMPRESSION_ERROR
    */
   decode(bytes: Buffer, from = 0, to = bytes.length): Headers | undefined {

@@ -2,8 +2,9 @@
 import { fieldLine } from './field.ts';
 
 /**
- * A chunk's size, and extensions that nobody here knows (RFC 9112 §7.1.1): names with tokens or quoted strings. The grammar has blanks before the
- * semicolon ("bad white space"); llhttp refuses them, and so does this: readers have disagreed about them.
+ * A chunk's size, and extensions that nobody here knows (RFC 9112 §7.1.1): names with tokens or quoted strings. The
+ * grammar has blanks before the semicolon ("bad white space"); llhttp refuses them, and so does this: readers have
+ * disagreed about them.
  */
 const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
 const quoted = String.raw`"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"`;

@@ -1,4 +1,7 @@
-/** Answers to HTTP/1.1 requests that cannot be read: in JSON, as the doors' own errors are, and the connection ends with them. */
+/**
+ * Answers to HTTP/1.1 requests that cannot be read: in JSON, as the doors' own errors are, and the connection ends
+ * with them.
+ */
 import { STATUS_CODES } from 'node:http';
 
 /** A whole answer. @param text for the client @param id its x-request-id; empty: none */

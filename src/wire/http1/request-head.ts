@@ -1,6 +1,7 @@
 /**
- * Request heads of HTTP/1.1 that are plain: one way to frame the body, nothing obsolete, no other protocol (RFC 9112).
- * Whatever is not is left to a general server; being strict is what keeps two readers of one connection from disagreeing.
+ * Request heads of HTTP/1.1 that are plain: one way to frame the body, nothing obsolete, no other protocol (RFC
+ * 9112). Whatever is not is left to a general server; being strict is what keeps two readers of one connection from
+ * disagreeing.
  */
 import { markReused } from '../../base/identity-memo.ts';
 import { withoutBlanks } from '../field-whitespace.ts';

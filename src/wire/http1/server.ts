@@ -32,7 +32,9 @@ export interface Http1ServerOptions {
   readonly onRefused?: OnRefused | undefined;
   /** As in ConnectionOptions. */
   readonly onWaiting?: OnWaiting | undefined;
-  /** Told in the same way of bytes that came and are not read yet: of a head, or of requests behind the one under way. */
+  /**
+   * Told in the same way of bytes that came and are not read yet: of a head, or of requests behind the one under way.
+   */
   readonly onKept?: OnWaiting | undefined;
   readonly headersTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
@@ -48,8 +50,8 @@ export interface Http1ServerOptions {
 /** How much of a request may come after its answer if the connection shall live. */
 const maxDiscardedBytes = 1_048_576;
 /**
- * Bytes that may be read behind a request under way. More stay in the kernel, where nobody sees whether the client has gone behind
- * them; clients are told not to pipeline behind a POST (RFC 9112 §9.3.2).
+ * Bytes that may be read behind a request under way. More stay in the kernel, where nobody sees whether the client
+ * has gone behind them; clients are told not to pipeline behind a POST (RFC 9112 §9.3.2).
  */
 const maxPipelinedBytes = 65_536;
 
@@ -83,7 +85,10 @@ export class Http1Server {
   /** The answer to the next request is the last one. */
   #nextIsLast = false;
   #over = false;
-  /** Set once our side has ended: what still comes is read, so that it does not become a reset that overtakes the answer. */
+  /**
+   * Set once our side has ended: what still comes is read, so that it does not become a reset that overtakes the
+   * answer.
+   */
   #linger: Linger | undefined;
   /** What #rest grows in. */
   #room: Buffer = empty;
@@ -112,8 +117,8 @@ export class Http1Server {
   }
 
   /**
-   * The answer to the request under way, or else to the next one, says that it is the last. A client that is told so goes elsewhere
-   * between two requests; one whose idle connection is closed may just be sending another.
+   * The answer to the request under way, or else to the next one, says that it is the last. A client that is told so
+   * goes elsewhere between two requests; one whose idle connection is closed may just be sending another.
    */
   announceEnd(): void {
     this.#nextIsLast = true;
@@ -222,7 +227,10 @@ export class Http1Server {
     } else this.#readBody(chunk, memory);
   }
 
-  /** #rest and what came behind it, in memory that doubles: a head that comes byte by byte must not be copied for each. */
+  /**
+   * #rest and what came behind it, in memory that doubles: a head that comes byte by byte must not be copied for
+   * each.
+   */
   #joined(chunk: Buffer): Buffer {
     const rest = this.#rest;
     const { length } = rest;
@@ -345,7 +353,10 @@ export class Http1Server {
     this.#finish();
   }
 
-  /** Answers in nobody's place, or in that of a stream's user. @param id the answer's x-request-id, where that is known */
+  /**
+   * Answers in nobody's place, or in that of a stream's user.
+   * @param id the answer's x-request-id, where that is known
+   */
   refuse(status: number, text: string, id = this.#options.onRefused?.(status, text)): void {
     this.output.text(refusal(status, text, id));
   }
@@ -451,7 +462,10 @@ export class Http1Server {
     this.#finish();
   }
 
-  /** The client has ended its side: whoever waits for an answer is taken for gone, also where something waits to be read. */
+  /**
+   * The client has ended its side: whoever waits for an answer is taken for gone, also where something waits to be
+   * read.
+   */
   readonly #onEnd = guarded('connection', () => {
     if (this.#stream?.over === false) this.destroy();
   });

@@ -1,10 +1,13 @@
-/** What a peer may do without end and without cost, counted: beyond the limits the connection ends with ENHANCE_YOUR_CALM. */
+/**
+ * What a peer may do without end and without cost, counted: beyond the limits the connection ends with
+ * ENHANCE_YOUR_CALM.
+ */
 import { ConnectionError, ErrorCode } from '../constants.ts';
 import { TokenBucket, type Http2Limits } from './limits.ts';
 
 /**
- * A client with a thousand calls keeps most of them waiting for a place. When their deadlines strike it cancels all, and those
- * that then get a place come and go in the same moment: so many for each that has had one.
+ * A client with a thousand calls keeps most of them waiting for a place. When their deadlines strike it cancels all,
+ * and those that then get a place come and go in the same moment: so many for each that has had one.
  */
 const unbegunForOne = 4;
 
@@ -51,15 +54,18 @@ export class AbuseLimits {
   }
 
   /**
-   * The peer has cancelled a stream. One that has lived for a while took a place among those that are allowed at once, so
-   * that there cannot be too many: a client whose deadlines strike has hundreds. @throws ConnectionError
+   * The peer has cancelled a stream. One that has lived for a while took a place among those that are allowed at
+   * once, so that there cannot be too many: a client whose deadlines strike has hundreds. @throws ConnectionError
    */
   cancelled(openedMs: number): void {
     if (this.nowMs - openedMs < this.#prematureMs) this.reset();
     else this.#resets.give(unbegunForOne);
   }
 
-  /** The peer has cancelled a stream that is over: the two ends may pass each other, once a stream. @throws ConnectionError */
+  /**
+   * The peer has cancelled a stream that is over: the two ends may pass each other, once a stream.
+   * @throws ConnectionError
+   */
   cancelledLate(opened: number): void {
     if (++this.#lateResets > opened) this.frame('RST_STREAM');
   }

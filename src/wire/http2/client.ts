@@ -118,7 +118,10 @@ export class Http2Client extends Connection {
     if (this.streams.size === 0) this.finish();
   }
 
-  /** At a pace that the peer does not take for an attack (CVE-2023-44487): it would end the calls of everybody else too. */
+  /**
+   * At a pace that the peer does not take for an attack (CVE-2023-44487): it would end the calls of everybody else
+   * too.
+   */
   override cancel(stream: Http2Stream, code: number): void {
     if (this.#cancelled.size === 0 && this.#cancels.take()) {
       this.sendReset(stream, code);

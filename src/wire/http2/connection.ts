@@ -1,4 +1,6 @@
-/** What both ends of an HTTP/2 connection share: streams, flow control, settings, and the orderly and the sudden end. */
+/**
+ * What both ends of an HTTP/2 connection share: streams, flow control, settings, and the orderly and the sudden end.
+ */
 import type { Duplex } from 'node:stream';
 import { fault, guard } from '../../base/faults.ts';
 import { connectionLost, ownFault } from '../api.ts';
@@ -164,7 +166,10 @@ export abstract class Connection implements FrameSink {
     this.onHeaderBlock(id, this.decoder.decode(bytes, from, to), end, selfDependent);
   }
 
-  /** DATA begins: what of the frame is padding is credited at once. Gives the stream, or undefined to drop the payload. */
+  /**
+   * DATA begins: what of the frame is padding is credited at once. Gives the stream, or undefined to drop the
+   * payload.
+   */
   onDataFrame(id: number, length: number, padding: number, end: boolean): Http2Stream | undefined {
     if (id === 0) throw new ConnectionError(ErrorCode.PROTOCOL_ERROR, 'DATA on stream 0');
     this.#window.take(length);

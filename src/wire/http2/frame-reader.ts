@@ -240,7 +240,10 @@ export class FrameReader {
     this.#sink.onSettings(entries);
   }
 
-  /** A HEADERS frame, whose payload is looked at where it lies: most take ten bytes, and a view of them costs more to make. */
+  /**
+   * A HEADERS frame, whose payload is looked at where it lies: most take ten bytes, and a view of them costs more to
+   * make.
+   */
   #headers(flags: number, id: number, bytes: Buffer, start: number, stop: number): void {
     this.frames++;
     if (id === 0) throw protocolError('HEADERS on stream 0');

@@ -26,9 +26,15 @@ export interface Http2Limits {
   readonly burstFrames: number;
   /** ... and so many a second from then on. */
   readonly framesPerSecond: number;
-  /** A stream that the peer resets in this time, in ms, counts as reset; later ones are bounded by maxConcurrentStreams. */
+  /**
+   * A stream that the peer resets in this time, in ms, counts as reset; later ones are bounded by
+   * maxConcurrentStreams.
+   */
   readonly prematureMs: number;
-  /** Streams that the peer reset too early (CVE-2023-44487) or made this end reset (CVE-2025-8671): so many at once ... */
+  /**
+   * Streams that the peer reset too early (CVE-2023-44487) or made this end reset (CVE-2025-8671): so many at once
+   * ...
+   */
   readonly burstResets: number;
   /** ... and so many a second from then on. */
   readonly resetsPerSecond: number;
@@ -55,7 +61,8 @@ export const defaultServerLimits: Http2Limits = {
   updatesPerFrame: 10,
   burstFrames: 5000,
   framesPerSecond: 500,
-  // shorter than deadlines are; one connection can have 2560 calls a second cancelled, no more than it can have answered
+  // shorter than deadlines are; one connection can have 2560 calls a second cancelled, no more than it can have
+  // answered
   prematureMs: 100,
   // a client that leaves a page or loses a race cancels hundreds of calls at once
   burstResets: 1000,

@@ -1,4 +1,7 @@
-/** A connection's own receive window: what the peer may still send on all streams together, and when it is told of more. */
+/**
+ * A connection's own receive window: what the peer may still send on all streams together, and when it is told of
+ * more.
+ */
 import { ConnectionError, defaultWindowBytes, ErrorCode } from '../constants.ts';
 
 /**

@@ -1,6 +1,7 @@
 /**
- * Streams by their id. A Map would do, but for its rehashes: each leaves a table that still points at the entries of its
- * time and at the table after it, so that once one is old, the garbage collector carries every stream that ever was.
+ * Streams by their id. A Map would do, but for its rehashes: each leaves a table that still points at the entries of
+ * its time and at the table after it, so that once one is old, the garbage collector carries every stream that ever
+ * was.
  */
 import type { Http2Stream } from './stream.ts';
 

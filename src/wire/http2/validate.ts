@@ -33,17 +33,21 @@ const control = /[\0-\x08\x0a-\x1f\x7f]/;
 const controls = /[\0-\x08\x0a-\x1f\x7f]/g;
 /** What could end a line or a text for somebody behind: malformed wherever it stands (§8.2.1). */
 const lineEnd = /[\0\r\n]/;
-/** A token (RFC 9110 §9.1), and a path without white space and control characters: neither can end the line of an HTTP/1.1 request. */
+/**
+ * A token (RFC 9110 §9.1), and a path without white space and control characters: neither can end the line of an
+ * HTTP/1.1 request.
+ */
 const validMethod = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const invalidPath = /[\0-\x20\x7f]/;
 
 const hex = (text: string): string => `%${text.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 
 /**
- * A value as strict peers take it. White space at its ends is forbidden by RFC 9113 §8.2.1, and gRPC says that it may be stripped
- * (PROTOCOL-HTTP2.md, ASCII-Value): servers on grpc-core and grpc-go end a grpc-message with a space, and those who read with nghttp2
- * throw the field away. Control characters of an answer, for which grpc-go refuses the call, become spaces (RFC 9110 §5.5 leaves it to
- * the reader); in a grpc-message they are encoded, as its writer should have done.
+ * A value as strict peers take it. White space at its ends is forbidden by RFC 9113 §8.2.1, and gRPC says that it may
+ * be stripped (PROTOCOL-HTTP2.md, ASCII-Value): servers on grpc-core and grpc-go end a grpc-message with a space, and
+ * those who read with nghttp2 throw the field away. Control characters of an answer, for which grpc-go refuses the
+ * call, become spaces (RFC 9110 §5.5 leaves it to the reader); in a grpc-message they are encoded, as its writer
+ * should have done.
  */
 function cleaned(name: string, value: string): string {
   const kept = withoutBlanks(value);
@@ -60,8 +64,8 @@ interface Read {
 }
 
 /**
- * @param asked by a client: what belongs to another protocol may be meant to be read differently by those behind us (§8.2.2). In
- *   an answer it is left out: grpc-go and grpc-core do not look at it, either.
+ * @param asked by a client: what belongs to another protocol may be meant to be read differently by those behind us
+ *   (§8.2.2). In an answer it is left out: grpc-go and grpc-core do not look at it, either.
  * @returns what is malformed, if something is
  */
 function read(list: Headers, allowed: ReadonlySet<string>, asked: boolean): Read | string {

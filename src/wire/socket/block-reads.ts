@@ -4,7 +4,10 @@ import { ownCopy } from '../../base/bytes.ts';
 import { ReadBlock } from './read-blocks.ts';
 import type { ReadBuffer } from './read-buffer.ts';
 
-/** Smaller reads are copied into memory of their own size, in bytes: whoever keeps a piece of them shall not keep a block. */
+/**
+ * Smaller reads are copied into memory of their own size, in bytes: whoever keeps a piece of them shall not keep a
+ * block.
+ */
 const minBlockBytes = 16_384;
 /** Sockets that may have a block at a time. */
 const maxBlocks = 64;
@@ -17,9 +20,9 @@ let taken = 0;
 type Slots = Record<symbol, unknown>;
 
 /**
- * Where a socket keeps the buffer that it reads into, what makes the next one, and whom it tells. Node's `onread` sets all three, but
- * only for sockets that one makes oneself, and not for those that a server accepts; so they are found by what a socket of one's
- * own has there.
+ * Where a socket keeps the buffer that it reads into, what makes the next one, and whom it tells. Node's `onread`
+ * sets all three, but only for sockets that one makes oneself, and not for those that a server accepts; so they are
+ * found by what a socket of one's own has there.
  */
 function findSlots(): { buffer: symbol; next: symbol; callback: symbol } | undefined {
   const next = (): Buffer => Buffer.alloc(1);

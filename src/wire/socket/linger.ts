@@ -1,6 +1,7 @@
 /**
- * How long a connection is read on after its last answer (RFC 9112 §9.6): bytes that nobody reads become a reset, which overtakes
- * the answer. As long as the client keeps sending, and no longer than a slow one needs for a large body.
+ * How long a connection is read on after its last answer (RFC 9112 §9.6): bytes that nobody reads become a reset,
+ * which overtakes the answer. As long as the client keeps sending, and no longer than a slow one needs for a large
+ * body.
  */
 
 /** Without a byte, in ms. */

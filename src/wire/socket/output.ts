@@ -1,4 +1,7 @@
-/** What leaves a connection: frames are collected and go to the socket in one write when the turn of the event loop ends. */
+/**
+ * What leaves a connection: frames are collected and go to the socket in one write when the turn of the event loop
+ * ends.
+ */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { guard } from '../../base/faults.ts';
@@ -6,8 +9,8 @@ import { defaultFrameBytes, Flag, frameHeaderBytes, FrameType } from '../constan
 import { giveSlabBack, slabBytes, takeSlab } from './slabs.ts';
 
 /**
- * Payloads above this are not copied, unless they are lent: a frame of the common size is, since bytes that were just read cost less
- * to copy than two more pieces to write.
+ * Payloads above this are not copied, unless they are lent: a frame of the common size is, since bytes that were just
+ * read cost less to copy than two more pieces to write.
  */
 export const copyBytes = defaultFrameBytes;
 

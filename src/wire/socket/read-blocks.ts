@@ -1,4 +1,7 @@
-/** Blocks that sockets read into, one read behind the other, and that are used again when all of their reads have been given back. */
+/**
+ * Blocks that sockets read into, one read behind the other, and that are used again when all of their reads have been
+ * given back.
+ */
 import { ReadBuffer } from './read-buffer.ts';
 
 /** In bytes. */

@@ -1,4 +1,7 @@
-/** The memory of one read from a socket: it goes back at once when all its pieces are done with, and not when the garbage collector comes. */
+/**
+ * The memory of one read from a socket: it goes back at once when all its pieces are done with, and not when the
+ * garbage collector comes.
+ */
 
 /** Smaller reads are left to the garbage collector, in bytes. */
 const minBytes = 4096;

@@ -1,4 +1,7 @@
-/** Takes what a socket reads straight from the socket: a stream's own way costs a tick object and two events for each read. */
+/**
+ * Takes what a socket reads straight from the socket: a stream's own way costs a tick object and two events for each
+ * read.
+ */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
@@ -9,9 +12,11 @@ import { ReadBuffer } from './read-buffer.ts';
 export type TakeRead = (chunk: Buffer, memory?: ReadBuffer) => void;
 
 /**
- * Calls back with each chunk that is read, in order, as a listener of 'data' would be; at once also what was read before.
- * A socket hands its bytes to its own push(), as every Readable does; while it flows and nothing waits, they need go no further.
- * @param much whoever takes them gives back what it is done with, so that larger reads may come in memory that is used again
+ * Calls back with each chunk that is read, in order, as a listener of 'data' would be; at once also what was read
+ * before. A socket hands its bytes to its own push(), as every Readable does; while it flows and nothing waits, they
+ * need go no further.
+ * @param much whoever takes them gives back what it is done with, so that larger reads may come in memory that is
+ *   used again
  * @returns what stops it
  */
 export function takeReads(socket: Duplex, take: TakeRead, much = false): () => void {

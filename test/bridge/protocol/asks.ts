@@ -1,4 +1,7 @@
-/** One question of V2 to a door, a gateway's or a server's own: what it says, in a form that two answers can be compared in. */
+/**
+ * One question of V2 to a door, a gateway's or a server's own: what it says, in a form that two answers can be
+ * compared in.
+ */
 import { Buffer } from 'node:buffer';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type protobuf from 'protobufjs';

@@ -1,4 +1,7 @@
-/** The rows of the protocol table about Triton's extensions that infer: classification, sequences, scheduling, generate. */
+/**
+ * The rows of the protocol table about Triton's extensions that infer: classification, sequences, scheduling,
+ * generate.
+ */
 import type { Said } from './asks.ts';
 import { type Group, overRest, throughout } from './rows.ts';
 

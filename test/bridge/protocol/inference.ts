@@ -1,4 +1,7 @@
-/** The rows of the protocol table about inference: the members of a request and an answer, and the forms that tensors have. */
+/**
+ * The rows of the protocol table about inference: the members of a request and an answer, and the forms that tensors
+ * have.
+ */
 import { Buffer } from 'node:buffer';
 import { deflateSync, gzipSync } from 'node:zlib';
 import type { Grpc, Rest, Said } from './asks.ts';

@@ -1,4 +1,7 @@
-/** The rows of the protocol table about servers and what they have: statistics, configuration, repository, trace, logging, shared memory. */
+/**
+ * The rows of the protocol table about servers and what they have: statistics, configuration, repository, trace,
+ * logging, shared memory.
+ */
 import { Buffer } from 'node:buffer';
 import { rmSync, writeFileSync } from 'node:fs';
 import {

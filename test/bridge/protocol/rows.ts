@@ -1,12 +1,13 @@
 /**
- * The Open Inference Protocol and Triton's extensions to it, member by member: how each is asked over REST and over gRPC, and what becomes of it
- * for each door before each transport of a server. test/bridge/protocol.test.ts tries every cell before a real Triton, docs/v2-protocol.md shows them.
+ * The Open Inference Protocol and Triton's extensions to it, member by member: how each is asked over REST and over
+ * gRPC, and what becomes of it for each door before each transport of a server. test/bridge/protocol.test.ts tries
+ * every cell before a real Triton, docs/v2-protocol.md shows them.
  */
 import type { Grpc, Rest, Said } from './asks.ts';
 
 /**
- * same: the answer is the server's own, as it gives it to a client of the door's protocol. own: the gateway's, which `is` recognises.
- * refused: with a status and words. none: the API of the door has no such question.
+ * same: the answer is the server's own, as it gives it to a client of the door's protocol. own: the gateway's, which
+ * `is` recognises. refused: with a status and words. none: the API of the door has no such question.
  */
 export type Cell =
   | { readonly kind: 'same'; readonly how: 'passes' | 'translated' | 'all' | 'one' }

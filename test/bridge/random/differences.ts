@@ -1,6 +1,6 @@
 /**
- * Where an answer through the gateway is another one than the server's own, and has to be: each with its reason. docs/bridging.md says
- * them to people. Both answers are made equal in what a reason is about, and in nothing else.
+ * Where an answer through the gateway is another one than the server's own, and has to be: each with its reason.
+ * docs/bridging.md says them to people. Both answers are made equal in what a reason is about, and in nothing else.
  */
 import type { Answer, AnswerTensor, Said } from './carriers.ts';
 import type { RandomRequest } from './requests.ts';

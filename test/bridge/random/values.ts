@@ -1,4 +1,7 @@
-/** The values of V2's datatypes: made by chance, written as JSON, and read from it; a tensor is the bytes that it has in binary. */
+/**
+ * The values of V2's datatypes: made by chance, written as JSON, and read from it; a tensor is the bytes that it has
+ * in binary.
+ */
 import { Buffer } from 'node:buffer';
 import type { Chance } from '../../fuzz/chance.ts';
 import { type Json, type JsonNumber, isNumber } from './lenient-json.ts';

@@ -1,4 +1,7 @@
-/** The REST API of the Open Inference Protocol (with Triton's repository index, model configuration and statistics), described for what checks answers by it. */
+/**
+ * The REST API of the Open Inference Protocol (with Triton's repository index, model configuration and statistics),
+ * described for what checks answers by it.
+ */
 
 /** A model whose one input and output have two values. */
 export interface DescribedModel {

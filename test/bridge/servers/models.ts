@@ -3,7 +3,10 @@ import { type DType, dtypes } from '../../../src/codec/index.ts';
 
 export interface BridgeModel {
   readonly name: string;
-  /** parameters: what it was asked with, which MLServer alone has; sequence: its sequence id as text, which Triton alone has. */
+  /**
+   * parameters: what it was asked with, which MLServer alone has; sequence: its sequence id as text, which Triton
+   * alone has.
+   */
   readonly does: 'identity' | 'double' | 'upper' | 'length' | 'parameters' | 'sequence';
   readonly input: string;
   readonly output: string;

@@ -1,6 +1,6 @@
 /**
- * A stand-in for OpenVINO Model Server, as strict as it is: 2026.2 with the TensorFlow Serving API and V2, 2026.4 with V2
- * alone. Its rules are those of the server's own sources (tfs_frontend and kfs_frontend deserialization).
+ * A stand-in for OpenVINO Model Server, as strict as it is: 2026.2 with the TensorFlow Serving API and V2, 2026.4
+ * with V2 alone. Its rules are those of the server's own sources (tfs_frontend and kfs_frontend deserialization).
  */
 import { Code, StatusError } from '../../../src/base/status.ts';
 import { getMetadata, messagePrefix, trailersOf } from '../../../src/call/index.ts';

@@ -1,4 +1,7 @@
-/** A V2 server over both transports, as the protocol has it: versions that are texts, ids of its own, parameters everywhere. */
+/**
+ * A V2 server over both transports, as the protocol has it: versions that are texts, ids of its own, parameters
+ * everywhere.
+ */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -17,7 +20,10 @@ export interface V2StandIn {
   /** "127.0.0.1:PORT" */
   readonly grpc: string;
   readonly http: string;
-  /** Each question about a model or to it, with the version that it named: "infer v1.2"; "server" for its own metadata. */
+  /**
+   * Each question about a model or to it, with the version that it named: "infer v1.2"; "server" for its own
+   * metadata.
+   */
   readonly asked: string[];
   stop(): void;
 }

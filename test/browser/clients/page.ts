@@ -42,7 +42,9 @@ export interface Ask {
   readonly url: string;
   readonly path: string;
   readonly request?: string;
-  /** In the place of a request: a Predict of the echo model with so many floats, whose answer is checked in the page. */
+  /**
+   * In the place of a request: a Predict of the echo model with so many floats, whose answer is checked in the page.
+   */
   readonly floats?: number;
   readonly streaming?: boolean;
   readonly timeoutMs?: number;
@@ -90,7 +92,10 @@ function isSame(reply: Uint8Array | undefined, x: Float32Array): boolean {
   return true;
 }
 
-/** Makes a page's client callable from the test, as `ask(mode, question)`; a function `seen` of the page's gets each message when it comes. */
+/**
+ * Makes a page's client callable from the test, as `ask(mode, question)`; a function `seen` of the page's gets each
+ * message when it comes.
+ */
 export function offer(adapter: Adapter): void {
   const ask = async (mode: string, question: Ask): Promise<Outcome> => {
     const { url, path, floats, streaming = false, timeoutMs, credentials = false, metadata = {} } = question;

@@ -1,4 +1,7 @@
-/** A gRPC server of no known service, for what the gateway passes through: streams, failures with details, a sudden death. */
+/**
+ * A gRPC server of no known service, for what the gateway passes through: streams, failures with details, a sudden
+ * death.
+ */
 import { once } from 'node:events';
 import { createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';

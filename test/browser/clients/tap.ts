@@ -1,4 +1,6 @@
-/** Listens in on a browser's HTTP/1.1 connections to a gateway: a preflight is seen by no page and by no page's tools. */
+/**
+ * Listens in on a browser's HTTP/1.1 connections to a gateway: a preflight is seen by no page and by no page's tools.
+ */
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 

@@ -97,7 +97,8 @@ describe('floats as TensorFlow Serving prints them', () => {
   });
 
   it('ties go to the even digit, as in C', () => {
-    // python3 -c "print('%.9g %.9g %.17g %.17g' % (1048576.125, 1048576.375, 562949953421312.125, 562949953421312.375))"
+    // python3 -c "print('%.9g %.9g %.17g %.17g' % (1048576.125, 1048576.375, 562949953421312.125,
+    // 562949953421312.375))"
     assert.equal(format32(1048576.125), '1048576.12');
     assert.equal(format32(1048576.375), '1048576.38');
     assert.equal(format64(562949953421312.125), '562949953421312.12');

@@ -1,4 +1,6 @@
-/** The remembered model specs: they must say what reading says, whatever comes behind and however a message is broken. */
+/**
+ * The remembered model specs: they must say what reading says, whatever comes behind and however a message is broken.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';

@@ -1,4 +1,7 @@
-/** Random messages as no library writes them: fields in any order and again and again, in other wire types, in pieces, broken. */
+/**
+ * Random messages as no library writes them: fields in any order and again and again, in other wire types, in pieces,
+ * broken.
+ */
 import { type Random } from '../../support/random.ts';
 import { below, pick } from '../json/documents.ts';
 

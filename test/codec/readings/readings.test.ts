@@ -1,6 +1,6 @@
 /**
- * What the gateway says a message means is what its receiver reads: random ambiguous messages, read here, by google.protobuf
- * (upb) and by TensorFlow's own C++. READINGS_RUNS makes more of them.
+ * What the gateway says a message means is what its receiver reads: random ambiguous messages, read here, by
+ * google.protobuf (upb) and by TensorFlow's own C++. READINGS_RUNS makes more of them.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';

@@ -1,4 +1,7 @@
-/** A Redis that answers, but not what was hoped for: loading, moved, late or in nonsense. Calls go without it, and soon. */
+/**
+ * A Redis that answers, but not what was hoped for: loading, moved, late or in nonsense. Calls go without it, and
+ * soon.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { silentLog } from '../../../src/base/log.ts';

@@ -1,4 +1,6 @@
-/** A Redis that is killed, stopped, locked or absent: calls are answered all the same, and no slower than a time-out. */
+/**
+ * A Redis that is killed, stopped, locked or absent: calls are answered all the same, and no slower than a time-out.
+ */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { silentLog } from '../../../src/base/log.ts';

@@ -19,7 +19,10 @@ const join = (chunks: readonly Uint8Array[]): Buffer => Buffer.concat(chunks);
 export const request = (...values: number[]): Buffer =>
   join(encodePredictRequest({ spec: spec(), inputs: new Map([['x', floats(...values)]]), outputFilter: [] }));
 
-/** The same question as TensorFlow writes it for one value: dtype, an int64 dim, and float_val instead of tensor_content. */
+/**
+ * The same question as TensorFlow writes it for one value: dtype, an int64 dim, and float_val instead of
+ * tensor_content.
+ */
 export function typedRequest(value: number): Buffer {
   const number = Buffer.alloc(4);
   number.writeFloatLE(value);

@@ -1,4 +1,7 @@
-/** Shared rates at a Redis that answers with nonsense: each gateway holds its rate alone, no call fails of it, and the log says so once. */
+/**
+ * Shared rates at a Redis that answers with nonsense: each gateway holds its rate alone, no call fails of it, and the
+ * log says so once.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Log, silentLog } from '../../../src/base/log.ts';

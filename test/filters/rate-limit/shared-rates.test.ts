@@ -1,4 +1,7 @@
-/** Rates in a real Redis: two gateways hold one together, and no call fails or waits when Redis is stopped, killed, or wrong. */
+/**
+ * Rates in a real Redis: two gateways hold one together, and no call fails or waits when Redis is stopped, killed, or
+ * wrong.
+ */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { Redis } from 'ioredis';

@@ -42,8 +42,9 @@ const options = {
 };
 
 /**
- * ModelInferRequests of tritonclient 2.73.0: grpc._utils._get_inference_request(model_name='counter', inputs=[], ...) with
- * sequence_id=42, sequence_start=True; and with sequence_id='abc', sequence_end=True. Serialized deterministically.
+ * ModelInferRequests of tritonclient 2.73.0: grpc._utils._get_inference_request(model_name='counter', inputs=[], ...)
+ * with sequence_id=42, sequence_start=True; and with sequence_id='abc', sequence_end=True. Serialized
+ * deterministically.
  */
 const triton = {
   start:

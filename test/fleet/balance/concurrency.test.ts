@@ -5,7 +5,8 @@ import { ConcurrencyLimit } from '../../../src/fleet/balance/concurrency.ts';
 import { manualClock } from '../../support/index.ts';
 
 /**
- * A closed loop: as many calls as the limit allows are always at the backend, which works on `places` of them at a time.
+ * A closed loop: as many calls as the limit allows are always at the backend, which works on `places` of them at a
+ * time.
  * @returns the calls that it finished each second
  */
 function run(

@@ -73,7 +73,9 @@ describe('a replica', () => {
   });
 });
 
-/** An OrcaLoadReport as grpcio's orca encoder writes it: field 1 (cpu), 6 (rps_fractional), 7 (eps), 9 (application). */
+/**
+ * An OrcaLoadReport as grpcio's orca encoder writes it: field 1 (cpu), 6 (rps_fractional), 7 (eps), 9 (application).
+ */
 function report(fields: Readonly<Record<number, number>>): string {
   const bytes: Buffer[] = [];
   for (const [field, value] of Object.entries(fields)) {

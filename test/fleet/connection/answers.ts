@@ -1,6 +1,6 @@
 /**
- * Answers of backends as no careful server writes them. What gRPC libraries read is read as they read it; what is malformed is told as that, by
- * the name of the field, is asked for once, and ejects nobody.
+ * Answers of backends as no careful server writes them. What gRPC libraries read is read as they read it; what is
+ * malformed is told as that, by the name of the field, is asked for once, and ejects nobody.
  */
 import type { Headers } from '../../../src/wire/index.ts';
 import {

@@ -1,4 +1,7 @@
-/** A backend that has left: its calls may end, and end with an error when its connection gives no sign of life any more. */
+/**
+ * A backend that has left: its calls may end, and end with an error when its connection gives no sign of life any
+ * more.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';

@@ -1,4 +1,7 @@
-/** What becomes of answers that no careful server writes: read, or told as malformed; asked for once, and nobody is ejected for them. */
+/**
+ * What becomes of answers that no careful server writes: read, or told as malformed; asked for once, and nobody is
+ * ejected for them.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import {

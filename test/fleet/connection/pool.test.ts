@@ -1,4 +1,7 @@
-/** The connections to one backend: as many as its stream limit asks for, a bounded queue, and GOAWAY that nobody notices. */
+/**
+ * The connections to one backend: as many as its stream limit asks for, a bounded queue, and GOAWAY that nobody
+ * notices.
+ */
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { StatusError } from '../../../src/base/status.ts';

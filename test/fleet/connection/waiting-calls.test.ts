@@ -1,4 +1,7 @@
-/** Calls that wait for a stream at one backend: who leaves the queue is not served, and no connection gets more than its limit. */
+/**
+ * Calls that wait for a stream at one backend: who leaves the queue is not served, and no connection gets more than
+ * its limit.
+ */
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Code, StatusError } from '../../../src/base/status.ts';

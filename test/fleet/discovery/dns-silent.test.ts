@@ -1,4 +1,7 @@
-/** Backends behind a DNS name whose server is dead: each question waits for the resolver's own time-out, which nothing shortens. */
+/**
+ * Backends behind a DNS name whose server is dead: each question waits for the resolver's own time-out, which nothing
+ * shortens.
+ */
 import { dnsSource } from '../../../src/fleet/discovery/dns.ts';
 import { startDns } from '../../support/index.ts';
 import { testSource } from './compliance.ts';

@@ -1,4 +1,6 @@
-/** What one backend's health goes through: first sight, lost connections, falls, trials, and models that come and go. */
+/**
+ * What one backend's health goes through: first sight, lost connections, falls, trials, and models that come and go.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ModelHealth } from '../../../src/fleet/health/model-health.ts';

@@ -1,4 +1,7 @@
-/** What is replayed to a model that has just come up: inference that was answered well, and nothing that leaves it cold. */
+/**
+ * What is replayed to a model that has just come up: inference that was answered well, and nothing that leaves it
+ * cold.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { WarmUps } from '../../../src/fleet/health/warm-up.ts';

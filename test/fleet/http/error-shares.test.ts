@@ -1,4 +1,7 @@
-/** Errors of HTTP servers: held against one that alone gives them, and against none of those to whom a client brings them. */
+/**
+ * Errors of HTTP servers: held against one that alone gives them, and against none of those to whom a client brings
+ * them.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ErrorShares } from '../../../src/fleet/http/error-shares.ts';

@@ -1,4 +1,7 @@
-/** Calls that are refused while they are under way: the client and the observer are told the same, once, whenever it happens. */
+/**
+ * Calls that are refused while they are under way: the client and the observer are told the same, once, whenever it
+ * happens.
+ */
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'node:test';

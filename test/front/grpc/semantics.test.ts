@@ -1,4 +1,6 @@
-/** What gRPC promises of a call, kept from one end to the other: a wire client, the whole gateway, a scripted backend. */
+/**
+ * What gRPC promises of a call, kept from one end to the other: a wire client, the whole gateway, a scripted backend.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { getMetadata } from '../../../src/call/index.ts';

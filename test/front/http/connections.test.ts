@@ -1,4 +1,7 @@
-/** What clients may do with a connection: REST, V2, gRPC-Web and proxied requests on the same one, over HTTP/1.1 and HTTP/2. */
+/**
+ * What clients may do with a connection: REST, V2, gRPC-Web and proxied requests on the same one, over HTTP/1.1 and
+ * HTTP/2.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';

@@ -1,4 +1,7 @@
-/** Requests that node:http reads while the answer before theirs is not out: their own waits for its turn, and ends all the same. */
+/**
+ * Requests that node:http reads while the answer before theirs is not out: their own waits for its turn, and ends all
+ * the same.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';

@@ -1,4 +1,7 @@
-/** Pieces of a body that wait: all bytes come out in order, however they went in, and tiny ones do not wait one by one. */
+/**
+ * Pieces of a body that wait: all bytes come out in order, however they went in, and tiny ones do not wait one by
+ * one.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ChunkQueue } from '../../../src/front/json/chunk-queue.ts';

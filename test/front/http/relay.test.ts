@@ -1,4 +1,7 @@
-/** An answer that a backend gives in messages goes no faster than its client reads, and ends as the backend's call does. */
+/**
+ * An answer that a backend gives in messages goes no faster than its client reads, and ends as the backend's call
+ * does.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';

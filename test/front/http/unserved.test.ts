@@ -1,4 +1,7 @@
-/** Requests that are called off before their API has begun with them: each is answered once, unless its client has gone. */
+/**
+ * Requests that are called off before their API has begun with them: each is answered once, unless its client has
+ * gone.
+ */
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'node:test';

@@ -1,4 +1,6 @@
-/** The proxy in front of several generative servers: balancing, health, TLS, reload and drain, with streams under way. */
+/**
+ * The proxy in front of several generative servers: balancing, health, TLS, reload and drain, with streams under way.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

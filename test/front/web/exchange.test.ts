@@ -1,4 +1,7 @@
-/** gRPC-Web through the whole gateway: binary and text, over HTTP/1.1 and HTTP/2, CORS on every answer, REST beside it. */
+/**
+ * gRPC-Web through the whole gateway: binary and text, over HTTP/1.1 and HTTP/2, CORS on every answer, REST beside
+ * it.
+ */
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, describe, it } from 'node:test';

@@ -1,4 +1,6 @@
-/** Runs the readers of foreign bytes in this process: what they throw must be documented, and no input may take long. */
+/**
+ * Runs the readers of foreign bytes in this process: what they throw must be documented, and no input may take long.
+ */
 import { Chance, seedOf } from '../chance.ts';
 import { jsonParsers } from './json.ts';
 import { messageParsers } from './messages.ts';

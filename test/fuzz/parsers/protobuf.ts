@@ -143,7 +143,10 @@ const decoders: readonly ((bytes: Buffer) => unknown)[] = [
   decodeServerMetadataResponse,
 ];
 
-/** Whether the rest of a message that a call has begun with names the model again; what cannot be read is refused as well. */
+/**
+ * Whether the rest of a message that a call has begun with names the model again; what cannot be read is refused as
+ * well.
+ */
 function refusesRest(rest: Buffer, v2: boolean): boolean {
   try {
     const watch = v2

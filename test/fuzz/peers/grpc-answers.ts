@@ -1,4 +1,6 @@
-/** Answers of a gRPC server as none should give them: frames, fields and messages in any order, with anything in them. */
+/**
+ * Answers of a gRPC server as none should give them: frames, fields and messages in any order, with anything in them.
+ */
 import {
   dataFrames,
   frame,

@@ -1,4 +1,7 @@
-/** A REST and generative server on raw sockets whose answers are strange: heads, framing and JSON with anything in them. */
+/**
+ * A REST and generative server on raw sockets whose answers are strange: heads, framing and JSON with anything in
+ * them.
+ */
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';

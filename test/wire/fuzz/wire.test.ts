@@ -1,4 +1,7 @@
-/** Random and mutated bytes at every split point: parsers give the same for any cut, or refuse; nothing else may be thrown. */
+/**
+ * Random and mutated bytes at every split point: parsers give the same for any cut, or refuse; nothing else may be
+ * thrown.
+ */
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, it } from 'node:test';

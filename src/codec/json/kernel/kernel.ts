@@ -1,6 +1,6 @@
 /**
- * Reads and writes lists of numbers with vector instructions: WebAssembly made from assembly/index.ts. The window on the
- * text that comes, and the slice of the text that goes, stand in its memory, so that text is not copied.
+ * Reads and writes lists of numbers with vector instructions: WebAssembly made from assembly/index.ts. The window on
+ * the text that comes, and the slice of the text that goes, stand in its memory, so that text is not copied.
  */
 import { Buffer } from 'node:buffer';
 import type { DType } from '../../dtype.ts';
@@ -19,9 +19,9 @@ import { moduleBase64 } from './generated/module.ts';
 export type ReadMany = (from: number, end: number, room: number, inner: number, filled: number) => number;
 
 /**
- * Writes float32 from `kernel.values` as TensorFlow Serving does, a comma before each but the first of all, "],[" where a
- * list ends. `reached` says which was the first that it did not write: less than `count` when the slice is full, or at one
- * for the slow way.
+ * Writes float32 from `kernel.values` as TensorFlow Serving does, a comma before each but the first of all, "],["
+ * where a list ends. `reached` says which was the first that it did not write: less than `count` when the slice is
+ * full, or at one for the slow way.
  * @param at in the module's memory
  * @param first which of the values begins
  * @param count how many values there are
@@ -115,7 +115,10 @@ function instantiate(): Kernel {
   };
 }
 
-/** Undefined where WebAssembly is not to be had (node --jitless, no vector instructions): everything goes the slow way. */
+/**
+ * Undefined where WebAssembly is not to be had (node --jitless, no vector instructions): everything goes the slow
+ * way.
+ */
 export const kernel: Kernel | undefined = (() => {
   try {
     return instantiate();

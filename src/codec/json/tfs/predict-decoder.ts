@@ -150,7 +150,10 @@ class PredictReading {
       : readColumns(text, signature, options);
   }
 
-  /** Not in TensorFlow Serving's REST API, but asked for: the outputs that are wanted. Other types are ignored as there. */
+  /**
+   * Not in TensorFlow Serving's REST API, but asked for: the outputs that are wanted. Other types are ignored as
+   * there.
+   */
   *#filter(): Reading<void> {
     const text = this.#text;
     const names: string[] = [];

@@ -193,7 +193,10 @@ function same(text: Text, from: number, to: number, name: Uint8Array): boolean {
   return true;
 }
 
-/** A fault in a row of names; when a row after the first is {"b64": "..."}, that it is no object with names is what is wrong. */
+/**
+ * A fault in a row of names; when a row after the first is {"b64": "..."}, that it is no object with names is what is
+ * wrong.
+ */
 function namedFault(text: Text, object: Excerpt, fault: unknown, row: number, name: string): unknown {
   const told = wrapped(fault, row, name);
   if (name !== 'b64' || row === 0 || !(told instanceof ValueFault)) return told;
@@ -206,7 +209,10 @@ function namedFault(text: Text, object: Excerpt, fault: unknown, row: number, na
   );
 }
 
-/** Faults within a row say which row, and are INVALID_ARGUMENT whatever they were; faults of the text stay as they are. */
+/**
+ * Faults within a row say which row, and are INVALID_ARGUMENT whatever they were; faults of the text stay as they
+ * are.
+ */
 function wrapped(fault: unknown, row: number, name?: string): unknown {
   if (!(fault instanceof ValueFault)) return fault;
   const key = name === undefined ? '' : ` key: ${name}`;

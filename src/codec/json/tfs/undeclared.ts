@@ -1,4 +1,6 @@
-/** What a predict request says of its tensors itself, for models that declare none: names, and a dtype by the values. */
+/**
+ * What a predict request says of its tensors itself, for models that declare none: names, and a dtype by the values.
+ */
 import { OutOfBounds, parseControlJson } from '../../control.ts';
 import { type DType, dtypes } from '../../dtype.ts';
 import { defaultSignature, type Signature, type TensorInfo } from '../../tensor.ts';

@@ -1,4 +1,7 @@
-/** What a V2 body says of its tensors' sizes, looked for without reading it: Triton 2.51 dies of a shape in JSON with more elements than memory has. */
+/**
+ * What a V2 body says of its tensors' sizes, looked for without reading it: Triton 2.51 dies of a shape in JSON with
+ * more elements than memory has.
+ */
 import { Buffer } from 'node:buffer';
 
 const key = Buffer.from('"shape"');

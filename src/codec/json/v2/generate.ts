@@ -1,4 +1,7 @@
-/** The bodies of Triton's generate extension: a flat object whose members are inputs and parameters by the model's metadata, and the outputs likewise. */
+/**
+ * The bodies of Triton's generate extension: a flat object whose members are inputs and parameters by the model's
+ * metadata, and the outputs likewise.
+ */
 import { Buffer } from 'node:buffer';
 import { elementsOf } from '../../tensor.ts';
 import type { V2InferRequest, V2InferResponse, V2Parameter, V2TensorMetadata } from '../../v2.ts';
@@ -15,8 +18,8 @@ import { Once, readObject, readParameter } from './values.ts';
 const nested = 'parameters';
 
 /**
- * The shape of so many values that stand in a flat list: fixed dimensions take theirs, the innermost that is not fixed takes the rest (as
- * Triton has it).
+ * The shape of so many values that stand in a flat list: fixed dimensions take theirs, the innermost that is not
+ * fixed takes the rest (as Triton has it).
  * @throws StatusError INVALID_ARGUMENT, in Triton's words
  */
 function shapeFor({ name, shape }: V2TensorMetadata, count: number): number[] {
@@ -110,8 +113,8 @@ export function decodeGenerateJson(
 }
 
 /**
- * An answer as Triton writes it: the members in the order of their names, a tensor of one value without a list. NaN and infinities, which it
- * cannot write, are null.
+ * An answer as Triton writes it: the members in the order of their names, a tensor of one value without a list. NaN
+ * and infinities, which it cannot write, are null.
  */
 export function encodeGenerateJson(reply: V2InferResponse): Buffer {
   const { id, model, version, parameters, outputs } = reply;

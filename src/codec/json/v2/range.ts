@@ -9,7 +9,9 @@ interface FloatType {
   readonly width: number;
   /** The least number that is rounded to infinity: half a unit beyond the greatest finite one (IEEE 754 §4.3.1). */
   readonly bound: number;
-  /** Of the bytes that hold sign, exponent and the first of the mantissa: those but the sign, as an infinity has them. */
+  /**
+   * Of the bytes that hold sign, exponent and the first of the mantissa: those but the sign, as an infinity has them.
+   */
   readonly exponent: number;
 }
 

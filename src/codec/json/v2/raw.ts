@@ -1,12 +1,15 @@
-/** A body that is one tensor and nothing else: the raw form of the binary tensor extension, whose shape the model's own says. */
+/**
+ * A body that is one tensor and nothing else: the raw form of the binary tensor extension, whose shape the model's
+ * own says.
+ */
 import { widthOf } from '../../dtype.ts';
 import type { TensorChunks } from '../../tensor-chunks.ts';
 import type { TensorInfo } from '../../tensor.ts';
 import { invalid } from '../limits.ts';
 
 /**
- * Fixed dimensions take theirs, the innermost open one what is left, and those before it are 1: the first of several is the batch, of which there is one.
- * Of strings the body is the only one.
+ * Fixed dimensions take theirs, the innermost open one what is left, and those before it are 1: the first of several
+ * is the batch, of which there is one. Of strings the body is the only one.
  * @throws StatusError INVALID_ARGUMENT when the model has not one input, or the bytes do not fit it
  */
 export function rawInput(

@@ -3,7 +3,10 @@ import { readRoot, skip } from '../body.ts';
 import { Text } from '../text.ts';
 import { isNull, readText } from './values.ts';
 
-/** @param json up to the end of the body's JSON @returns empty where none stands before the outputs, as servers write it */
+/**
+ * @param json up to the end of the body's JSON
+ * @returns empty where none stands before the outputs, as servers write it
+ */
 export function versionIn(json: Uint8Array, maxDepth: number): string {
   const text = new Text(maxDepth, json);
   let version = '';

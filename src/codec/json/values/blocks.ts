@@ -7,7 +7,10 @@ const maxBlockBytes = 2 ** 20;
 const ownPieceBytes = 65_536;
 const noBytes = Buffer.alloc(0);
 
-/** The size of the block that follows this many bytes: as much again. A multiple of 16, so that no value stands on two. */
+/**
+ * The size of the block that follows this many bytes: as much again. A multiple of 16, so that no value stands on
+ * two.
+ */
 export function nextBlockBytes(total: number): number {
   return Math.max(firstBytes, Math.min(maxBlockBytes, total - (total % 16)));
 }

@@ -1,4 +1,7 @@
-/** Numbers that the fast readers leave aside: long ones, exponents out of the way, NaN and infinities, and what is no number. */
+/**
+ * Numbers that the fast readers leave aside: long ones, exponents out of the way, NaN and infinities, and what is no
+ * number.
+ */
 import type { DType } from '../../dtype.ts';
 import { toFloat64 } from '../number/exact.ts';
 import { numberKind, type Text } from '../text.ts';

@@ -109,7 +109,10 @@ export function nextInList(bytes: Uint8Array, at: number): number {
   return isNumberStart(value) ? next : -1;
 }
 
-/** Behind the last value of a list: the start of the number that the next list begins with, after "],[" or "], [", or -1. */
+/**
+ * Behind the last value of a list: the start of the number that the next list begins with, after "],[" or "], [", or
+ * -1.
+ */
 export function nextInNextList(bytes: Uint8Array, at: number): number {
   if (bytes[at] !== byte.closeList || bytes[at + 1] !== byte.comma) return -1;
   const next = at + (bytes[at + 2] === 0x20 ? 3 : 2);

@@ -1,4 +1,6 @@
-/** Requests made of tf.Examples: ClassificationRequest, RegressionRequest, MultiInferenceRequest, and Example itself. */
+/**
+ * Requests made of tf.Examples: ClassificationRequest, RegressionRequest, MultiInferenceRequest, and Example itself.
+ */
 import type { Example, Feature } from '../../example.ts';
 import { readMapEntry } from '../map-entry.ts';
 import type { ModelSpec } from '../named-model.ts';

@@ -1,4 +1,7 @@
-/** The dimensions of the tensors in PredictRequest and PredictResponse, read and changed without touching what else is there. */
+/**
+ * The dimensions of the tensors in PredictRequest and PredictResponse, read and changed without touching what else is
+ * there.
+ */
 import { readMapEntry } from '../map-entry.ts';
 import { checkEntries, Reader, wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
@@ -28,8 +31,8 @@ function behindVarint(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Whether the first input of a PredictRequest may be a string without a dimension. Looks at a few bytes and makes nothing: what is
- * not written in the order of the fields, as all encoders do, or is not here yet, may be anything.
+ * Whether the first input of a PredictRequest may be a string without a dimension. Looks at a few bytes and makes
+ * nothing: what is not written in the order of the fields, as all encoders do, or is not here yet, may be anything.
  * @param at where its model_spec ends, or 0
  * @param complete nothing follows these bytes
  */
@@ -68,8 +71,8 @@ function outlineOf(reader: Reader): TensorOutline {
 }
 
 /**
- * The inputs of a PredictRequest by name; undefined when two readers could take them differently: a name that comes twice, an
- * entry with a field that it should not have.
+ * The inputs of a PredictRequest by name; undefined when two readers could take them differently: a name that comes
+ * twice, an entry with a field that it should not have.
  * @throws StatusError INVALID_ARGUMENT for what is no protobuf message
  */
 export function readInputOutlines(message: Uint8Array): Map<string, TensorOutline> | undefined {

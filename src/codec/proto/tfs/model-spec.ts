@@ -1,4 +1,6 @@
-/** ModelSpec (model.proto), and how it is found in or replaced at the front of a request that is otherwise left alone. */
+/**
+ * ModelSpec (model.proto), and how it is found in or replaced at the front of a request that is otherwise left alone.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import { malformed, Reader, wire } from '../reader.ts';
 import { Writer } from '../writer.ts';
@@ -54,7 +56,10 @@ function readSpec(reader: Reader, before: ModelSpec | undefined): ModelSpec {
   return newSpec(name, signature, version, label);
 }
 
-/** Of version and label only one is there. Without `...`: V8 puts what is spread into a literal there one by one, the slow way. */
+/**
+ * Of version and label only one is there. Without `...`: V8 puts what is spread into a literal there one by one, the
+ * slow way.
+ */
 export function newSpec(
   name: string,
   signature: string,
@@ -73,9 +78,9 @@ function varintSize(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * Finds model_spec, field 1 of every TFS request message, in the first bytes of a message. In a whole message its pieces are
- * merged wherever they stand, as protobuf has it; before the message is whole, those that follow the first at once are:
- * whoever goes on with it must see to it that no other comes (TargetWatch).
+ * Finds model_spec, field 1 of every TFS request message, in the first bytes of a message. In a whole message its
+ * pieces are merged wherever they stand, as protobuf has it; before the message is whole, those that follow the first
+ * at once are: whoever goes on with it must see to it that no other comes (TargetWatch).
  * @param complete nothing follows these bytes
  * @returns undefined when more bytes are needed, null when the whole message has none
  * @throws StatusError INVALID_ARGUMENT for what is no protobuf message
@@ -161,7 +166,8 @@ export function replaceModelSpec(message: Uint8Array, spec: ModelSpec): Uint8Arr
 
 /**
  * The spec of the first task of a whole MultiInferenceRequest, which serves for all of them; null without tasks.
- * @throws StatusError INVALID_ARGUMENT when they do not agree, as TensorFlow Serving has it: they would be run for the first
+ * @throws StatusError INVALID_ARGUMENT when they do not agree, as TensorFlow Serving has it: they would be run for
+ *   the first
  */
 export function readTaskSpec(message: Uint8Array): ModelSpec | null {
   const reader = new Reader(message);

@@ -84,7 +84,10 @@ function readVersionStatus(reader: Reader): ModelVersionStatus {
   return { version, state, ...status };
 }
 
-/** @throws OutOfBounds for more versions than a model may have; StatusError INVALID_ARGUMENT for what is no such message */
+/**
+ * @throws OutOfBounds for more versions than a model may have; StatusError INVALID_ARGUMENT for what is no such
+ *   message
+ */
 export function decodeGetModelStatusResponse(bytes: Uint8Array): ModelVersionStatus[] {
   const reader = new Reader(bytes);
   const list: ModelVersionStatus[] = [];

@@ -1,4 +1,7 @@
-/** TensorProto in the one encoding of each dtype that OpenVINO Model Server takes (2026.2, tfs_frontend deserialization). */
+/**
+ * TensorProto in the one encoding of each dtype that OpenVINO Model Server takes (2026.2, tfs_frontend
+ * deserialization).
+ */
 import { dtypes } from '../../dtype.ts';
 import { joined } from '../../tensor-chunks.ts';
 import { Writer } from '../writer.ts';

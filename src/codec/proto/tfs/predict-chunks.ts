@@ -1,4 +1,7 @@
-/** PredictRequest and PredictResponse (predict.proto) without a copy of their tensors: for those who only pass them on. */
+/**
+ * PredictRequest and PredictResponse (predict.proto) without a copy of their tensors: for those who only pass them
+ * on.
+ */
 import { dtypeOf, dtypes } from '../../dtype.ts';
 import {
   type Chunks,

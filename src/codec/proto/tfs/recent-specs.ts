@@ -1,4 +1,7 @@
-/** The model specs that came last, by their bytes: a client sends the same one with each call, and a server gives it back with each reply. */
+/**
+ * The model specs that came last, by their bytes: a client sends the same one with each call, and a server gives it
+ * back with each reply.
+ */
 import { isAt } from '../../../base/bytes.ts';
 import type { ModelSpec } from '../named-model.ts';
 

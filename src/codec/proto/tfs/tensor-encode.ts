@@ -1,6 +1,6 @@
 /**
- * Tensor to TensorProto, in the one encoding that every server reads: numbers in tensor_content, but half in half_val and
- * uint16 in int_val, since OpenVINO Model Server takes these nowhere else; strings in string_val.
+ * Tensor to TensorProto, in the one encoding that every server reads: numbers in tensor_content, but half in half_val
+ * and uint16 in int_val, since OpenVINO Model Server takes these nowhere else; strings in string_val.
  */
 import { Buffer } from 'node:buffer';
 import { type DType, dtypes } from '../../dtype.ts';

@@ -84,7 +84,10 @@ function keyOf(reader: Reader): string {
   return '';
 }
 
-/** True when a message has only PredictRequest's model_spec, inputs and output_filter, and no part of it says a thing twice. */
+/**
+ * True when a message has only PredictRequest's model_spec, inputs and output_filter, and no part of it says a thing
+ * twice.
+ */
 export function isUnambiguousPredict(bytes: Uint8Array): boolean {
   try {
     return isOnce(new Reader(bytes), predict);

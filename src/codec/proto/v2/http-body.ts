@@ -1,4 +1,7 @@
-/** A body of HTTP as a message between the gateway's own ends, a REST door and a backend over REST: bytes that nobody in between reads. */
+/**
+ * A body of HTTP as a message between the gateway's own ends, a REST door and a backend over REST: bytes that nobody
+ * in between reads.
+ */
 import { type Chunks, chunksLength } from '../../tensor-chunks.ts';
 import { PieceReader } from '../piece-reader.ts';
 import { wire } from '../reader.ts';

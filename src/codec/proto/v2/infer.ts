@@ -1,4 +1,6 @@
-/** ModelInferRequest and ModelInferResponse (grpc_service.proto): tensors are views on the message, nothing is copied. */
+/**
+ * ModelInferRequest and ModelInferResponse (grpc_service.proto): tensors are views on the message, nothing is copied.
+ */
 import type { Chunks, NamedChunks } from '../../tensor-chunks.ts';
 import { defaultMaxTensorBytes } from '../../tensor.ts';
 import {
@@ -74,8 +76,8 @@ function decode(message: Chunks, isRequest: boolean): Infer {
 
 /**
  * @param maxTensorBytes the most that one tensor may take
- * @throws StatusError INVALID_ARGUMENT for what is no such message, or whose tensors do not fit their shapes; UNIMPLEMENTED for
- *   inputs in shared memory, whose values are not in the message
+ * @throws StatusError INVALID_ARGUMENT for what is no such message, or whose tensors do not fit their shapes;
+ *   UNIMPLEMENTED for inputs in shared memory, whose values are not in the message
  */
 export function decodeModelInferRequest(
   message: Chunks,

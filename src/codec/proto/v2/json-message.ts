@@ -1,4 +1,7 @@
-/** The messages of Triton's configuration and statistics from JSON as its HTTP endpoint writes it: what message-json.ts does, the other way. */
+/**
+ * The messages of Triton's configuration and statistics from JSON as its HTTP endpoint writes it: what
+ * message-json.ts does, the other way.
+ */
 import { OutOfBounds } from '../../control.ts';
 import { type ExactJson, type ExactObject, isList, isObject } from '../../exact-json.ts';
 import { wire } from '../reader.ts';

@@ -1,4 +1,7 @@
-/** Messages as JSON, as Triton's HTTP endpoint writes them: protobuf's mapping with the fields' own names, defaults written out, 64-bit integers as numbers. */
+/**
+ * Messages as JSON, as Triton's HTTP endpoint writes them: protobuf's mapping with the fields' own names, defaults
+ * written out, 64-bit integers as numbers.
+ */
 import { Reader, wire } from '../reader.ts';
 import { enums, type Field, messages } from './model-config.ts';
 

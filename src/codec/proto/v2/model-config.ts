@@ -1,4 +1,7 @@
-/** The fields of Triton's ModelConfig, ModelStatisticsResponse and messages about shared memory, as model_config.proto and grpc_service.proto number them (Triton 2.51). */
+/**
+ * The fields of Triton's ModelConfig, ModelStatisticsResponse and messages about shared memory, as model_config.proto
+ * and grpc_service.proto number them (Triton 2.51).
+ */
 
 /** Name, number, type (a scalar's, or the name of a message or an enum below), and how often it may be there. */
 export type Field = readonly [

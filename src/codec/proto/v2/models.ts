@@ -94,7 +94,9 @@ function readTensorMetadata(reader: Reader): V2TensorMetadata {
   return { name, datatype, shape, ...orNone(parameters) };
 }
 
-/** @throws OutOfBounds for more than may be said of a model; StatusError INVALID_ARGUMENT for what is no such message */
+/**
+ * @throws OutOfBounds for more than may be said of a model; StatusError INVALID_ARGUMENT for what is no such message
+ */
 export function decodeModelMetadataResponse(bytes: Uint8Array): V2ModelMetadata {
   const reader = new Reader(bytes);
   let name = '';

@@ -6,8 +6,8 @@ import { Writer } from '../writer.ts';
 
 const maxInt64 = 2n ** 63n - 1n;
 /**
- * Triton's, of 64 bits without a sign: over gRPC it takes it as int64_param alone, whose bits it takes for the number's (tried with 2.51), and
- * refuses uint64_param.
+ * Triton's, of 64 bits without a sign: over gRPC it takes it as int64_param alone, whose bits it takes for the
+ * number's (tried with 2.51), and refuses uint64_param.
  */
 const sequenceId = 'sequence_id';
 

@@ -1,4 +1,7 @@
-/** Triton's RepositoryModelLoadRequest and RepositoryModelUnloadRequest (grpc_service.proto), and the same as bodies of its HTTP endpoint. */
+/**
+ * Triton's RepositoryModelLoadRequest and RepositoryModelUnloadRequest (grpc_service.proto), and the same as bodies
+ * of its HTTP endpoint.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import { parseControlJson } from '../../control.ts';
 import { Reader, wire } from '../reader.ts';

@@ -1,4 +1,7 @@
-/** Triton's TraceSetting and LogSettings (grpc_service.proto): their messages, and the same as its HTTP endpoint writes them. */
+/**
+ * Triton's TraceSetting and LogSettings (grpc_service.proto): their messages, and the same as its HTTP endpoint
+ * writes them.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import { exactInteger, parseControlJson } from '../../control.ts';
 import { type ExactJson, type ExactObject, isList, isObject } from '../../exact-json.ts';

@@ -24,9 +24,9 @@ export function versionTextOf(spec: ModelSpec): string {
 }
 
 /**
- * Finds model_name (field 1) and model_version (field 2) of ModelInferRequest, ModelReadyRequest and their like. In a whole
- * message the last of each counts, wherever it stands, as protobuf has it; before the message is whole, what follows the
- * name at once does: whoever goes on with it must see to it that no other comes (TargetWatch).
+ * Finds model_name (field 1) and model_version (field 2) of ModelInferRequest, ModelReadyRequest and their like. In a
+ * whole message the last of each counts, wherever it stands, as protobuf has it; before the message is whole, what
+ * follows the name at once does: whoever goes on with it must see to it that no other comes (TargetWatch).
  * @param complete nothing follows these bytes
  * @returns undefined when more bytes are needed, null when the whole message names no model
  * @throws StatusError INVALID_ARGUMENT for what is no protobuf message

@@ -1,4 +1,7 @@
-/** The tensors of ModelInfer: raw_input_contents and raw_output_contents as views, the typed `contents` of others as raw bytes. */
+/**
+ * The tensors of ModelInfer: raw_input_contents and raw_output_contents as views, the typed `contents` of others as
+ * raw bytes.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import { type DType, widthOf } from '../../dtype.ts';
 import { joined, type Chunks, chunksLength, type TensorChunks } from '../../tensor-chunks.ts';

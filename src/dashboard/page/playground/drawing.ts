@@ -10,7 +10,10 @@ export interface Drawing {
 
 /** Dots along a side. */
 const side = 256;
-/** As thick as in the digits that models learn from: with half of it the demo reads one digit of seven wrong, with this one of thirty. */
+/**
+ * As thick as in the digits that models learn from: with half of it the demo reads one digit of seven wrong, with
+ * this one of thirty.
+ */
 const strokeDots = 50;
 const previewScale = 20;
 

@@ -98,8 +98,8 @@ function inkBox(
 const dots = 4;
 
 /**
- * A drawing as a small grey picture, prepared as the UCI digits were: cut to its ink, scaled to the full height, centred, and the inked
- * dots of each pixel counted.
+ * A drawing as a small grey picture, prepared as the UCI digits were: cut to its ink, scaled to the full height,
+ * centred, and the inked dots of each pixel counted.
  * @param ink one byte a dot of a square sheet; not 0 where there is ink
  * @returns shares of ink, 0 to 1, row by row
  */

@@ -1,4 +1,7 @@
-/** The playground: choose a model, fill its inputs, send them over gRPC-Web from the page itself, and see what comes back. */
+/**
+ * The playground: choose a model, fill its inputs, send them over gRPC-Web from the page itself, and see what comes
+ * back.
+ */
 import { connect, type Model } from '../../../../clients/web/src/client.ts';
 import type { ModelMetadata } from '../../../../clients/web/src/messages.ts';
 import type { Tensor } from '../../../../clients/web/src/tensor.ts';
@@ -73,7 +76,10 @@ export function playgroundPage(): Page {
   let live: Live | undefined;
   let metadata: ModelMetadata | undefined;
   let editors: readonly InputEditor[] = [];
-  /** The model and the inputs that these are for: what is filled in stays while another version is asked that has the same. */
+  /**
+   * The model and the inputs that these are for: what is filled in stays while another version is asked that has the
+   * same.
+   */
   let edited = '';
   let sequence = 0;
   /** The first models have come. */

@@ -1,4 +1,7 @@
-/** TensorFlow Serving's API over HTTP, with OpenVINO Model Server's routes and OpenAI's list of models: every answer JSON. */
+/**
+ * TensorFlow Serving's API over HTTP, with OpenVINO Model Server's routes and OpenAI's list of models: every answer
+ * JSON.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import { type ListedModel, newTarget, type Target } from '../../../call/index.ts';
 import { decodeGetModelStatusResponse, encodeGetModelStatusRequest } from '../../../codec/index.ts';
@@ -51,7 +54,10 @@ export function createRestApi(deps: RestDeps): HttpApi {
     }));
   }
 
-  /** One path for TensorFlow Serving's status, KServe's readiness in V1 and OpenAI's retrieval: the answer has the keys of all. */
+  /**
+   * One path for TensorFlow Serving's status, KServe's readiness in V1 and OpenAI's retrieval: the answer has the
+   * keys of all.
+   */
   async function retrieve(
     route: Extract<Route, { model: string }>,
     context: RequestContext,

@@ -90,7 +90,10 @@ async function askPredict(
   };
 }
 
-/** Of a model that declares no tensors: its server reads the JSON itself where it speaks V1; elsewhere the JSON says what they are. */
+/**
+ * Of a model that declares no tensors: its server reads the JSON itself where it speaks V1; elsewhere the JSON says
+ * what they are.
+ */
 async function predictUndeclared(
   deps: RestDeps,
   asked: Target,

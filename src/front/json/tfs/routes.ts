@@ -1,4 +1,7 @@
-/** Which call a URL means: the routes of TensorFlow Serving's REST API, OpenVINO Model Server's for its configuration, and KServe's for explanations. */
+/**
+ * Which call a URL means: the routes of TensorFlow Serving's REST API, OpenVINO Model Server's for its configuration,
+ * and KServe's for explanations.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 
 export interface InferenceRoute {

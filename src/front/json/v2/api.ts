@@ -54,7 +54,10 @@ const json = (body: object, status = 200): HttpAnswer => ({
   body: JSON.stringify(body),
 });
 
-/** `?backend=HOST:PORT` is the field of the same meaning. @throws StatusError INVALID_ARGUMENT for a name that none can have */
+/**
+ * `?backend=HOST:PORT` is the field of the same meaning.
+ * @throws StatusError INVALID_ARGUMENT for a name that none can have
+ */
 function namingBackend(context: RequestContext, url: string): RequestContext {
   const mark = url.indexOf('?');
   if (mark === -1) return context;

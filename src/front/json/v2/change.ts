@@ -1,4 +1,7 @@
-/** What changes V2's servers, over REST: models are loaded and unloaded, trace and log settings read and set, at every backend. */
+/**
+ * What changes V2's servers, over REST: models are loaded and unloaded, trace and log settings read and set, at every
+ * backend.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import { getMetadata, type Metadata, type Method } from '../../../call/index.ts';
 import {

@@ -1,4 +1,7 @@
-/** Calls over REST whose bodies go on as messages: Triton's generate extension, and infer with server-sent events for answers. */
+/**
+ * Calls over REST whose bodies go on as messages: Triton's generate extension, and infer with server-sent events for
+ * answers.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import { V2Question } from '../../../bridge/index.ts';
 import { errorOf, getMetadata, statusOf, type Target } from '../../../call/index.ts';
@@ -48,7 +51,8 @@ export async function generate(
   const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   if (kind === 'infer-stream' && mayDeclareMoreThan(bytes.subarray(0, headerBytes), options.maxReplyBytes))
     V2Question.read(bytes, headerBytes, tensorOptionsOf(options));
-  // it goes on for as long as it likes, unless its client says otherwise, and may be silent for no longer than any other stream
+  // it goes on for as long as it likes, unless its client says otherwise, and may be silent for no longer than any
+  // other stream
   const deadline = clock() + timeoutOf(method, context.timeout, options.timeouts);
   const message =
     kind === 'infer-stream' ? encodeHttpBody({ model: '', headerBytes, body: [bytes] }) : [bytes];

@@ -1,4 +1,7 @@
-/** V2 infer over REST: JSON and binary tensors in, the same question as ModelInfer, its answer as JSON and binary tensors. */
+/**
+ * V2 infer over REST: JSON and binary tensors in, the same question as ModelInfer, its answer as JSON and binary
+ * tensors.
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import { V2Question } from '../../../bridge/index.ts';
 import { getMetadata, type Metadata, type Target } from '../../../call/index.ts';
@@ -55,7 +58,10 @@ export interface V2Answer {
   readonly metadata: Metadata;
 }
 
-/** A body without JSON is the model's one input; what that is the model says. What is asked without JSON is answered with as little. */
+/**
+ * A body without JSON is the model's one input; what that is the model says. What is asked without JSON is answered
+ * with as little.
+ */
 async function rawQuestion(
   { catalog }: V2Deps,
   target: Target,

@@ -1,4 +1,7 @@
-/** Which call a URL of the V2 REST API means (Open Inference Protocol, and Triton's extensions: repository index, generate, configuration, statistics; MLServer's infer_stream). */
+/**
+ * Which call a URL of the V2 REST API means (Open Inference Protocol, and Triton's extensions: repository index,
+ * generate, configuration, statistics; MLServer's infer_stream).
+ */
 import { Code, StatusError } from '../../../base/status.ts';
 import type { V2MemoryQuestion } from '../../../codec/index.ts';
 
