@@ -5,6 +5,10 @@ export interface BufferOwner {
   release(bytes: number): void;
 }
 
+/**
+ * Bytes borrowed from buffer owners, as (owner, byte count) entries. `repay()` releases every entry to its owner once
+ * and empties the list; the newest entry is in fields, so that one owner costs no array.
+ */
 export class BufferOwners {
   #newest: BufferOwner | undefined;
   /** Of the newest. */

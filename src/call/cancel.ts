@@ -6,6 +6,10 @@ export interface CancelListener {
   onCancelled(reason: StatusError): void;
 }
 
+/**
+ * Cancellation state of one call. The first `cancel()` sets `reason` and notifies each listener once; a listener that
+ * is added later is notified at once.
+ */
 export class Cancellation {
   #reason: StatusError | undefined;
   /** Most calls have one or two listeners at a time. */

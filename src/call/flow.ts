@@ -27,6 +27,10 @@ const highWaterBytes = 65_536;
 /** No chunks; a list of one's own is made with the first. */
 const none: Uint8Array[] = [];
 
+/**
+ * Byte stream of one direction of a call, with credit-based flow control. The producer calls `push()`, then `end()`
+ * with the trailers or `fail()`; the reader calls `read()`, then `credit()` or `abandon()`.
+ */
 export class Flow {
   /** Chunks not yet delivered, or all chunks so far while the flow retains. */
   #chunks: Uint8Array[] = none;

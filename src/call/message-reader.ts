@@ -3,6 +3,10 @@ import { joinInto, uint32At } from '../base/bytes.ts';
 import { Code, StatusError } from '../base/status.ts';
 import { prefixBytes } from './grpc-message.ts';
 
+/**
+ * Splits chunks into length-prefixed messages (gRPC's PROTOCOL-HTTP2.md, Length-Prefixed-Message), and calls `emit`
+ * for each complete one, in order.
+ */
 export class Messages {
   readonly #limit: number;
   readonly #emit: (message: Uint8Array, isCompressed: boolean) => void;
