@@ -27,6 +27,10 @@ export interface UpkeepDeps {
   readonly onChange: (model?: string) => void;
 }
 
+/**
+ * Handles the events of a fleet's backends: updates metrics and log, gives the outcomes of calls to outlier
+ * detection, and begins slow start and warm-up of a model that becomes AVAILABLE after `settle()`.
+ */
 export class BackendEventHandler {
   readonly #deps: UpkeepDeps;
   readonly #warming = new Set<string>();

@@ -33,6 +33,10 @@ class Known {
   }
 }
 
+/**
+ * Logs when backends of one fleet go up and down: at most four lines per backend and minute. Further changes are
+ * counted; the next line, or `tick()`, tells their number and the state.
+ */
 export class BackendLog {
   readonly #deps: BackendLogDeps;
   readonly #known = new Map<string, Known>();

@@ -17,6 +17,10 @@ export interface MembersDeps {
 /** How long the old ones wait for the first look at the new ones, in ms. */
 const firstLookMs = 1000;
 
+/**
+ * Set of the backends of one fleet. `update()` creates a backend for each new key (`keyOf`), keeps those with a known
+ * key, and closes the others gracefully; `onChange` follows each change of `list`.
+ */
 export class BackendSet {
   readonly #deps: MembersDeps;
   #list: readonly Backend[] = [];

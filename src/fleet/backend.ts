@@ -63,6 +63,10 @@ export interface BackendDeps {
 /** What another process saw holds for so many intervals: they are a fifth longer at times. */
 const freshIntervals = 1.25;
 
+/**
+ * One model server: its transport (gRPC or REST), health prober, concurrency limit, and a Replica per model. `send()`
+ * counts an attempt as load and reports its outcome; `attempt()` does neither.
+ */
 export class Backend implements HasCapacity {
   readonly name: string;
   readonly health: ModelHealth;

@@ -22,6 +22,10 @@ export interface EveryoneDeps {
   readonly reloaded: (backend: Backend, model: string) => void;
 }
 
+/**
+ * Fans a call out to several backends of one fleet (all, those that have its model, or the one that is named) and
+ * probes models anew after a change. `askEach()` rejects with UNAVAILABLE when no backend is meant.
+ */
 export class Everyone implements WideFleet {
   readonly #deps: EveryoneDeps;
 

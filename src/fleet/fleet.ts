@@ -61,6 +61,11 @@ const maxStale = 3;
 /** Of a model; undefined for calls of none. */
 type Routes = ModelRoutes | undefined;
 
+/**
+ * Upstream cluster of model servers: discovery, health, balancing and outlier detection. `handler` sends a call to
+ * one backend, and to another where the first lacks the model by now or its failure needs a second opinion; it
+ * rejects with UNAVAILABLE when no backend can answer.
+ */
 export class Fleet {
   readonly name: string;
   #options: FleetOptions;

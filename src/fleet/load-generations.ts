@@ -11,6 +11,10 @@ function bound(remembered: Set<string> | Map<string, string>): void {
   }
 }
 
+/**
+ * Names of the loads of a model version: "0" at first, and a new random one whenever a backend makes the version
+ * AVAILABLE again. Names and versions seen are bounded to 100,000 each, the oldest dropped first.
+ */
 export class LoadGenerations {
   readonly #random: () => number;
   /** Pairs of backend, model and version that were AVAILABLE before. */

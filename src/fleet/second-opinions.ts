@@ -14,6 +14,10 @@ export interface SecondOpinionsDeps {
   readonly observer: Observer;
 }
 
+/**
+ * Repeats a call at another backend after a failure status of the first, when failures of its model are frequent
+ * there (Doubts): a success elsewhere shows that the failure was the backend's and not the request's.
+ */
 export class SecondOpinions {
   readonly #deps: SecondOpinionsDeps;
 

@@ -31,6 +31,10 @@ export interface BackendState {
   }[];
 }
 
+/**
+ * State of each backend for the admin API: health, calls in flight, and per model the versions, and where it is
+ * watched its ejection and weight (three decimals).
+ */
 export function backendStates(
   members: BackendSet,
   watched: WatchedModels,
@@ -114,6 +118,10 @@ export function modelState(name: string, { members, watched, table }: StateDeps)
   };
 }
 
+/**
+ * State of each model that is watched or listed by a backend; one that is neither configured nor at a backend is left
+ * out.
+ */
 export function modelStates(deps: StateDeps): readonly ModelState[] {
   return namesOf(deps.members.list, deps.watched)
     .map((name) => modelState(name, deps))

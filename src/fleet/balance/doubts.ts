@@ -22,6 +22,10 @@ class Doubt extends Tally {
   }
 }
 
+/**
+ * Tallies, per model and backend, of calls that a backend answered with success or with a failure status, and a token
+ * bucket (10 tokens, 2 per second) for the second opinions that failures may cost.
+ */
 export class Doubts {
   readonly #options: () => TallyOptions;
   readonly #clock: Clock;

@@ -63,6 +63,12 @@ export interface Ejected {
   readonly reason: string;
 }
 
+/**
+ * Passive outlier detection after Envoy: ejects a model at a backend, or the whole backend for transport failures,
+ * after too many consecutive failures or too high a failure share. An ejection lasts `baseMs` times the number of
+ * recent ejections, at most `maxMs`; `maxPercent` bounds the share of backends that are ejected at once, but one of
+ * several may always be.
+ */
 export class OutlierDetector {
   readonly #options: () => EjectionOptions;
   readonly #clock: Clock;

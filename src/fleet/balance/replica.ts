@@ -24,6 +24,10 @@ const maxCalls = 20;
 /** How much a failing share lowers the weight; a backend that fails everything keeps about a four-hundredth. */
 const failureWeight = 20;
 
+/**
+ * Load-balancing state of one model at one backend: latency in ms (peak EWMA, time constant 10 s), weight (the
+ * configured one times the reported capacity, lowered by the failure share) and slow-start ramp (0.1 to 1).
+ */
 export class Replica<H extends Host = Host> implements Candidate {
   readonly host: H;
   readonly model: string;

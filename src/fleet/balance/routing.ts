@@ -93,6 +93,11 @@ function defaultOf(able: readonly Read<unknown>[], quorumPercent: number): bigin
   return highest(versions.filter((version) => counts.get(version) === most));
 }
 
+/**
+ * Computes which backends may serve a model, per version and for calls without one. Drained and down backends are
+ * left out. In all lists but `knowing`, backends on trial stand only where there is no other, and ejected, warming or
+ * loading ones are left out while at least `panicPercent` of the candidates remain.
+ */
 export function routesOf<B>(standings: readonly BackendModelState<B>[], options: RoutingOptions): Routes<B> {
   const open = standings.filter(({ drained, up, onTrial }) => !drained && (up || onTrial));
   const having = open.map(read).filter(({ available }) => available.length > 0);

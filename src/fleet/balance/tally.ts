@@ -8,6 +8,7 @@ export type TallyOptions = Pick<EjectionOptions, 'consecutiveErrors' | 'failureP
 const windowMs = 10_000;
 const slots = 10;
 
+/** Number of consecutive failures, and numbers of calls and failures in a sliding window of 10 s. */
 export class Tally {
   consecutive = 0;
   readonly #calls = new Float64Array(slots);

@@ -68,6 +68,10 @@ const noV1: Handler = () =>
   Promise.reject(new StatusError(Code.UNIMPLEMENTED, "backends over gRPC do not speak KServe's V1"));
 const ovmsName = 'OpenVINO Model Server';
 
+/**
+ * Detects which APIs a gRPC backend serves (TensorFlow Serving's, KServe V2) by GetModelStatus and ServerMetadata
+ * calls, unless the configuration says so, and selects the bridge for calls that cannot pass untouched.
+ */
 export class ApiDetector {
   readonly #options: SpeechOptions;
   readonly #deps: SpeechDeps;

@@ -62,6 +62,10 @@ function reasonOf(error: Error & { code?: string }): string {
   }
 }
 
+/**
+ * Opens one HTTP/2 connection to a backend, over TLS where the address has it. Exactly one of `onReady` and
+ * `onFailed` is called, within `connectTimeoutMs`; `onFailed` may be called before `dial()` returns.
+ */
 export function dial(address: BackendAddress, options: ConnectionOptions, events: DialEvents): void {
   let settled = false;
   let socket: Socket | undefined;

@@ -13,6 +13,10 @@ import { sendCall } from './upstream.ts';
 
 const ignore: OnOver = () => undefined;
 
+/**
+ * Creates the transport of a gRPC backend: a connection pool that dials on demand, and bridges for calls that the
+ * backend cannot take as they are (ApiDetector).
+ */
 export function createGrpcTransport(
   address: BackendAddress & { readonly api: 'detect' | 'tfs' | 'kserve' },
   options: FleetOptions,

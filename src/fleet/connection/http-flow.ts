@@ -11,6 +11,11 @@ export interface HttpFlowOptions {
   readonly reason: () => StatusError | undefined;
 }
 
+/**
+ * Converts the body of an HTTP response into a flow: each chunk becomes a length-prefixed message, the end
+ * `grpc-status: 0`. An error of the body fails the flow with `reason()`, or else UNAVAILABLE. The body is paused
+ * while the flow is full.
+ */
 export function flowOfBody(body: Readable, { where, reason }: HttpFlowOptions): Flow {
   const flow = new Flow();
   const cut = (error: StatusError): void => {

@@ -29,6 +29,12 @@ interface Silence {
  */
 const maxAsks = 3;
 
+/**
+ * Detects dead connections by HTTP/2 PING (RFC 9113 §6.7): sends one after `hungAfterMs` without a byte while an
+ * answer is expected (the second and third after 4 and 16 times as long, no fourth before other bytes come), and
+ * reports the connection as hung when `hungAfterMs` more pass without an answer. `isHung()` has to be called at
+ * regular intervals.
+ */
 export class KeepaliveWatchdog {
   readonly #hungAfterMs: number;
   readonly #clock: Clock;

@@ -33,6 +33,10 @@ interface WaitingCall extends Waiter, CancelListener {
 /** How often the connections of a pool that was closed are looked at, in ms. */
 const watchEveryMs = 250;
 
+/**
+ * HTTP/2 connection pool of one backend: dials on demand, up to `maxConnections`, and holds up to `maxQueue` calls
+ * that wait for a stream in FIFO order.
+ */
 export class Pool {
   readonly #address: BackendAddress;
   readonly #options: ConnectionOptions;

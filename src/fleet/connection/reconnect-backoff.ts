@@ -9,6 +9,10 @@ import { guarded } from '../../base/faults.ts';
 const firstMs = 25;
 const longestMs = 1000;
 
+/**
+ * Exponential backoff of connection attempts: 25 ms after the first failure, doubled with each further one up to 1 s,
+ * plus or minus 20 %. A connection that carried calls resets it.
+ */
 export class ReconnectBackoff {
   readonly #clock: Clock;
   readonly #random: () => number;

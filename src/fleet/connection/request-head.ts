@@ -5,6 +5,10 @@ import { markReused, isReused } from '../../base/identity-memo.ts';
 import type { Metadata, Method } from '../../call/index.ts';
 import type { Headers } from '../../wire/index.ts';
 
+/**
+ * Builds the request header list of a call (gRPC's PROTOCOL-HTTP2.md, Request-Headers), and caches it for metadata
+ * lists that are marked as reused.
+ */
 export class RequestHeads {
   readonly #scheme: string;
   readonly #authority: string;

@@ -3,6 +3,10 @@ import type { StatusError } from '../../base/status.ts';
 import type { Flow, FlowReader } from '../../call/index.ts';
 import type { ClientStream } from '../../wire/index.ts';
 
+/**
+ * Flow reader that writes a request to its HTTP/2 stream and half-closes the stream at the end. Bytes are credited to
+ * the flow once the stream no longer queues them.
+ */
 export class RequestWriter implements FlowReader {
   readonly #stream: ClientStream;
   readonly #request: Flow;

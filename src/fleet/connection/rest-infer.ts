@@ -58,6 +58,10 @@ export interface RestInfer {
   readonly forget: () => void;
 }
 
+/**
+ * Creates the handler of V2 infer requests that came over REST. The HTTP body passes unchanged where the backend can
+ * take it; else it is translated to ModelInfer, and the reply back to an HTTP body.
+ */
 export function createRestInfer(deps: RestInferDeps): RestInfer {
   const { name, options, tensors, asking, askingForAll, abilities, modelInfer } = deps;
   const { maxMessageBytes, json } = options;

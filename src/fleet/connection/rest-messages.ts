@@ -9,6 +9,7 @@ import { OutOfBounds, type Chunks, chunksLength } from '../../codec/index.ts';
 /** Up to so many bytes are sent in one write; more of them as they are, since to join them would hold them twice. */
 const joinedBytes = 65_536;
 
+/** Request body for the HTTP client: one buffer up to 64 KiB, else a stream of the chunks, which are not copied. */
 export function bodyOf(pieces: Chunks): Uint8Array | Readable {
   return chunksLength(pieces) <= joinedBytes
     ? Buffer.concat(pieces)

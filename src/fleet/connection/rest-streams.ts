@@ -61,6 +61,10 @@ function oneEvent({ headers, body }: RestAnswer): Uint8Array {
   return eventOf(body);
 }
 
+/**
+ * Creates the handler of generate, generate_stream and infer_stream at a REST backend. A streamed answer passes as it
+ * arrives, one message per chunk; a single one is read whole, and a status other than 200 becomes a gRPC status.
+ */
 export function createRestStreams(deps: RestStreamsDeps): RestStreams {
   const { name, options, versions, begin, failed, returned } = deps;
   const { maxMessageBytes, json } = options;

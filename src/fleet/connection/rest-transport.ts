@@ -94,6 +94,11 @@ const healthPath: Readonly<Record<RestApi, string>> = {
 const sharedTimeoutMs = 10_000;
 const ignore: OnOver = () => undefined;
 
+/**
+ * Creates the transport of a backend that serves REST alone. Calls are bridged to TensorFlow Serving's REST API or
+ * KServe V2's; at a V2 backend, calls that came over REST keep their HTTP body where it takes it. A call in an API
+ * that has no bridge fails with UNIMPLEMENTED.
+ */
 export function createRestTransport(
   address: BackendAddress & { readonly api: RestApi },
   options: FleetOptions,

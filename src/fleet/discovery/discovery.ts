@@ -12,6 +12,10 @@ import {
   type SourceOptions,
 } from './source.ts';
 
+/**
+ * Creates the discovery source of these options. It looks for nothing before `start()`.
+ * @throws TypeError (ERR_INVALID_IP_ADDRESS) when one of the DNS servers is no IP address
+ */
 export function sourceOf(options: SourceOptions, deps: SourceDeps): Source {
   switch (options.kind) {
     case 'fixed':
@@ -32,6 +36,10 @@ interface Entry {
   heard: boolean;
 }
 
+/**
+ * Merges the discovery sources of one fleet. The union, one backend per name, is reported once every source has
+ * reported, and after each change of one; more than `maxBackends` are reported as a problem instead.
+ */
 export class Sources {
   readonly #deps: SourceDeps;
   readonly #events: SourceEvents;

@@ -52,6 +52,12 @@ const maxLookups = 64;
 
 const codeOf = (reason: unknown): string | undefined => (reason as NodeJS.ErrnoException | undefined)?.code;
 
+/**
+ * Discovers backends by DNS: the A and AAAA records of a name, or the targets with the lowest priority number of its
+ * SRV records (RFC 2782). Resolves again when the TTL ends, bounded by `minTtlMs` and `maxTtlMs`; failures are
+ * retried with exponential backoff up to 30 s, plus or minus 20 %.
+ * @throws TypeError (ERR_INVALID_IP_ADDRESS) when one of `servers` is no IP address
+ */
 export function dnsSource(options: DnsOptions, { random }: Pick<SourceDeps, 'random'>): Source {
   const resolver = new Resolver(resolverOptions);
   if (options.servers.length > 0) resolver.setServers(options.servers);

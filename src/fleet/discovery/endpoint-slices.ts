@@ -24,6 +24,7 @@ const listIn = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 const portIn = (value: unknown): number | undefined =>
   typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 65_535 ? value : undefined;
 
+/** Type guard: an object whose `metadata.name` is a string. The other fields are checked where they are read. */
 export function isEndpointSlice(value: unknown): value is EndpointSlice {
   return typeof objectIn(objectIn(value).metadata).name === 'string';
 }

@@ -23,6 +23,10 @@ const maxBytes = 1_000_000;
 /** YAML takes a hundred times what JSON does, in which nothing else is done: a second for so much. */
 const maxYamlBytes = 256 * 1024;
 
+/**
+ * Discovers backends from a YAML or JSON file: reads it at `start()` and after each change, looked for every
+ * `intervalMs`. A file that cannot be read, parsed or is too large (1 MB; YAML 256 KiB) is reported as a problem.
+ */
 export function fileSource(options: FileOptions): Source {
   const { path, intervalMs } = options;
   let events: SourceEvents | undefined;

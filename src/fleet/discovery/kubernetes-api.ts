@@ -38,6 +38,10 @@ const timeoutMs = 10_000;
 /** Dead peers are noticed by the kernel between events, in ms. */
 const keepAliveMs = 30_000;
 
+/**
+ * Creates a client of the Kubernetes API server. Its requests fail with ApiError for a status other than 200, and
+ * with Error when the connection fails, is silent for too long (`get()`: 10 s) or a size limit is exceeded.
+ */
 export function createApi(server: ApiServer): Api {
   const secure = server.url.startsWith('https:');
   const options = { keepAlive: true, keepAliveMsecs: keepAliveMs };

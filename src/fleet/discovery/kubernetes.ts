@@ -43,6 +43,11 @@ interface WatchEvent {
 /** The history before a resourceVersion is gone (410): everything must be listed anew. */
 class Expired extends Error {}
 
+/**
+ * Discovers the ready endpoints of a Kubernetes Service: lists its EndpointSlices (discovery.k8s.io/v1) and watches
+ * them from that resourceVersion on. 410 Gone leads to a new list; other errors are reported as problems and retried
+ * with exponential backoff up to 30 s, plus or minus 20 %.
+ */
 export function kubernetesSource(options: KubernetesOptions, { random }: Pick<SourceDeps, 'random'>): Source {
   const api = createApi(options.server);
   const base = `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(options.namespace)}/endpointslices`;

@@ -5,6 +5,10 @@ import { stateName, type VersionState } from '../../models/index.ts';
 /** Of what a server says of a version that failed: it is kept and shown, in characters. */
 const maxMessageLength = 4096;
 
+/**
+ * Converts a ModelVersionStatus (tensorflow_serving/apis/get_model_status.proto): the state becomes its name, the
+ * error message is cut to 4096 characters.
+ */
 export function toVersionState(status: ModelVersionStatus): VersionState {
   const { version, state, errorCode, errorMessage } = status;
   return {
@@ -30,6 +34,10 @@ export interface HealthEvents {
  */
 export type HostState = 'new' | 'up' | 'lost' | 'down' | 'trial';
 
+/**
+ * Health state machine of one backend (HostState), with the versions of each model that it last reported. Leaving
+ * `up` is reported to HealthEvents as the loss of every AVAILABLE version, returning to it as their gain.
+ */
 export class ModelHealth {
   readonly #events: HealthEvents;
   readonly #models = new Map<string, readonly VersionState[]>();

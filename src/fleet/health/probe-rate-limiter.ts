@@ -1,6 +1,10 @@
 /** Caps how often the gateway as a whole looks at backends: a place in time for each look, in two lanes. */
 import type { Clock } from '../../base/clock.ts';
 
+/**
+ * Rate limiter of the health probes of a gateway: two lanes, each with half of the rate and a burst of about one
+ * second's worth.
+ */
 export class ProbeRateLimiter {
   readonly #clock: Clock;
   /** Between two looks of one lane, in ms; each lane has half of the rate. */

@@ -35,6 +35,11 @@ function isOfTheQuestion({ code }: StatusError): boolean {
 /** Looks at one backend at the same time. */
 const maxParallel = 8;
 
+/**
+ * Active health checking of one backend: checks the host while it is down or no model is watched, and probes each
+ * watched model every `intervalMs` (`fastIntervalMs` while it loads or after a time-out), plus or minus 20 %. Results
+ * go to ModelHealth; a round runs at most eight probes at once.
+ */
 export class Prober {
   readonly #deps: ProberDeps;
   readonly #dueMs = new Map<string, number>();

@@ -21,6 +21,10 @@ export interface RepositoryDeps {
 
 const nothing: readonly V2ModelIndex[] = [];
 
+/**
+ * Cache of one backend's model list (KServe V2's RepositoryIndex): fetched when the backend comes up, every
+ * `intervalMs` and after a change of a model. A failed fetch leaves the last list.
+ */
 export class Repository {
   readonly #deps: RepositoryDeps;
   #models = nothing;

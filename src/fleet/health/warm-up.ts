@@ -30,6 +30,10 @@ const renewMs = 60_000;
 const keptFields: ReadonlySet<string> = new Set(['content-type', 'grpc-encoding']);
 const maxReplyBytes = 64 * 2 ** 20;
 
+/**
+ * Records one answered, idempotent, unary inference request per model (a new one at most once a minute), and replays
+ * it to a backend `requests` times. Of the client's metadata only `content-type` and `grpc-encoding` are kept.
+ */
 export class WarmUps {
   readonly #options: () => WarmUpOptions;
   readonly #clock: Clock;

@@ -7,6 +7,10 @@ const unknownForMs = 5000;
 /** Names of models that nobody has, remembered at most: they come from clients. */
 const maxUnknown = 10_000;
 
+/**
+ * Set of the models that are probed: the configured ones, and up to `maxLearnt` that calls asked for, of which the
+ * oldest is dropped for a new one. A model that no backend has is not looked up again for 5 s.
+ */
 export class WatchedModels {
   #configured: ReadonlySet<string> = new Set();
   #maxLearnt = 0;

@@ -14,6 +14,10 @@ import type { EjectionOptions } from '../options.ts';
  */
 const minDifference = 80;
 
+/**
+ * Compares the error share of each HTTP server in the last 10 s with that of all others together. An error counts
+ * against a server when its share is at least 80 percentage points higher and both sides have `minCalls` requests.
+ */
 export class ErrorShares {
   readonly #options: () => Pick<EjectionOptions, 'minCalls'>;
   readonly #clock: Clock;

@@ -44,6 +44,11 @@ export interface HttpFleetDeps extends Omit<FleetDeps, 'reserveProbe'> {
   readonly isInForce?: ((backend: string) => boolean) | undefined;
 }
 
+/**
+ * Upstream cluster of HTTP servers: health checks, outlier detection, and a lease of the backend with the fewest
+ * requests for each request. `lease()` throws UNAVAILABLE when no backend is up, and RESOURCE_EXHAUSTED when all are
+ * at `maxInFlight` or the client has its share.
+ */
 export class HttpFleet implements HttpUpstream {
   readonly name: string;
   /** It has no models that the default fleet could have. */

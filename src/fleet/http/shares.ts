@@ -10,6 +10,10 @@ const stalledMs = 1000;
 /** Clients that were refused and may not come again must not pile up. */
 const maxWanting = 10_000;
 
+/**
+ * Divides the places of an HTTP fleet among clients: while others were refused in the last 2 s, a client may hold an
+ * equal share. A client is an IPv4 address or an IPv6 /64, or one connection of a trusted address.
+ */
 export class Shares {
   readonly #isTrusted: (address: string) => boolean;
   readonly #clock: Clock;

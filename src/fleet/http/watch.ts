@@ -16,6 +16,11 @@ export interface WatchDeps {
   readonly onChange: () => void;
 }
 
+/**
+ * Active health check of one HTTP backend: GET `path` every `intervalMs` (`fastIntervalMs` while it is down), plus or
+ * minus 20 %, and then GET `modelsPath`. A status of 400 or more, a connection failure, or `fall` consecutive
+ * time-outs take the backend down.
+ */
 export class HttpWatch {
   readonly #options: HttpFleetOptions['health'];
   readonly #deps: WatchDeps;

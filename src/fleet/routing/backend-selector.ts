@@ -38,6 +38,10 @@ const stateMethods: ReadonlySet<string> = new Set(['GetModelStatus', 'ModelReady
 /** A model that nobody has. */
 const nobody: ModelRoutes = emptyRoutes();
 
+/**
+ * Selects a backend for a call by its model, version or label and the fleet's balancing policy. A model that nobody
+ * asked for before is probed at all backends that are up; without one, a call waits up to 500 ms for a reconnection.
+ */
 export class BackendSelector {
   readonly #deps: ChooserDeps;
 

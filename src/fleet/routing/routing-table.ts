@@ -29,6 +29,7 @@ export function ableOf(
   return listed ?? (unlisted.length > 0 ? unlisted : version === undefined ? unversioned : undefined);
 }
 
+/** Routes of a model that no backend has: every list is empty, and each picker picks undefined. */
 export function emptyRoutes(): ModelRoutes {
   const none = pickerOf<Replica<Backend>>((candidates) => ({ pick: () => candidates[0] }), []);
   return {
@@ -49,6 +50,10 @@ export interface RoutingTableDeps {
   readonly isWarming: (backend: Backend, model: string) => boolean;
 }
 
+/**
+ * Prebuilt pickers per model, and `pickUp` over the backends for calls without a model. A call only reads them;
+ * `rebuild()` and `rebuildAll()` replace them, and resolve what `nextChange()` has returned.
+ */
 export class RoutingTable {
   readonly #deps: RoutingTableDeps;
   readonly #models = new Map<string, ModelRoutes>();

@@ -33,6 +33,11 @@ function lost(call: Call, backend: string, why: string): StatusError {
   );
 }
 
+/**
+ * Session affinity of stateful sequences: the first call goes by consistent hashing of model and sequence id, later
+ * ones to the backend that has the state. `send()` rejects with ABORTED when that backend or its state is lost, and
+ * with UNAVAILABLE when no backend can take a new sequence.
+ */
 export class SequenceRouter {
   readonly #deps: SequenceRouterDeps;
 

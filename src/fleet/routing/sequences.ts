@@ -15,6 +15,10 @@ interface Pin<B> {
   usedMs: number;
 }
 
+/**
+ * LRU table of sequence key to backend. An entry ends by `end()`, after `idleMs` without a call, or as the longest
+ * idle one when there are more than `max`.
+ */
 export class Sequences<B> {
   readonly #options: () => SequenceOptions;
   readonly #clock: Clock;
