@@ -43,6 +43,10 @@ const exposed = [
 /** A field list that a browser sent back to itself must not carry anything else. */
 const safeHeaderList = /^[A-Za-z0-9!#$%&'*+.^_`|~, -]{0,4096}$/;
 
+/**
+ * Creates the functions that build CORS response headers (Fetch standard, CORS protocol). An origin that is not
+ * allowed gets `vary: Origin` alone, and nothing at all when `origins` is empty.
+ */
 export function createCors(options: CorsOptions): Cors {
   const { allowCredentials, maxAgeSeconds } = options;
   const all = options.origins.includes('*');

@@ -12,6 +12,10 @@ export interface MinBodyRateOptions {
   readonly minBodyBytesPerSecond: number;
 }
 
+/**
+ * Time limit of a request body that grows with what has come: `bodyTimeoutMs`, and one second more for each
+ * `minBodyBytesPerSecond` bytes. Time in which the sender waits for the gateway is not counted.
+ */
 export class MinBodyRate {
   readonly #options: MinBodyRateOptions;
   readonly #clock: Clock;

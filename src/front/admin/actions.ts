@@ -21,6 +21,11 @@ function refusal({ headers }: FastifyRequest): string | undefined {
   return undefined;
 }
 
+/**
+ * Adds `POST /api/fleets/:fleet/backends/:backend` with the body `{"drained": boolean}`, which drains a backend or
+ * takes it back; `changed` is called after it. Answers 403 while actions are off or when the request may be
+ * cross-site, 400 for another body, 404 for an unknown backend.
+ */
 export function addActions(
   app: FastifyInstance,
   allowed: AdminDeps['setDrained'],

@@ -32,6 +32,11 @@ const routes: readonly (readonly [path: string, says: string])[] = [
 /** What kubelets and Prometheus ask for, by whatever name the service has. */
 const open: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
 
+/**
+ * Creates the admin HTTP server: health, readiness, Prometheus metrics, fleet state, configuration and dashboard. A
+ * Host other than an address, localhost or one of `names()` gets 403, except for /healthz, /readyz and /metrics. Its
+ * timer runs until `close()`.
+ */
 export function createAdminDoor(deps: AdminDeps): AdminDoor {
   const index = `Tensorgate ${deps.version}\n\n${routes.map(([path, says]) => `${path.padEnd(14)}${says}\n`).join('')}`;
   const app = fastify({ logger: false, bodyLimit: 1024, exposeHeadRoutes: true });

@@ -33,6 +33,10 @@ export interface Events {
 /** One event; JSON has no raw newline, so one data line is enough. */
 const eventOf = (name: string, data: string): string => `event: ${name}\ndata: ${data}\n\n`;
 
+/**
+ * Creates the event stream of the dashboard: `hello` once and `state` every second, to at most 32 pages. A page that
+ * leaves more than 1 MiB unread is disconnected. `tick` is called every second until `close()`.
+ */
 export function createEvents({ tick, hello, state }: EventsDeps): Events {
   const pages = new Set<ServerResponse>();
   const push = (): void => {

@@ -28,6 +28,10 @@ function policy(connect: string): string {
   ].join('; ');
 }
 
+/**
+ * Sends a dashboard file with its ETag and a Content-Security-Policy, gzip-coded where Accept-Encoding has it; 304
+ * without a body when If-None-Match is that ETag (RFC 9110 §13.1.2).
+ */
 export function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,

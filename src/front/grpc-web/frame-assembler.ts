@@ -2,6 +2,10 @@
 import { joinInto } from '../../base/bytes.ts';
 import { prefixBytes } from '../../call/index.ts';
 
+/**
+ * Splits a gRPC byte stream at message boundaries (length prefix of PROTOCOL-HTTP2.md): `emit` gets each message when
+ * its last byte has come, and `held` is the number of bytes that wait.
+ */
 export class FrameAssembler {
   readonly #emit: (parts: Uint8Array[]) => void;
   #parts: Uint8Array[] = [];

@@ -5,6 +5,10 @@ import { prefixBytes } from '../../call/index.ts';
 /** PROTOCOL-HTTP2.md, Compressed-Flag; 0 is the other one. */
 const compressedFlag = 1;
 
+/**
+ * Parser of message prefixes (flag and 4-byte length, gRPC's PROTOCOL-HTTP2.md): counts messages and enforces the
+ * limit of `maxMessageBytes` without keeping any bytes.
+ */
 export class FrameWatch {
   readonly #maxMessageBytes: number;
   /** Bytes of the current prefix that have been seen (0 to 5). */

@@ -11,6 +11,10 @@ export interface ReplyOwner {
   onReplied(): void;
 }
 
+/**
+ * Writes the reply of one call to its stream: headers, messages as they arrive and trailers, or a trailers-only
+ * response. Bytes are credited to the reply's flow as the client reads them.
+ */
 export class ReplyWriter implements FlowReader {
   readonly #stream: ServerStream;
   readonly #head: Pick<RpcHead, 'contentType' | 'tellsServer'>;

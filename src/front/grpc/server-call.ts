@@ -38,6 +38,10 @@ import { atTurnsEnd, type UnresolvedCall } from './target-timeout.ts';
 /** A client with more than this on its way waits for us, not we for it, in bytes. */
 const onItsWayBytes = 16_384;
 
+/**
+ * Server side of one gRPC or gRPC-Web call: reads the target, enforces deadline, message size and minimum body rate,
+ * gives the call to the handler and writes its reply. `begin()` must be called once after construction.
+ */
 export class GrpcServerCall
   implements StreamEvents, ReservationOwner, CallMemory, UnresolvedCall, ReplyOwner
 {

@@ -21,6 +21,10 @@ export interface StreamSink {
   end(): void;
 }
 
+/**
+ * Checks that each message of a V2 stream after the first names the model and version of `spec`. Uncompressed
+ * messages pass chunk by chunk; a compressed one is held in memory and inflated before it passes.
+ */
 export class StreamTargets {
   readonly #expected: readonly Uint8Array[];
   readonly #encoding: string;

@@ -116,6 +116,10 @@ function isSameSpec(one: ModelSpec, other: ModelSpec): boolean {
   );
 }
 
+/**
+ * Incremental parser for the model of a request (ModelSpec, or V2's model_name and model_version). It resolves the
+ * model to a target, and rewrites the spec in the message where the target has another one.
+ */
 export class TargetReader {
   readonly #method: Method;
   readonly #resolve: Resolve;

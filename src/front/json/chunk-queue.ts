@@ -21,6 +21,10 @@ const joinedBytes = 4096;
 /** The list is shortened by so many. */
 const takenAtOnce = 256;
 
+/**
+ * FIFO queue of body chunks. While 16 or more wait, a chunk of up to 512 bytes is copied into a 4 KiB buffer and its
+ * read buffer released at once.
+ */
 export class ChunkQueue {
   /** Those that were taken are gone. */
   #pieces: (BodyChunk | undefined)[] = [];

@@ -55,6 +55,10 @@ export interface ExchangeDeps {
   readonly nextId: () => string;
 }
 
+/**
+ * Server side of one REST request: head, body for one BodyReader, response, memory reservation, and what the access
+ * log and metrics record of it. `cancellation` happens when the client leaves before it has its answer.
+ */
 export class JsonRequest implements StreamEvents, ReservationOwner, CallMemory, AskedOverHttp, DoorEnd {
   readonly fields: Headers;
   readonly head: HttpHead;

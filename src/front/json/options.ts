@@ -56,6 +56,7 @@ export interface RestDeps {
   readonly reload?: (() => Promise<void>) | undefined;
 }
 
+/** Limits of request bodies: `json.maxBodyBytes` of inflated text, the inflate ratio and the minimum rate. */
 export function limitsOf({ json, maxInflateRatio, pace }: RestDeps['options']): BodyLimits {
   return { maxBytes: json.maxBodyBytes, maxInflateRatio, pace };
 }

@@ -17,6 +17,10 @@ export interface Relayed {
   readonly lastWords: (error: StatusError) => string;
 }
 
+/**
+ * Begins a response and writes each message of the flow to it, with credit as the client reads. A flow that fails or
+ * ends with an error status ends in `lastWords` and an aborted response, so that the client sees no regular end.
+ */
 export function relay(exchange: JsonRequest, status: number, headers: HeaderList, body: Relayed): void {
   exchange.respond(status, headers);
   const reader = new Relay(exchange, body);

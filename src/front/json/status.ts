@@ -22,6 +22,7 @@ const byCode: Readonly<Record<number, number>> = {
   [Code.UNAUTHENTICATED]: 401,
 };
 
+/** HTTP status of a gRPC status code; 500 for a code that gRPC does not define. */
 export function httpStatus(code: number): number {
   return byCode[code] ?? 500;
 }

@@ -9,6 +9,10 @@ export interface AddressLimits {
   readonly isTrusted: (address: string) => boolean;
 }
 
+/**
+ * Limits the open connections per client network (an IPv4 address or an IPv6 /64) to `maxConnectionsPerAddress`;
+ * trusted addresses are not counted.
+ */
 export class AddressLimit {
   readonly #limits: () => AddressLimits;
   readonly #counts = new Map<string, number>();

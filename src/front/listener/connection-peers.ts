@@ -18,6 +18,10 @@ export interface ConnectionPeerOptions {
 const ownPeer = (socket: Pick<Socket, 'remoteAddress' | 'remotePort'>): string =>
   `${socket.remoteAddress ?? ''}:${socket.remotePort ?? ''}`;
 
+/**
+ * Finds the client of a connection ("address:port"): the socket's peer, or the source address of the PROXY protocol
+ * header that a trusted proxy has sent first.
+ */
 export class ConnectionPeers {
   readonly #options: () => ConnectionPeerOptions;
   /** By the connection's own peer: TLS makes another socket of it, which has the same. */

@@ -42,6 +42,10 @@ interface Pause {
   missed: boolean;
 }
 
+/**
+ * Destroys paused sockets whose peer has closed or reset the connection, by the states in /proc/self/net/tcp and
+ * tcp6; without these tables it destroys none.
+ */
 export class GonePeers {
   readonly #read: ReadTable;
   readonly #pauses = new Map<PausedSocket, Pause>();

@@ -82,6 +82,11 @@ function endInTurn(response: ServerResponse): void {
   };
 }
 
+/**
+ * Creates a node:http server that does not listen: connections are handed to it as 'connection' events. A head that
+ * RFC 9112 forbids or that exceeds `headLimits` is answered with an error status and the connection closed; others go
+ * to `options.request`.
+ */
 export function createNodeServer(options: NodeServerOptions): Server {
   const { headLimits, onLimit, refused } = options;
   const answers = new WeakMap<Duplex, Answers>();

@@ -23,6 +23,10 @@ const contextOf = ({ cert, key, clientCa }: Certificates): SecureContextOptions 
   ...(clientCa === undefined ? {} : { ca: clientCa }),
 });
 
+/**
+ * Options of a TLS server: TLS 1.2 or later, ALPN with h2 and http/1.1, and mandatory client certificates where there
+ * is a client CA.
+ */
 export function tlsOptions(certificates: Certificates): TlsOptions {
   return {
     ...contextOf(certificates),

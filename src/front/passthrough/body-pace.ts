@@ -2,6 +2,10 @@
 import type { Clock } from '../../base/clock.ts';
 import type { MinBodyRateOptions } from '../min-body-rate.ts';
 
+/**
+ * Stopwatch of the time that a backend waited for a request body, less what the received bytes are worth at
+ * `minBodyBytesPerSecond`. `leftMs` reaches 0 after `bodyTimeoutMs` of such time.
+ */
 export class BodyPace {
   readonly #options: MinBodyRateOptions;
   readonly #clock: Clock;

@@ -23,14 +23,17 @@ export function attemptBody(request: IncomingMessage, rules: BodyRules): Readabl
   return Readable.from(chunks(request, rules), { objectMode: false });
 }
 
+/** 413 Content Too Large (RFC 9110 §15.5.14). */
 export function tooLarge(maxBodyBytes: number): ProxyError {
   return new ProxyError(413, `request body is larger than the limit of ${maxBodyBytes} bytes`);
 }
 
+/** 408 Request Timeout (RFC 9110 §15.5.9) for a body below the minimum rate. @param bytes that came in all */
 export function tooSlow(bytes: number): ProxyError {
   return new ProxyError(408, `the request body is too slow: only ${bytes} bytes have come`);
 }
 
+/** 408 Request Timeout (RFC 9110 §15.5.9) for a body of which nothing came within `idleTimeoutMs`. */
 export function silent(idleTimeoutMs: number): ProxyError {
   return new ProxyError(408, `no more of the request body within ${idleTimeoutMs} ms`);
 }

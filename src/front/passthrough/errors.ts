@@ -12,6 +12,10 @@ export class ProxyError extends StatusError {
   }
 }
 
+/**
+ * HTTP status of an error: a ProxyError's own, 502 for a backend that broke off, else as `httpStatus()` maps its
+ * code.
+ */
 export function statusOfError(error: StatusError): number {
   if (error instanceof ProxyError) return error.httpStatus;
   // a backend that was asked and broke off is a bad gateway; nobody to ask is 503

@@ -40,6 +40,11 @@ export interface Asked {
 /** Nothing happens by doing these twice (RFC 9110 §9.2.1). */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
+/**
+ * One proxied HTTP request: leases a backend, retries at another one what was not started or failed with UNAVAILABLE
+ * as GET or HEAD, and reports its end to the observer. After `maxDurationMs` (0: never) it is cut with
+ * DEADLINE_EXCEEDED.
+ */
 export class PassthroughRequest implements HttpHolder {
   readonly asked: Asked;
   readonly #deps: ExchangeDeps;

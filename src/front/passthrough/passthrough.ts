@@ -38,6 +38,10 @@ export interface ProxyDoor {
 const methods = ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'] as const;
 const allowedMethods = [...methods, 'OPTIONS'].join(', ');
 
+/**
+ * Creates the reverse proxy for the configured path prefixes: request and response bodies are streamed between the
+ * client and a backend of the prefix's fleet. Errors have OpenAI's format; OPTIONS is answered as a CORS preflight.
+ */
 export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
   const { options, cors } = deps;
   const app = fastify({ logger: false, exposeHeadRoutes: false });

@@ -21,6 +21,11 @@ const jsonType = 'application/json';
 const created = Math.floor(Date.now() / 1000);
 const owner = 'tensorgate';
 
+/**
+ * Creates the handler of the v1 routes: TensorFlow Serving's REST API, KServe V1's explain, OpenVINO Model Server's
+ * configuration routes and OpenAI's list of models. Errors reject with a StatusError, which the door maps to an HTTP
+ * status.
+ */
 export function createRestApi(deps: RestDeps): HttpApi {
   const { options, view } = deps;
   const openAi = (id: string): ListedModel => ({ id, object: 'model', created, owned_by: owner });

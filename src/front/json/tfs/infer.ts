@@ -44,6 +44,12 @@ export interface Answer {
   readonly metadata: Metadata;
 }
 
+/**
+ * Answers `:predict`: decodes the JSON body by the model's signature, calls Predict of the version whose signature it
+ * was, and encodes the outputs in the request's format (row or column). For a model that declares no tensors, the
+ * body is passed to a server of KServe V1, or the dtypes are derived from its values.
+ * @throws BodyError for a body that cannot be read, StatusError of the catalog, the decoder or the backend
+ */
 export async function predict(
   deps: RestDeps,
   asked: Target,
@@ -157,6 +163,11 @@ function* whole(bytes: Uint8Array): LentChunks {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
+/**
+ * Answers `:classify` and `:regress`: decodes the examples of the JSON body into an Input
+ * (tensorflow_serving/apis/input.proto), calls Classify or Regress, and encodes the results as JSON.
+ * @throws BodyError for a body that cannot be read, StatusError of the decoder or the backend
+ */
 export async function infer(
   deps: RestDeps,
   kind: 'classify' | 'regress',

@@ -60,6 +60,10 @@ function signatureJson(signature: Signature, keys: Keys): object {
   };
 }
 
+/**
+ * JSON of a GetModelMetadataResponse with its SignatureDefMap (tensorflow_serving/apis/get_model_metadata.proto),
+ * with OpenVINO Model Server's camelCase keys (`ovms`) or TensorFlow Serving's snake_case ones (`tfs`).
+ */
 export function metadataJson(metadata: ModelMetadata, style: 'ovms' | 'tfs'): object {
   const keys = style === 'ovms' ? camel : snake;
   const signatures = objectOf(

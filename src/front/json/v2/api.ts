@@ -71,6 +71,10 @@ function namingBackend(context: RequestContext, url: string): RequestContext {
 /** What a request for the index may take, in bytes: it has one flag. */
 const maxIndexBytes = 65_536;
 
+/**
+ * Creates the handler of KServe V2's REST routes and Triton's extensions to them; each route calls the gRPC method of
+ * the same meaning, and a failed call rejects with its StatusError.
+ */
 export function createV2Api(deps: V2Deps): HttpApi {
   const indexLimits = { ...limitsOf(deps.options), maxBytes: maxIndexBytes };
   function target(

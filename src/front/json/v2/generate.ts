@@ -39,6 +39,12 @@ function jsonBytesFor(exchange: JsonRequest): number | undefined {
 /** Which the server may leave out. */
 const eventType = 'text/event-stream; charset=utf-8';
 
+/**
+ * Answers Triton's generate and generate_stream, and infer with server-sent events. `generate` waits for the one
+ * answer; the others give the flow of the backend's events as the body.
+ * @throws BodyError for a body that cannot be read, StatusError of the request, or of a backend that fails before its
+ *   first message
+ */
 export async function generate(
   deps: V2Deps,
   { target, kind }: Question,

@@ -75,6 +75,11 @@ async function rawQuestion(
   return new V2Question({ ...asked, inputs: rawInput(inputs, bytes) }, () => true);
 }
 
+/**
+ * Answers V2's infer: passes the HTTP body on to REST backends where `passesInfer` allows it; else decodes it, calls
+ * ModelInfer and encodes the reply.
+ * @throws BodyError for a body that cannot be read, StatusError of the decoder, the catalog or the backend
+ */
 export async function infer(
   deps: V2Deps,
   target: Target,
