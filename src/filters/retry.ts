@@ -41,6 +41,11 @@ interface Attempt {
   readonly failure: Failure | undefined;
 }
 
+/**
+ * Creates the retry filter. An attempt that was not started is repeated at another backend up to `maxUnstarted`
+ * attempts; UNAVAILABLE, RESOURCE_EXHAUSTED or a broken stream of an idempotent call up to `maxAttempts`, within the
+ * retry budget. Waits by exponential backoff or grpc-retry-pushback-ms (gRFC A6).
+ */
 export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
   const { observer, clock, random, budget = new AttemptBudget(options.budget, clock) } = deps;
   /** Lost connections whose place in the budget is taken. */

@@ -92,6 +92,11 @@ function wish(call: Call): 'use' | 'refresh' | 'skip' {
   return words.includes('no-cache') ? 'refresh' : 'use';
 }
 
+/**
+ * Creates the filter that answers unary Predict calls of the models in `models` and `others` from the store, and
+ * stores answers for `ttlMs`. Cache-Control of the request (no-cache, no-store; RFC 9111 §5.2.1) is honoured; calls
+ * with a label or a sequence, and requests that do not decode or exceed `maxRequestBytes`, pass.
+ */
 export function cacheFilter(options: CacheOptions, deps: CacheDeps): Filter {
   const { store, view, observer } = deps;
   const { models, others } = options;

@@ -20,6 +20,10 @@ export interface RedisStoreDeps {
 /** A Redis that refuses a write (out of memory, read-only) is not sent another so long. */
 const writePauseMs = 1000;
 
+/**
+ * Response store in Redis: GETRANGE to read, SET with PX to write, with at most `maxGets` reads, `maxSets` writes and
+ * `maxSetBytes` under way. Its methods do not reject: a failure is 'failed', and what is not tried 'unavailable'.
+ */
 export class RedisStore implements ResponseStore {
   readonly #options: RedisStoreOptions;
   readonly #clock: Clock;
