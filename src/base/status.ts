@@ -30,6 +30,17 @@ export function codeName(code: number): keyof typeof Code {
   return names[code] ?? 'UNKNOWN';
 }
 
+/**
+ * What became of an attempt that failed without a backend's status. One at a time: where two hold, the one that stands first here
+ * counts, since it says more.
+ * - `not-started`: it surely did not start at a backend (never sent, REFUSED_STREAM, above GOAWAY's last id): anybody may send it again;
+ * - `hedge-lost`: it was called off because another backend was faster: what it took here says that this one is slow;
+ * - `connection-lost`: its connection ended; it may have run (`lostConnection` says which connection);
+ * - `stream-reset`: the backend reset its stream for no reason that HTTP/2 has a status for: it may have run, and doing it again
+ *   elsewhere may help.
+ */
+export type Disposition = 'not-started' | 'hedge-lost' | 'connection-lost' | 'stream-reset';
+
 export interface StatusDetails {
   /**
    * Which thing failed or said so: "10.0.0.7:8500", "fleet main", "configuration". What the gateway itself refuses
@@ -39,21 +50,13 @@ export interface StatusDetails {
   readonly cause?: unknown;
   /** Set when a model server said so itself; the gateway passes that on unchanged. */
   readonly fromBackend?: boolean;
-  /**
-   * True when the call surely did not start at a backend (never sent, refused, above GOAWAY's last id),
-   * so that anybody may send it again.
-   */
-  readonly notStarted?: boolean;
-  /** The backend broke the call off without a status: it may have run, and doing it again elsewhere may help. */
-  readonly brokenOff?: boolean;
+  readonly disposition?: Disposition | undefined;
   /** The connection that was lost, and with it whatever else was under way on it. */
   readonly lostConnection?: object;
   /** When it is worth while to try again, in ms from now: told to clients of either protocol. */
   readonly retryAfterMs?: number;
   /** Content codings that are taken, where another one was refused: told to clients of either protocol. */
   readonly accepts?: readonly string[];
-  /** The call was called off because another backend was faster: what it took here says that this one is slow. */
-  readonly outpaced?: boolean;
 }
 
 /** A failed call: a gRPC code, a message fit for the client, and (for the log only) where and why. */
@@ -61,12 +64,10 @@ export class StatusError extends Error {
   readonly code: Code;
   readonly where: string | undefined;
   readonly fromBackend: boolean;
-  readonly notStarted: boolean;
-  readonly brokenOff: boolean;
+  readonly disposition: Disposition | undefined;
   readonly lostConnection: object | undefined;
   readonly retryAfterMs: number | undefined;
   readonly accepts: readonly string[] | undefined;
-  readonly outpaced: boolean;
 
   constructor(code: Code, message: string, details: StatusDetails = {}) {
     super(message, { cause: details.cause });
@@ -74,12 +75,10 @@ export class StatusError extends Error {
     this.code = code;
     this.where = details.where;
     this.fromBackend = details.fromBackend ?? false;
-    this.notStarted = details.notStarted ?? false;
-    this.brokenOff = details.brokenOff ?? false;
+    this.disposition = details.disposition;
     this.lostConnection = details.lostConnection;
     this.retryAfterMs = details.retryAfterMs;
     this.accepts = details.accepts;
-    this.outpaced = details.outpaced ?? false;
   }
 
   /**

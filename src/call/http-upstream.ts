@@ -32,7 +32,7 @@ export interface HttpLease {
   readonly backend: string;
   /** "http://127.0.0.1:8000" */
   readonly origin: string;
-  /** @throws StatusError UNAVAILABLE (with notStarted when there was no connection) or DEADLINE_EXCEEDED */
+  /** @throws StatusError UNAVAILABLE (not-started when there was no connection) or DEADLINE_EXCEEDED */
   send(request: HttpRequest): Promise<HttpReply>;
   /**
    * Only the first one counts. `failed`: the connection broke, which speaks against the backend; `error`: it answered

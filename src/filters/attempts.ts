@@ -7,7 +7,6 @@ import { type Call, errorOf, getMetadata, type Metadata, type Reply, statusOf } 
 /** Why an attempt failed, if another one may be made. */
 export interface Failure {
   readonly error: StatusError;
-  readonly notStarted: boolean;
   readonly backend: string;
   /** The backend's wish, in ms (gRFC A6); negative: do not try again. */
   readonly pushbackMs: number | undefined;
@@ -50,7 +49,7 @@ export function failureOf(reply: Reply): Failure | undefined {
   const pushback = getMetadata(body.trailers, 'grpc-retry-pushback-ms');
   const pushbackMs =
     pushback === undefined ? undefined : /^[0-9]{1,6}$/.test(pushback) ? Number(pushback) : -1;
-  return { error: errorOf(body.trailers, from), notStarted: false, backend: from, pushbackMs };
+  return { error: errorOf(body.trailers, from), backend: from, pushbackMs };
 }
 
 /** Doing it twice does no harm. */

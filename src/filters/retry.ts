@@ -32,8 +32,17 @@ const repeatable = (call: Call): boolean => call.request.retains || !call.reques
 /** Of a backend: its own RESOURCE_EXHAUSTED comes as far as here only when it is a busy server's. */
 const retriable: ReadonlySet<Code> = new Set([Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED]);
 
-const reasonOf = ({ notStarted, error }: Failure): string =>
-  notStarted ? 'not started' : error.brokenOff ? 'broken off' : 'unavailable';
+/** The label `reason` of retries. */
+function reasonOf({ error }: Failure): string {
+  switch (error.disposition) {
+    case 'not-started':
+      return 'not started';
+    case 'stream-reset':
+      return 'broken off';
+    default:
+      return 'unavailable';
+  }
+}
 
 /** How an attempt has ended; one that has a reply may have failed all the same. */
 interface Attempt {
@@ -64,9 +73,9 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
     if (failure.backend === '') return false;
     if (call.cancellation.reason !== undefined || !repeatable(call)) return false;
     if ((failure.pushbackMs ?? 0) < 0) return false;
-    if (failure.notStarted) return attempt < options.maxUnstarted;
-    const { code, brokenOff } = failure.error;
-    if (!isRetrySafe(call) || !(brokenOff || retriable.has(code))) return false;
+    const { code, disposition } = failure.error;
+    if (disposition === 'not-started') return attempt < options.maxUnstarted;
+    if (!isRetrySafe(call) || !(disposition === 'stream-reset' || retriable.has(code))) return false;
     return attempt < options.maxAttempts && pay(failure.error);
   }
 
@@ -91,10 +100,12 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
       }
       observer.retried(failure.backend, reasonOf(failure));
       avoid = [...(avoid ?? []), failure.backend];
-      const { code, brokenOff: transport, lostConnection } = failure.error;
+      const { code, disposition, lostConnection } = failure.error;
       // a lost connection is one event, which is known for what it is
-      if (!failure.notStarted && lostConnection === undefined)
+      if (disposition !== 'not-started' && lostConnection === undefined) {
+        const transport = disposition === 'stream-reset';
         failedAt = [...(failedAt ?? []), { backend: failure.backend, code, transport }];
+      }
       if (ms > 0) await sleep(ms);
       if (call.cancellation.reason !== undefined) throw call.cancellation.reason;
       const metadata = withAttempts(call.metadata, attempt);
@@ -125,5 +136,5 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
 
 function thrown(reason: unknown): Failure {
   const error = StatusError.from(reason);
-  return { error, notStarted: error.notStarted, backend: error.where ?? '', pushbackMs: undefined };
+  return { error, backend: error.where ?? '', pushbackMs: undefined };
 }

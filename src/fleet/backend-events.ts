@@ -134,7 +134,7 @@ export class BackendEventHandler {
     const { backendOf, doubts, clock } = this.#deps;
     for (const { backend: name, code, transport } of failedAt) {
       const backend = name === here.name ? undefined : backendOf(name);
-      const outcome = { code, transport, notStarted: false };
+      const outcome = { code, transport, disposition: undefined };
       if (backend === undefined || verdictOn(outcome) !== 'failed') continue;
       doubts.giveBack(name, model);
       backend.replica(model).ended(true, 0, clock());

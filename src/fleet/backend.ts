@@ -241,10 +241,10 @@ export class Backend implements HasCapacity {
       const outcome: Outcome = {
         code,
         transport: error !== undefined && !error.fromBackend,
-        notStarted: error?.notStarted ?? false,
+        disposition: error?.disposition,
         lostConnection: error?.lostConnection,
       };
-      if (code === Code.OK || error?.outpaced === true) replica.ended(false, tookMs, nowMs);
+      if (code === Code.OK || error?.disposition === 'hedge-lost') replica.ended(false, tookMs, nowMs);
       // other failures may be the request's
       else if (outcome.lostConnection !== undefined && verdictOn(outcome) === 'failed')
         replica.ended(true, tookMs, nowMs);

@@ -32,7 +32,7 @@ export class SecondOpinions {
   isWanted({ kind, method, request, sequence, cancellation }: Call, { body }: Reply, at: Chosen): boolean {
     if (!body.ended || body.bytes > 0 || kind !== 'unary') return false;
     const code = statusOf(body.trailers);
-    if (code === Code.OK || verdictOn({ code, transport: false, notStarted: false }) !== 'failed')
+    if (code === Code.OK || verdictOn({ code, transport: false, disposition: undefined }) !== 'failed')
       return false;
     if (!method.idempotent || sequence !== undefined || !request.retains) return false;
     return cancellation.reason === undefined && this.#deps.doubts.take(at.name, at.model);

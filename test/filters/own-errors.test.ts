@@ -116,7 +116,7 @@ describe('an attempt that ends with', () => {
 
   it('whatever says that it was not started, but not where, is the only one', async () => {
     const { sent, told } = await attempts(() => {
-      throw new StatusError(Code.UNAVAILABLE, 'no', { notStarted: true });
+      throw new StatusError(Code.UNAVAILABLE, 'no', { disposition: 'not-started' });
     });
     assert.equal(sent, 1);
     assert.deepEqual(told, []);

@@ -67,7 +67,7 @@ describe('retryFilter', () => {
   }
 
   it('sends a call to another backend after one that broke it off without a status, if doing it twice does no harm', async () => {
-    const broken = new StatusError(Code.INTERNAL, 'reset', { where: 'a', brokenOff: true });
+    const broken = new StatusError(Code.INTERNAL, 'reset', { where: 'a', disposition: 'stream-reset' });
     assert.deepEqual((await after(broken))[1]?.avoid, ['a']);
     assert.equal((await after(broken, { sequence: { id: '7', starts: false, ends: false } })).length, 1);
     assert.equal((await after(broken, { method: method('/x.Y/Z', { idempotent: false }) })).length, 1);
@@ -104,7 +104,10 @@ describe('retryFilter', () => {
     const begun = said(Code.UNAVAILABLE, 'gone');
     assert.equal((await after(begun, { sequence: { id: '7', starts: false, ends: false } })).length, 1);
     assert.equal((await after(begun, { method: method('/x.Y/Z', { idempotent: false }) })).length, 1);
-    const unstarted = new StatusError(Code.UNAVAILABLE, 'refused', { where: 'a', notStarted: true });
+    const unstarted = new StatusError(Code.UNAVAILABLE, 'refused', {
+      where: 'a',
+      disposition: 'not-started',
+    });
     assert.equal((await after(unstarted, { sequence: { id: '7', starts: false, ends: false } })).length, 2);
   });
 

@@ -61,7 +61,7 @@ function start() {
       events.onOutcome(
         backend,
         'm',
-        { code: Code.UNAVAILABLE, transport: false, notStarted: false, lostConnection: {} },
+        { code: Code.UNAVAILABLE, transport: false, disposition: undefined, lostConnection: {} },
         undefined,
       );
   };

@@ -197,7 +197,11 @@ describe('a fleet', () => {
     servers = [];
     await waitFor(() => of.backends()[0]?.reason.includes('refused') === true, 20_000, 'the refusal');
     await assert.rejects(echo(of), (error: unknown) => {
-      assert.ok(error instanceof StatusError && error.code === Code.UNAVAILABLE && error.notStarted);
+      assert.ok(
+        error instanceof StatusError &&
+          error.code === Code.UNAVAILABLE &&
+          error.disposition === 'not-started',
+      );
       assert.match(
         error.message,
         new RegExp(`no backend of fleet test can answer for model echo: .*${dead.name}`),

@@ -60,9 +60,9 @@ describe('questions of a stream that are asked in turn', () => {
     request.push(question('1'));
     const call = callOf(request);
     const unstarted = bridge(() =>
-      Promise.reject(new StatusError(Code.UNAVAILABLE, 'refused', { notStarted: true })),
+      Promise.reject(new StatusError(Code.UNAVAILABLE, 'refused', { disposition: 'not-started' })),
     );
-    await assert.rejects(unstarted(call), { code: Code.UNAVAILABLE, notStarted: true });
+    await assert.rejects(unstarted(call), { code: Code.UNAVAILABLE, disposition: 'not-started' });
     // what the retry filter looks at
     assert.equal(request.started, false);
     const asked: string[] = [];

@@ -44,7 +44,7 @@ class Attempt {
 
 const ignore = (): void => undefined;
 
-const lost = new StatusError(Code.CANCELLED, 'another backend answered first', { outpaced: true });
+const lost = new StatusError(Code.CANCELLED, 'another backend answered first', { disposition: 'hedge-lost' });
 
 /**
  * Runs one call as up to `maxAttempts` attempts. run() resolves with the first response; the attempts that lost

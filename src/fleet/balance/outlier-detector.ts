@@ -1,7 +1,7 @@
 /** Leaves a model at a backend, or a whole backend, out of the choice for a while when it keeps failing. */
 import type { Clock } from '../../base/clock.ts';
 import { guarded } from '../../base/faults.ts';
-import { Code, codeName } from '../../base/status.ts';
+import { Code, codeName, type Disposition } from '../../base/status.ts';
 import type { EjectionOptions } from '../options.ts';
 import { Tally } from './tally.ts';
 
@@ -11,8 +11,8 @@ export interface Outcome {
   readonly code: number;
   /** No status came: the connection or the stream broke. */
   readonly transport: boolean;
-  /** The backend surely did not begin with it: no connection, a refused stream. Health sees to that. */
-  readonly notStarted: boolean;
+  /** `not-started`: no connection, a refused stream. Health sees to that. */
+  readonly disposition: Disposition | undefined;
   /** What was lost with it: all calls of one connection that broke have the same. */
   readonly lostConnection?: object | undefined;
 }
@@ -31,9 +31,9 @@ const failures: ReadonlySet<number> = new Set([
  * Requests that are wrong, models that are not there, an overload that says so, and the client's own deadline or
  * leaving speak for nobody's failure; and they do not clear a backend that fails the rest.
  */
-export function verdictOn({ code, notStarted }: Outcome): Verdict {
+export function verdictOn({ code, disposition }: Outcome): Verdict {
   if (code === Code.OK) return 'ok';
-  return !notStarted && failures.has(code) ? 'failed' : 'neither';
+  return disposition !== 'not-started' && failures.has(code) ? 'failed' : 'neither';
 }
 
 /** What is held against one thing. */

@@ -14,7 +14,7 @@ const endNames = ['grpc-status', 'grpc-message', 'grpc-retry-pushback-ms', ':sta
 export interface DialEvents {
   /** It can be used. Told within the turn in which it is so: a GOAWAY may be behind it in the same packet. */
   readonly onReady: (client: Http2Client, socket: Socket) => void;
-  /** It did not come about in time: UNAVAILABLE (notStarted), with the reason. Nothing else is told then. */
+  /** It did not come about in time: UNAVAILABLE (not-started), with the reason. Nothing else is told then. */
   readonly onFailed: (reason: StatusError) => void;
   /** The connection is gone, after it was ready. */
   readonly onClose: (client: Http2Client, error: Error | undefined) => void;
@@ -77,7 +77,7 @@ export function dial(address: BackendAddress, options: ConnectionOptions, events
     events.onFailed(
       new StatusError(Code.UNAVAILABLE, `backend ${address.name}: ${reason}`, {
         where: address.name,
-        notStarted: true,
+        disposition: 'not-started',
         cause,
       }),
     );

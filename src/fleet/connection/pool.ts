@@ -180,7 +180,7 @@ export class Pool {
   #unavailable(reason: string): StatusError {
     return new StatusError(Code.UNAVAILABLE, `backend ${this.#address.name}: ${reason}`, {
       where: this.#address.name,
-      notStarted: true,
+      disposition: 'not-started',
     });
   }
 

@@ -132,13 +132,15 @@ export function resetError(
   notProcessed: boolean,
   connection: object,
 ): StatusError {
-  const details = { where, notStarted: notProcessed };
+  const unstarted = notProcessed ? 'not-started' : undefined;
+  const details = { where, disposition: unstarted } as const;
   switch (code) {
     case ownFault:
       return new StatusError(Code.INTERNAL, 'internal error of the gateway', details);
     case connectionLost:
       return new StatusError(Code.UNAVAILABLE, `backend ${where}: the connection was lost`, {
-        ...details,
+        where,
+        disposition: unstarted ?? 'connection-lost',
         lostConnection: connection,
       });
     case ErrorCode.REFUSED_STREAM:
@@ -151,8 +153,8 @@ export function resetError(
       return new StatusError(Code.PERMISSION_DENIED, `backend ${where} asks for better security`, details);
     default:
       return new StatusError(Code.INTERNAL, `backend ${where} reset the stream with HTTP/2 error ${code}`, {
-        ...details,
-        brokenOff: true,
+        where,
+        disposition: unstarted ?? 'stream-reset',
       });
   }
 }

@@ -163,7 +163,7 @@ export function createRestTransport(
 
   function failed(reason: unknown, cancellation: Cancellation): StatusError {
     const error = cancellation.reason ?? StatusError.from(reason, name);
-    if (error.notStarted) {
+    if (error.disposition === 'not-started') {
       forget();
       events.onLost(error);
     }

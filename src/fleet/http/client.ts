@@ -93,7 +93,7 @@ function noConnection(where: string, cause: Error): StatusError {
   return new StatusError(Code.UNAVAILABLE, `${where}: no connection (${codeOf(cause)})`, {
     where,
     cause,
-    notStarted: true,
+    disposition: 'not-started',
   });
 }
 

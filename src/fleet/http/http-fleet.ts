@@ -258,7 +258,8 @@ export class HttpFleet implements HttpUpstream {
       return reply;
     } catch (reason) {
       backend.meter.called(StatusError.from(reason).code, clock() - startedMs);
-      if (reason instanceof StatusError && reason.notStarted) backend.watch.lost(reason.message);
+      if (reason instanceof StatusError && reason.disposition === 'not-started')
+        backend.watch.lost(reason.message);
       throw reason;
     }
   }
@@ -275,7 +276,7 @@ export class HttpFleet implements HttpUpstream {
   }
 
   #record(backend: HttpBackend, code: number): void {
-    const outcome = { code, transport: code !== Code.OK, notStarted: false };
+    const outcome = { code, transport: code !== Code.OK, disposition: undefined };
     const ejected = this.#outliers.record(backend.name, '', outcome, this.#backends.length);
     if (ejected === undefined) return;
     const { forMs } = ejected;
@@ -307,7 +308,7 @@ export class HttpFleet implements HttpUpstream {
     return new StatusError(
       Code.UNAVAILABLE,
       `no backend of fleet ${this.name} can answer: ${reasons.join('; ')}`,
-      { where: `fleet ${this.name}`, notStarted: true },
+      { where: `fleet ${this.name}`, disposition: 'not-started' },
     );
   }
 }

@@ -84,7 +84,7 @@ export class BackendSelector {
     const { name } = options();
     throw new StatusError(Code.UNAVAILABLE, whyNobody(name, call.target, members.list), {
       where: `fleet ${name}`,
-      notStarted: true,
+      disposition: 'not-started',
     });
   }
 

@@ -65,7 +65,7 @@ export class SequenceRouter {
       pins.end(key);
       const { avoid = [] } = call;
       // there is no state yet, and nothing was begun: this is no second attempt for any backend
-      if (call.sequence?.starts === true && error.notStarted && avoid.length < maxRefusals)
+      if (call.sequence?.starts === true && error.disposition === 'not-started' && avoid.length < maxRefusals)
         return this.send({ ...call, avoid: [...avoid, replica.name] });
       throw lost(call, replica.name, error.message);
     }

@@ -19,7 +19,7 @@ export class ProxyError extends StatusError {
 export function statusOfError(error: StatusError): number {
   if (error instanceof ProxyError) return error.httpStatus;
   // a backend that was asked and broke off is a bad gateway; nobody to ask is 503
-  if (error.code === Code.UNAVAILABLE && !error.notStarted) return 502;
+  if (error.code === Code.UNAVAILABLE && error.disposition !== 'not-started') return 502;
   return httpStatus(error.code);
 }
 

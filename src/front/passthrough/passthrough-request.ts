@@ -158,7 +158,8 @@ export class PassthroughRequest implements HttpHolder {
       } catch (reason) {
         if (this.#cut !== undefined) throw this.#cut;
         const error = StatusError.from(reason);
-        const again = error.notStarted || (safeMethods.has(method) && error.code === Code.UNAVAILABLE);
+        const again =
+          error.disposition === 'not-started' || (safeMethods.has(method) && error.code === Code.UNAVAILABLE);
         if (!again || attempt >= options.maxAttempts) throw error;
         observer.retried(lease.backend, 'UNAVAILABLE');
         try {

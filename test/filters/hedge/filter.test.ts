@@ -40,7 +40,7 @@ function harness(backends: readonly string[], changes: Partial<HedgeOptions> = {
     new Promise((resolve, reject) => {
       const backend = backends.find((name) => call.avoid?.includes(name) !== true);
       if (backend === undefined) {
-        reject(new StatusError(Code.UNAVAILABLE, 'nobody else', { notStarted: true }));
+        reject(new StatusError(Code.UNAVAILABLE, 'nobody else', { disposition: 'not-started' }));
         return;
       }
       call.onPicked?.(backend);

@@ -14,8 +14,8 @@ const options = {
   maxMs: 300_000,
   maxPercent: 50,
 };
-const said = (code: number): Outcome => ({ code, transport: false, notStarted: false });
-const broke: Outcome = { code: Code.UNAVAILABLE, transport: true, notStarted: false };
+const said = (code: number): Outcome => ({ code, transport: false, disposition: undefined });
+const broke: Outcome = { code: Code.UNAVAILABLE, transport: true, disposition: undefined };
 
 function start() {
   const time = manualClock(1_000_000);
@@ -81,7 +81,7 @@ describe('outliers', () => {
       Code.UNIMPLEMENTED,
     ])
       assert.equal(record(said(code), 100), undefined);
-    assert.equal(record({ ...broke, notStarted: true }, 100), undefined);
+    assert.equal(record({ ...broke, disposition: 'not-started' }, 100), undefined);
   });
 
   it('is not cleared by bad requests between failures', () => {
@@ -129,7 +129,12 @@ describe('outliers', () => {
         const outliers = new OutlierDetector(() => ({ ...options, consecutiveErrors: 2 }), time.clock);
         for (const { backend, code, transport, waitMs } of events) {
           time.advance(waitMs);
-          outliers.record(backend, 'm', { code, transport: transport && code !== 0, notStarted: false }, 5);
+          outliers.record(
+            backend,
+            'm',
+            { code, transport: transport && code !== 0, disposition: undefined },
+            5,
+          );
           const out = ['a', 'b', 'c', 'd', 'e'].filter((name) => outliers.isEjected(name, 'm'));
           // two by the model and two as whole hosts
           assert.ok(out.length <= 4);

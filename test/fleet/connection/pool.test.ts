@@ -142,7 +142,9 @@ describe('the pool of a backend', () => {
     await assert.rejects(
       async () => acquire(pool),
       (error: unknown) =>
-        error instanceof StatusError && error.notStarted && /connection refused/.test(error.message),
+        error instanceof StatusError &&
+        error.disposition === 'not-started' &&
+        /connection refused/.test(error.message),
     );
     assert.equal(first.openStreams, 1, 'the old call goes on');
   });
@@ -164,7 +166,9 @@ describe('the pool of a backend', () => {
     await assert.rejects(
       async () => acquire(pool),
       (error: unknown) =>
-        error instanceof StatusError && error.notStarted && /connection refused/.test(error.message),
+        error instanceof StatusError &&
+        error.disposition === 'not-started' &&
+        /connection refused/.test(error.message),
     );
     assert.equal(lost.length, 1);
   });

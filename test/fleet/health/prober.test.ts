@@ -90,7 +90,7 @@ describe('a prober', () => {
 
   it('asks for a sign of the backend alone while that is down, and for everything when it is back', async () => {
     const { prober, looks, world, health, advance } = start(['a', 'b']);
-    world.refused = new StatusError(Code.UNAVAILABLE, 'connection refused', { notStarted: true });
+    world.refused = new StatusError(Code.UNAVAILABLE, 'connection refused', { disposition: 'not-started' });
     await prober.start();
     assert.deepEqual([health.state, looks], ['down', ['host@0']]);
     await advance(2000);
