@@ -8,6 +8,8 @@ import { parseArgs } from 'node:util';
 
 /** Folders of test/ with a room's tests; files right in test/ belong to them. */
 export const rooms: readonly string[] = [
+  'base',
+  'memory',
   'call',
   'codec',
   'config',

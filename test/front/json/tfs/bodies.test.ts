@@ -13,8 +13,8 @@ import {
   gzipSync,
   zstdCompressSync,
 } from 'node:zlib';
-import { type DemoFleet, startDemoFleet } from '../../../src/demo/index.ts';
-import { startTestGateway, type TestGateway } from '../../support/index.ts';
+import { type DemoFleet, startDemoFleet } from '../../../../src/demo/index.ts';
+import { startTestGateway, type TestGateway } from '../../../support/index.ts';
 
 interface Answer {
   readonly status: number;

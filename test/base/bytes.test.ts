@@ -1,7 +1,7 @@
 /** Joining tiny chunks: the same bytes, few pieces, and nobody's piece is written into. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { joinInto } from '../src/base/bytes.ts';
+import { joinInto } from '../../src/base/bytes.ts';
 
 it('keeps a megabyte of one-byte chunks in few pieces', () => {
   const chunks: Uint8Array[] = [];

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
-import { detach, fault, guard, guarded, isFault, onFault } from '../src/base/faults.ts';
+import { detach, fault, guard, guarded, isFault, onFault } from '../../src/base/faults.ts';
 
 describe('the guard', () => {
   let told: [string, unknown][] = [];

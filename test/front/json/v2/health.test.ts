@@ -1,8 +1,8 @@
 /** What the V2 REST API says of health, which clients of KServe read from the body and others from the status. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { type DemoFleet, startDemoFleet } from '../../../src/demo/index.ts';
-import { startTestGateway, type TestGateway } from '../../support/index.ts';
+import { type DemoFleet, startDemoFleet } from '../../../../src/demo/index.ts';
+import { startTestGateway, type TestGateway } from '../../../support/index.ts';
 
 describe('health in V2 over REST', () => {
   let fleet: DemoFleet;

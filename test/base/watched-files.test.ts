@@ -5,8 +5,8 @@ import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { watchFiles } from '../src/base/watched-files.ts';
-import { type FakeTime, fakeTime, turnsWithout } from './support/index.ts';
+import { watchFiles } from '../../src/base/watched-files.ts';
+import { type FakeTime, fakeTime, turnsWithout } from '../support/index.ts';
 
 const times = { intervalMs: 20, settleMs: 60 };
 
