@@ -6,6 +6,7 @@ type List = readonly string[];
  * A list enters when it has come for the second time. What is remembered of one that never comes again (it names a
  * request, or a trace) helps nobody and is garbage that the collector finds late: each collection then copies a
  * thousand dead calls.
+ * hot: 0020
  */
 const recurring = new WeakSet<List>();
 

@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 
 /**
  * A clock that stands still until the turn ends.
+ * hot: 0020
  * @param later calls back when it does, before the process waits for input again
  */
 export function createTurnClock(now: Clock, later: (callback: () => void) => void): Clock {

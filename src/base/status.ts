@@ -31,13 +31,14 @@ export function codeName(code: number): keyof typeof Code {
 }
 
 /**
- * What became of an attempt that failed without a backend's status. One at a time: where two hold, the one that stands first here
- * counts, since it says more.
- * - `not-started`: it surely did not start at a backend (never sent, REFUSED_STREAM, above GOAWAY's last id): anybody may send it again;
+ * What became of an attempt that failed without a backend's status. One at a time: where two hold, the one that
+ * stands first here counts, since it says more.
+ * - `not-started`: it surely did not start at a backend (never sent, REFUSED_STREAM, above GOAWAY's last id): anybody
+ *   may send it again;
  * - `hedge-lost`: it was called off because another backend was faster: what it took here says that this one is slow;
  * - `connection-lost`: its connection ended; it may have run (`lostConnection` says which connection);
- * - `stream-reset`: the backend reset its stream for no reason that HTTP/2 has a status for: it may have run, and doing it again
- *   elsewhere may help.
+ * - `stream-reset`: the backend reset its stream for no reason that HTTP/2 has a status for: it may have run, and
+ *   doing it again elsewhere may help.
  */
 export type Disposition = 'not-started' | 'hedge-lost' | 'connection-lost' | 'stream-reset';
 

@@ -2,6 +2,7 @@
  * Many alarms of which nearly none ever rings: deadlines, hedges, waits in a queue. A call sets three and calls all
  * of them off, and three timers of Node's cost as much as reading and writing the call's frames. Here an alarm is one
  * entry of a list (a hashed timing wheel, Varghese and Lauck 1987), and one timer of the process serves all.
+ * hot: 0020
  */
 import type { After, Clock } from './clock.ts';
 import { guard, guarded } from './faults.ts';

@@ -1,7 +1,7 @@
-/** Whose memory the chunks of a flow are in: of a small call that is one read, and of an image a few. */
+/** Tracks which socket reads back a flow's chunks, so that each is released once: usually one read. */
 
 export interface BufferOwner {
-  /** Who was handed so many bytes does not look at them any more. */
+  /** The holder of these bytes is done with them. @param bytes how many */
   release(bytes: number): void;
 }
 

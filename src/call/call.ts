@@ -55,8 +55,8 @@ export interface Sequence {
 }
 
 /**
- * A target whose every field is there: of one shape for V8, whichever door has read it, and so is whatever looks at
- * it.
+ * Makes a target with every field present, so that targets of all doors have one shape for V8.
+ * hot: 0020
  */
 export function newTarget(
   model: string,
@@ -136,6 +136,7 @@ export interface Attempt {
 /**
  * The call as one attempt sends it. Field by field: copied with `...`, V8 would make a dictionary of each. The doors
  * name the same fields in the same order, so that all calls have one shape.
+ * hot: 0020
  */
 export function attemptOf(call: Call, { request, cancellation, onPicked }: Attempt): Call {
   const { kind, method, via, metadata, target, deadline, avoid, avoidStrictly, failedAt } = call;

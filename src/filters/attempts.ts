@@ -31,7 +31,7 @@ export function withAttempts(metadata: Metadata, previous: number): Metadata {
  */
 const busyTexts: readonly string[] = ['queue', 'too many', 'concurren', 'overload', 'busy', 'try again'];
 
-/** "Not me, not now": overloaded, leaving, or (OpenVINO Model Server) still loading. */
+/** The server is overloaded, shutting down, or (OpenVINO Model Server) still loading: another one may take the call. */
 function isTransientRefusal(reply: Reply): boolean {
   const { trailers } = reply.body;
   const code = statusOf(trailers);

@@ -242,6 +242,7 @@ export class Fleet {
 
   /** One attempt at one backend. */
   readonly handler: Handler = (call) => {
+    // hot: 0020
     // a turn of the microtask queue is dear here, and so is an async function: only what is a promise is awaited
     try {
       const routes = this.#chooser.routesOf(call);

@@ -1,6 +1,6 @@
 /** The pages for those who read the code: the files that they name are there, and so is what they say is in them. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -111,6 +111,20 @@ describe('the pages', () => {
       assert.ok(namedIn(read(page)).length > 30);
       assert.deepEqual(strangersIn(read(page)), []);
     });
+});
+
+describe('comments that keep what is odd for speed', () => {
+  it('name a decision that there is', () => {
+    const decisions = readdirSync(path('docs/decisions')).map((file) => file.slice(0, 4));
+    const tags = globSync('src/**/*.ts', { cwd: path('.') }).flatMap((file) =>
+      [...read(file).matchAll(/\bhot: (\d+)/g)].map(([, number]) => ({ file, number })),
+    );
+    assert.ok(tags.length > 15);
+    assert.deepEqual(
+      tags.filter(({ number }) => !decisions.includes(number ?? '')),
+      [],
+    );
+  });
 });
 
 describe('the glossary', () => {

@@ -29,7 +29,7 @@ export interface RaceDeps {
   readonly mayReset: (backend: string) => boolean;
 }
 
-/** A class, since of a literal with a fractional number in it V8 remakes every object. */
+/** A class, since of a literal with a fractional number in it V8 remakes every object (hot: 0020). */
 class Attempt {
   readonly cancellation = new Cancellation();
   readonly startedMs: number;

@@ -22,7 +22,7 @@ export class LatencyDigest {
   readonly #halfLifeMs: number;
   #halvedMs: number;
   // no small integer, as which 0 would be kept: the first fraction, a half-life later, would be another shape, and V8
-  // would compile what reads it again and again for the old one
+  // would compile what reads it again and again for the old one (hot: 0020)
   #total = -0;
 
   /** @param halfLifeMs after which a sample counts half as much */

@@ -2,6 +2,7 @@
  * A line from which anybody may step out. A Set would do, but for its rehashes: each leaves a table that still points
  * at the entries of its time and at the table after it, so that once one is old, the garbage collector carries
  * everybody who ever stood there.
+ * hot: 0020
  */
 
 /** Fewer are not worth the copying. */

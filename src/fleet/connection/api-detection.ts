@@ -1,4 +1,4 @@
-/** What a backend speaks, told by the configuration or asked, and the bridges for calls in another API. */
+/** Which API a backend speaks, by configuration or by detection, and the bridges for calls in another one. */
 import type { Clock } from '../../base/clock.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import {

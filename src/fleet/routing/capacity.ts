@@ -14,8 +14,8 @@ export interface HasCapacity extends Host {
 }
 
 /**
- * Whether a backend that could answer takes one more call now, or one more stream; nobody at all is another trouble
- * than no room.
+ * Whether a backend that could answer has capacity for one more call now, or one more stream. No backend at all is
+ * a different error (UNAVAILABLE), and not this check's.
  */
 export function hasCapacityFor(
   target: Target | undefined,

@@ -229,6 +229,7 @@ export class GrpcServerCall
       return;
     }
     const opening = this.#opening as TargetReader;
+    // hot: 0020: a promise only for a compressed message that is long
     const opened = opening.push(chunk, complete);
     if (chunk !== undefined && (opened === undefined || opened instanceof Promise)) this.#hold(chunk.length);
     if (opened === undefined) return;

@@ -1,6 +1,7 @@
 /**
  * Requests whose model is not known at the end of the turn in which they came: only these few get a timer of their
- * own.
+ * own. The list is the module's: one look at the end of a turn serves all connections.
+ * hot: 0020
  */
 import { guard } from '../../base/faults.ts';
 

@@ -1,3 +1,7 @@
+/**
+ * How much of all JSON bodies is decoded in one turn of the event loop; who has no share left waits for the next. The
+ * counts are the module's, since the loop is one.
+ */
 import { guard } from '../../base/faults.ts';
 
 /**

@@ -1,4 +1,7 @@
-/** Who asks: what of an HTTP request goes along with the calls that are made for it, and how such a call is made. */
+/**
+ * The context of an HTTP request that all calls made for it share (metadata, deadline, cancellation, memory), and the
+ * unary call itself.
+ */
 import { Code, StatusError } from '../../base/status.ts';
 import {
   type AskedOverHttp,

@@ -2,6 +2,7 @@
  * Streams by their id. A Map would do, but for its rehashes: each leaves a table that still points at the entries of
  * its time and at the table after it, so that once one is old, the garbage collector carries every stream that ever
  * was.
+ * hot: 0020
  */
 import type { Http2Stream } from './stream.ts';
 

@@ -6,8 +6,8 @@ const lingerMs = 1000;
 
 /**
  * Ends a socket after what was written, and destroys it when its peer does not end its own side soon.
- * @param patient the peer reads the end of its last answer at its own pace, and somebody else watches it: only then
- *   the time begins
+ * @param patient starts the time-out only after 'finish': the peer may read its last answer at its own pace, and
+ *   the caller enforces the limit of slow readers
  */
 export function closeWithLinger(socket: Duplex, patient: boolean): void {
   socket.end();

@@ -14,6 +14,7 @@ interface Transferable extends ArrayBuffer {
  * Counts what of a read is still looked at. V8 sees a small object where 64 KiB hang on it, so that reads that are dead
  * wait in their hundreds for a collection of the young generation. A piece whose receiver never gives it back is no
  * mistake: then the whole read is left to the collector.
+ * hot: 0015
  */
 export abstract class ReadBuffer {
   /** Bytes that are lent, and one more while the read is being cut into pieces. */

@@ -1,6 +1,7 @@
 /**
  * Takes what a socket reads straight from the socket: a stream's own way costs a tick object and two events for each
  * read.
+ * hot: 0020
  */
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
