@@ -3,6 +3,7 @@
  * for everything.
  */
 import type { Clock } from '../base/clock.ts';
+import { SlidingWindow } from '../base/sliding-window.ts';
 
 export interface AttemptBudgetOptions {
   /** Extra attempts for each hundred calls. */
@@ -13,8 +14,6 @@ export interface AttemptBudgetOptions {
   readonly windowMs: number;
 }
 
-const slots = 10;
-
 /**
  * Budget for retries and hedged attempts over a sliding window: `percent` of the calls in it plus
  * `minPerSecond`. (Envoy's retry budget counts the active requests of the moment in the place of a window.)
@@ -22,46 +21,26 @@ const slots = 10;
 export class AttemptBudget {
   readonly #options: AttemptBudgetOptions;
   readonly #clock: Clock;
-  /** Calls and extra attempts of each tenth of the window, and which tenth it is. */
-  readonly #calls = new Float64Array(slots);
-  readonly #extras = new Float64Array(slots);
-  readonly #tick = new Float64Array(slots).fill(-1);
+  /** Calls, and extra attempts. */
+  readonly #window: SlidingWindow;
 
   constructor(options: AttemptBudgetOptions, clock: Clock) {
     this.#options = options;
     this.#clock = clock;
-  }
-
-  #slot(): number {
-    const tick = Math.floor(this.#clock() / (this.#options.windowMs / slots));
-    const slot = tick % slots;
-    if (this.#tick[slot] !== tick) {
-      this.#tick[slot] = tick;
-      this.#calls[slot] = 0;
-      this.#extras[slot] = 0;
-    }
-    return slot;
+    this.#window = new SlidingWindow(options.windowMs);
   }
 
   called(): void {
-    const slot = this.#slot();
-    this.#calls[slot] = (this.#calls[slot] as number) + 1;
+    this.#window.add(this.#clock(), 1, 0);
   }
 
   /** Takes one extra attempt out of the budget; false when it is used up. */
   take(): boolean {
-    const slot = this.#slot();
-    const oldest = (this.#tick[slot] as number) - slots;
-    let calls = 0;
-    let extras = 0;
-    for (let i = 0; i < slots; i++) {
-      if ((this.#tick[i] as number) <= oldest) continue;
-      calls += this.#calls[i] as number;
-      extras += this.#extras[i] as number;
-    }
+    const nowMs = this.#clock();
+    const { first: calls, second: extras } = this.#window.sums(nowMs);
     const { percent, minPerSecond, windowMs } = this.#options;
     if (extras + 1 > (calls * percent) / 100 + (minPerSecond * windowMs) / 1000) return false;
-    this.#extras[slot] = (this.#extras[slot] as number) + 1;
+    this.#window.add(nowMs, 0, 1);
     return true;
   }
 }

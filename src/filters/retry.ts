@@ -2,6 +2,7 @@
  * Sends a call to another backend when the first one surely did nothing with it, or when doing it twice does no harm.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';
 import type { Call, Filter, Handler, Observer, Reply } from '../call/index.ts';
@@ -81,8 +82,8 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
 
   /** The wait before the attempt after this one; undefined when the deadline leaves no room. */
   function waitMs(call: Call, failure: Failure, attempt: number): number | undefined {
-    const backoffMs = attempt < 2 ? 0 : options.backoffMs * 2 ** (attempt - 2) * (0.8 + 0.4 * random());
-    const ms = failure.pushbackMs ?? backoffMs;
+    const ownMs = attempt < 2 ? 0 : backoffMs(options.backoffMs, Infinity, attempt - 2, random);
+    const ms = failure.pushbackMs ?? ownMs;
     return clock() + ms >= call.deadline ? undefined : ms;
   }
 

@@ -1,31 +1,22 @@
 /** Failures of one thing: how many in a row, and their share of late. */
+import { SlidingWindow } from '../../base/sliding-window.ts';
 import type { EjectionOptions } from '../options.ts';
 
 /** What makes failures too many. */
 export type TallyOptions = Pick<EjectionOptions, 'consecutiveErrors' | 'failurePercent' | 'minCalls'>;
 
-/** The window in which shares of failures are looked at, and the parts in which it is forgotten, in ms. */
+/** The window in which shares of failures are looked at, in ms. */
 const windowMs = 10_000;
-const slots = 10;
 
 /** Number of consecutive failures, and numbers of calls and failures in a sliding window of 10 s. */
 export class Tally {
   consecutive = 0;
-  readonly #calls = new Float64Array(slots);
-  readonly #failed = new Float64Array(slots);
-  readonly #tick = new Float64Array(slots).fill(-1);
+  /** Calls, and those that failed. */
+  readonly #window = new SlidingWindow(windowMs);
 
   count(failed: boolean, nowMs: number): void {
     this.consecutive = failed ? this.consecutive + 1 : 0;
-    const tick = Math.floor(nowMs / (windowMs / slots));
-    const slot = tick % slots;
-    if (this.#tick[slot] !== tick) {
-      this.#tick[slot] = tick;
-      this.#calls[slot] = 0;
-      this.#failed[slot] = 0;
-    }
-    (this.#calls[slot] as number)++;
-    if (failed) (this.#failed[slot] as number)++;
+    this.#window.add(nowMs, 1, failed ? 1 : 0);
   }
 
   exceeds(options: TallyOptions, nowMs: number): boolean {
@@ -37,19 +28,12 @@ export class Tally {
 
   /** Of the last ten seconds. */
   counts(nowMs: number): { calls: number; failed: number } {
-    const oldest = Math.floor(nowMs / (windowMs / slots)) - slots;
-    let calls = 0;
-    let failed = 0;
-    for (let i = 0; i < slots; i++) {
-      if ((this.#tick[i] as number) <= oldest) continue;
-      calls += this.#calls[i] as number;
-      failed += this.#failed[i] as number;
-    }
+    const { first: calls, second: failed } = this.#window.sums(nowMs);
     return { calls, failed };
   }
 
   forget(): void {
     this.consecutive = 0;
-    this.#tick.fill(-1);
+    this.#window.clear();
   }
 }

@@ -2,6 +2,7 @@
  * How soon a connection may be tried again: at once after one that was of use, later and later after those that did
  * not.
  */
+import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { guarded } from '../../base/faults.ts';
 
@@ -39,7 +40,7 @@ export class ReconnectBackoff {
   }
 
   failed(): void {
-    const waitMs = Math.min(longestMs, firstMs * 2 ** this.#failures++) * (0.8 + 0.4 * this.#random());
+    const waitMs = backoffMs(firstMs, longestMs, this.#failures++, this.#random);
     this.#notBeforeMs = this.#clock() + Math.round(waitMs);
   }
 

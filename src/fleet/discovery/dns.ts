@@ -4,6 +4,7 @@
  */
 import { ADDRCONFIG } from 'node:dns';
 import { lookup, Resolver } from 'node:dns/promises';
+import { backoffMs } from '../../base/backoff.ts';
 import { detach } from '../../base/faults.ts';
 import type { BackendAddress, BackendTraits } from '../backend-address.ts';
 import { type Hosts, ownFamily, serversOf } from './families.ts';
@@ -87,7 +88,7 @@ export function dnsSource(options: DnsOptions, { random }: Pick<SourceDeps, 'ran
       waitMs = Math.min(options.maxTtlMs, Math.max(options.minTtlMs, ttlMs));
       events?.onBackends(backends);
     } catch (reason) {
-      waitMs = Math.min(maxBackoffMs, options.minTtlMs * 2 ** failures++) * (0.8 + 0.4 * random());
+      waitMs = backoffMs(options.minTtlMs, maxBackoffMs, failures++, random);
       const why = codeOf(reason) ?? (reason as Error).message;
       events?.onProblem(`DNS name ${options.name}: ${why}; the last answer stays`);
     } finally {

@@ -1,5 +1,6 @@
 /** Backends behind a Kubernetes service: its EndpointSlices, listed once and then watched. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { jittered } from '../../base/backoff.ts';
 import { detach, guarded } from '../../base/faults.ts';
 import { parseControlJson } from '../../codec/index.ts';
 import type { BackendTraits } from '../backend-address.ts';
@@ -129,7 +130,7 @@ export function kubernetesSource(options: KubernetesOptions, { random }: Pick<So
           events?.onProblem(`${where}: ${(reason as Error).message}; the last set stays`);
         }
         const ms = Math.min(maxBackoffMs, firstBackoffMs * 2 ** Math.min(failures - 1, 10));
-        await sleep(ms * (0.8 + 0.4 * random()), undefined, { signal: stopping.signal, ref: false }).catch(
+        await sleep(jittered(ms, random), undefined, { signal: stopping.signal, ref: false }).catch(
           () => undefined,
         );
       }

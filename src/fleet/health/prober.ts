@@ -1,4 +1,5 @@
 /** Looks at one backend again and again: each model every few seconds, sooner while it loads or the backend is down. */
+import { jittered } from '../../base/backoff.ts';
 import { detach } from '../../base/faults.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import type { HealthOptions } from '../options.ts';
@@ -193,9 +194,7 @@ export class Prober {
     const { health, options, random } = this.#deps;
     const { intervalMs, fastIntervalMs } = options();
     // plus or minus a fifth, so that gateways do not march in step
-    return (
-      (health.isRestless(model) || health.isDoubtful ? fastIntervalMs : intervalMs) * (0.8 + 0.4 * random())
-    );
+    return jittered(health.isRestless(model) || health.isDoubtful ? fastIntervalMs : intervalMs, random);
   }
 
   #schedule(): void {

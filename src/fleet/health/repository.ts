@@ -1,4 +1,5 @@
 /** What one backend lists of its models: asked when it comes up and every few seconds, and no sign of its health. */
+import { jittered } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import { detach } from '../../base/faults.ts';
 import type { V2ModelIndex } from '../../codec/index.ts';
@@ -154,6 +155,6 @@ export class Repository {
     const { intervalMs, fastIntervalMs } = options();
     const restless = this.#models.some(({ state }) => state === 'LOADING' || state === 'UNLOADING');
     // plus or minus a fifth, so that gateways do not march in step
-    return (restless ? fastIntervalMs : intervalMs) * (0.8 + 0.4 * random());
+    return jittered(restless ? fastIntervalMs : intervalMs, random);
   }
 }

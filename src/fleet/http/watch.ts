@@ -1,4 +1,5 @@
 /** Looks at one HTTP backend again and again: whether it is well, and which models it lists. */
+import { jittered } from '../../base/backoff.ts';
 import { detach } from '../../base/faults.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import type { ListedModel } from '../../call/index.ts';
@@ -51,8 +52,7 @@ export class HttpWatch {
       this.#running = false;
       if (!this.#stopped) {
         const { intervalMs, fastIntervalMs } = this.#options;
-        const spread = 0.8 + 0.4 * this.#deps.random();
-        const waitMs = (this.up ? intervalMs : fastIntervalMs) * spread;
+        const waitMs = jittered(this.up ? intervalMs : fastIntervalMs, this.#deps.random);
         this.#timer = setTimeout(() => {
           detach('backend', this.start());
         }, waitMs).unref();
