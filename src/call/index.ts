@@ -60,3 +60,4 @@ export {
   withoutMetadata,
 } from './metadata.ts';
 export { type BackendMeter, type CallEnd, type Observer, silentObserver } from './observer.ts';
+export type { LimitName } from './limit-name.ts';

@@ -3,6 +3,7 @@ import type { FaultPlace } from '../base/faults.ts';
 import type { Code } from '../base/status.ts';
 import type { ModelRef } from './by-model.ts';
 import type { Call } from './call.ts';
+import type { LimitName } from './limit-name.ts';
 import type { DoorEnd, HttpEnd } from './http-upstream.ts';
 
 /** The end of one call as its client saw it. */
@@ -77,8 +78,8 @@ export interface Observer {
    * alone, because Redis is down, late, or answered with an error, or too many calls ask it already.
    */
   sharedLimit(limit: string, by: 'redis' | 'memory' | 'down' | 'late' | 'error' | 'busy'): void;
-  /** A limit refused something: "body", "streams", "headers", ... */
-  limited(limit: string): void;
+  /** A limit refused something. */
+  limited(limit: LimitName): void;
   /** What a guard has caught: a fault of the gateway's own. */
   faulted(where: FaultPlace, reason: unknown): void;
 }

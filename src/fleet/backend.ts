@@ -11,6 +11,7 @@ import {
   type Observer,
   type Reply,
   statusOf,
+  type LimitName,
 } from '../call/index.ts';
 import { OutOfBounds } from '../codec/index.ts';
 import type { BackendAddress } from './backend-address.ts';
@@ -126,7 +127,7 @@ export class Backend implements HasCapacity {
       onQueue: (waiting: number): void => {
         if (!this.#closed) deps.observer.backendQueue(this.name, waiting);
       },
-      onLimit: (name: string): void => {
+      onLimit: (name: LimitName): void => {
         deps.observer.limited(name);
       },
     };

@@ -56,7 +56,7 @@ export interface Evictable {
 /** What was done about too much. */
 export interface MemoryEvents {
   /** "memory": a body was refused. "memory copies": a copy was let go. "memory readers": a reader was cut off. */
-  limited(limit: string): void;
+  limited(limit: 'memory' | 'memory copies' | 'memory readers'): void;
 }
 
 export interface MemoryDeps {

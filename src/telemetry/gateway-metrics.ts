@@ -1,6 +1,6 @@
 /** What is counted beside calls: retries, the cache, limits, and what backends are. */
 import { faultPlaces } from '../base/faults.ts';
-import type { ModelRef } from '../call/index.ts';
+import type { ModelRef, LimitName } from '../call/index.ts';
 import { BackendMetrics } from './backend-metrics.ts';
 import { HistogramFamily, NumberFamily } from './family.ts';
 import { fleetLabel, labelsOf } from './model-labels.ts';
@@ -28,7 +28,7 @@ const limits = [
   'slow headers',
   'slow reader',
   'streams',
-] as const;
+] as const satisfies readonly LimitName[];
 
 /** What is held for clients, by what it is held for, in bytes. */
 export interface HeldMemory {

@@ -1,4 +1,5 @@
 /** Numbers of HTTP/2 (RFC 9113) by their names. */
+import type { ConnectionLimit } from './limit-names.ts';
 
 export const FrameType = {
   DATA: 0,
@@ -57,9 +58,9 @@ export const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1')
 export class ConnectionError extends Error {
   readonly code: number;
   /** The limit that was met, when it was one. */
-  readonly limit: string | undefined;
+  readonly limit: ConnectionLimit | undefined;
 
-  constructor(code: number, message: string, limit?: string) {
+  constructor(code: number, message: string, limit?: ConnectionLimit) {
     super(message);
     this.name = 'ConnectionError';
     this.code = code;

@@ -230,8 +230,8 @@ describe('metrics', () => {
 
   it('escape what labels hold', async () => {
     const { telemetry: t } = telemetry();
-    t.observer.limited('a"b\\c\nd');
-    assert.match(await body(t), /limit="a\\"b\\\\c\\nd"\} 1/);
+    t.observer.sharedLimit('a"b\\c\nd', 'redis');
+    assert.match(await body(t), /limit="a\\"b\\\\c\\nd",by="redis"\} 1/);
   });
 
   it('render five thousand series without holding up the process for long', async () => {

@@ -1,4 +1,5 @@
 /** Opens one HTTP/2 connection to a backend: TCP, TLS if asked for, and the backend's first SETTINGS. */
+import type { LimitName } from '../../call/index.ts';
 import { connect as tcpConnect, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { guarded } from '../../base/faults.ts';
@@ -21,7 +22,7 @@ export interface DialEvents {
   /** It takes no more calls, after it was ready; those that it has may end. */
   readonly onGoaway: (client: Http2Client) => void;
   readonly onCapacity: () => void;
-  readonly onLimit: (name: string) => void;
+  readonly onLimit: (name: LimitName) => void;
 }
 
 function open(address: BackendAddress): Socket {

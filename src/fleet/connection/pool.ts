@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { guarded } from '../../base/faults.ts';
 import { Code, StatusError } from '../../base/status.ts';
-import type { Cancellation, CancelListener } from '../../call/index.ts';
+import type { Cancellation, CancelListener, LimitName } from '../../call/index.ts';
 import type { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress } from '../backend-address.ts';
 import type { ConnectionOptions } from '../options.ts';
@@ -14,7 +14,7 @@ import { ReconnectBackoff } from './reconnect-backoff.ts';
 export interface PoolEvents {
   /** A connection attempt failed, or a connection that was in use was lost. */
   readonly onLost: (reason: StatusError) => void;
-  readonly onLimit: (name: string) => void;
+  readonly onLimit: (name: LimitName) => void;
   /** So many calls wait for a stream now. */
   readonly onQueue: (waiting: number) => void;
 }

@@ -1,6 +1,6 @@
 /** How calls reach one backend: over gRPC, or as HTTP requests. */
 import type { StatusError } from '../../base/status.ts';
-import type { Api, Call, Reply } from '../../call/index.ts';
+import type { Api, Call, Reply, LimitName } from '../../call/index.ts';
 
 /**
  * Called once when a call is over, however it ends: with the gateway's own view of a failure, or with the backend's
@@ -39,7 +39,7 @@ export interface Transport {
 export interface TransportEvents {
   /** A connection attempt failed, or a connection that was in use was lost. */
   readonly onLost: (reason: StatusError) => void;
-  readonly onLimit: (name: string) => void;
+  readonly onLimit: (name: LimitName) => void;
   /** So many calls wait for a stream now. */
   readonly onQueue: (waiting: number) => void;
 }

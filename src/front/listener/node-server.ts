@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { guard, guarded } from '../../base/faults.ts';
-import type { Refused } from '../../call/index.ts';
+import type { Refused, LimitName } from '../../call/index.ts';
 import { Linger, refusal } from '../../wire/index.ts';
 import { type Fault, faultOf, parseFault } from './http1-rules.ts';
 
@@ -24,7 +24,7 @@ export interface NodeServerOptions {
   readonly headLimits: () => HeadLimits;
   request(request: IncomingMessage, response: ServerResponse): void;
   /** A limit refused something. */
-  readonly onLimit: (name: string) => void;
+  readonly onLimit: (name: LimitName) => void;
   readonly refused: Refused;
 }
 

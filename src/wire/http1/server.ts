@@ -2,6 +2,7 @@
  * The server end of an HTTP/1.1 connection for streams, one at a time, in the shape of HTTP/2 streams. It takes plain
  * requests that its user wants; at the first request that is not both, the connection goes to another server for good.
  */
+import type { ConnectionLimit } from '../limit-names.ts';
 import type { Socket } from 'node:net';
 import { fault, guard, guarded } from '../../base/faults.ts';
 import { StallTimer } from '../../base/stall-timer.ts';
@@ -28,7 +29,7 @@ export interface Http1ServerOptions {
   onOther(initial: Buffer): void;
   onClose(): void;
   /** A limit refused something. */
-  onLimit(name: string): void;
+  onLimit(name: ConnectionLimit): void;
   readonly onRefused?: OnRefused | undefined;
   /** As in ConnectionOptions. */
   readonly onWaiting?: OnWaiting | undefined;

@@ -2,6 +2,7 @@
  * What a peer may do without end and without cost, counted: beyond the limits the connection ends with
  * ENHANCE_YOUR_CALM.
  */
+import type { ConnectionLimit } from '../limit-names.ts';
 import { ConnectionError, ErrorCode } from '../constants.ts';
 import { TokenBucket, type Http2Limits } from './limits.ts';
 
@@ -12,7 +13,7 @@ import { TokenBucket, type Http2Limits } from './limits.ts';
 const unbegunForOne = 4;
 
 /** @param limit its name in the metrics */
-export function flood(limit: string): ConnectionError {
+export function flood(limit: ConnectionLimit): ConnectionError {
   return new ConnectionError(ErrorCode.ENHANCE_YOUR_CALM, `too many ${limit}`, limit);
 }
 
@@ -39,7 +40,7 @@ export class AbuseLimits {
   }
 
   /** A frame that carries nothing. @throws ConnectionError */
-  frame(limit: string): void {
+  frame(limit: ConnectionLimit): void {
     if (!this.#frames.take()) throw flood(limit);
   }
 

@@ -1,6 +1,7 @@
 /**
  * What both ends of an HTTP/2 connection share: streams, flow control, settings, and the orderly and the sudden end.
  */
+import type { ConnectionLimit } from '../limit-names.ts';
 import type { Duplex } from 'node:stream';
 import { fault, guard } from '../../base/faults.ts';
 import { connectionLost, ownFault } from '../api.ts';
@@ -47,7 +48,7 @@ export abstract class Connection implements FrameSink {
   protected readonly output: Output;
   protected readonly reader: FrameReader;
   protected readonly decoder: HpackDecoder;
-  protected readonly limited: (name: string) => void;
+  protected readonly limited: (name: ConnectionLimit) => void;
   protected readonly floods: AbuseLimits;
   readonly #ownResets = new RecentIds();
   readonly sender: Sender;

@@ -1,4 +1,5 @@
 /** What either end of an HTTP/2 connection is told. */
+import type { ConnectionLimit } from '../limit-names.ts';
 import type { OnRefused } from '../api.ts';
 import type { OnWaiting } from '../socket/index.ts';
 import type { Http2Limits } from './limits.ts';
@@ -13,7 +14,7 @@ export interface ConnectionOptions {
    */
   readonly vitalNames?: readonly string[];
   /** A limit refused something: "streams", "headers", "resets", ... */
-  onLimit?(name: string): void;
+  onLimit?(name: ConnectionLimit): void;
   /** As OnRefused (server ends only). */
   readonly onRefused?: OnRefused | undefined;
   /** Told of output that waits for the peer; what it is told sums up to 0 when the connection is gone. */
