@@ -1,4 +1,7 @@
-/** Waits between attempts: they grow with each failure and have jitter, so that many who began together do not stay in step. */
+/**
+ * Waits between attempts: they grow with each failure and have jitter, so that many who began together do not stay in
+ * step.
+ */
 
 /** A wait of `ms`, plus or minus a fifth. @param random 0 to 1 */
 export function jittered(ms: number, random: () => number): number {

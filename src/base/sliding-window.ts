@@ -1,4 +1,7 @@
-/** Two counts over the last so many milliseconds, forgotten in tenths: an event costs an addition, whatever the window. */
+/**
+ * Two counts over the last so many milliseconds, forgotten in tenths: an event costs an addition, whatever the
+ * window.
+ */
 
 const slots = 10;
 

@@ -61,3 +61,12 @@ export {
 } from './metadata.ts';
 export { type BackendMeter, type CallEnd, type Observer, silentObserver } from './observer.ts';
 export type { LimitName } from './limit-name.ts';
+export {
+  askOwn,
+  type OwnAnswer,
+  type OwnCall,
+  ownCall,
+  type OwnLimits,
+  unaryReply,
+  type UnaryReply,
+} from './unary.ts';

@@ -3,12 +3,13 @@ import type { After, Clock } from '../base/clock.ts';
 import { Code, StatusError } from '../base/status.ts';
 import { after as processAfter } from '../base/timer-wheel.ts';
 import {
-  Cancellation,
+  type Cancellation,
   errorOf,
   flowOf,
   getMetadata,
   type Handler,
   type Metadata,
+  ownCall,
   type Target,
   wholeMessage,
 } from '../call/index.ts';
@@ -147,18 +148,14 @@ export class Catalog {
 
   async #fetch(target: Target, context: CatalogContext): Promise<ModelMetadata> {
     const { handler, clock, options } = this.#deps;
-    const reply = await handler({
-      kind: 'unary',
+    const asked = {
       method,
-      via: 'REST',
       metadata: fetchMetadata,
       target,
       request: flowOf(encodeGetModelMetadataRequest(specOf(target))),
-      deadline: clock() + fetchTimeoutMs,
-      cancellation: new Cancellation(),
       id: context.id,
-      peer: 'gateway',
-    });
+    };
+    const reply = await handler(ownCall(asked, 'REST', clock() + fetchTimeoutMs));
     const message = await wholeMessage(reply.body, options.maxBytes).catch((reason: unknown) => {
       throw notTaken(reason);
     });

@@ -15,14 +15,12 @@ import {
 } from '../../bridge/index.ts';
 import {
   type Api,
-  type Call,
-  Cancellation,
+  askOwn,
   flowOf,
   type Handler,
   type Metadata,
   type Method,
   statusOf,
-  wholeMessage,
 } from '../../call/index.ts';
 import { decodeServerMetadataResponse, encodeGetModelStatusRequest } from '../../codec/index.ts';
 import {
@@ -199,28 +197,15 @@ export class ApiDetector {
   /** The answer (empty for an error status), or undefined when the backend lacks the method. */
   async #has(method: Method, message: Uint8Array): Promise<Uint8Array | undefined> {
     const { timeoutMs, maxControlBytes } = this.#options;
-    const cancellation = new Cancellation();
-    const timer = setTimeout(() => {
-      cancellation.cancel(
-        new StatusError(Code.DEADLINE_EXCEEDED, `no answer to ${method.name} within ${timeoutMs} ms`),
-      );
-    }, timeoutMs);
-    const call: Call = {
-      kind: 'unary',
-      method,
-      via: 'gRPC',
-      metadata,
-      target: undefined,
-      request: flowOf(message),
-      deadline: this.#deps.clock() + timeoutMs,
-      cancellation,
-      id: 'health',
-      peer: 'gateway',
-    };
     try {
-      const reply = await this.#deps.send(call);
-      const answer = await wholeMessage(reply.body, maxControlBytes);
-      const code = statusOf(answer?.trailers ?? reply.body.trailers);
+      const asked = { method, metadata, target: undefined, request: flowOf(message), id: 'health' };
+      const { message: answer, trailers } = await askOwn(this.#deps.send, asked, {
+        clock: this.#deps.clock,
+        timeoutMs,
+        maxBytes: maxControlBytes,
+        what: method.name,
+      });
+      const code = statusOf(trailers);
       if (code === Code.UNIMPLEMENTED) return undefined;
       // a server that is starting says nothing about what it speaks
       if (code === Code.UNAVAILABLE)
@@ -231,8 +216,6 @@ export class ApiDetector {
       const { code, fromBackend } = StatusError.from(reason);
       if (fromBackend && code === Code.UNIMPLEMENTED) return undefined;
       throw reason;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import {
-  Cancellation,
+  askOwn,
   errorOf,
   flowOf,
   getMetadata,
@@ -11,7 +11,6 @@ import {
   type Method,
   statusOf,
   type Target,
-  wholeMessage,
 } from '../../call/index.ts';
 import {
   decodeGetModelStatusResponse,
@@ -68,37 +67,10 @@ export interface Answer {
 
 /** @throws StatusError DEADLINE_EXCEEDED when it takes too long, UNAVAILABLE when there is no connection */
 export async function ask({ method, target, message }: Question, deps: ProbeDeps): Promise<Answer> {
-  const { handler, clock, timeoutMs, maxBytes } = deps;
-  const cancellation = new Cancellation();
-  const timer = setTimeout(() => {
-    cancellation.cancel(
-      new StatusError(Code.DEADLINE_EXCEEDED, `no answer to a health check within ${timeoutMs} ms`),
-    );
-  }, timeoutMs);
-  try {
-    const reply = await handler({
-      kind: 'unary',
-      method,
-      via: 'gRPC',
-      metadata,
-      target,
-      request: flowOf(message),
-      deadline: clock() + timeoutMs,
-      cancellation,
-      id: 'health',
-      peer: 'gateway',
-    });
-    const whole = await wholeMessage(reply.body, maxBytes).catch((reason: unknown) => {
-      throw notTaken(reason);
-    });
-    return {
-      message: whole === undefined || whole.compressed ? undefined : whole.bytes,
-      trailers: whole?.trailers ?? reply.body.trailers,
-      from: reply.from,
-    };
-  } finally {
-    clearTimeout(timer);
-  }
+  const asked = { method, metadata, target, request: flowOf(message), id: 'health' };
+  const answer = await askOwn(deps.handler, asked, { ...deps, what: 'a health check', unread: notTaken });
+  const whole = answer.message;
+  return { ...answer, message: whole === undefined || whole.compressed ? undefined : whole.bytes };
 }
 
 /**

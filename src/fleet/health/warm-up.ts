@@ -1,16 +1,15 @@
 /** Replays a recorded request to a model that has just come up, so that no client is the first. */
 import type { Clock } from '../../base/clock.ts';
-import { Code, StatusError } from '../../base/status.ts';
+import { Code } from '../../base/status.ts';
 import {
+  askOwn,
   type Call,
-  Cancellation,
   Flow,
   type Handler,
   type Metadata,
   type Method,
   statusOf,
   type Target,
-  wholeMessage,
 } from '../../call/index.ts';
 import { isInformation } from '../../models/index.ts';
 import type { WarmUpOptions } from '../options.ts';
@@ -90,29 +89,13 @@ export class WarmUps {
 
   async #replay({ method, metadata, target, request }: Recording, handler: Handler): Promise<boolean> {
     const { timeoutMs } = this.#options();
-    const cancellation = new Cancellation();
-    const timer = setTimeout(() => {
-      cancellation.cancel(new StatusError(Code.DEADLINE_EXCEEDED, `no answer within ${timeoutMs} ms`));
-    }, timeoutMs);
     try {
-      const { body } = await handler({
-        kind: 'unary',
-        method,
-        via: 'gRPC',
-        metadata,
-        target,
-        request: Flow.of([request]),
-        deadline: this.#clock() + timeoutMs,
-        cancellation,
-        id: 'warm-up',
-        peer: 'gateway',
-      });
-      const whole = await wholeMessage(body, maxReplyBytes);
-      return whole !== undefined && statusOf(whole.trailers) === Code.OK;
+      const asked = { method, metadata, target, request: Flow.of([request]), id: 'warm-up' };
+      const limits = { clock: this.#clock, timeoutMs, maxBytes: maxReplyBytes };
+      const { message } = await askOwn(handler, asked, limits);
+      return message !== undefined && statusOf(message.trailers) === Code.OK;
     } catch {
       return false;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }

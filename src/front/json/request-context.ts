@@ -2,22 +2,18 @@
  * The context of an HTTP request that all calls made for it share (metadata, deadline, cancellation, memory), and the
  * unary call itself.
  */
-import { Code, StatusError } from '../../base/status.ts';
 import {
   type AskedOverHttp,
   type Call,
   type Cancellation,
-  errorOf,
   flowOf,
-  getMetadata,
   type Handler,
   type Metadata,
   type Method,
-  statusOf,
   type TakesHeader,
   type Target,
-  wholeMessage,
-  wholeMessageNow,
+  unaryReply,
+  type UnaryReply,
 } from '../../call/index.ts';
 import type { CallMemory } from '../../memory/index.ts';
 import { type TimeoutOptions, unaryTimeout } from '../timeout.ts';
@@ -54,12 +50,6 @@ export interface UnaryDeps {
     /** Largest reply message of a backend, in bytes. */
     readonly maxReplyBytes: number;
   };
-}
-
-export interface UnaryReply {
-  readonly bytes: Uint8Array;
-  readonly from: string;
-  readonly metadata: Metadata;
 }
 
 /** Sends one message and gives the one that comes back. @throws StatusError, the backend's own included */
@@ -104,29 +94,11 @@ export function callOf(
   };
 }
 
-/** The one message that a call is answered with. @throws StatusError as ask() does */
-export async function answerTo(deps: UnaryDeps, call: Call, context: RequestContext): Promise<UnaryReply> {
-  const reply = await deps.handler(call);
-  // a small reply is there as a whole
-  const { body } = reply;
-  const { maxReplyBytes } = deps.options;
-  const hold = (bytes: number): void => {
+/** The one message that a call is answered with. @throws StatusError as unaryReply() does */
+export function answerTo(deps: UnaryDeps, call: Call, context: RequestContext): Promise<UnaryReply> {
+  return unaryReply(deps.handler, call, deps.options.maxReplyBytes, (bytes) => {
     context.hold(bytes);
-  };
-  const whole = body.ended
-    ? wholeMessageNow(body, maxReplyBytes, hold)
-    : await wholeMessage(body, maxReplyBytes, hold);
-  const trailers = whole?.trailers ?? reply.body.trailers;
-  if (statusOf(trailers) !== Code.OK || getMetadata(trailers, 'grpc-status') === undefined)
-    throw errorOf(trailers, reply.from);
-  if (whole === undefined)
-    throw new StatusError(Code.INTERNAL, `backend ${reply.from} said OK without an answer`);
-  if (whole.compressed)
-    throw new StatusError(
-      Code.INTERNAL,
-      `backend ${reply.from} compressed its answer without being asked to`,
-    );
-  return { bytes: whole.bytes, from: reply.from, metadata: reply.metadata };
+  });
 }
 
 /** Adds the fields of a backend's answer that clients of REST get. */

@@ -3,7 +3,7 @@
  * backend.
  */
 import { Code, StatusError } from '../../../base/status.ts';
-import { getMetadata, type Metadata, type Method } from '../../../call/index.ts';
+import { getMetadata, type Metadata, type Method, type UnaryReply } from '../../../call/index.ts';
 import {
   decodeMemoryStatus,
   decodeSettings,
@@ -26,7 +26,7 @@ import type { HttpAnswer } from '../door.ts';
 import type { JsonRequest } from '../json-request.ts';
 import { limitsOf } from '../options.ts';
 import { refusePages } from '../pages.ts';
-import { callUnary, type RequestContext, type UnaryReply } from '../request-context.ts';
+import { callUnary, type RequestContext } from '../request-context.ts';
 import type { V2Deps } from './deps.ts';
 import type { V2Route } from './routes.ts';
 

@@ -4,7 +4,7 @@
  */
 import { Code, StatusError } from '../../../base/status.ts';
 import { V2Question } from '../../../bridge/index.ts';
-import { getMetadata, type Metadata, type Target } from '../../../call/index.ts';
+import { getMetadata, type Metadata, type Target, type UnaryReply } from '../../../call/index.ts';
 import {
   encodeHttpBody,
   mayDeclareMoreThan,
@@ -19,7 +19,7 @@ import { jsonLengthHeader, methodOf, restInferMethod, signatureSource } from '..
 import { readBody } from '../body.ts';
 import type { JsonRequest } from '../json-request.ts';
 import { limitsOf, type RestOptions } from '../options.ts';
-import { callUnary, type RequestContext, type UnaryReply } from '../request-context.ts';
+import { callUnary, type RequestContext } from '../request-context.ts';
 import type { V2Deps } from './deps.ts';
 
 const method = methodOf('/inference.GRPCInferenceService/ModelInfer');
