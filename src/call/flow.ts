@@ -62,8 +62,8 @@ export class Flow {
   #copied = 0;
   #discarded = false;
   /**
-   * Whose memory the chunks are in, and how much of it; undefined when somebody may look at it of whom it is not
-   * known how long.
+   * Owners of the chunks' buffers. Undefined once a reader of unknown lifetime may hold views: then the garbage
+   * collector frees them.
    */
   #lenders: BufferOwners | undefined;
   /** The chunks were shown to others than the first reader. */
@@ -327,7 +327,7 @@ export class Flow {
     this.#chunks = none;
     if (this.done) return;
     this.onAbandon?.(reason);
-    // who makes its bytes of another flow's is no producer that hears of that one's end
+    // a producer that derives its bytes from another flow is not told by onAbandon: this flow fails here as well
     this.fail(reason);
   }
 

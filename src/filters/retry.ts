@@ -70,7 +70,7 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
   }
 
   function mayRetry(call: Call, failure: Failure, attempt: number): boolean {
-    // what names no backend is the gateway's own word, which no other backend can change
+    // an error without a backend is the gateway's own: another attempt cannot help
     if (failure.backend === '') return false;
     if (call.cancellation.reason !== undefined || !repeatable(call)) return false;
     if ((failure.pushbackMs ?? 0) < 0) return false;

@@ -161,7 +161,7 @@ export class BackendEventHandler {
   onReadmitted(name: string, model: string): void {
     const { observer, clock, backendOf, onChange } = this.#deps;
     observer.readmitted(name, this.#refOf(model));
-    // a few calls will tell whether it is well: they are few at first, and its failures so far are paid for
+    // slow start limits its traffic; failures from before the ejection no longer count
     for (const replica of backendOf(name)?.replicas ?? [])
       if (model === '' || replica.model === model) replica.startSlowly(clock());
     onChange(model === '' ? undefined : model);

@@ -57,7 +57,7 @@ const tightMs = 5000;
 /** Room may come without a call's end (a backend came back): looked for so often while somebody waits, in ms. */
 const lookEveryMs = 50;
 
-/** Its reason to leave the line is as good as a cancellation: it is told of both in the same way. */
+/** A queue's time-out and a cancellation are both delivered by onCancelled(). */
 class WaitingCall implements Waiter, CancelListener {
   readonly call: Call;
   readonly client: Client;
@@ -150,8 +150,8 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   }
 
   /**
-   * The error of a call whose time is shorter than the fastest answer of late: at a backend it would cost, and be
-   * late.
+   * The error of a call whose remaining time is shorter than the fastest recent answer: it would use a backend's
+   * capacity and miss its deadline all the same.
    */
   function hopeless(call: Call, model: ModelRef): StatusError | undefined {
     if (call.deadline === never) return undefined;

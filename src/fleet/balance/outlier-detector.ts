@@ -28,8 +28,8 @@ const failures: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Requests that are wrong, models that are not there, an overload that says so, and the client's own deadline or
- * leaving speak for nobody's failure; and they do not clear a backend that fails the rest.
+ * Client errors, missing models, overload, deadlines and cancellation count as neither success nor failure: they do
+ * not end a row of failures.
  */
 export function verdictOn({ code, disposition }: Outcome): Verdict {
   if (code === Code.OK) return 'ok';

@@ -269,7 +269,7 @@ export class Pool {
     this.#serveSoon();
   }
 
-  /** A connection that went before it was of use is as good as none: who waits may do better elsewhere. */
+  /** Fails the waiting calls when the only connection has closed before it opened a stream: a retry may help. */
   #failUnused(client: Http2Client, reason: string): void {
     if (client.opened === 0 && this.#clients.length === 0) this.#failWaiters(this.#unavailable(reason));
   }

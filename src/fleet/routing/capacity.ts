@@ -46,8 +46,8 @@ const forStreams = {
 };
 
 /**
- * One that has room and a connection, as long as any has; then one that has room; else whom the picker chooses, or
- * nobody.
+ * Prefers a connected backend with capacity, then any with capacity, then the picker's choice; undefined where the
+ * caller wants none without capacity.
  */
 export function pickWithCapacity<H extends HasCapacity>(
   picker: Picker<Replica<H>> | undefined,

@@ -1,4 +1,4 @@
-/** gRPC statuses as HTTP ones: the table of TensorFlow Serving's REST API. */
+/** gRPC statuses as HTTP ones: the table of TensorFlow Serving's REST API, for all JSON APIs of the gateway. */
 import { Code } from '../../base/status.ts';
 
 const byCode: Readonly<Record<number, number>> = {

@@ -104,7 +104,8 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
 }
 
 /**
- * All calls of a connection may wait for the rest of their requests, and none for the window that the others use up.
+ * Bytes that a call may buffer while it waits for the rest of its request, so that all streams of a connection can
+ * wait at once without using up the connection's window.
  */
 function hereBytesOf({ http2 }: Config): number {
   const { initialWindowBytes, connectionWindowBytes, maxConcurrentStreams } = http2;

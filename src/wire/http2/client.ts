@@ -91,7 +91,7 @@ export class Http2Client extends Connection {
     const stream = this.addStream(this.#nextId);
     stream.events = events;
     if (this.draining) {
-      // the caller was faster than the news; the peer would not look at it
+      // the connection began to drain before the caller was told: the peer would ignore this stream
       this.streams.delete(stream.id);
       stream.removed = true;
       // its body has no stream to go to: DATA without one would cost the calls that are still open
@@ -183,7 +183,7 @@ export class Http2Client extends Connection {
     else this.#head(stream, fields, end);
   }
 
-  /** What can be gone on with of a list that is too large: how the call ended. */
+  /** The vital fields (grpc-status) of a list that is too large; undefined when they are missing. */
   #vital(end: boolean): Headers | undefined {
     this.limited('headers');
     const [needed] = this.#options.vitalNames ?? [];

@@ -19,7 +19,7 @@ const idle: Buffer[] = [];
 
 /** A new one for each use: who gives back late or twice does not touch what others have in the same memory by then. */
 export class ReadBlock extends ReadBuffer {
-  /** A byte longer than is read into it: whoever has all bytes of a buffer may take it for his own. */
+  /** One byte longer than any read, so that no chunk spans the whole buffer and is taken for one of its own. */
   readonly #buffer = idle.pop() ?? Buffer.allocUnsafeSlow(blockBytes + 1);
   #at = 0;
   #open = true;

@@ -11,9 +11,9 @@ interface Transferable extends ArrayBuffer {
 }
 
 /**
- * Counts what of a read is still looked at. V8 sees a small object where 64 KiB hang on it, so that reads that are dead
- * wait in their hundreds for a collection of the young generation. A piece whose receiver never gives it back is no
- * mistake: then the whole read is left to the collector.
+ * Counts the parts of a read that are still in use. V8 does not see the 64 KiB outside of its heap behind the small
+ * object, so that hundreds of dead reads would wait for a collection of the young generation. A part that is never
+ * released does no harm: the whole read is left to the collector.
  * hot: 0015
  */
 export abstract class ReadBuffer {
