@@ -16,8 +16,8 @@ export interface UnaryReply {
 /**
  * Sends a call and gives the one message that comes back.
  * @param hold told of the bytes that are held for it until it is whole
- * @throws StatusError the backend's own status when it is not OK; INTERNAL for OK without a message, and for a message that is compressed
- *   although nobody asked for that
+ * @throws StatusError the backend's own status when it is not OK; INTERNAL for OK without a message, and for a
+ *   message that is compressed although nobody asked for that
  */
 export async function unaryReply(
   handler: Handler,
@@ -92,8 +92,8 @@ export interface OwnLimits {
 }
 
 /**
- * Sends a call of the gateway's own and waits for its answer, whatever its status, within a time limit of its own: nobody else holds it to
- * its deadline.
+ * Sends a call of the gateway's own and waits for its answer, whatever its status, within a time limit of its own:
+ * nobody else holds it to its deadline.
  * @throws StatusError DEADLINE_EXCEEDED when it takes too long, and whatever the handler rejects with
  */
 export async function askOwn(handler: Handler, asked: OwnCall, limits: OwnLimits): Promise<OwnAnswer> {

@@ -53,6 +53,9 @@ function commandOf(question: Question): string {
   return `${body} | curl -s -i ${head} --data-binary @- ${url}`;
 }
 
+/** CURLE_HTTP2_STREAM. */
+const lostByCurl = 92;
+
 /** @param address "127.0.0.1:PORT" of the server that speaks what the question is in */
 export async function ask(address: string, question: Question): Promise<Answer> {
   const { what, over, method, path } = question;
@@ -63,11 +66,12 @@ export async function ask(address: string, question: Question): Promise<Answer> 
     const grpc = ['--http2-prior-knowledge', '-H', 'content-type: application/grpc', '-H', 'te: trailers'];
     const head = over === 'grpc' ? grpc : ['-H', 'content-type: application/json'];
     const sent = method === 'GET' ? [] : [...head, '--data-binary', `@${file('request')}`];
-    const { stderr } = await run('curl', [
-      ...['-s', '-S', '-m', '10', '-D', file('head'), '-o', file('body')],
-      ...sent,
-      `http://${address}${path}`,
-    ]);
+    const output = ['-s', '-S', '-m', '10', '-D', file('head'), '-o', file('body')];
+    const send = (): ReturnType<typeof run> => run('curl', [...output, ...sent, `http://${address}${path}`]);
+    let { code, stderr } = await send();
+    // curl now and then loses an answer behind which the server resets the stream at once: what the server says is
+    // asked here, not curl
+    for (let i = 0; i < 5 && code === lostByCurl; i++) ({ code, stderr } = await send());
     const lines = readFileSync(file('head'), 'latin1').split('\r\n');
     const [status] = lines;
     if (status === undefined || status === '') throw new Error(`${what}: no answer: ${stderr}`);
