@@ -116,7 +116,7 @@ export function uncompressedCall(call: Call, request: Flow): Call {
 const inferences: ReadonlySet<string> = new Set(['Predict', 'ModelInfer']);
 
 /** Asks on behalf of a call: with its metadata, deadline, cancellation and id. */
-export function asker(call: Call, backend: Handler, limits: InflateLimits, rebuilt: BridgeMemory): Ask {
+export function unaryCaller(call: Call, backend: Handler, limits: InflateLimits, rebuilt: BridgeMemory): Ask {
   const metadata = plainMetadata(call.metadata);
   const control = { ...limits, maxMessageBytes: Math.min(limits.maxMessageBytes, controlLimits.bytes) };
   return async (method, message) => {

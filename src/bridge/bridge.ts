@@ -9,7 +9,7 @@ import type { RequestDialect } from './request-dialect.ts';
 import { inTurns } from './stream-questions.ts';
 
 export interface BridgeOptions {
-  readonly door: RequestDialect;
+  readonly dialect: RequestDialect;
   /** The server's API, as errors say it. */
   readonly spoken: string;
   /** The server, asked on behalf of this call. @param rebuilt where it is counted what that takes */
@@ -25,15 +25,15 @@ export interface BridgeOptions {
  * answer in the client's. A backend's own error status is passed on as it came. @throws StatusError UNIMPLEMENTED for
  * a method that the other API has no word for
  */
-export function createBridge({ door, spoken, server, from, limits }: BridgeOptions): Handler {
+export function createBridge({ dialect, spoken, server, from, limits }: BridgeOptions): Handler {
   return async (call): Promise<Reply> => {
-    const answer = door.calls.get(call.method.name);
+    const answer = dialect.calls.get(call.method.name);
     if (answer === undefined) {
-      const stream = door.streams?.get(call.method.name);
+      const stream = dialect.streams?.get(call.method.name);
       if (stream !== undefined) return inTurns(call, { answer: stream, server, from, limits });
       throw new StatusError(
         Code.UNIMPLEMENTED,
-        `${call.method.name} of ${door.name} has no equivalent in ${spoken}, which the model's server speaks`,
+        `${call.method.name} of ${dialect.name} has no equivalent in ${spoken}, which the model's server speaks`,
         { where: from },
       );
     }

@@ -14,7 +14,7 @@ import {
   versionTextOf,
 } from '../codec/index.ts';
 import { extensionMethods, methodOf, specOf } from '../models/index.ts';
-import { asker, refusedReply } from './backend-call.ts';
+import { unaryCaller, refusedReply } from './backend-call.ts';
 import { BridgeMemory } from './bridge-memory.ts';
 import { pathOf, type RestAnswer, successful } from './rest-call.ts';
 
@@ -41,7 +41,7 @@ export function extensionBridge({ send, from, limits }: ExtensionBridgeOptions):
         target === undefined
           ? new Uint8Array(0)
           : encodeModelVersionRequest(target.model, versionTextOf(specOf(target)));
-      const ask = asker(call, send, limits, rebuilt);
+      const ask = unaryCaller(call, send, limits, rebuilt);
       const answer = joined(await ask(isConfig ? configMethod : statisticsMethod, question));
       const text = readControl(isConfig ? modelConfigJson : modelStatisticsJson, answer);
       return {

@@ -17,7 +17,7 @@ import {
 } from '../codec/index.ts';
 import { generateMethods, methodOf, specOf } from '../models/index.ts';
 import { askStream } from './answers.ts';
-import { asker, refusedReply, requestOf } from './backend-call.ts';
+import { unaryCaller, refusedReply, requestOf } from './backend-call.ts';
 import { BridgeMemory } from './bridge-memory.ts';
 import { pathOf } from './rest-call.ts';
 import { finalParameter } from './v2.ts';
@@ -70,7 +70,7 @@ async function inferMessage(
   const viewed = call.request.view();
   try {
     const body = joined(await requestOf(call, limits, rebuilt));
-    const ask = asker(call, send, limits, rebuilt);
+    const ask = unaryCaller(call, send, limits, rebuilt);
     const answer = joined(await ask(metadataMethod, encodeModelVersionRequest(model, version)));
     const { inputs } = readControl(decodeModelMetadataResponse, answer);
     const made = decodeGenerateJson(body, inputs, {

@@ -1,5 +1,5 @@
 /** Calls in one API before servers that speak another. */
-export { asker, plainMetadata, refusedReply, requestOf } from './backend-call.ts';
+export { unaryCaller, plainMetadata, refusedReply, requestOf } from './backend-call.ts';
 export { type AddBatchDimension, addBatchDimension, type BatchDimensionOptions } from './batch-dimension.ts';
 export { BridgeMemory } from './bridge-memory.ts';
 export { createBridge } from './bridge.ts';

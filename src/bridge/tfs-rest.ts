@@ -151,15 +151,15 @@ export interface TfsRestOptions {
 /** A server that speaks it. */
 export function tfsRestServer(ask: RestAsk, options: TfsRestOptions): ModelServer {
   const { where, limits, signatures, askForAll, wait } = options;
-  const get = async (path: string, asker = ask): Promise<Json> =>
-    jsonOf(successful(await asker({ path }), where), where);
-  const status = async (target: Target, asker = ask): Promise<VersionState[]> =>
-    statesOf(await get(tfsPath(target), asker));
+  const get = async (path: string, caller = ask): Promise<Json> =>
+    jsonOf(successful(await caller({ path }), where), where);
+  const status = async (target: Target, caller = ask): Promise<VersionState[]> =>
+    statesOf(await get(tfsPath(target), caller));
 
-  async function describe(target: Target, asker = ask): Promise<ModelDescription> {
-    const json = await get(`${tfsPath(target)}/metadata`, asker);
+  async function describe(target: Target, caller = ask): Promise<ModelDescription> {
+    const json = await get(`${tfsPath(target)}/metadata`, caller);
     const spec = objectIn(either(json, 'model_spec', 'modelSpec'));
-    const states = await status({ model: target.model, signature: '' }, asker);
+    const states = await status({ model: target.model, signature: '' }, caller);
     const versions = states.filter(({ state }) => state === 'AVAILABLE').map((each) => each.version);
     return {
       version: bigintIn(spec.version),

@@ -13,20 +13,20 @@ export class BufferOwners {
   #newest: BufferOwner | undefined;
   /** Of the newest. */
   #bytes: number;
-  #others: { readonly lender: BufferOwner; readonly bytes: number }[] | undefined;
+  #others: { readonly owner: BufferOwner; readonly bytes: number }[] | undefined;
 
-  constructor(lender: BufferOwner, bytes: number) {
-    this.#newest = lender;
+  constructor(owner: BufferOwner, bytes: number) {
+    this.#newest = owner;
     this.#bytes = bytes;
   }
 
-  add(lender: BufferOwner, bytes: number): void {
-    if (lender === this.#newest) {
+  add(owner: BufferOwner, bytes: number): void {
+    if (owner === this.#newest) {
       this.#bytes += bytes;
       return;
     }
-    if (this.#newest !== undefined) (this.#others ??= []).push({ lender: this.#newest, bytes: this.#bytes });
-    this.#newest = lender;
+    if (this.#newest !== undefined) (this.#others ??= []).push({ owner: this.#newest, bytes: this.#bytes });
+    this.#newest = owner;
     this.#bytes = bytes;
   }
 
@@ -37,6 +37,6 @@ export class BufferOwners {
     this.#newest = undefined;
     this.#others = undefined;
     newest?.release(this.#bytes);
-    if (others !== undefined) for (const { lender, bytes } of others) lender.release(bytes);
+    if (others !== undefined) for (const { owner, bytes } of others) owner.release(bytes);
   }
 }

@@ -65,7 +65,7 @@ export class Flow {
    * Owners of the chunks' buffers. Undefined once a reader of unknown lifetime may hold views: then the garbage
    * collector frees them.
    */
-  #lenders: BufferOwners | undefined;
+  #owners: BufferOwners | undefined;
   /** The chunks were shown to others than the first reader. */
   #shown = false;
   #firstReader: FlowReader | undefined;
@@ -98,24 +98,24 @@ export class Flow {
     return this.ended || this.error !== undefined;
   }
 
-  /** @param lender gets the chunk's bytes back when it is certain that nobody looks at them any more */
-  push(chunk: Uint8Array, lender?: BufferOwner): void {
+  /** @param owner gets the chunk's bytes back when it is certain that nobody looks at them any more */
+  push(chunk: Uint8Array, owner?: BufferOwner): void {
     if (this.done) {
-      lender?.release(chunk.length);
+      owner?.release(chunk.length);
       return;
     }
     this.bytes += chunk.length;
     this.#memory?.add(MemoryKind.requests, chunk.length);
-    if (this.#retain && this.bytes > this.#maxRetainedBytes) this.release();
+    if (this.#retain && this.bytes > this.#maxRetainedBytes) this.dropCopy();
     // not before: what was released has been given back
-    if (lender !== undefined && !this.#shown) {
-      if (this.#lenders === undefined) this.#lenders = new BufferOwners(lender, chunk.length);
-      else this.#lenders.add(lender, chunk.length);
+    if (owner !== undefined && !this.#shown) {
+      if (this.#owners === undefined) this.#owners = new BufferOwners(owner, chunk.length);
+      else this.#owners.add(owner, chunk.length);
     }
     if (this.#forks !== undefined) this.#feed(this.#forks, chunk);
     if (this.#reader !== undefined && !this.#retain) {
       this.#reader.onData(chunk);
-      if (this.#lenders !== undefined) this.#repay();
+      if (this.#owners !== undefined) this.#repay();
       return;
     }
     // its own reader has left, and only the forks go on, or the flow that this is a fork of
@@ -161,13 +161,13 @@ export class Flow {
       }
     } else {
       const waiting = this.#chunks;
-      const lenders = this.#lenders;
+      const owners = this.#owners;
       this.#chunks = none;
       // until all are delivered
-      this.#lenders = undefined;
+      this.#owners = undefined;
       for (const chunk of waiting) if (this.#reader === reader) reader.onData(chunk);
-      if (lenders !== undefined && !this.#shown) {
-        this.#lenders ??= lenders;
+      if (owners !== undefined && !this.#shown) {
+        this.#owners ??= owners;
         this.#repay();
       }
     }
@@ -237,7 +237,7 @@ export class Flow {
   }
 
   /** Stops retaining: delivered chunks are let go, there is no second reading. */
-  release(): void {
+  dropCopy(): void {
     if (!this.#retain || this.#pinned || this.#viewers > 0) return;
     this.#retain = false;
     this.#chunks = this.#reader === undefined ? this.#chunks : none;
@@ -254,7 +254,7 @@ export class Flow {
     this.#retain = false;
     this.#chunks = none;
     this.#repay();
-    this.#lenders = undefined;
+    this.#owners = undefined;
     this.#uncopy();
     this.#memory?.add(MemoryKind.requests, this.#credited - this.bytes);
     if (!this.done) this.fail(gone());
@@ -278,12 +278,12 @@ export class Flow {
   /** From here on the collector alone knows when nobody looks at the chunks any more. */
   #show(): void {
     this.#shown = true;
-    this.#lenders = undefined;
+    this.#owners = undefined;
   }
 
   /** The flow has let go of its chunks: gives their memory back, unless its reader has not. */
   #repay(): void {
-    if (this.#firstReader === undefined || this.#firstReader.holds === false) this.#lenders?.repay();
+    if (this.#firstReader === undefined || this.#firstReader.holds === false) this.#owners?.repay();
   }
 
   #uncopy(): void {

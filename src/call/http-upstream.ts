@@ -99,7 +99,7 @@ export interface HttpEnd {
 }
 
 /** The end of a request that a door answers itself, in words of HTTP, as its client saw it. */
-export interface DoorEnd {
+export interface HttpAnswerEnd {
   /** What the answer has as x-request-id. */
   readonly id: string;
   /** The client's address. */

@@ -39,7 +39,7 @@ export {
 export { canBeMetadata, type TakesHeader, takesOfAnswers, takesOfRequests } from './headers.ts';
 export type {
   AskedOverHttp,
-  DoorEnd,
+  HttpAnswerEnd,
   HttpEnd,
   HttpFields,
   HttpHolder,

@@ -4,7 +4,7 @@ import type { Code } from '../base/status.ts';
 import type { ModelRef } from './by-model.ts';
 import type { Call } from './call.ts';
 import type { LimitName } from './limit-name.ts';
-import type { DoorEnd, HttpEnd } from './http-upstream.ts';
+import type { HttpAnswerEnd, HttpEnd } from './http-upstream.ts';
 
 /** The end of one call as its client saw it. */
 export interface CallEnd {
@@ -45,7 +45,7 @@ export interface Observer {
   httpStarted(prefix: string): void;
   httpEnded(end: HttpEnd): void;
   /** A request that a door answers itself has ended: over REST, or refused before it was a call. */
-  answered(end: DoorEnd): void;
+  answered(end: HttpAnswerEnd): void;
   /** A model that the configuration names, by its public name. */
   configured(model: string): void;
   retried(backend: string, reason: string): void;

@@ -13,14 +13,14 @@ import { CliError, exit, usageError } from './usage.ts';
 /** As container engines wait by default for less than this, in ms. */
 const timeoutMs = 2000;
 
-interface Door {
+interface AdminAddress {
   readonly host: string;
   readonly port: number;
   readonly tls: boolean;
 }
 
 /** Where the admin door of a configuration can be reached from this machine. */
-function doorOf(config: string): Door {
+function adminAddressOf(config: string): AdminAddress {
   const { doors } = snapshotOf(config, {}).config;
   if (doors.adminPort === 0)
     throw new CliError(exit.config, `${config} has no admin door (doors.adminPort is 0)`);
@@ -29,14 +29,14 @@ function doorOf(config: string): Door {
   return { host, port: doors.adminPort, tls: doors.tls !== undefined };
 }
 
-function doorAt(admin: string): Door {
+function adminAddressAt(admin: string): AdminAddress {
   const { protocol, hostname, port } = adminUrl(admin);
   const tls = protocol === 'https:';
   return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) || (tls ? 443 : 80), tls };
 }
 
 /** @returns what is wrong; undefined when all is well */
-function ask({ host, port, tls }: Door, path: string): Promise<string | undefined> {
+function ask({ host, port, tls }: AdminAddress, path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     // it asks itself, and tells nothing: whose certificate it is does not matter
     const options = { host, port, path, timeout: timeoutMs, rejectUnauthorized: false, agent: false };
@@ -85,7 +85,7 @@ export async function health(args: readonly string[]): Promise<number> {
     throw usageError('--admin and --config say the same: give one of them');
   const { admin = 'http://127.0.0.1:8001', config } = values;
   const wrong = await ask(
-    config === undefined ? doorAt(admin) : doorOf(config),
+    config === undefined ? adminAddressAt(admin) : adminAddressOf(config),
     values.ready === true ? '/readyz' : '/healthz',
   );
   if (wrong !== undefined) throw new CliError(exit.failed, wrong);

@@ -66,7 +66,7 @@ export function doorLines(gateway: Gateway, tls: boolean): string {
 }
 
 /** What stands in the way of a door, and what to do; undefined for other errors. */
-function whyNoDoor({
+function whyNotListening({
   code,
   address = '',
   port = 0,
@@ -111,7 +111,7 @@ export async function runGateway(options: RunOptions): Promise<number> {
     });
     followDrains(gateway);
   } catch (error) {
-    const why = whyNoDoor(error as NodeJS.ErrnoException & { address?: string; port?: number });
+    const why = whyNotListening(error as NodeJS.ErrnoException & { address?: string; port?: number });
     throw why === undefined ? error : new CliError(exit.unavailable, why);
   }
   options.onReady?.(gateway, snapshot);

@@ -71,7 +71,7 @@ class CopyMemory implements Evictable {
     this.held = new MemoryReservation(account, MemoryKind.mirrors, {
       stalledMs: () => 0,
       evict: () => {
-        this.release();
+        this.dropCopy();
       },
     });
     account.offer(this);
@@ -81,7 +81,7 @@ class CopyMemory implements Evictable {
     return this.held.bytes;
   }
 
-  release(): void {
+  dropCopy(): void {
     this.held.end();
     this.cancellation.cancel(new StatusError(Code.RESOURCE_EXHAUSTED, 'there is no room for the copy'));
     this.#account.forget(this);

@@ -95,7 +95,7 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
       const ms = failure === undefined || !again ? undefined : waitMs(call, failure, attempt);
       if (failure === undefined || ms === undefined) {
         // nobody reads the request from its start any more
-        call.request.release();
+        call.request.dropCopy();
         if (reply !== undefined) return reply;
         throw (failure as Failure).error;
       }
@@ -127,7 +127,7 @@ export function retryFilter(options: RetryOptions, deps: RetryDeps): Filter {
       (reply) => {
         const failure = failureOf(reply);
         if (failure !== undefined) return retried(call, next, { reply, failure });
-        call.request.release();
+        call.request.dropCopy();
         return reply;
       },
       (reason: unknown) => retried(call, next, { reply: undefined, failure: thrown(reason) }),

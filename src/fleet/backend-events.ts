@@ -10,16 +10,16 @@ import type { WarmUps } from './health/warm-up.ts';
 import type { LoadGenerations } from './load-generations.ts';
 import type { FleetOptions } from './options.ts';
 
-export interface UpkeepDeps {
+export interface BackendEventHandlerDeps {
   readonly observer: Observer;
   readonly clock: Clock;
   readonly log: Log;
-  readonly commonLog?: Log | undefined;
+  readonly commonLog: Log;
   readonly options: () => FleetOptions;
   readonly outliers: OutlierDetector;
   readonly doubts: Doubts;
   readonly backendOf: (name: string) => Backend | undefined;
-  readonly incarnations: LoadGenerations;
+  readonly generations: LoadGenerations;
   readonly warmUps: WarmUps;
   /** Backends among which failures at one stand out. */
   readonly countOf: (model: string) => number;
@@ -32,11 +32,11 @@ export interface UpkeepDeps {
  * detection, and begins slow start and warm-up of a model that becomes AVAILABLE after `settle()`.
  */
 export class BackendEventHandler {
-  readonly #deps: UpkeepDeps;
+  readonly #deps: BackendEventHandlerDeps;
   readonly #warming = new Set<string>();
   #settled = false;
 
-  constructor(deps: UpkeepDeps) {
+  constructor(deps: BackendEventHandlerDeps) {
     this.#deps = deps;
   }
 
@@ -54,8 +54,8 @@ export class BackendEventHandler {
   }
 
   onVersion(backend: Backend, model: string, version: bigint, available: boolean): void {
-    const { observer, clock, outliers, doubts, incarnations } = this.#deps;
-    const log = this.#deps.commonLog ?? this.#deps.log;
+    const { observer, clock, outliers, doubts, generations } = this.#deps;
+    const log = this.#deps.commonLog;
     observer.backendState(backend.name, this.#refOf(model), String(version), available && !backend.drained);
     const fields = {
       fleet: this.#deps.options().name,
@@ -72,7 +72,7 @@ export class BackendEventHandler {
     outliers.clear(backend.name, model);
     observer.readmitted(backend.name, this.#refOf(model));
     doubts.forget(backend.name, model);
-    incarnations.loaded(backend.name, model, version);
+    generations.loaded(backend.name, model, version);
     if (!this.#settled) return;
     backend.replica(model).startSlowly(clock());
     detach('backend', this.#warm(backend, model));

@@ -40,7 +40,7 @@ export interface BackendDeps {
   readonly models: () => readonly string[];
   readonly reserveProbe: (lane: 'urgent' | 'routine') => number;
   /** Absent in a gateway of one process. */
-  readonly sharedLooks: SharedProbes | undefined;
+  readonly sharedProbes: SharedProbes | undefined;
   readonly onVersion: (backend: Backend, model: string, version: bigint, available: boolean) => void;
   readonly onChange: (model: string) => void;
   /** It takes calls, or takes none any more. */
@@ -288,13 +288,13 @@ export class Backend implements HasCapacity {
    * @param model none for all of them
    */
   #shared<T, R>(model: string, refused: R, look: () => Promise<T>): Promise<T | R> {
-    const { sharedLooks, options } = this.#deps;
+    const { sharedProbes, options } = this.#deps;
     const bounded = (): Promise<T | R> => this.#bounded(model, refused, look);
     // a connection that was lost says more than what another process saw a while ago
-    if (sharedLooks === undefined || !this.health.up || !this.connected) return bounded();
+    if (sharedProbes === undefined || !this.health.up || !this.connected) return bounded();
     const { name, health } = options();
     const freshMs = health.intervalMs * freshIntervals;
-    return sharedLooks.probe(`${name}\0${this.name}\0${model}`, freshMs, bounded);
+    return sharedProbes.probe(`${name}\0${this.name}\0${model}`, freshMs, bounded);
   }
 
   /** An answer beyond a limit is not taken, which is told once. */

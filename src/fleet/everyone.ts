@@ -17,7 +17,7 @@ export interface EveryoneDeps {
   readonly options: () => FleetOptions;
   readonly members: Pick<BackendSet, 'list'>;
   readonly watched: Pick<WatchedModels, 'has' | 'names'>;
-  readonly chooser: Pick<BackendSelector, 'routesOf'>;
+  readonly selector: Pick<BackendSelector, 'routesOf'>;
   /** A model may be another one at a backend, under the same versions. */
   readonly reloaded: (backend: Backend, model: string) => void;
 }
@@ -55,9 +55,9 @@ export class Everyone implements WideFleet {
   ): Promise<number> {
     const { call, only, of } = question;
     const { target } = call;
-    const { clock, options, chooser } = this.#deps;
+    const { clock, options, selector } = this.#deps;
     // what nobody asked for before is looked at everywhere
-    if (of === 'model') await chooser.routesOf(call);
+    if (of === 'model') await selector.routesOf(call);
     const { list } = this.#deps.members;
     const isMeant = target === undefined || of === 'fleet' ? list : havingModel(list, target);
     const meant = only === undefined ? isMeant : list.filter(({ name }) => name === only);

@@ -46,7 +46,7 @@ export interface FleetDeps {
   readonly commonLog?: Log | undefined;
   /** Takes a place among all looks at backends of this gateway; how long to wait for it, in ms. */
   readonly reserveProbe: (lane: 'urgent' | 'routine') => number;
-  readonly sharedLooks?: SharedProbes | undefined;
+  readonly sharedProbes?: SharedProbes | undefined;
   /** A call has ended at a backend, and another may begin. */
   readonly onCapacity?: (() => void) | undefined;
 }
@@ -71,18 +71,18 @@ export class Fleet {
   #options: FleetOptions;
   /** No call is served here any more. */
   stopped = false;
-  readonly #deps: FleetDeps;
+  readonly #deps: FleetDeps & { readonly commonLog: Log };
   readonly #members: BackendSet;
   readonly #table: RoutingTable;
   readonly #outliers: OutlierDetector;
   readonly #doubts: Doubts;
   readonly #opinions: SecondOpinions;
   readonly #watched: WatchedModels;
-  readonly #incarnations: LoadGenerations;
+  readonly #generations: LoadGenerations;
   readonly #warmUps: WarmUps;
   readonly #upkeep: BackendEventHandler;
   readonly #log: BackendLog;
-  readonly #chooser: BackendSelector;
+  readonly #selector: BackendSelector;
   readonly #sequences: SequenceRouter;
   readonly #sources: Sources;
   /** All of its backends together. */
@@ -91,7 +91,8 @@ export class Fleet {
   #onFirst: (() => void) | undefined;
   #tickTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: FleetOptions, deps: FleetDeps) {
+  constructor(options: FleetOptions, given: FleetDeps) {
+    const deps = { ...given, commonLog: given.commonLog ?? given.log };
     this.name = options.name;
     this.#options = options;
     this.#deps = deps;
@@ -105,10 +106,10 @@ export class Fleet {
     );
     this.#doubts = new Doubts(() => this.#options.ejection, clock);
     this.#watched = new WatchedModels(options.models, options.health.maxLearntModels, clock);
-    this.#incarnations = new LoadGenerations(random);
+    this.#generations = new LoadGenerations(random);
     this.#log = new BackendLog({
       fleet: () => this.name,
-      log: deps.commonLog ?? deps.log,
+      log: deps.commonLog,
       clock,
       count: () => {
         const { list } = this.#members;
@@ -140,7 +141,7 @@ export class Fleet {
       outliers: this.#outliers,
       doubts: this.#doubts,
       backendOf: (name) => this.#members.list.find((backend) => backend.name === name),
-      incarnations: this.#incarnations,
+      generations: this.#generations,
       warmUps: this.#warmUps,
       countOf: (model) => this.#table.get(model)?.knowing.length ?? this.#members.list.length,
       onChange: (model) => {
@@ -148,7 +149,7 @@ export class Fleet {
         else this.#rebuild(model);
       },
     });
-    this.#chooser = new BackendSelector({
+    this.#selector = new BackendSelector({
       ...deps,
       options: () => this.#options,
       members: this.#members,
@@ -160,18 +161,18 @@ export class Fleet {
       options: () => this.#options,
       members: this.#members,
       watched: this.#watched,
-      chooser: this.#chooser,
+      selector: this.#selector,
       reloaded: ({ name, health }, model) => {
         for (const { version } of health.versions(model) ?? [])
-          this.#incarnations.loaded(name, model, version);
+          this.#generations.loaded(name, model, version);
       },
     });
-    this.#opinions = new SecondOpinions({ ...deps, doubts: this.#doubts, chooser: this.#chooser });
+    this.#opinions = new SecondOpinions({ ...deps, doubts: this.#doubts, selector: this.#selector });
     this.#sequences = new SequenceRouter({
       members: this.#members,
       table: this.#table,
       pins: new Sequences(() => this.#options.sequences, clock),
-      whenAble: (call) => this.#chooser.chooseLater(call),
+      whenAble: (call) => this.#selector.chooseLater(call),
     });
     this.#sources = new Sources(deps, {
       onBackends: (addresses) => {
@@ -182,7 +183,7 @@ export class Fleet {
         );
       },
       onProblem: (message) => {
-        (deps.commonLog ?? deps.log).warn({ fleet: this.name }, message);
+        deps.commonLog.warn({ fleet: this.name }, message);
       },
     });
   }
@@ -245,9 +246,9 @@ export class Fleet {
     // hot: 0020
     // a turn of the microtask queue is dear here, and so is an async function: only what is a promise is awaited
     try {
-      const routes = this.#chooser.routesOf(call);
+      const routes = this.#selector.routesOf(call);
       if (call.sequence !== undefined || routes instanceof Promise) return this.#whenKnown(call, routes);
-      const chosen = this.#chooser.choose(call, routes);
+      const chosen = this.#selector.choose(call, routes);
       return chosen instanceof Promise
         ? chosen.then((replica) => this.#send(call, routes, replica))
         : this.#send(call, routes, chosen);
@@ -259,7 +260,7 @@ export class Fleet {
   async #whenKnown(call: Call, known: Routes | Promise<Routes>): Promise<Reply> {
     const routes = await known;
     if (call.sequence !== undefined) return this.#sequences.send(call);
-    return this.#send(call, routes, await this.#chooser.choose(call, routes));
+    return this.#send(call, routes, await this.#selector.choose(call, routes));
   }
 
   #send(call: Call, routes: Routes, replica: Chosen): Promise<Reply> {
@@ -277,14 +278,14 @@ export class Fleet {
     let replica = first;
     let reply = answer;
     for (let stale = 0; ; stale++) {
-      if (stale >= maxStale || !this.#chooser.isStale(call, reply, replica)) {
+      if (stale >= maxStale || !this.#selector.isStale(call, reply, replica)) {
         const wanted = this.#opinions.isWanted(call, reply, replica);
         return wanted ? this.#opinions.ask(tried, routes, reply, replica) : reply;
       }
       // what was known of it is out of date: the others are asked in its place
       detach('backend', replica.host.prober.look(replica.model));
       tried = { ...tried, avoid: [...(tried.avoid ?? []), replica.name] };
-      replica = await this.#chooser.choose(tried, routes);
+      replica = await this.#selector.choose(tried, routes);
       call.onPicked?.(replica.name);
       reply = await replica.host.send(call, replica);
       if (reply.body.bytes === 0) continue;
@@ -294,7 +295,7 @@ export class Fleet {
   }
 
   hasCapacity(call: Call): boolean {
-    return this.#chooser.hasCapacity(call);
+    return this.#selector.hasCapacity(call);
   }
 
   // --- what is known of its models, by their own names ---
@@ -304,7 +305,7 @@ export class Fleet {
   }
 
   incarnation(model: string, version: bigint): string {
-    return this.#incarnations.of(model, version);
+    return this.#generations.of(model, version);
   }
 
   knows(model: string): boolean {
@@ -374,13 +375,13 @@ export class Fleet {
   #backend(address: BackendAddress): Backend {
     this.#deps.observer.backendUp(address.name, false);
     this.#deps.observer.backendDrained(address.name, false);
-    const { observer, clock, random, reserveProbe, onCapacity, sharedLooks } = this.#deps;
+    const { observer, clock, random, reserveProbe, onCapacity, sharedProbes } = this.#deps;
     return new Backend(address, {
       observer,
       clock,
       random,
       reserveProbe,
-      sharedLooks,
+      sharedProbes,
       onCapacity: onCapacity ?? ((): void => undefined),
       options: () => this.#options,
       models: () => this.#watched.names(),
@@ -405,7 +406,7 @@ export class Fleet {
         this.#sources.refreshSoon();
       },
       onOutOfBounds: ({ name: backend }, model, reason) => {
-        const log = this.#deps.commonLog ?? this.#deps.log;
+        const log = this.#deps.commonLog;
         if (model === '')
           log.warn({ fleet: this.name, backend, reason }, 'the list of models of a backend is not taken');
         else log.warn({ fleet: this.name, backend, model, reason }, 'model is unknown at a backend');

@@ -10,7 +10,7 @@ import type { ModelRoutes } from './routing/routing-table.ts';
 
 export interface SecondOpinionsDeps {
   readonly doubts: Doubts;
-  readonly chooser: BackendSelector;
+  readonly selector: BackendSelector;
   readonly observer: Observer;
 }
 
@@ -40,7 +40,7 @@ export class SecondOpinions {
 
   /** The other's answer when it is a good one, else the first. */
   async ask(call: Call, routes: ModelRoutes | undefined, reply: Reply, at: Chosen): Promise<Reply> {
-    const { chooser, observer } = this.#deps;
+    const { selector, observer } = this.#deps;
     const failed = { backend: at.name, code: statusOf(reply.body.trailers), transport: false };
     const asked = {
       ...call,
@@ -49,7 +49,7 @@ export class SecondOpinions {
       failedAt: [...(call.failedAt ?? []), failed],
     };
     try {
-      const other = await chooser.choose(asked, routes);
+      const other = await selector.choose(asked, routes);
       observer.retried(at.name, 'second opinion');
       call.onPicked?.(other.name);
       const answer = await other.host.send(asked, other);

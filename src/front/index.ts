@@ -1,9 +1,9 @@
 /** The doors: protocol in, Call out. */
-export { type AdminDoor, type AdminFleet, createAdminDoor, exposureOf } from './admin/index.ts';
+export { type AdminServer, type AdminFleet, createAdminServer, exposureOf } from './admin/index.ts';
 export { type CorsOptions, createCors } from './cors.ts';
 export type { RpcOptions } from './grpc/index.ts';
 export {
-  createHttpDoor,
+  createJsonHandler,
   createRestApi,
   createV2Api,
   isV2,
@@ -21,6 +21,6 @@ export {
   peerOfFields,
   peerOfRequest,
 } from './listener/index.ts';
-export { createProxyDoor, type ProxyOptions } from './passthrough/index.ts';
-export { createRpcDoor } from './rpc-door.ts';
+export { createPassthrough, type ProxyOptions } from './passthrough/index.ts';
+export { createRpcHandler } from './rpc-handler.ts';
 export type { TimeoutOptions } from './timeout.ts';

@@ -12,7 +12,7 @@ import {
   type SharedProbes,
 } from '../fleet/index.ts';
 import type { ModelView, NameRoute } from '../models/index.ts';
-import type { RouteOptions } from './options.ts';
+import type { DataPlaneOptions } from './options.ts';
 
 /** The fleet that a model is served by; the default one for calls of no model. */
 export type PickFleet = (model: ModelRef | undefined) => Fleet;
@@ -20,7 +20,7 @@ export type PickFleet = (model: ModelRef | undefined) => Fleet;
 /** @throws Error when the default fleet is missing, which the configuration's check has excluded */
 export function fleetOf(
   fleets: readonly Fleet[],
-  { defaultFleet }: Pick<RouteOptions, 'defaultFleet'>,
+  { defaultFleet }: Pick<DataPlaneOptions, 'defaultFleet'>,
 ): PickFleet {
   const byName = new Map(fleets.map((fleet) => [fleet.name, fleet]));
   const fallback = byName.get(defaultFleet);
@@ -83,7 +83,7 @@ export interface FleetSetDeps {
   /** For what all workers see alike. */
   readonly commonLog?: Log | undefined;
   /** Looks that other processes of this gateway share; absent where there are none. */
-  readonly sharedLooks?:
+  readonly sharedProbes?:
     | (SharedProbes & {
         /** Another process saw something new: fleet, backend and model, with NUL between. */
         onChange(listener: (key: string) => void): void;
@@ -107,22 +107,24 @@ export interface FleetPlan {
 /** The fleets of a gateway, which outlive each configuration of it. */
 export class FleetSet {
   readonly #deps: FleetSetDeps;
-  #pacer: ProbeRateLimiter | undefined;
+  #probeLimiter: ProbeRateLimiter | undefined;
   #fleets = new Map<string, Fleet>();
   /** As the configuration of now says. */
   #now: { readonly pick: PickFleet; readonly names: ReadonlyMap<string, NameRoute> } | undefined;
 
   constructor(deps: FleetSetDeps) {
     this.#deps = deps;
-    deps.sharedLooks?.onChange((key) => {
+    deps.sharedProbes?.onChange((key) => {
       const [fleet = '', backend = '', model = ''] = key.split('\0');
       this.#fleets.get(fleet)?.lookAgain(backend, model);
     });
   }
 
   /** @throws Error when the default fleet is missing, which the configuration's check has excluded */
-  plan(routes: Pick<RouteOptions, 'fleets' | 'maxLooksPerSecond' | 'defaultFleet' | 'names'>): FleetPlan {
-    const { fleets: wanted, maxLooksPerSecond } = routes;
+  plan(
+    routes: Pick<DataPlaneOptions, 'fleets' | 'maxProbesPerSecond' | 'defaultFleet' | 'names'>,
+  ): FleetPlan {
+    const { fleets: wanted, maxProbesPerSecond } = routes;
     const before = this.#fleets;
     const steps: (() => Promise<void>)[] = [];
     const next = new Map(wanted.map((options) => [options.name, this.#step(options, steps)]));
@@ -135,7 +137,7 @@ export class FleetSet {
         return fleet.stopped ? (this.#successor(model) ?? fleet) : fleet;
       },
       commit: async () => {
-        this.#pacer = new ProbeRateLimiter(maxLooksPerSecond, this.#deps.clock);
+        this.#probeLimiter = new ProbeRateLimiter(maxProbesPerSecond, this.#deps.clock);
         this.#fleets = next;
         this.#now = { pick: own, names: routes.names };
         await Promise.all(steps.map((step) => step()));
@@ -180,7 +182,8 @@ export class FleetSet {
   #step(options: FleetOptions, steps: (() => Promise<void>)[]): Fleet {
     const known = this.#fleets.get(options.name);
     const fleet =
-      known ?? new Fleet(options, { ...this.#deps, reserveProbe: (lane) => this.#pacer?.reserve(lane) ?? 0 });
+      known ??
+      new Fleet(options, { ...this.#deps, reserveProbe: (lane) => this.#probeLimiter?.reserve(lane) ?? 0 });
     steps.push(known === undefined ? () => fleet.start() : () => fleet.update(options));
     return fleet;
   }

@@ -44,11 +44,11 @@ import {
 import { type BackendState, commonApi, type Fleet, HttpFleet } from '../fleet/index.ts';
 import {
   createCors,
-  createHttpDoor,
+  createJsonHandler,
   createPeerBehind,
-  createProxyDoor,
+  createPassthrough,
   createRestApi,
-  createRpcDoor,
+  createRpcHandler,
   createV2Api,
   isV2,
   type OpenStream,
@@ -136,20 +136,20 @@ export async function buildDataPlane(
   ready: () => boolean,
   { plan, kept, toTell, clock, random, telemetry, memory, commonLog, isInForce, reload, peers }: CoreDeps,
 ): Promise<DataPlane> {
-  const { routes } = options;
+  const { dataPlane } = options;
   const { fleets, pickFleet } = plan;
   const { observer, log } = telemetry;
   const hasCapacity = (call: Call): boolean => pickFleet(call.target).hasCapacity(call);
-  const clientOf = createClientOf(routes.isTrusted);
+  const clientOf = createClientOf(dataPlane.isTrusted);
   const latencies = kept.keep(
     'latencies',
-    [routes.usualQuantile, routes.defaultFleet],
-    () => new LatencyStats(routes.usualQuantile, clock),
+    [dataPlane.usualQuantile, dataPlane.defaultFleet],
+    () => new LatencyStats(dataPlane.usualQuantile, clock),
   );
   const queue =
-    routes.queue === undefined
+    dataPlane.queue === undefined
       ? undefined
-      : createQueue(routes.queue, {
+      : createQueue(dataPlane.queue, {
           hasCapacity,
           clientOf,
           latencies,
@@ -163,7 +163,7 @@ export async function buildDataPlane(
     return queue?.waits((model) => pickFleet(model) === fleet) === true;
   };
   const compete = (one: Call, other: Call): boolean => pickFleet(one.target) === pickFleet(other.target);
-  const httpFleets = routes.httpFleets.map((fleet) =>
+  const httpFleets = dataPlane.httpFleets.map((fleet) =>
     kept.keep(
       `HTTP fleet ${fleet.name}`,
       fleet,
@@ -173,10 +173,10 @@ export async function buildDataPlane(
       },
     ),
   );
-  const route = createRouter(routes.names, random);
+  const route = createRouter(dataPlane.names, random);
   const modelOf = (name: string): ModelRef =>
     route({ model: name, signature: '' }, { metadata: noMetadata, purpose: 'status' });
-  const view = viewOf({ fleets, pick: pickFleet, names: routes.names, modelOf });
+  const view = viewOf({ fleets, pick: pickFleet, names: dataPlane.names, modelOf });
   const shown = (fleet: Fleet): ShownFleet => ({
     name: fleet.name,
     isDefault: fleet.ofModels === undefined,
@@ -191,7 +191,7 @@ export async function buildDataPlane(
       fleet.sayCount();
     },
   });
-  const { cache, sharedLimits, sequences } = routes;
+  const { cache, sharedLimits, sequences } = dataPlane;
   const store =
     cache &&
     kept.keep(
@@ -214,9 +214,9 @@ export async function buildDataPlane(
       },
     );
   const rates =
-    routes.rateLimits.length === 0
+    dataPlane.rateLimits.length === 0
       ? undefined
-      : createRateLimits(routes.rateLimits, {
+      : createRateLimits(dataPlane.rateLimits, {
           observer,
           clock,
           after,
@@ -235,7 +235,7 @@ export async function buildDataPlane(
   const extensions = async (): Promise<readonly string[]> => {
     const used = fleets.filter((fleet) => fleet.isUsed);
     const listed = (await Promise.all(used.map((fleet) => fleet.extensions()))).flat();
-    return extensionsOfAll(listed, routes.allowAdmin);
+    return extensionsOfAll(listed, dataPlane.allowAdmin);
   };
   const services = [
     ...new Set([...methods.values()].filter(({ api }) => api !== 'other').map(({ service }) => service)),
@@ -248,9 +248,14 @@ export async function buildDataPlane(
   const attempt: Handler = (call: Call) => pickFleet(call.target).handler(call);
   const control = [
     deadlineFilter({ clock }),
-    retryFilter(routes.retry, { observer, clock, random, budget: budgetOf('own retries', routes.retry) }),
+    retryFilter(dataPlane.retry, {
+      observer,
+      clock,
+      random,
+      budget: budgetOf('own retries', dataPlane.retry),
+    }),
   ].reduceRight((next, filter) => filter(next), attempt);
-  const catalog = new Catalog({ handler: control, view, clock, options: routes.catalog });
+  const catalog = new Catalog({ handler: control, view, clock, options: dataPlane.catalog });
 
   const stack: readonly (Filter | undefined)[] = [
     // first, so that every call is counted, whatever becomes of it
@@ -259,10 +264,15 @@ export async function buildDataPlane(
     deadlineFilter({ clock }),
     // health and reflection are answered here, before anything is refused
     localServices(
-      { health: routes.health, reflection: routes.reflection, services, version: options.telemetry.version },
+      {
+        health: dataPlane.health,
+        reflection: dataPlane.reflection,
+        services,
+        version: options.telemetry.version,
+      },
       { view, modelOf, ready, every, extensions },
     ),
-    admitFilter(routes),
+    admitFilter(dataPlane),
     // before anything that a call costs
     rates?.filter,
     // before all that waits for a place at a backend, or chooses one
@@ -272,13 +282,13 @@ export async function buildDataPlane(
         pick: (model) => pickFleet(model).everyone,
         route,
         view,
-        limits: routes.rpc,
+        limits: dataPlane.rpc,
         log: commonLog,
       }),
     ),
     // before all that somebody else may wait for: the turns of a sequence, and places at backends
-    arrivalFilter(routes.arrival, { othersWait, observer, clock, after }),
-    streamsFilter(routes.streams, { hasCapacity, compete, clientOf, observer, clock, after }),
+    arrivalFilter(dataPlane.arrival, { othersWait, observer, clock, after }),
+    streamsFilter(dataPlane.streams, { hasCapacity, compete, clientOf, observer, clock, after }),
     // before all that sends a call twice, or not at all
     sequences &&
       sequenceFilter(sequences, {
@@ -286,13 +296,13 @@ export async function buildDataPlane(
         turns: kept.keep('turns', '', () => new SequenceLock()),
       }),
     // around the cache, which keeps what the server says
-    routes.tensorContent && tensorContent(routes.tensorContent),
+    dataPlane.tensorContent && tensorContent(dataPlane.tensorContent),
     // before whatever keeps or copies what the model is asked
-    routes.batchDimension && addBatchDimension(routes.batchDimension, { catalog }),
+    dataPlane.batchDimension && addBatchDimension(dataPlane.batchDimension, { catalog }),
     // before the cache, so that what is copied is what clients ask
-    routes.mirrors.size === 0
+    dataPlane.mirrors.size === 0
       ? undefined
-      : mirrorFilter(routes.mirrors, {
+      : mirrorFilter(dataPlane.mirrors, {
           send: (call) => attempt(call),
           hasCapacity,
           observer,
@@ -306,29 +316,29 @@ export async function buildDataPlane(
     // after the cache, which needs no place; around all attempts, so that a call waits once
     queue?.filter,
     // around what can fail before an answer begins
-    retryFilter(routes.retry, { observer, clock, random, budget: budgetOf('retries', routes.retry) }),
+    retryFilter(dataPlane.retry, { observer, clock, random, budget: budgetOf('retries', dataPlane.retry) }),
     // inside the retry, so that a hedge is one attempt at one backend and no more
-    routes.hedge === undefined
+    dataPlane.hedge === undefined
       ? undefined
-      : hedgeFilter(routes.hedge, {
+      : hedgeFilter(dataPlane.hedge, {
           observer,
           clock,
           latencies,
           after: afterInput,
-          budget: budgetOf('hedges', routes.hedge),
+          budget: budgetOf('hedges', dataPlane.hedge),
         }),
   ];
   const handler = stack
     .filter((filter) => filter !== undefined)
     .reduceRight((next, filter) => filter(next), attempt);
 
-  const cors = createCors(routes.cors);
+  const cors = createCors(dataPlane.cors);
   let sequence = 0;
   const prefix = Math.floor(random() * 2 ** 40).toString(36);
   const nextId = (): string => `${prefix}-${(++sequence).toString(36)}`;
 
-  const knows = (model: string): boolean => routes.names.has(model) || view.knows(modelOf(model));
-  for (const model of routes.names.keys()) observer.configured(model);
+  const knows = (model: string): boolean => dataPlane.names.has(model) || view.knows(modelOf(model));
+  for (const model of dataPlane.names.keys()) observer.configured(model);
   const refused: Refused = ({ status, message, peer, ...known }) => {
     const { id = nextId(), via, method = '', path = '' } = known;
     observer.answered({
@@ -350,10 +360,10 @@ export async function buildDataPlane(
     return id;
   };
 
-  const rpc = createRpcDoor({
+  const rpc = createRpcHandler({
     handler,
     memory,
-    options: routes.rpc,
+    options: dataPlane.rpc,
     clock,
     observer,
     cors,
@@ -365,7 +375,7 @@ export async function buildDataPlane(
     handler,
     catalog,
     view,
-    options: routes.rest,
+    options: dataPlane.rest,
     observer,
     clock,
     route,
@@ -374,28 +384,28 @@ export async function buildDataPlane(
     reload,
   });
   const overRest = new Set(
-    routes.fleets.filter((fleet) => commonApi(fleet) === 'kserve+http').map(({ ofModels }) => ofModels),
+    dataPlane.fleets.filter((fleet) => commonApi(fleet) === 'kserve+http').map(({ ofModels }) => ofModels),
   );
   const passesInfer = (target: Target): boolean =>
     overRest.has(target.fleet) &&
-    routes.rest.nonFinite === 'literal' &&
+    dataPlane.rest.nonFinite === 'literal' &&
     // what is in the message decides who gets it, or what it is called there
     sequences?.models.has(target) !== true &&
-    !routes.mirrors.has(target);
-  const v2 = createV2Api({ handler, catalog, options: routes.rest, observer, clock, route, passesInfer });
-  const httpDeps = { options: routes.rest, cors, observer, memory, clock, nextId, knows };
-  const http = createHttpDoor(httpDeps, (url) => (isV2(url) ? v2 : rest));
-  const proxy = createProxyDoor({
-    options: routes.proxy,
+    !dataPlane.mirrors.has(target);
+  const v2 = createV2Api({ handler, catalog, options: dataPlane.rest, observer, clock, route, passesInfer });
+  const httpDeps = { options: dataPlane.rest, cors, observer, memory, clock, nextId, knows };
+  const http = createJsonHandler(httpDeps, (url) => (isV2(url) ? v2 : rest));
+  const proxy = createPassthrough({
+    options: dataPlane.proxy,
     upstream: httpFleetOf(httpFleets),
     cors,
     observer,
     clock,
     nextId,
   });
-  const behind = createPeerBehind(routes);
+  const behind = createPeerBehind(dataPlane);
   const stream: OpenStream = (on, fields, connection, http2) => {
-    const peer = behind === undefined ? connection : peerOfFields(behind, routes, fields, connection);
+    const peer = behind === undefined ? connection : peerOfFields(behind, dataPlane, fields, connection);
     const events = rpc(on, fields, peer, http2);
     if (events !== undefined) return events;
     return proxy.takes(getMetadata(fields, ':path') ?? '') ? undefined : http(on, fields, peer);
@@ -415,7 +425,7 @@ export async function buildDataPlane(
       proxy.handle(
         request,
         response,
-        behind === undefined ? peer : peerOfRequest(behind, routes, request, peer),
+        behind === undefined ? peer : peerOfRequest(behind, dataPlane, request, peer),
       );
     },
     close: () => proxy.close(),

@@ -8,7 +8,7 @@ import { loadPage } from '../dashboard/index.ts';
 import {
   type AdminFleet,
   checkCertificates,
-  createAdminDoor,
+  createAdminServer,
   exposureOf,
   listen,
   type Listener,
@@ -123,7 +123,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     random,
     log,
     commonLog,
-    sharedLooks: deps.peers === undefined ? undefined : shareProbes(deps.peers, clock),
+    sharedProbes: deps.peers === undefined ? undefined : shareProbes(deps.peers, clock),
     onCapacity: () => {
       if (toTell.size > 0) for (const capacityFreed of toTell) capacityFreed();
     },
@@ -134,7 +134,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     state !== 'starting' &&
     core.fleets.some((fleet) => fleet.backends().some(({ name }) => name === backend));
   const build = async (next: GatewayOptions) => {
-    const plan = fleetSet.plan(next.routes);
+    const plan = fleetSet.plan(next.dataPlane);
     const keeping = new Kept(kept);
     const built = await buildDataPlane(next, () => ready().ok, {
       plan,
@@ -260,7 +260,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
   const keeping =
     peers === undefined ? undefined : setInterval(guarded('timer', keepCounts), keepCountsMs).unref();
 
-  const admin = createAdminDoor({
+  const admin = createAdminServer({
     version: deps.version,
     render,
     fleets: () => shared?.fleets(ownFleets()) ?? ownFleets(),
@@ -269,7 +269,7 @@ export async function startGateway(first: GatewayOptions, deps: GatewayDeps): Pr
     config: () => core.shown,
     traffic: shared ?? telemetry.traffic,
     page: loadPage,
-    webDoor: () => ({
+    clientListener: () => ({
       port: addresses.rest.port,
       tls: options.doors.rest.tls !== undefined,
       url: options.doors.publicUrl,

@@ -44,14 +44,14 @@ export interface GatewayOptions {
   readonly telemetry: TelemetryOptions;
   /** What the admin door shows as the configuration in force. */
   readonly shown: object;
-  readonly routes: RouteOptions;
+  readonly dataPlane: DataPlaneOptions;
 }
 
 /** The part that a reload replaces. */
-export interface RouteOptions {
+export interface DataPlaneOptions {
   readonly fleets: readonly FleetOptions[];
   /** Looks at backends a second, all fleets together. */
-  readonly maxLooksPerSecond: number;
+  readonly maxProbesPerSecond: number;
   /** Fleets that get HTTP as it is, for the proxy's routes. */
   readonly httpFleets: readonly HttpFleetOptions[];
   /** The fleet of calls whose model no configuration names, or names without a fleet. */

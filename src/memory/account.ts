@@ -50,7 +50,7 @@ export interface Evictable {
   /** No call would miss it: it goes before all others. */
   readonly spare?: boolean;
   /** Lets go of the copy; nothing happens while somebody still needs it. */
-  release(): void;
+  dropCopy(): void;
 }
 
 /** What was done about too much. */
@@ -95,7 +95,7 @@ export class MemoryAccount {
   readonly #copies = new Set<Evictable>();
   readonly #holders = new Set<Holder>();
   /** Doors, which know what waits in their connections. */
-  readonly #doors = new Set<() => Iterable<Holder>>();
+  readonly #holderSources = new Set<() => Iterable<Holder>>();
   readonly #events: MemoryEvents | undefined;
   readonly #clock: Clock;
   readonly #after: After;
@@ -149,10 +149,10 @@ export class MemoryAccount {
   }
 
   /** @param waiting who holds bytes at this door now. Gives what takes the door out again */
-  addDoor(waiting: () => Iterable<Holder>): () => void {
-    this.#doors.add(waiting);
+  addHolders(waiting: () => Iterable<Holder>): () => void {
+    this.#holderSources.add(waiting);
     return () => {
-      this.#doors.delete(waiting);
+      this.#holderSources.delete(waiting);
     };
   }
 
@@ -192,7 +192,7 @@ export class MemoryAccount {
     for (const copy of [...this.#copies].sort((a, b) => rank(b) - rank(a) || b.copiedBytes - a.copiedBytes)) {
       if (this.bytes <= goal) break;
       const before = this.bytes;
-      copy.release();
+      copy.dropCopy();
       if (this.bytes < before) this.#events?.limited('memory copies');
     }
     return this.bytes <= this.#limitBytes;
@@ -224,7 +224,7 @@ export class MemoryAccount {
     const nowMs = this.#clock();
     const goal = this.#limitBytes * target;
     const holders = [...this.#holders];
-    for (const waiting of this.#doors) holders.push(...waiting());
+    for (const waiting of this.#holderSources) holders.push(...waiting());
     const found = holders
       .map((holder) => ({ holder, bytes: holder.bytes, stalled: holder.stalledMs(nowMs) >= stalledMs }))
       .sort((a, b) => b.bytes - a.bytes);

@@ -19,7 +19,7 @@ export { inProtocol } from './missing.ts';
 export { listedVersion, versionOf } from './repository.ts';
 export { createRouter, type Destination, type NameRoute, type Router, type RouterContext } from './router.ts';
 export { signatureSource } from './signatures.ts';
-export { isSpecOf, specOf, targetOf } from './target.ts';
+export { isSpecOf, specOf, statedVersion, targetOf } from './target.ts';
 export { declaresNothing, isV1, v1Methods, type V1Verb } from './v1.ts';
 export { onlyVersion, VersionNames } from './version-names.ts';
 export {

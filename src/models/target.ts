@@ -3,14 +3,21 @@ import { newTarget, type Target } from '../call/index.ts';
 import { type ModelSpec, newSpec } from '../codec/index.ts';
 
 /**
- * The target of a ModelSpec. A version of 0 means "the default version" to OVMS and to its clients, which always send
- * one; TensorFlow Serving would look for a version numbered 0. Here 0 is the default, whichever door it came through.
- * An empty label that is present stays a label (TensorFlow Serving looks it up as "").
+ * The version that a client asks for; undefined is the default one. 0 means "the default version" to OVMS and to its
+ * clients, which always send one; TensorFlow Serving would look for a version numbered 0. Here 0 is the default,
+ * whichever API it came through.
+ */
+export function statedVersion(version: bigint | undefined): bigint | undefined {
+  return version === 0n ? undefined : version;
+}
+
+/**
+ * The target of a ModelSpec. An empty label that is present stays a label (TensorFlow Serving looks it up as "").
  */
 export function targetOf(spec: ModelSpec): Target {
   const { name: model, signature } = spec;
   if (spec.label !== undefined) return newTarget(model, undefined, spec.label, signature);
-  return newTarget(model, spec.version === 0n ? undefined : spec.version, undefined, signature);
+  return newTarget(model, statedVersion(spec.version), undefined, signature);
 }
 
 /**

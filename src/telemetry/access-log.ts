@@ -5,7 +5,7 @@
 import type { After, Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { Code, codeName } from '../base/status.ts';
-import type { CallEnd, DoorEnd, HttpEnd } from '../call/index.ts';
+import type { CallEnd, HttpAnswerEnd, HttpEnd } from '../call/index.ts';
 
 export interface AccessLogOptions {
   /** off: no lines; errors: calls that did not end with OK, and the sample; all: every call. */
@@ -47,7 +47,7 @@ export interface AccessLog {
   call(end: CallEnd): void;
   http(end: HttpEnd): void;
   /** One line for a request, whether a call was made for it or not. */
-  answer(end: DoorEnd): void;
+  answer(end: HttpAnswerEnd): void;
 }
 
 /** What writes the lines; undefined when the log is off. */
@@ -129,7 +129,7 @@ function httpFieldsOf(end: HttpEnd): object {
 }
 
 /** What an answer over HTTP adds to the call that was made for it. */
-function statusOf({ status, complete, message, callEnd }: DoorEnd): object {
+function statusOf({ status, complete, message, callEnd }: HttpAnswerEnd): object {
   return {
     status,
     ...(complete ? {} : { complete }),
@@ -138,7 +138,7 @@ function statusOf({ status, complete, message, callEnd }: DoorEnd): object {
   };
 }
 
-function answerFieldsOf(end: DoorEnd): object {
+function answerFieldsOf(end: HttpAnswerEnd): object {
   return {
     id: cut(end.id),
     peer: end.peer,

@@ -6,7 +6,7 @@ import { after } from '../base/timer-wheel.ts';
 import type { Observer } from '../call/index.ts';
 import { accessLog, type AccessLogOptions } from './access-log.ts';
 import { CallMetrics } from './call-metrics.ts';
-import { DoorMetrics } from './door-metrics.ts';
+import { HttpAnswerMetrics } from './http-answer-metrics.ts';
 import { NumberFamily } from './family.ts';
 import { faultLog } from './fault-log.ts';
 import { GatewayMetrics, type HeldMemory } from './gateway-metrics.ts';
@@ -49,7 +49,7 @@ export interface Telemetry {
   readonly log: Log;
   /** The last minutes for people to look at; whoever shows them ticks. */
   readonly traffic: Pick<Traffic, 'tick' | 'points' | 'totals'>;
-  /** The metrics in the Prometheus text format; askers at the same time share one rendering. */
+  /** The metrics in the Prometheus text format; callers at the same time share one rendering. */
   render(): Promise<Rendering>;
   /** The gateway's own metrics; those of the process are prom-client's. */
   readonly metrics: readonly MetricDescription[];
@@ -86,7 +86,7 @@ export function createTelemetry(options: TelemetryOptions, deps: TelemetryDeps):
   const { backends } = gateway;
   const traffic = new Traffic(options.maxModels);
   const http = new HttpMetrics(prefix, maxSeries);
-  const doors = new DoorMetrics(prefix, maxSeries, options.maxModels);
+  const doors = new HttpAnswerMetrics(prefix, maxSeries, options.maxModels);
   const build = new NumberFamily('gauge', {
     name: `${prefix}_build_info`,
     help: 'Always 1; which gateway and Node this is.',

@@ -104,7 +104,7 @@ describe('Flow', () => {
 
   it('keeps nothing for a fork that nobody reads when it keeps nothing itself', () => {
     const account = new MemoryAccount();
-    for (const release of [(flow: Flow) => flow.push(new Uint8Array(100)), (flow: Flow) => flow.release()]) {
+    for (const release of [(flow: Flow) => flow.push(new Uint8Array(100)), (flow: Flow) => flow.dropCopy()]) {
       const flow = new Flow(true, 100, account);
       flow.push(bytes(1));
       flow.read(recorder());
@@ -135,7 +135,7 @@ describe('Flow', () => {
     fork.abandon();
     flow.push(bytes(2));
     assert.equal(fork.bytes, 1);
-    flow.release();
+    flow.dropCopy();
     flow.detach();
     flow.push(bytes(3));
     assert.deepEqual(flow.peek(), []);

@@ -33,7 +33,7 @@ describe('rate limits in a configuration', () => {
 
   it('are shared in a Redis of theirs, or else that of the cache; and none is asked for limits that are local', () => {
     const urlOf = (config: object): string | undefined =>
-      gatewayOptions(load(config), '0').routes.sharedLimits?.url;
+      gatewayOptions(load(config), '0').dataPlane.sharedLimits?.url;
     const rateLimits = [{ ...limit, shared: true }];
     const cache = { redisUrl: 'redis://cache:6379' };
     const sharedLimits = { redisUrl: 'redis://limits:6379' };

@@ -97,13 +97,13 @@ describe('a request in the account', () => {
       const done = flow.view();
       flow.read(ignore);
       flow.credit(100);
-      flow.release();
+      flow.dropCopy();
       assert.equal(memory.held(MemoryKind.copies), 100);
       const hedge = flow.fork()?.view();
       done();
       assert.equal(memory.held(MemoryKind.copies), hedge === undefined ? 0 : 100);
       hedge?.();
-      flow.release();
+      flow.dropCopy();
       assert.equal(memory.bytes, 0);
       flow.discard();
     }
@@ -118,7 +118,7 @@ describe('a request in the account', () => {
     flow.read(ignore);
     flow.credit(100);
     assert.deepEqual([memory.held(MemoryKind.requests), memory.held(MemoryKind.copies)], [50, 100]);
-    flow.release();
+    flow.dropCopy();
     assert.deepEqual([memory.held(MemoryKind.requests), memory.held(MemoryKind.copies)], [50, 0]);
     flow.credit(50);
     assert.equal(memory.bytes, 0);
@@ -185,7 +185,7 @@ describe('memory beyond the limit', () => {
     const { memory, timers } = account(1_000_000);
     let stalledMs = 0;
     let gone = false;
-    memory.addDoor(() => [
+    memory.addHolders(() => [
       {
         bytes: 1_100_000,
         stalledMs: () => stalledMs,

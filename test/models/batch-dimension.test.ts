@@ -227,7 +227,7 @@ describe('the batch dimension', () => {
     const once = new Flow(true);
     for (const chunk of [prefix, packed]) once.push(chunk);
     once.end();
-    once.release();
+    once.dropCopy();
     const rebuilt = await send(new Uint8Array(0), {}, { metadata, request: once });
     assert.deepEqual(rebuilt.sent[0]?.metadata, []);
     assert.deepEqual(await inputsOf(rebuilt.sent[0]), { x: [2] });

@@ -20,7 +20,7 @@ const none: Pick<ModelServer, 'status' | 'describe' | 'v2'> = {
 function bridge(infer: ModelServer['infer']) {
   const limits = { maxMessageBytes: 1000, maxInflateRatio: 10 };
   return createBridge({
-    ...{ door: v2Dialect, spoken: 'another API', from: 'backend' },
+    ...{ dialect: v2Dialect, spoken: 'another API', from: 'backend' },
     ...{ server: () => ({ ...none, infer }), limits },
   });
 }
@@ -99,7 +99,7 @@ describe('questions of a stream that are asked in turn', () => {
       let cancellation: Cancellation | undefined;
       const limits = { maxMessageBytes: 1000, maxInflateRatio: 10 };
       const reply = await createBridge({
-        ...{ door: v2Dialect, spoken: 'another API', from: 'backend', limits },
+        ...{ dialect: v2Dialect, spoken: 'another API', from: 'backend', limits },
         server: (each) => {
           cancellation = each.cancellation;
           return {

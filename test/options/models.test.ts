@@ -10,7 +10,7 @@ import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import { loadSnapshot } from '../../src/config/index.ts';
 import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
-import type { RouteOptions } from '../../src/gateway/options.ts';
+import type { DataPlaneOptions } from '../../src/gateway/options.ts';
 
 const fleets = {
   default: { backends: ['tfs://127.0.0.1:1'] },
@@ -18,26 +18,26 @@ const fleets = {
   b: { backends: ['tfs://127.0.0.1:3'] },
 };
 
-function routesOf(models: object, more: object = {}): RouteOptions {
+function routesOf(models: object, more: object = {}): DataPlaneOptions {
   const folder = mkdtempSync(join(tmpdir(), 'tensorgate-options-'));
   try {
     const path = join(folder, 'gateway.yaml');
     writeFileSync(path, stringify({ fleets, models, ...more }));
-    return gatewayOptions(loadSnapshot(path, {}, {}), '0.0.0').routes;
+    return gatewayOptions(loadSnapshot(path, {}, {}), '0.0.0').dataPlane;
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
 /** Where a name leads, and its parts: "model" in the default fleet, "fleet/model" in others. */
-function places(routes: RouteOptions, name: string): string[] {
+function places(routes: DataPlaneOptions, name: string): string[] {
   const route = routes.names.get(name);
   assert.ok(route !== undefined, name);
   const at = (fleet: string | undefined, model = route.model ?? name): string =>
     fleet === undefined ? model : `${fleet}/${model}`;
   return [at(route.fleet), ...[...route.rules, ...route.split].map(({ fleet, model }) => at(fleet, model))];
 }
-const watched = ({ fleets: all }: RouteOptions): object =>
+const watched = ({ fleets: all }: DataPlaneOptions): object =>
   Object.fromEntries(all.map(({ name, models }) => [name, [...models].sort()]));
 
 describe('names and fleets', () => {

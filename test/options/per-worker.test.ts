@@ -6,7 +6,7 @@ import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
 
 describe('the options of a worker', () => {
   const snapshot = loadSnapshot(undefined, { backends: ['tfs://127.0.0.1:8500'] }, {});
-  const routesFor = (workers?: number) => gatewayOptions(snapshot, '0', workers).routes;
+  const routesFor = (workers?: number) => gatewayOptions(snapshot, '0', workers).dataPlane;
   const { fleets, retry, hedge, queue } = snapshot.config;
   const concurrency = fleets.default?.concurrency;
 
@@ -45,7 +45,7 @@ describe('the options of a worker', () => {
       [1, 12],
       [5, 3],
     ] as const) {
-      const [own] = gatewayOptions({ ...given, config }, '0', workers).routes.fleets;
+      const [own] = gatewayOptions({ ...given, config }, '0', workers).dataPlane.fleets;
       assert.equal(own?.concurrency.maxInFlight, maxInFlight);
       assert.equal(own.concurrency.quickMs, 0);
     }

@@ -4,6 +4,7 @@
  */
 import type { After, Clock } from '../../base/clock.ts';
 import type { Filter, Observer } from '../../call/index.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
 import { AttemptBudget, type AttemptBudgetOptions } from '../attempt-budget.ts';
 import { isRetrySafe } from '../attempts.ts';
 import { type LatencyStats, messageBytes } from '../latencies/index.ts';
@@ -45,14 +46,14 @@ export function hedgeFilter(options: HedgeOptions, deps: HedgeDeps): Filter {
   const { observer, clock, after, latencies, budget = new AttemptBudget(options.budget, clock) } = deps;
   const { maxAttempts, maxResetsPerSecond, factor, minDelayMs, coldDelayMs } = options;
   /** One bucket for each backend that has lost: servers cut connections on which too many calls are cancelled. */
-  const resets = new Map<string, AttemptBudget>();
-  const resetRate: AttemptBudgetOptions = { percent: 0, minPerSecond: maxResetsPerSecond, windowMs: 1000 };
+  const resets = new Map<string, TokenBucket>();
 
   function mayReset(backend: string): boolean {
-    let rate = resets.get(backend);
-    if (rate === undefined && resets.size >= maxBackends) resets.clear();
-    if (rate === undefined) resets.set(backend, (rate = new AttemptBudget(resetRate, clock)));
-    return rate.take();
+    let bucket = resets.get(backend);
+    if (bucket === undefined && resets.size >= maxBackends) resets.clear();
+    if (bucket === undefined)
+      resets.set(backend, (bucket = new TokenBucket(maxResetsPerSecond, maxResetsPerSecond, clock)));
+    return bucket.take();
   }
 
   function delayMs({ usualMs }: { readonly usualMs: number | undefined }): number {
@@ -60,7 +61,7 @@ export function hedgeFilter(options: HedgeOptions, deps: HedgeDeps): Filter {
   }
 
   return (next) => {
-    const raceDeps = {
+    const hedgeDeps = {
       next,
       clock,
       after,
@@ -75,7 +76,7 @@ export function hedgeFilter(options: HedgeOptions, deps: HedgeDeps): Filter {
       if (call.kind !== 'unary' || target === undefined || !isRetrySafe(call) || !call.request.retains)
         return next(call);
       budget.called();
-      return new HedgedCall(call, latencies.kind(target, messageBytes(call)), raceDeps).run();
+      return new HedgedCall(call, latencies.kind(target, messageBytes(call)), hedgeDeps).run();
     };
   };
 }

@@ -15,7 +15,7 @@ import { failureOf, withAttempts } from '../attempts.ts';
 import type { LatencyClass } from '../latencies/index.ts';
 
 /** The same for every race of a filter. */
-export interface RaceDeps {
+export interface HedgedCallDeps {
   readonly next: Handler;
   readonly clock: Clock;
   readonly after: After;
@@ -52,7 +52,7 @@ const lost = new StatusError(Code.CANCELLED, 'another backend answered first', {
  */
 export class HedgedCall implements CancelListener {
   readonly #call: Call;
-  readonly #deps: RaceDeps;
+  readonly #deps: HedgedCallDeps;
   readonly #kind: LatencyClass;
   readonly #attempts: Attempt[] = [];
   #resolve!: (reply: Reply) => void;
@@ -62,7 +62,7 @@ export class HedgedCall implements CancelListener {
   /** What the first attempt said that failed while others were under way. */
   #failure: { readonly reply: Reply } | { readonly reason: unknown } | undefined;
 
-  constructor(call: Call, kind: LatencyClass, deps: RaceDeps) {
+  constructor(call: Call, kind: LatencyClass, deps: HedgedCallDeps) {
     this.#call = call;
     this.#kind = kind;
     this.#deps = deps;

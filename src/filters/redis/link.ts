@@ -84,7 +84,7 @@ export class RedisLink {
   /**
    * A command's result; undefined when there is none within patienceMs, or the link is or goes down. Rejects as the
    * command does.
-   * @param patienceMs how long the asker waits; less than the link's own time-out does not blame Redis yet
+   * @param patienceMs how long the caller waits; less than the link's own time-out does not blame Redis yet
    */
   ask<T>(command: (client: Redis) => Promise<T>, patienceMs = this.#deps.timeoutMs): Promise<T | undefined> {
     const client = this.client;

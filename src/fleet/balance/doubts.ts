@@ -3,6 +3,7 @@
  * many, it is worth while to ask another backend the same.
  */
 import type { Clock } from '../../base/clock.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
 import { Tally, type TallyOptions } from './tally.ts';
 
 /**
@@ -13,12 +14,11 @@ const perSecond = 2;
 
 /** One model at one backend. */
 class Doubt extends Tally {
-  left = burst;
-  atMs: number;
+  readonly questions: TokenBucket;
 
-  constructor(nowMs: number) {
+  constructor(clock: Clock) {
     super();
-    this.atMs = nowMs;
+    this.questions = new TokenBucket(burst, perSecond, clock);
   }
 }
 
@@ -43,7 +43,7 @@ export class Doubts {
     let doubt = this.#of(backend, model);
     if (doubt === undefined) {
       if (!failed) return;
-      doubt = new Doubt(this.#clock());
+      doubt = new Doubt(this.#clock);
       const ofModel = this.#doubts.get(model) ?? new Map<string, Doubt>();
       this.#doubts.set(model, ofModel.set(backend, doubt));
     }
@@ -53,19 +53,12 @@ export class Doubts {
   /** Takes the right to one question; false when there is no reason for it, or there were too many in vain. */
   take(backend: string, model: string): boolean {
     const doubt = this.#of(backend, model);
-    const now = this.#clock();
-    if (doubt === undefined || !doubt.exceeds(this.#options(), now)) return false;
-    doubt.left = Math.min(burst, doubt.left + ((now - doubt.atMs) * perSecond) / 1000);
-    doubt.atMs = now;
-    if (doubt.left < 1) return false;
-    doubt.left--;
-    return true;
+    return doubt?.exceeds(this.#options(), this.#clock()) === true && doubt.questions.take();
   }
 
   /** The question was worth it. */
   giveBack(backend: string, model: string): void {
-    const doubt = this.#of(backend, model);
-    if (doubt !== undefined) doubt.left = Math.min(burst, doubt.left + 1);
+    this.#of(backend, model)?.questions.give(1);
   }
 
   forget(backend: string, model: string): void {

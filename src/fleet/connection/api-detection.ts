@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { Code, StatusError } from '../../base/status.ts';
 import {
-  asker,
+  unaryCaller,
   createBridge,
   extensionBridge,
   generateBridge,
@@ -35,14 +35,14 @@ import {
 } from '../../models/index.ts';
 import type { FleetOptions } from '../options.ts';
 
-export interface SpeechDeps {
+export interface ApiDetectorDeps {
   /** One attempt at the backend, as it is. */
   readonly send: Handler;
   readonly name: string;
   readonly clock: Clock;
 }
 
-export type SpeechOptions = Pick<
+export type ApiDetectorOptions = Pick<
   FleetOptions,
   'maxControlBytes' | 'maxMessageBytes' | 'maxInflateRatio' | 'encoding' | 'json' | 'nonFinite'
 > & {
@@ -51,7 +51,7 @@ export type SpeechOptions = Pick<
 };
 
 /** What a backend was found to speak. */
-interface Spoken {
+interface DetectedApi {
   /** Calls of these APIs pass untouched. */
   readonly apis: ReadonlySet<Api>;
   /** It takes only OpenVINO Model Server's encodings of a TensorProto. */
@@ -71,8 +71,8 @@ const ovmsName = 'OpenVINO Model Server';
  * calls, unless the configuration says so, and selects the bridge for calls that cannot pass untouched.
  */
 export class ApiDetector {
-  readonly #options: SpeechOptions;
-  readonly #deps: SpeechDeps;
+  readonly #options: ApiDetectorOptions;
+  readonly #deps: ApiDetectorDeps;
   readonly #names = new VersionNames();
   readonly #toTfs: Handler;
   readonly #toV2: Handler;
@@ -80,24 +80,24 @@ export class ApiDetector {
   readonly #generate: Handler;
   readonly #inferStream: Handler;
   readonly #extension: Handler;
-  #spoken: Spoken | undefined;
-  #detecting: Promise<Spoken> | undefined;
+  #detected: DetectedApi | undefined;
+  #detecting: Promise<DetectedApi> | undefined;
   #extensions: Promise<readonly string[]> | undefined;
 
-  constructor(options: SpeechOptions, deps: SpeechDeps) {
+  constructor(options: ApiDetectorOptions, deps: ApiDetectorDeps) {
     this.#options = options;
     this.#deps = deps;
     const { api, maxMessageBytes, encoding } = options;
     const { send, name: from } = deps;
-    this.#spoken = api === 'detect' ? undefined : { apis: new Set([api]), ovms: encoding === 'ovms' };
+    this.#detected = api === 'detect' ? undefined : { apis: new Set([api]), ovms: encoding === 'ovms' };
     this.#toOvms = reencode(options)(send);
     this.#toTfs = createBridge({
-      door: v2Dialect,
+      dialect: v2Dialect,
       spoken: "TensorFlow Serving's API",
       // re-encoding passes everything on that it need not change
       server: (call, rebuilt) =>
         tfsServer(
-          asker(call, this.#spoken?.ovms === true ? this.#toOvms : send, options, rebuilt),
+          unaryCaller(call, this.#detected?.ovms === true ? this.#toOvms : send, options, rebuilt),
           maxMessageBytes,
         ),
       from,
@@ -108,9 +108,10 @@ export class ApiDetector {
     this.#inferStream = inferStreamBridge({ send, from, limits: options, json, nonFinite });
     this.#extension = extensionBridge({ send, from, limits: options });
     this.#toV2 = createBridge({
-      door: tfsDialect,
+      dialect: tfsDialect,
       spoken: 'the KServe V2 API',
-      server: (call, rebuilt) => v2Server(asker(call, send, options, rebuilt), this.#names, maxMessageBytes),
+      server: (call, rebuilt) =>
+        v2Server(unaryCaller(call, send, options, rebuilt), this.#names, maxMessageBytes),
       from,
       limits: options,
     });
@@ -118,7 +119,7 @@ export class ApiDetector {
 
   /** "tfs", "kserve", both or none; empty while it is not known. */
   get apis(): readonly Api[] {
-    return [...(this.#spoken?.apis ?? [])];
+    return [...(this.#detected?.apis ?? [])];
   }
 
   /** Who answers a call of this API; undefined when it passes untouched. */
@@ -127,7 +128,7 @@ export class ApiDetector {
     if (api === 'other') return undefined;
     if (isV1(method)) return noV1;
     if (method === restInferMethod) return otherApiNow;
-    const spoken = this.#spoken;
+    const spoken = this.#detected;
     if (spoken === undefined) return this.#whenKnown;
     if (spoken.apis.has(api)) {
       if (api === 'tfs') return spoken.ovms ? this.#toOvms : undefined;
@@ -149,7 +150,7 @@ export class ApiDetector {
   async extensions(): Promise<readonly string[]> {
     try {
       await this.known();
-      if (this.#spoken?.apis.has('kserve') !== true) return [];
+      if (this.#detected?.apis.has('kserve') !== true) return [];
       const asked = (this.#extensions ??= this.#has(serverMethod, new Uint8Array(0)).then((message) =>
         message === undefined ? [] : decodeServerMetadataResponse(message).extensions,
       ));
@@ -164,16 +165,16 @@ export class ApiDetector {
   forget(): void {
     this.#names.forget();
     this.#extensions = undefined;
-    if (this.#options.api === 'detect') this.#spoken = undefined;
+    if (this.#options.api === 'detect') this.#detected = undefined;
   }
 
   /** Resolves when it is known what the backend speaks. @throws StatusError when it cannot be asked */
   async known(): Promise<void> {
-    if (this.#spoken !== undefined) return;
+    if (this.#detected !== undefined) return;
     this.#detecting ??= this.#detect().finally(() => {
       this.#detecting = undefined;
     });
-    this.#spoken = await this.#detecting;
+    this.#detected = await this.#detecting;
   }
 
   readonly #whenKnown: Handler = async (call) => {
@@ -181,7 +182,7 @@ export class ApiDetector {
     return (this.bridgeFor(call.method) ?? this.#deps.send)(call);
   };
 
-  async #detect(): Promise<Spoken> {
+  async #detect(): Promise<DetectedApi> {
     const [tfs, server] = await Promise.all([
       // no model is named so: a server that has the method refuses the name
       this.#has(statusMethod, encodeGetModelStatusRequest({ name: '', signature: '' })),

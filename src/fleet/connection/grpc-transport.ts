@@ -28,7 +28,7 @@ export function createGrpcTransport(
     {
       ...events,
       onLost(reason) {
-        speech.forget();
+        detector.forget();
         events.onLost(reason);
       },
     },
@@ -75,7 +75,7 @@ export function createGrpcTransport(
     return reply;
   }
 
-  const speech = new ApiDetector(
+  const detector = new ApiDetector(
     {
       api: address.api,
       timeoutMs: options.health.timeoutMs,
@@ -99,20 +99,20 @@ export function createGrpcTransport(
       return pool.streamLimit;
     },
     get apis(): readonly Api[] {
-      return speech.apis;
+      return detector.apis;
     },
-    extensions: () => speech.extensions(),
-    versionTexts: (model) => speech.versionTexts(model),
+    extensions: () => detector.extensions(),
+    versionTexts: (model) => detector.versionTexts(model),
     send(call, onOver = ignore) {
-      const bridge = speech.bridgeFor(call.method);
+      const bridge = detector.bridgeFor(call.method);
       return bridge === undefined ? direct(call, onOver) : bridged(bridge, call, onOver);
     },
     async connect() {
       await pool.connect();
-      await speech.known();
+      await detector.known();
     },
     forget() {
-      speech.forget();
+      detector.forget();
     },
     watch() {
       pool.watch();

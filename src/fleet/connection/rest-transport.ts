@@ -170,7 +170,7 @@ export function createRestTransport(
     return error;
   }
 
-  async function exchange(
+  async function roundTrip(
     question: RestQuestion,
     own: Readonly<Record<string, string>>,
     cancellation: Cancellation,
@@ -195,7 +195,7 @@ export function createRestTransport(
     const rebuilt = new BridgeMemory(call.memory);
     try {
       const path = extensionPath(call, target === undefined ? '' : versions.textOf(target));
-      const answer = await exchange(
+      const answer = await roundTrip(
         { path },
         headersOf(call, takesHeader),
         cancellation,
@@ -224,7 +224,7 @@ export function createRestTransport(
     (call: Call, rebuilt: BridgeMemory): RestAsk =>
     async (question) => {
       const own = headersOf(call, takesHeader);
-      const answer = await exchange(question, own, call.cancellation, maxMessageBytes, rebuilt);
+      const answer = await roundTrip(question, own, call.cancellation, maxMessageBytes, rebuilt);
       rebuilt.metadata = metadataOf(answer, returnsHeader);
       return answer;
     };
@@ -240,7 +240,7 @@ export function createRestTransport(
       cancellation.cancel(new StatusError(Code.DEADLINE_EXCEEDED, text));
     }, timeoutMs);
     try {
-      return await exchange(question, own, cancellation, maxBytes, new BridgeMemory(undefined));
+      return await roundTrip(question, own, cancellation, maxBytes, new BridgeMemory(undefined));
     } finally {
       clearTimeout(timer);
     }
@@ -298,8 +298,8 @@ export function createRestTransport(
     });
   }
   const bridges = {
-    tfs: createBridge({ door: tfsDialect, spoken: names[api], server, from: name, limits: options }),
-    kserve: createBridge({ door: v2Dialect, spoken: names[api], server, from: name, limits: options }),
+    tfs: createBridge({ dialect: tfsDialect, spoken: names[api], server, from: name, limits: options }),
+    kserve: createBridge({ dialect: v2Dialect, spoken: names[api], server, from: name, limits: options }),
   };
 
   const restInfer = createRestInfer({

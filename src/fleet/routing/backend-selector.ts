@@ -17,7 +17,7 @@ import { ableOf, emptyRoutes, type ModelRoutes, type RoutingTable } from './rout
 
 export type Chosen = Replica<Backend>;
 
-export interface ChooserDeps {
+export interface BackendSelectorDeps {
   readonly options: () => FleetOptions;
   readonly members: BackendSet;
   readonly table: RoutingTable;
@@ -43,9 +43,9 @@ const nobody: ModelRoutes = emptyRoutes();
  * asked for before is probed at all backends that are up; without one, a call waits up to 500 ms for a reconnection.
  */
 export class BackendSelector {
-  readonly #deps: ChooserDeps;
+  readonly #deps: BackendSelectorDeps;
 
-  constructor(deps: ChooserDeps) {
+  constructor(deps: BackendSelectorDeps) {
     this.#deps = deps;
   }
 

@@ -31,17 +31,17 @@ export function hasCapacityAmong(
   able: readonly { readonly host: HasCapacity }[],
   streaming: boolean,
 ): boolean {
-  const { isRoomy } = streaming ? forStreams : forCalls;
-  return able.length === 0 || able.some(({ host }) => isRoomy(host));
+  const { hasCapacityNow } = streaming ? forStreams : forCalls;
+  return able.length === 0 || able.some(({ host }) => hasCapacityNow(host));
 }
 
 /** What a host must be, for a call and for a stream. */
 const forCalls = {
-  isRoomy: ({ hasCapacity }: HasCapacity): boolean => hasCapacity,
+  hasCapacityNow: ({ hasCapacity }: HasCapacity): boolean => hasCapacity,
   isReady: ({ hasCapacity, connected }: HasCapacity): boolean => hasCapacity && connected,
 };
 const forStreams = {
-  isRoomy: ({ hasStreamRoom }: HasCapacity): boolean => hasStreamRoom,
+  hasCapacityNow: ({ hasStreamRoom }: HasCapacity): boolean => hasStreamRoom,
   isReady: ({ hasStreamRoom, connected }: HasCapacity): boolean => hasStreamRoom && connected,
 };
 
@@ -56,15 +56,15 @@ export function pickWithCapacity<H extends HasCapacity>(
   orNobody: boolean,
   streaming = false,
 ): Replica<H> | undefined {
-  const { isRoomy, isReady } = streaming ? forStreams : forCalls;
+  const { hasCapacityNow, isReady } = streaming ? forStreams : forCalls;
   const picked = picker?.pick(request);
   if (picker === undefined || picked === undefined || isReady(picked.host)) return picked;
   const { avoid = [] } = request;
   const ready = pickAmong(picker, request, members, isReady);
   // whom the call should not go to again is worse than one that is not ready
   if (ready !== undefined && !avoid.includes(ready.name)) return ready;
-  if (isRoomy(picked.host)) return picked;
-  return pickAmong(picker, request, members, isRoomy) ?? (orNobody ? undefined : picked);
+  if (hasCapacityNow(picked.host)) return picked;
+  return pickAmong(picker, request, members, hasCapacityNow) ?? (orNobody ? undefined : picked);
 }
 
 function pickAmong<H extends HasCapacity>(

@@ -3,13 +3,13 @@
  * only.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { PageFile, WebDoor } from './view.ts';
+import type { PageFile, ClientListener } from './view.ts';
 
 /** A host as browsers send it; what is stranger is not echoed. */
 const plainHost = /^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?$/i;
 
 /** Where a page that came from this host finds the gateway's REST and gRPC-Web door. */
-export function webUrl(door: WebDoor, host: string | undefined): string {
+export function webUrl(door: ClientListener, host: string | undefined): string {
   if (door.url !== undefined) return door.url;
   const name = plainHost.exec(host ?? '')?.[1] ?? 'localhost';
   return `${door.tls ? 'https' : 'http'}://${name}:${door.port}`;
@@ -36,7 +36,7 @@ export function sendFile(
   request: FastifyRequest,
   reply: FastifyReply,
   { type, body, gzip, etag }: PageFile,
-  door: WebDoor,
+  door: ClientListener,
 ): FastifyReply {
   void reply
     .header('cache-control', 'no-cache')

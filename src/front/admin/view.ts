@@ -41,7 +41,7 @@ export interface PageFile {
 }
 
 /** The door that pages call models at. */
-export interface WebDoor {
+export interface ClientListener {
   readonly port: number;
   readonly tls: boolean;
   /** Where it is for a browser, when that is not the same host at the same port. */
@@ -63,7 +63,7 @@ export interface AdminDeps {
   readonly traffic: AdminTraffic;
   /** The dashboard's files by path; "/" is the page itself. */
   readonly page: () => ReadonlyMap<string, PageFile>;
-  readonly webDoor: () => WebDoor;
+  readonly clientListener: () => ClientListener;
   /** Host names that browsers may open the door by, besides localhost and addresses. */
   readonly names: () => readonly string[];
   /**

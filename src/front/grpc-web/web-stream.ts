@@ -1,4 +1,4 @@
-/** gRPC-Web on one side, a gRPC stream on the other: what lets the gRPC exchange serve browsers unchanged. */
+/** gRPC-Web on one side, a gRPC stream on the other: what lets the gRPC call serve browsers unchanged. */
 import { Code, StatusError } from '../../base/status.ts';
 import { getMetadata, type Metadata, trailersOf } from '../../call/index.ts';
 import { MemoryKind, type Holder, largeBytes, type MemoryAccount } from '../../memory/index.ts';
@@ -9,7 +9,7 @@ import { FrameAssembler } from './frame-assembler.ts';
 import { type CorsHeaders, webHead } from './reply-head.ts';
 import { trailerFrame } from './trailer-frame.ts';
 
-/** The gRPC stream that an exchange writes to; it comes out as gRPC-Web at the HTTP stream underneath. */
+/** The gRPC stream that a gRPC call writes to; it comes out as gRPC-Web at the HTTP stream underneath. */
 class WebStream implements ServerStream, Holder {
   readonly #http: ServerStream;
   readonly #head: RpcHead;
@@ -97,7 +97,7 @@ class WebStream implements ServerStream, Holder {
     return 0;
   }
 
-  /** The exchange is told by whoever made the stream. */
+  /** The call is told by whoever made the stream. */
   evict: (reason: StatusError) => void = () => undefined;
 
   #account(): void {
@@ -137,14 +137,14 @@ class WebStream implements ServerStream, Holder {
   }
 }
 
-export interface WebExchange extends StreamEvents {
+export interface WebCall extends StreamEvents {
   /** The request cannot go on: the client is told why. */
   evict(reason: StatusError): void;
 }
 
 export interface WebDeps {
-  /** Begins the gRPC exchange on the stream that it is given. */
-  readonly open: (stream: ServerStream) => WebExchange;
+  /** Begins the gRPC call on the stream that it is given. */
+  readonly open: (stream: ServerStream) => WebCall;
   readonly memory: MemoryAccount;
 }
 
@@ -156,9 +156,9 @@ export function serveWeb(
   { open, memory }: WebDeps,
 ): StreamEvents {
   const stream = new WebStream(http, head, cors, memory);
-  const exchange = open(stream);
+  const call = open(stream);
   stream.evict = (reason) => {
-    exchange.onReset(ErrorCode.CANCEL, false);
+    call.onReset(ErrorCode.CANCEL, false);
     stream.end(trailersOf(reason));
     http.reset(ErrorCode.NO_ERROR);
   };
@@ -171,15 +171,15 @@ export function serveWeb(
         return;
       }
       if (decoder === undefined) {
-        exchange.onData(chunk, memory);
+        call.onData(chunk, memory);
         return;
       }
       try {
         const bytes = decoder.push(chunk);
         memory?.release(chunk.length);
-        // the window counts base64 characters, the exchange decoded bytes
+        // the window counts base64 characters, the call decoded bytes
         http.credit(chunk.length - bytes.length);
-        if (bytes.length > 0) exchange.onData(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+        if (bytes.length > 0) call.onData(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
       } catch (reason) {
         refuse(reason);
       }
@@ -187,7 +187,7 @@ export function serveWeb(
     onEnd() {
       try {
         if (!stream.over) decoder?.finish();
-        exchange.onEnd([]);
+        call.onEnd([]);
       } catch (reason) {
         refuse(reason);
       }
@@ -195,18 +195,18 @@ export function serveWeb(
     onReset(code, notProcessed) {
       stream.over = true;
       stream.drop();
-      exchange.onReset(code, notProcessed);
+      call.onReset(code, notProcessed);
     },
     onDrain() {
       stream.drained();
-      exchange.onDrain();
+      call.onDrain();
     },
     onTick() {
-      exchange.onTick?.();
+      call.onTick?.();
     },
   };
   function refuse(reason: unknown): void {
-    exchange.evict(StatusError.from(reason));
+    call.evict(StatusError.from(reason));
   }
   return events;
 }

@@ -21,7 +21,7 @@ import {
   TargetWatch,
 } from '../../codec/index.ts';
 import type { CallMemory } from '../../memory/index.ts';
-import { isSpecOf, specOf } from '../../models/index.ts';
+import { isSpecOf, specOf, statedVersion } from '../../models/index.ts';
 import { isInflated } from './head.ts';
 
 /** A fully known beginning: who is asked, and the chunks to send on in place of those that came. */
@@ -306,7 +306,7 @@ export class TargetReader {
    * first message is seen here.
    */
   #rewritten(spec: ModelSpec, target: Target): ModelSpec | undefined {
-    this.zeroVersion = spec.version === 0n;
+    this.zeroVersion = spec.version !== undefined && statedVersion(spec.version) === undefined;
     return this.#method.streaming || isSpecOf(target, spec) ? undefined : specOf(target);
   }
 

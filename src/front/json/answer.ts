@@ -36,20 +36,20 @@ function acceptsGzip({ head: { acceptEncoding } }: JsonRequest): boolean {
  * @param gzipMinBytes compressed from this size on, for clients that accept it
  */
 export async function writeChunks(
-  exchange: JsonRequest,
+  request: JsonRequest,
   status: number,
   headers: HeaderList,
   body: ChunkedBody,
   gzipMinBytes: number,
 ): Promise<void> {
   const { value: first, done: whole } = body.pieces.next();
-  const zipped = acceptsGzip(exchange);
+  const zipped = acceptsGzip(request);
   if (whole !== true) {
-    exchange.respond(status, zipped ? [...headers, ...gzipFields] : headers);
-    await writeAll(zipped ? new GzipWriter(exchange) : exchange, first, body);
+    request.respond(status, zipped ? [...headers, ...gzipFields] : headers);
+    await writeAll(zipped ? new GzipWriter(request) : request, first, body);
   } else if (zipped && first.length >= gzipMinBytes)
-    exchange.send(status, [...headers, ...gzipFields], await compress(new Uint8Array(first), gzipOptions));
-  else exchange.send(status, headers, first, body.lent);
+    request.send(status, [...headers, ...gzipFields], await compress(new Uint8Array(first), gzipOptions));
+  else request.send(status, headers, first, body.lent);
 }
 
 type Writer = Pick<JsonRequest, 'over' | 'write' | 'drained' | 'end'>;
@@ -72,17 +72,17 @@ async function writeAll(to: Writer, first: Uint8Array, { pieces, lent }: Chunked
   to.end();
 }
 
-/** Compresses what is written to an exchange. */
+/** Compresses what is written to a request. */
 class GzipWriter implements Writer {
-  readonly #exchange: JsonRequest;
+  readonly #request: JsonRequest;
   readonly #gzip = createGzip(gzipOptions);
   #drained: (() => void) | undefined;
 
-  constructor(exchange: JsonRequest) {
-    this.#exchange = exchange;
+  constructor(request: JsonRequest) {
+    this.#request = request;
     const zip = this.#gzip;
     const abort = (): void => {
-      exchange.abort();
+      request.abort();
       this.#go();
     };
     const alone = <A extends unknown[]>(listener: (...args: A) => void): ((...args: A) => void) =>
@@ -91,11 +91,11 @@ class GzipWriter implements Writer {
     zip.on(
       'data',
       alone((chunk: Buffer) => {
-        if (exchange.write(chunk)) return;
+        if (request.write(chunk)) return;
         zip.pause();
         detach(
           'stream',
-          exchange.drained().then(() => zip.resume()),
+          request.drained().then(() => zip.resume()),
           abort,
         );
       }),
@@ -103,7 +103,7 @@ class GzipWriter implements Writer {
     zip.on(
       'end',
       alone(() => {
-        exchange.end();
+        request.end();
       }),
     );
     zip.on(
@@ -113,14 +113,14 @@ class GzipWriter implements Writer {
       }),
     );
     // a client that goes away ends the compression too
-    exchange.cancellation.onCancel(() => {
+    request.cancellation.onCancel(() => {
       zip.destroy();
       this.#go();
     });
   }
 
   get over(): boolean {
-    return this.#exchange.over;
+    return this.#request.over;
   }
 
   write(chunk: Uint8Array, lent: boolean): boolean {

@@ -92,7 +92,7 @@ interface Outcome<T> {
 
 /** Reads a body to its end, a turn's share at a time. */
 class BodyReading<T> implements BodyReader {
-  readonly #exchange: JsonRequest;
+  readonly #request: JsonRequest;
   readonly #decoder: Decoder<T>;
   readonly #limits: BodyLimits;
   readonly #observer: Observer;
@@ -111,34 +111,34 @@ class BodyReading<T> implements BodyReader {
   #over = false;
 
   constructor(
-    exchange: JsonRequest,
+    request: JsonRequest,
     decoder: Decoder<T>,
     limits: BodyLimits,
     { clock, observer }: BodyDeps,
     outcome: Outcome<T>,
   ) {
-    this.#exchange = exchange;
+    this.#request = request;
     this.#decoder = decoder;
     this.#limits = limits;
     this.#observer = observer;
     this.#outcome = outcome;
     this.#pace = new MinBodyRate(limits.pace, clock);
-    this.#coding = codingOf(exchange.head.contentEncoding);
-    if (this.#coding === undefined && (exchange.head.contentLength ?? 0) > limits.maxBytes)
+    this.#coding = codingOf(request.head.contentEncoding);
+    if (this.#coding === undefined && (request.head.contentLength ?? 0) > limits.maxBytes)
       throw tooLarge(limits.maxBytes);
   }
 
   onData(chunk: Buffer, memory?: ReadBuffer): void {
     const { length } = chunk;
     this.#received += length;
-    if (this.#over) this.#exchange.credit(length);
+    if (this.#over) this.#request.credit(length);
     else if (this.#coding === undefined) this.#take(chunk, memory);
     else if (length > 0 && this.#hold(length))
       this.#inflaterFor(this.#coding, chunk).write(chunk, (failed) => {
         // a thread may still read what was given up
         if (!failed) memory?.release(length);
-        this.#exchange.hold(-length);
-        this.#exchange.credit(length);
+        this.#request.hold(-length);
+        this.#request.credit(length);
       });
   }
 
@@ -168,7 +168,7 @@ class BodyReading<T> implements BodyReader {
 
   #inflate(coding: Coding, first: Buffer): Inflater {
     const { maxInflateRatio } = this.#limits;
-    const { contentLength = Number.POSITIVE_INFINITY } = this.#exchange.head;
+    const { contentLength = Number.POSITIVE_INFINITY } = this.#request.head;
     // RFC 9110 §8.4.1.2: some senders leave the zlib header out. It begins with the method, 8
     const isRaw = first.length > 0 && ((first[0] as number) & 0x0f) !== 8;
     const chunkSize = contentLength < smallBytes ? undefined : inflatedChunkBytes;
@@ -217,7 +217,7 @@ class BodyReading<T> implements BodyReader {
   /** False when there is no room: the body is over. */
   #hold(bytes: number): boolean {
     try {
-      this.#exchange.hold(bytes);
+      this.#request.hold(bytes);
       return true;
     } catch (reason) {
       this.#fail(reason);
@@ -257,7 +257,7 @@ class BodyReading<T> implements BodyReader {
     }
     spend(length);
     if (this.#decoder.keepsChunks !== true) memory?.release(length);
-    if (this.#coding === undefined) this.#exchange.credit(length);
+    if (this.#coding === undefined) this.#request.credit(length);
   }
 
   #textEnds(): void {
@@ -291,12 +291,12 @@ class BodyReading<T> implements BodyReader {
  *   data; what the decoder throws
  */
 export function readBody<T>(
-  exchange: JsonRequest,
+  request: JsonRequest,
   decoder: Decoder<T>,
   limits: BodyLimits,
   deps: BodyDeps,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    exchange.read(new BodyReading(exchange, decoder, limits, deps, { resolve, reject }));
+    request.read(new BodyReading(request, decoder, limits, deps, { resolve, reject }));
   });
 }

@@ -1,5 +1,5 @@
 /** HTTP requests that mean a call: their bodies, answers and contexts, whatever the API. */
-export { createHttpDoor } from './door.ts';
+export { createJsonHandler } from './json-handler.ts';
 export { serveNodeRequest } from './node-stream.ts';
 export type { RestOptions } from './options.ts';
 export { httpStatus } from './status.ts';

@@ -7,7 +7,7 @@ import {
   type AskedOverHttp,
   type CallEnd,
   Cancellation,
-  type DoorEnd,
+  type HttpAnswerEnd,
 } from '../../call/index.ts';
 import {
   type CallMemory,
@@ -30,7 +30,7 @@ import type { HttpHead } from './head.ts';
 
 /** Who takes a request's body: any number of onData, then exactly one of onEnd and onLost. */
 export interface BodyReader {
-  /** The chunk is the reader's, as StreamEvents.onData() has it; its bytes are given back by exchange.credit(). */
+  /** The chunk is the reader's, as StreamEvents.onData() has it; its bytes are given back by request.credit(). */
   onData(chunk: Buffer, memory?: ReadBuffer): void;
   onEnd(): void;
   onLost(reason: StatusError): void;
@@ -39,8 +39,8 @@ export interface BodyReader {
 }
 
 /** Who is told of the end of requests; the same for all of a door. */
-export interface ExchangeWatch {
-  onOver(exchange: JsonRequest): void;
+export interface JsonRequestEvents {
+  onOver(request: JsonRequest): void;
   /** Whether the fleet or the configuration knows a model by this public name. */
   knows(model: string): boolean;
   nowMs(): number;
@@ -49,9 +49,9 @@ export interface ExchangeWatch {
 /** Names and values in turn. */
 export type HeaderList = readonly string[];
 
-export interface ExchangeDeps {
+export interface JsonRequestDeps {
   readonly memory: MemoryAccount;
-  readonly watch: ExchangeWatch;
+  readonly watch: JsonRequestEvents;
   readonly nextId: () => string;
 }
 
@@ -59,7 +59,7 @@ export interface ExchangeDeps {
  * Server side of one REST request: head, body for one BodyReader, response, memory reservation, and what the access
  * log and metrics record of it. `cancellation` happens when the client leaves before it has its answer.
  */
-export class JsonRequest implements StreamEvents, ReservationOwner, CallMemory, AskedOverHttp, DoorEnd {
+export class JsonRequest implements StreamEvents, ReservationOwner, CallMemory, AskedOverHttp, HttpAnswerEnd {
   readonly fields: Headers;
   readonly head: HttpHead;
   /** "192.0.2.1:50000" */
@@ -76,7 +76,7 @@ export class JsonRequest implements StreamEvents, ReservationOwner, CallMemory, 
   startedMs: number | undefined;
   requestBytes = 0;
   callEnd: CallEnd | undefined;
-  readonly #watch: ExchangeWatch;
+  readonly #watch: JsonRequestEvents;
   /** Happens when the client leaves before it has its answer. */
   readonly cancellation = new Cancellation();
   readonly #stream: ServerStream;
@@ -102,7 +102,7 @@ export class JsonRequest implements StreamEvents, ReservationOwner, CallMemory, 
     fields: Headers,
     head: HttpHead,
     peer: string,
-    { memory, watch, nextId }: ExchangeDeps,
+    { memory, watch, nextId }: JsonRequestDeps,
   ) {
     this.#watch = watch;
     this.#held = new MemoryReservation(memory, MemoryKind.tensors, this);

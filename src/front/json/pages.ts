@@ -3,8 +3,8 @@ import { Code, StatusError } from '../../base/status.ts';
 import type { JsonRequest } from './json-request.ts';
 
 /** @throws StatusError PERMISSION_DENIED for a request that a browser sends for a page */
-export function refusePages(exchange: JsonRequest, what: string): void {
-  const site = exchange.field('sec-fetch-site') ?? '';
-  if (exchange.head.origin !== undefined || /^(cross|same)-site$/.test(site))
+export function refusePages(request: JsonRequest, what: string): void {
+  const site = request.field('sec-fetch-site') ?? '';
+  if (request.head.origin !== undefined || /^(cross|same)-site$/.test(site))
     throw new StatusError(Code.PERMISSION_DENIED, `${what} is refused to pages in browsers`);
 }

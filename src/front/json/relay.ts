@@ -21,9 +21,9 @@ export interface Relayed {
  * Begins a response and writes each message of the flow to it, with credit as the client reads. A flow that fails or
  * ends with an error status ends in `lastWords` and an aborted response, so that the client sees no regular end.
  */
-export function relay(exchange: JsonRequest, status: number, headers: HeaderList, body: Relayed): void {
-  exchange.respond(status, headers);
-  const reader = new Relay(exchange, body);
+export function relay(request: JsonRequest, status: number, headers: HeaderList, body: Relayed): void {
+  request.respond(status, headers);
+  const reader = new Relay(request, body);
   body.flow.read(reader);
   // behind those who count the call, so that its end is known when the answer's is told
   body.flow.whenDone((error) => {
@@ -32,7 +32,7 @@ export function relay(exchange: JsonRequest, status: number, headers: HeaderList
 }
 
 class Relay implements FlowReader {
-  readonly #exchange: JsonRequest;
+  readonly #request: JsonRequest;
   readonly #body: Relayed;
   readonly #messages: Messages;
   #goOn = true;
@@ -40,11 +40,11 @@ class Relay implements FlowReader {
   #owed = 0;
   #over = false;
 
-  constructor(exchange: JsonRequest, body: Relayed) {
-    this.#exchange = exchange;
+  constructor(request: JsonRequest, body: Relayed) {
+    this.#request = request;
     this.#body = body;
     this.#messages = new Messages(body.maxMessageBytes, (message) => {
-      if (!exchange.write(message)) this.#wait();
+      if (!request.write(message)) this.#wait();
     });
   }
 
@@ -79,35 +79,35 @@ class Relay implements FlowReader {
       return;
     }
     this.#over = true;
-    this.#exchange.end();
+    this.#request.end();
   }
 
   /** The client is told, and has no end of the answer that it could take for one. */
   #breakOff(error: StatusError): void {
     if (this.#over) return;
     this.#over = true;
-    const exchange = this.#exchange;
-    exchange.message = error.message;
-    const goOn = exchange.write(Buffer.from(this.#body.lastWords(error)));
+    const request = this.#request;
+    request.message = error.message;
+    const goOn = request.write(Buffer.from(this.#body.lastWords(error)));
     const cut = (): void => {
-      exchange.abort();
+      request.abort();
     };
     // once the words are out of this process
-    const out = goOn ? new Promise((resolve) => setImmediate(resolve)) : exchange.drained();
+    const out = goOn ? new Promise((resolve) => setImmediate(resolve)) : request.drained();
     detach('stream', out.then(cut), cut);
   }
 
   #wait(): void {
     if (!this.#goOn) return;
     this.#goOn = false;
-    const read = this.#exchange.drained().then(() => {
+    const read = this.#request.drained().then(() => {
       this.#goOn = true;
       const bytes = this.#owed;
       this.#owed = 0;
       if (!this.#over) this.#body.flow.credit(bytes);
     });
     detach('stream', read, () => {
-      this.#exchange.abort();
+      this.#request.abort();
     });
   }
 }

@@ -345,7 +345,7 @@ export async function listen(
     });
   };
   const looking = setInterval(look, lookEveryMs).unref();
-  const removeDoor = memory.addDoor(waiting);
+  const removeHolders = memory.addHolders(waiting);
   await listening(server, options);
   // one that cannot be accepted (no file descriptor is left, say) is one connection's trouble
   server.on('error', () => {
@@ -392,7 +392,7 @@ export async function listen(
   const closed = new Promise<void>((resolve) => server.once('close', resolve)).finally(() => {
     clearInterval(ticking);
     clearInterval(looking);
-    removeDoor();
+    removeHolders();
   });
   return {
     address: server.address() as AddressInfo,

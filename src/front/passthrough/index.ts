@@ -1,3 +1,3 @@
 /** HTTP that passes as it is. */
 export type { ProxyOptions } from './options.ts';
-export { createProxyDoor } from './passthrough.ts';
+export { createPassthrough } from './passthrough.ts';

@@ -19,7 +19,7 @@ import { attemptBody } from './body.ts';
 import { ProxyError, statusOfError } from './errors.ts';
 import type { ProxyOptions, ProxyRoute } from './options.ts';
 
-export interface ExchangeDeps {
+export interface PassthroughRequestDeps {
   readonly options: ProxyOptions;
   readonly observer: Observer;
   readonly clock: Clock;
@@ -47,7 +47,7 @@ const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
  */
 export class PassthroughRequest implements HttpHolder {
   readonly asked: Asked;
-  readonly #deps: ExchangeDeps;
+  readonly #deps: PassthroughRequestDeps;
   readonly #startedMs: number;
   readonly peer: string;
   readonly #pace: BodyPace;
@@ -62,7 +62,7 @@ export class PassthroughRequest implements HttpHolder {
   #requestBytes = 0;
   #replyBytes = 0;
 
-  constructor(asked: Asked, deps: ExchangeDeps) {
+  constructor(asked: Asked, deps: PassthroughRequestDeps) {
     this.asked = asked;
     this.#deps = deps;
     this.#startedMs = deps.clock();

@@ -26,7 +26,7 @@ export interface ProxyDeps {
   readonly nextId: () => string;
 }
 
-export interface ProxyDoor {
+export interface Passthrough {
   /** True for a path below one of the prefixes. */
   takes(url: string): boolean;
   /** Serves such a request. */
@@ -42,19 +42,19 @@ const allowedMethods = [...methods, 'OPTIONS'].join(', ');
  * Creates the reverse proxy for the configured path prefixes: request and response bodies are streamed between the
  * client and a backend of the prefix's fleet. Errors have OpenAI's format; OPTIONS is answered as a CORS preflight.
  */
-export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
+export function createPassthrough(deps: ProxyDeps): Passthrough {
   const { options, cors } = deps;
   const app = fastify({ logger: false, exposeHeadRoutes: false });
   // bodies are nobody's to read here
   app.removeAllContentTypeParsers();
   const peers = new WeakMap<IncomingMessage, string>();
-  const exchanges = new WeakMap<FastifyRequest, PassthroughRequest>();
-  const exchangeOf = (request: FastifyRequest): PassthroughRequest =>
-    exchanges.get(request) as PassthroughRequest;
-  /** The exchange that reply.from() works for: it calls the client's request() below before it returns. */
+  const passthroughs = new WeakMap<FastifyRequest, PassthroughRequest>();
+  const passthroughOf = (request: FastifyRequest): PassthroughRequest =>
+    passthroughs.get(request) as PassthroughRequest;
+  /** The request that reply.from() works for: it calls the client's request() below before it returns. */
   let current: PassthroughRequest | undefined;
 
-  /** A request that gets no exchange, since it is for no backend, is counted where the others are. */
+  /** A request that gets no PassthroughRequest, since it is for no backend, is counted where the others are. */
   function tellAlone({ raw }: FastifyRequest, reply: FastifyReply, message: string): void {
     const prefix = routeOf(options.routes, raw.url ?? '')?.prefix ?? '';
     const { remoteAddress, remotePort } = raw.socket;
@@ -112,7 +112,7 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
     if (headers.upgrade?.toLowerCase() === 'websocket')
       throw new ProxyError(501, 'WebSocket connections are not passed on');
     if (Number(headers['content-length'] ?? 0) > options.maxBodyBytes) throw tooLarge(options.maxBodyBytes);
-    const exchange = new PassthroughRequest(
+    const passthrough = new PassthroughRequest(
       {
         request,
         response: reply.raw,
@@ -124,7 +124,7 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
       },
       deps,
     );
-    exchanges.set(request, exchange);
+    passthroughs.set(request, passthrough);
   }
 
   function sendError(reply: FastifyReply, reason: unknown): void {
@@ -134,41 +134,41 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
     if (status === 429 || status === 503) void reply.header('retry-after', '1');
     // what is left of the body is not read: the connection cannot be used again
     if (!reply.request.raw.complete) void reply.header('connection', 'close');
-    const exchange = exchanges.get(reply.request);
-    if (exchange === undefined) tellAlone(reply.request, reply, error.message);
+    const passthrough = passthroughs.get(reply.request);
+    if (passthrough === undefined) tellAlone(reply.request, reply, error.message);
     else
       reply.raw.once(
         'finish',
         guarded('http', () => {
-          exchange.end(error);
+          passthrough.end(error);
         }),
       );
     void reply.code(status).type('application/json').send(openAiError(error));
   }
 
   function answer(request: FastifyRequest, reply: FastifyReply, body: Readable): void {
-    const exchange = exchangeOf(request);
+    const passthrough = passthroughOf(request);
     const { raw } = reply;
     const type = String(reply.getHeader('content-type') ?? '');
-    reply.header('x-served-by', exchange.lease.backend);
+    reply.header('x-served-by', passthrough.lease.backend);
     reply.hijack();
     raw.writeHead(reply.statusCode, reply.getHeaders() as OutgoingHttpHeaders);
     relay(
       body,
       raw,
       {
-        where: `backend ${exchange.lease.backend}`,
+        where: `backend ${passthrough.lease.backend}`,
         idleTimeoutMs: options.idleTimeoutMs,
         events: type.startsWith('text/event-stream') && !reply.hasHeader('content-encoding'),
-        reason: () => exchange.reason,
+        reason: () => passthrough.reason,
       },
       {
         onBytes: (count) => {
-          exchange.sent(count);
+          passthrough.sent(count);
         },
         onEnd: (error) => {
-          if (error !== undefined) exchange.cut(error);
-          exchange.end(error);
+          if (error !== undefined) passthrough.cut(error);
+          passthrough.end(error);
         },
       },
     );
@@ -184,16 +184,16 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
       disableCache: true,
       disableRequestLogging: true,
       internalRewriteLocationHeader: false,
-      // the fleet's connections, which verify TLS; host and path are the exchange's, whatever has been made of them
+      // the fleet's connections, which verify TLS; host and path are the PassthroughRequest's, whatever has been made of them
       // here
       undici: {
         request: ((asked: { method: string; headers: Record<string, string> }, done: Done) => {
-          const exchange = current as PassthroughRequest;
-          exchange
+          const passthrough = current as PassthroughRequest;
+          passthrough
             .send(asked.method, asked.headers)
             .then(
               (reply) => {
-                done(null, { ...reply, headers: replyFields(reply.headers, exchange.lease.origin) });
+                done(null, { ...reply, headers: replyFields(reply.headers, passthrough.lease.origin) });
               },
               (error: Error) => {
                 done(error);
@@ -202,16 +202,16 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
             .catch((reason: unknown) => {
               // the answer could not be written (its backend sent a field that HTTP/1.1 has no way to say): it ends
               // here
-              const { response } = exchange.asked;
+              const { response } = passthrough.asked;
               if (!response.headersSent)
                 response.writeHead(502, { connection: 'close', 'content-length': 0 }).end();
-              exchange.end(StatusError.from(reason));
+              passthrough.end(StatusError.from(reason));
               if (!response.writableEnded) response.destroy();
             });
         }) as never,
       },
       handler(request, reply, target, from) {
-        current = exchangeOf(request);
+        current = passthroughOf(request);
         try {
           return reply.from(target, from);
         } finally {
@@ -225,11 +225,11 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
           sendError(reply, reason);
           return;
         }
-        const exchange = exchangeOf(request);
-        exchange.whenHere((error) => {
+        const passthrough = passthroughOf(request);
+        passthrough.whenHere((error) => {
           try {
             if (error !== undefined) throw error;
-            exchange.choose();
+            passthrough.choose();
           } catch (reason) {
             sendError(reply, reason);
             return;
@@ -238,20 +238,20 @@ export function createProxyDoor(deps: ProxyDeps): ProxyDoor {
         });
       },
       replyOptions: {
-        getUpstream: (request) => exchangeOf(request as FastifyRequest).lease.origin,
+        getUpstream: (request) => passthroughOf(request as FastifyRequest).lease.origin,
         // ours is the only retry: it picks another backend
         retryDelay: () => null,
         rewriteRequestHeaders: (request, headers) =>
           requestFields(headers, request.raw.headers.connection, {
             host: String(headers.host),
-            id: exchangeOf(request as FastifyRequest).asked.id,
+            id: passthroughOf(request as FastifyRequest).asked.id,
             hasBody: request.body !== undefined,
           }),
         onResponse: (request, reply, { stream }) => {
           answer(request as FastifyRequest, reply as FastifyReply, stream);
         },
         onError: (reply, { error }) => {
-          const { reason } = exchangeOf((reply as FastifyReply).request);
+          const { reason } = passthroughOf((reply as FastifyReply).request);
           sendError(reply as FastifyReply, reason ?? error.cause ?? error);
         },
       },

@@ -6,7 +6,7 @@ import { doorsOf } from './doors.ts';
 import { fixedSettings } from './fixed.ts';
 import { memoryBytesOf } from './memory.ts';
 import { perWorker } from './per-worker.ts';
-import { routesOf } from './routes.ts';
+import { dataPlaneOptions } from './data-plane.ts';
 
 /** @param workers processes that share the doors: each holds its part of what is given for all */
 export function gatewayOptions(snapshot: Snapshot, version: string, workers = 1): GatewayOptions {
@@ -32,6 +32,6 @@ export function gatewayOptions(snapshot: Snapshot, version: string, workers = 1)
       },
     },
     shown: config,
-    routes: routesOf({ ...snapshot, config: perWorker(config, workers) }, workers),
+    dataPlane: dataPlaneOptions({ ...snapshot, config: perWorker(config, workers) }, workers),
   };
 }

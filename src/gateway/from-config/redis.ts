@@ -2,13 +2,13 @@
 import { ByModel } from '../../call/index.ts';
 import type { Config } from '../../config/index.ts';
 import type { CacheModelOptions } from '../../filters/index.ts';
-import type { RouteOptions } from '../options.ts';
+import type { DataPlaneOptions } from '../options.ts';
 import { concerned } from './names.ts';
 
 const uncached: CacheModelOptions = { ttlMs: 1, maxEntryBytes: 0 };
 
 /** Maps the `cache` section and the models' own cache settings; undefined without `cache.redisUrl`. */
-export function cacheOf(config: Config): RouteOptions['cache'] {
+export function cacheOf(config: Config): DataPlaneOptions['cache'] {
   const { cache, models } = config;
   if (cache.redisUrl === undefined) return undefined;
   const rules: CacheModelOptions = { ttlMs: cache.ttlMs, maxEntryBytes: cache.maxEntryBytes };
@@ -50,7 +50,11 @@ const maxAsks = 1024;
  * Maps the `sharedLimits` section; undefined when no rate limit is shared, or there is no Redis URL
  * (`cache.redisUrl` is the default).
  */
-export function sharedLimitsOf({ rateLimits, sharedLimits, cache }: Config): RouteOptions['sharedLimits'] {
+export function sharedLimitsOf({
+  rateLimits,
+  sharedLimits,
+  cache,
+}: Config): DataPlaneOptions['sharedLimits'] {
   const { redisUrl = cache.redisUrl, ...rest } = sharedLimits;
   return redisUrl === undefined || !rateLimits.some(({ shared }) => shared)
     ? undefined

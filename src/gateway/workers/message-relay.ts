@@ -27,7 +27,7 @@ export function createMessageRelay(
         const asked =
           to === 'others' ? others : leader === undefined || leader.id === from.id ? [] : [leader];
         from.send({ kind: 'expect', id, answers: asked.length });
-        for (const worker of asked) worker.send({ kind: 'question', asker: from.id, id, topic, value });
+        for (const worker of asked) worker.send({ kind: 'question', requester: from.id, id, topic, value });
         break;
       }
       case 'keep':
@@ -39,7 +39,7 @@ export function createMessageRelay(
         break;
       case 'reply':
         others
-          .find(({ id }) => id === message.asker)
+          .find(({ id }) => id === message.requester)
           ?.send({ kind: 'answer', id: message.id, value: message.value });
     }
   };

@@ -22,7 +22,7 @@ export interface Tell {
 /** A worker answers a question. */
 export interface Reply {
   readonly kind: 'reply';
-  readonly asker: number;
+  readonly requester: number;
   readonly id: number;
   readonly value: unknown;
 }
@@ -36,12 +36,12 @@ export interface Keep {
 export type FromWorker = Ask | Tell | Reply | Keep;
 
 export type ToWorker =
-  /** How many answers come; 0 from a leader means that the asker leads. */
+  /** How many answers come; 0 from a leader means that the requester leads. */
   | { readonly kind: 'expect'; readonly id: number; readonly answers: number }
   | { readonly kind: 'answer'; readonly id: number; readonly value: unknown }
   | {
       readonly kind: 'question';
-      readonly asker: number;
+      readonly requester: number;
       readonly id: number;
       readonly topic: string;
       readonly value: unknown;

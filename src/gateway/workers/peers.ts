@@ -81,14 +81,14 @@ export function createPeers({
     if (entry.answers.length >= entry.expected) entry.end();
   }
 
-  async function reply(asker: number, id: number, topic: string, value: unknown): Promise<void> {
-    // a question that nobody here answers, or that fails, is answered too: the asker need not wait for its time-out
+  async function reply(requester: number, id: number, topic: string, value: unknown): Promise<void> {
+    // a question that nobody here answers, or that fails, is answered too: the requester need not wait for its time-out
     const answer: unknown = await Promise.resolve()
       .then(() => questions.get(topic)?.(value))
       .catch((reason: unknown) => {
         fault('worker', reason);
       });
-    send({ kind: 'reply', asker, id, value: answer });
+    send({ kind: 'reply', requester, id, value: answer });
   }
 
   return {
@@ -136,7 +136,7 @@ export function createPeers({
           break;
         }
         case 'question':
-          detach('worker', reply(message.asker, message.id, message.topic, message.value));
+          detach('worker', reply(message.requester, message.id, message.topic, message.value));
           break;
         case 'speak':
           speaks = true;

@@ -2,9 +2,10 @@
  * What a peer may do without end and without cost, counted: beyond the limits the connection ends with
  * ENHANCE_YOUR_CALM.
  */
+import { TokenBucket } from '../../base/token-bucket.ts';
 import type { ConnectionLimit } from '../limit-names.ts';
 import { ConnectionError, ErrorCode } from '../constants.ts';
-import { TokenBucket, type Http2Limits } from './limits.ts';
+import type { Http2Limits } from './limits.ts';
 
 /**
  * A client with a thousand calls keeps most of them waiting for a place. When their deadlines strike it cancels all,

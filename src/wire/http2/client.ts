@@ -1,11 +1,11 @@
 /** The client end of one HTTP/2 connection. */
 import type { Duplex } from 'node:stream';
 import { guarded } from '../../base/faults.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
 import { type ClientStream, connectionLost, type StreamEvents } from '../api.ts';
 import { ConnectionError, ErrorCode, maxStreamId, preface, Setting } from '../constants.ts';
 import type { Headers } from '../hpack/index.ts';
 import { Connection, selfDependence } from './connection.ts';
-import { TokenBucket } from './limits.ts';
 import type { ConnectionOptions } from './options.ts';
 import type { Http2Stream } from './stream.ts';
 import { checkResponse, checkTrailers } from './validate.ts';

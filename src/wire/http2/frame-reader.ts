@@ -85,7 +85,7 @@ export class FrameReader {
    */
   push(chunk: Buffer, memory?: ReadBuffer): void {
     let bytes = chunk;
-    let lender = memory;
+    let owner = memory;
     if (this.#restBytes > 0) {
       this.#rest.push(chunk);
       this.#restBytes += chunk.length;
@@ -93,18 +93,18 @@ export class FrameReader {
       bytes = Buffer.concat(this.#rest, this.#restBytes);
       this.#rest = [];
       this.#restBytes = 0;
-      lender?.sliced();
-      lender = undefined;
+      owner?.sliced();
+      owner = undefined;
     }
     let at = 0;
     while (at < bytes.length) {
       if (this.#inData) {
-        at = this.#data(bytes, at, lender);
+        at = this.#data(bytes, at, owner);
         continue;
       }
       const left = bytes.length - at;
       if (left < frameHeaderBytes) {
-        this.#keep(bytes.subarray(at), frameHeaderBytes, lender);
+        this.#keep(bytes.subarray(at), frameHeaderBytes, owner);
         return;
       }
       const length = bytes.readUIntBE(at, 3);
@@ -121,7 +121,7 @@ export class FrameReader {
       const padded = type === FrameType.DATA && (flags & Flag.PADDED) !== 0;
       const needed = frameHeaderBytes + (type === FrameType.DATA ? (padded && length > 0 ? 1 : 0) : length);
       if (left < needed) {
-        this.#keep(bytes.subarray(at), needed, lender);
+        this.#keep(bytes.subarray(at), needed, owner);
         return;
       }
       if (type === FrameType.DATA)
@@ -132,7 +132,7 @@ export class FrameReader {
       at += needed;
       if (this.#inData && this.#dataLeft + this.#padLeft === 0) this.#endData();
     }
-    if (this.#blockId === 0) lender?.sliced();
+    if (this.#blockId === 0) owner?.sliced();
   }
 
   /** @param memory whose a part of the rest may not stay: it is copied then, as the rest of a frame is little */

@@ -89,39 +89,3 @@ export const defaultClientLimits: Http2Limits = {
 export function maxWaitingBytes({ highWaterBytes, maxControlBytes }: Http2Limits): number {
   return 2 * highWaterBytes + maxControlBytes + 262_144;
 }
-
-/** Lets `burst` events pass at once and `perSecond` from then on. */
-export class TokenBucket {
-  readonly #burst: number;
-  readonly #perMs: number;
-  readonly #clock: () => number;
-  #left: number;
-  #at: number;
-
-  constructor(burst: number, perSecond: number, clock: () => number) {
-    this.#burst = burst;
-    this.#perMs = perSecond / 1000;
-    this.#clock = clock;
-    this.#left = burst;
-    this.#at = clock();
-  }
-
-  /** So many more may pass at once, up to the burst. */
-  give(events: number): void {
-    this.#left = Math.min(this.#burst, this.#left + events);
-  }
-
-  /** False when there is none left. */
-  take(): boolean {
-    if (this.#left >= 1) {
-      this.#left--;
-      return true;
-    }
-    const now = this.#clock();
-    this.#left = Math.min(this.#burst, this.#left + (now - this.#at) * this.#perMs);
-    this.#at = now;
-    if (this.#left < 1) return false;
-    this.#left--;
-    return true;
-  }
-}

@@ -110,13 +110,13 @@ describe('the health of a backend', () => {
   });
 });
 
-describe('the pacer', () => {
+describe('the probeLimiter', () => {
   it('never lets more looks through than its rate, whatever is asked', () => {
     const time = manualClock(1_000_000);
-    const pacer = new ProbeRateLimiter(50, time.clock);
+    const probeLimiter = new ProbeRateLimiter(50, time.clock);
     const atMs: number[] = [];
     for (let i = 0; i < 2000; i++) {
-      atMs.push(time.clock() + pacer.reserve(i % 3 === 0 ? 'urgent' : 'routine'));
+      atMs.push(time.clock() + probeLimiter.reserve(i % 3 === 0 ? 'urgent' : 'routine'));
       time.advance(i % 7);
     }
     atMs.sort((a, b) => a - b);
@@ -128,9 +128,9 @@ describe('the pacer', () => {
   });
 
   it('does not make what is urgent wait for what is not', () => {
-    const pacer = new ProbeRateLimiter(50, manualClock(1_000_000).clock);
-    for (let i = 0; i < 1000; i++) pacer.reserve('routine');
-    assert.equal(pacer.reserve('urgent'), 0);
-    assert.ok(pacer.reserve('routine') > 30_000);
+    const probeLimiter = new ProbeRateLimiter(50, manualClock(1_000_000).clock);
+    for (let i = 0; i < 1000; i++) probeLimiter.reserve('routine');
+    assert.equal(probeLimiter.reserve('urgent'), 0);
+    assert.ok(probeLimiter.reserve('routine') > 30_000);
   });
 });

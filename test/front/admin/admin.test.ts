@@ -5,12 +5,12 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { type AdminDoor, createAdminDoor } from '../../../src/front/index.ts';
+import { type AdminServer, createAdminServer } from '../../../src/front/index.ts';
 import { run, waitFor } from '../../support/index.ts';
 
 describe('the admin door', () => {
   let server: Server;
-  let door: AdminDoor;
+  let door: AdminServer;
   let state = { ok: false, reason: 'starting' };
   let metrics = async (): Promise<string> => 'm_total 1\n';
   let base: string;
@@ -20,7 +20,7 @@ describe('the admin door', () => {
   let refusedReload: { at: number; message: string } | undefined;
   const page = { type: 'text/html', body: Buffer.from('<p>page'), gzip: gzipSync('<p>page'), etag: '"e"' };
   before(async () => {
-    door = createAdminDoor({
+    door = createAdminServer({
       version: '1.2.3',
       render: async () => ({
         contentType: 'text/plain; version=0.0.4; charset=utf-8',
@@ -67,7 +67,7 @@ describe('the admin door', () => {
           ['/', page],
           ['/assets/x.js', page],
         ]),
-      webDoor: () => ({ port: 8000, tls: false, ...publicUrl }),
+      clientListener: () => ({ port: 8000, tls: false, ...publicUrl }),
       names: () => ['gw.example', 'A'],
       setDrained:
         () =>

@@ -8,7 +8,7 @@ import { describe, it } from 'node:test';
 import { Code, type StatusError } from '../../../src/base/status.ts';
 import { Flow, getMetadata, type Handler, messagePrefix, type Reply } from '../../../src/call/index.ts';
 import { observeFilter } from '../../../src/filters/index.ts';
-import { createRpcDoor } from '../../../src/front/index.ts';
+import { createRpcHandler } from '../../../src/front/index.ts';
 import { MemoryAccount } from '../../../src/memory/index.ts';
 import { targetOf } from '../../../src/models/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../../src/wire/index.ts';
@@ -70,7 +70,7 @@ function harness(limits: { maxMessageBytes?: number; maxRetainedBytes?: number }
   const observer = recordingObserver();
   const server = backend();
   const view = { knows: () => true, defaultVersion: () => undefined };
-  const door = createRpcDoor({
+  const door = createRpcHandler({
     handler: observeFilter({ observer, clock, view })(server.handler),
     options: {
       timeouts: { defaultMs: 1e6, maxMs: 1e6, byModel: undefined },

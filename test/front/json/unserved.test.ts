@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, it } from 'node:test';
-import { createHttpDoor } from '../../../src/front/json/index.ts';
+import { createJsonHandler } from '../../../src/front/json/index.ts';
 import { MemoryAccount, MemoryKind } from '../../../src/memory/index.ts';
 import type { Headers, ServerStream, StreamEvents } from '../../../src/wire/index.ts';
 import { recordingObserver } from '../../support/index.ts';
@@ -40,7 +40,7 @@ function sent(method = 'POST'): Sent {
     cut: () => undefined,
   };
   let asked = 0;
-  const door = createHttpDoor(
+  const door = createJsonHandler(
     {
       options: {
         timeouts: { defaultMs: 1000, maxMs: 1000, byModel: undefined },

@@ -6,7 +6,7 @@ import { Code, StatusError } from '../../../base/status.ts';
 import { type ListedModel, newTarget, type Target } from '../../../call/index.ts';
 import { decodeGetModelStatusResponse, encodeGetModelStatusRequest } from '../../../codec/index.ts';
 import { methodOf, type RouterContext, specOf, stateName, type VersionState } from '../../../models/index.ts';
-import type { HttpAnswer, HttpApi } from '../door.ts';
+import type { HttpAnswer, HttpApi } from '../json-handler.ts';
 import type { JsonRequest } from '../json-request.ts';
 import type { RestDeps } from '../options.ts';
 import { refusePages } from '../pages.ts';
@@ -98,14 +98,14 @@ export function createRestApi(deps: RestDeps): HttpApi {
   const config = (): object =>
     Object.fromEntries(view.models().map(({ name, versions }) => [name, statusJson(versions, okMessage)]));
 
-  async function reload(exchange: JsonRequest): Promise<object> {
+  async function reload(request: JsonRequest): Promise<object> {
     if (!options.allowReload || deps.reload === undefined) {
       throw new StatusError(
         Code.PERMISSION_DENIED,
         'config reload is refused unless the configuration allows it (rest.allowReload)',
       );
     }
-    refusePages(exchange, 'config reload');
+    refusePages(request, 'config reload');
     try {
       await deps.reload();
     } catch (cause) {
@@ -119,7 +119,7 @@ export function createRestApi(deps: RestDeps): HttpApi {
     return config();
   }
 
-  async function information(route: Route, exchange: JsonRequest, context: RequestContext): Promise<object> {
+  async function information(route: Route, request: JsonRequest, context: RequestContext): Promise<object> {
     switch (route.kind) {
       case 'status':
         return route.plain ? retrieve(route, context) : statusJson(await status(route, context), okMessage);
@@ -134,41 +134,41 @@ export function createRestApi(deps: RestDeps): HttpApi {
       case 'config':
         return config();
       case 'reload':
-        return reload(exchange);
+        return reload(request);
       default:
         return list();
     }
   }
 
   async function inference(
-    exchange: JsonRequest,
+    request: JsonRequest,
     route: InferenceRoute,
     context: RequestContext,
   ): Promise<HttpAnswer> {
     const target = targetOf(route, context, 'infer');
     const { kind } = route;
     const { body, from, version, metadata } = await (kind === 'predict'
-      ? predict(deps, target, exchange, context)
+      ? predict(deps, target, request, context)
       : kind === 'explain'
-        ? explain(deps, target, exchange, context)
-        : infer(deps, kind, target, exchange, context));
+        ? explain(deps, target, request, context)
+        : infer(deps, kind, target, request, context));
     const headers = ['content-type', jsonType, 'x-served-by', from];
     if (version !== undefined) headers.push('x-model-version', String(version));
     addAnswerFields(headers, metadata, options.returnsHeader);
     return { status: 200, headers, body: { pieces: body, lent: true } };
   }
 
-  return async (exchange, context) => {
-    const { method, url } = exchange.head;
+  return async (request, context) => {
+    const { method, url } = request.head;
     const asked = method === 'POST' ? inferenceRoute(url) : undefined;
     if (asked !== undefined) {
-      exchange.model = asked.model;
-      return inference(exchange, asked, requestContextOf(context, asked.model, options.timeouts));
+      request.model = asked.model;
+      return inference(request, asked, requestContextOf(context, asked.model, options.timeouts));
     }
     const route = routeOf(method, url);
-    if ('model' in route) exchange.model = route.model;
+    if ('model' in route) request.model = route.model;
     const by = 'model' in route ? requestContextOf(context, route.model, options.timeouts) : context;
-    const body = `${JSON.stringify(await information(route, exchange, by), undefined, 1)}\n`;
+    const body = `${JSON.stringify(await information(route, request, by), undefined, 1)}\n`;
     return { status: route.kind === 'reload' ? 201 : 200, headers: ['content-type', jsonType], body };
   };
 }

@@ -53,7 +53,7 @@ export interface Answer {
 export async function predict(
   deps: RestDeps,
   asked: Target,
-  exchange: JsonRequest,
+  request: JsonRequest,
   context: RequestContext,
 ): Promise<Answer> {
   const { options } = deps;
@@ -62,10 +62,10 @@ export async function predict(
     deps.catalog.known(asked) ??
     (await deps.catalog.metadata(asked, context).catch((reason: unknown) => StatusError.from(reason)));
   if (!(metadata instanceof StatusError) && declaresNothing(metadata))
-    return predictUndeclared(deps, asked, metadata, exchange, context);
+    return predictUndeclared(deps, asked, metadata, request, context);
   const source = metadata instanceof StatusError ? metadata : signatureSource(metadata);
   const decoded = await readBody(
-    exchange,
+    request,
     predictBody(source, options.json, options),
     limitsOf(options),
     deps,
@@ -104,11 +104,11 @@ async function predictUndeclared(
   deps: RestDeps,
   asked: Target,
   { version: described }: ModelMetadata,
-  exchange: JsonRequest,
+  request: JsonRequest,
   context: RequestContext,
 ): Promise<Answer> {
   const { options } = deps;
-  const body = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  const body = await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   // V1 can name no version
   if (asked.version === undefined && asked.label === undefined) {
     const message = encodeHttpBody({ model: asked.model, headerBytes: undefined, body: [body] });
@@ -130,11 +130,11 @@ async function predictUndeclared(
 export async function explain(
   deps: RestDeps,
   asked: Target,
-  exchange: JsonRequest,
+  request: JsonRequest,
   context: RequestContext,
 ): Promise<Answer> {
   const { options } = deps;
-  const body = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  const body = await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   if (asked.version !== undefined || asked.label !== undefined)
     throw new StatusError(
       Code.INVALID_ARGUMENT,
@@ -172,14 +172,14 @@ export async function infer(
   deps: RestDeps,
   kind: 'classify' | 'regress',
   asked: Target,
-  exchange: JsonRequest,
+  request: JsonRequest,
   context: RequestContext,
 ): Promise<Answer> {
   const {
     signatureName,
     examples,
     context: shared,
-  } = await readBody(exchange, examplesBody(deps.options.json), limitsOf(deps.options), deps);
+  } = await readBody(request, examplesBody(deps.options.json), limitsOf(deps.options), deps);
   const target: Target = { ...asked, signature: signatureName };
   const message = encodeExamplesRequest(specOf(target), encodeInput(examples, shared));
   const method = kind === 'classify' ? classifyMethod : regressMethod;

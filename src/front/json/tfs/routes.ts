@@ -3,6 +3,7 @@
  * and KServe's for explanations.
  */
 import { Code, StatusError } from '../../../base/status.ts';
+import { statedVersion } from '../../../models/index.ts';
 
 export interface InferenceRoute {
   readonly kind: 'predict' | 'classify' | 'regress' | 'explain';
@@ -44,14 +45,14 @@ function target(match: RegExpExecArray): { model: string; version?: bigint; labe
   const model = decoded(name);
   if (labelText !== undefined) return { model, label: decoded(labelText) };
   if (versionText === undefined) return { model };
-  const version = versionText.length > 30 ? maxVersion + 1n : BigInt(versionText);
-  if (version > maxVersion)
+  const asked = versionText.length > 30 ? maxVersion + 1n : BigInt(versionText);
+  if (asked > maxVersion)
     throw new StatusError(
       Code.INVALID_ARGUMENT,
       `Failed to convert version: ${versionText.slice(0, 100)} to numeric.`,
     );
-  // 0 is what OpenVINO Model Server's clients send for "the default"
-  return version === 0n ? { model } : { model, version };
+  const version = statedVersion(asked);
+  return version === undefined ? { model } : { model, version };
 }
 
 const known: readonly (readonly [path: RegExp, methods: string])[] = [

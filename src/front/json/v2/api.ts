@@ -26,7 +26,7 @@ import {
 } from '../../../models/index.ts';
 import { inTurn } from '../answer.ts';
 import { readBody } from '../body.ts';
-import type { HttpAnswer, HttpApi } from '../door.ts';
+import type { HttpAnswer, HttpApi } from '../json-handler.ts';
 import type { JsonRequest } from '../json-request.ts';
 import { limitsOf } from '../options.ts';
 import { addAnswerFields, callUnary, type RequestContext, requestContextOf } from '../request-context.ts';
@@ -97,7 +97,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
 
   async function information(
     route: V2Route,
-    exchange: JsonRequest,
+    request: JsonRequest,
     context: RequestContext,
   ): Promise<HttpAnswer> {
     switch (route.kind) {
@@ -110,7 +110,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
       case 'server':
         return json(decodeServerMetadataResponse(await question(methods.server, undefined, context)));
       case 'index': {
-        const body = await readBody(exchange, new V2Body(maxIndexBytes), indexLimits, deps);
+        const body = await readBody(request, new V2Body(maxIndexBytes), indexLimits, deps);
         const message = encodeRepositoryIndexRequest(
           repositoryIndexAsked(Buffer.from(body).toString('utf8')),
         );
@@ -135,7 +135,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
           method,
           asked,
           nothing,
-          namingBackend(context, exchange.head.url),
+          namingBackend(context, request.head.url),
         );
         const headers = [...jsonType, 'x-served-by', from];
         addWideFields(headers, metadata);
@@ -146,7 +146,7 @@ export function createV2Api(deps: V2Deps): HttpApi {
       case 'trace':
       case 'logging':
       case 'memory':
-        return change(deps, route, exchange, namingBackend(context, exchange.head.url));
+        return change(deps, route, request, namingBackend(context, request.head.url));
       default: {
         const asked = target(route, context, 'describe');
         const metadata = decodeModelMetadataResponse(await question(methods.model, asked, context));
@@ -155,25 +155,25 @@ export function createV2Api(deps: V2Deps): HttpApi {
     }
   }
 
-  return async (exchange, anyones) => {
-    const route = v2RouteOf(exchange.head.method, exchange.head.url);
-    if ('model' in route) exchange.model = route.model;
+  return async (request, anyones) => {
+    const route = v2RouteOf(request.head.method, request.head.url);
+    if ('model' in route) request.model = route.model;
     const context =
       'model' in route ? requestContextOf(anyones, route.model, deps.options.timeouts) : anyones;
     if (route.kind === 'generate' || route.kind === 'generate-stream')
-      return generate(deps, { target: target(route, context, 'infer'), kind: route.kind }, exchange, context);
-    if (route.kind === 'infer-stream' || (route.kind === 'infer' && exchange.head.wantsEvents))
+      return generate(deps, { target: target(route, context, 'infer'), kind: route.kind }, request, context);
+    if (route.kind === 'infer-stream' || (route.kind === 'infer' && request.head.wantsEvents))
       return generate(
         deps,
         { target: target(route, context, 'infer'), kind: 'infer-stream' },
-        exchange,
+        request,
         context,
       );
-    if (route.kind !== 'infer') return information(route, exchange, context);
+    if (route.kind !== 'infer') return information(route, request, context);
     const { body, from, version, metadata } = await infer(
       deps,
       target(route, context, 'infer'),
-      exchange,
+      request,
       context,
     );
     const { pieces, headerBytes } = body;

@@ -22,7 +22,7 @@ import {
 import { methodOf, wideFields } from '../../../models/index.ts';
 import { timeoutOf } from '../../timeout.ts';
 import { readBody } from '../body.ts';
-import type { HttpAnswer } from '../door.ts';
+import type { HttpAnswer } from '../json-handler.ts';
 import type { JsonRequest } from '../json-request.ts';
 import { limitsOf } from '../options.ts';
 import { refusePages } from '../pages.ts';
@@ -74,7 +74,7 @@ function memoryRequest(asked: V2MemoryQuestion, body: ExactObject): Uint8Array {
 export async function change(
   deps: V2Deps,
   route: ChangeRoute,
-  exchange: JsonRequest,
+  request: JsonRequest,
   context: RequestContext,
 ): Promise<HttpAnswer> {
   const { options } = deps;
@@ -84,11 +84,11 @@ export async function change(
       Code.PERMISSION_DENIED,
       `${method.name} changes model servers: the gateway refuses it unless its configuration allows it (grpc.allowAdmin)`,
     );
-  if (method.admin) refusePages(exchange, 'what changes model servers');
+  if (method.admin) refusePages(request, 'what changes model servers');
   const deadline = context.beganMs + timeoutOf(method, context.timeout, options.timeouts);
-  const isPost = exchange.head.method === 'POST';
+  const isPost = request.head.method === 'POST';
   const body = isPost
-    ? await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps)
+    ? await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps)
     : new Uint8Array(0);
   const send = (message: readonly Uint8Array[]): Promise<UnaryReply> =>
     callUnary(deps, method, undefined, message, { ...context, deadline });

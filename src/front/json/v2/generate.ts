@@ -10,7 +10,7 @@ import { generateMethods } from '../../../models/index.ts';
 import { timeoutOf } from '../../timeout.ts';
 import { inTurn } from '../answer.ts';
 import { readBody } from '../body.ts';
-import type { HttpAnswer } from '../door.ts';
+import type { HttpAnswer } from '../json-handler.ts';
 import type { JsonRequest } from '../json-request.ts';
 import { limitsOf } from '../options.ts';
 import { addAnswerFields, answerTo, type RequestContext, callOf } from '../request-context.ts';
@@ -29,8 +29,8 @@ const methods = {
 } as const;
 
 /** @throws StatusError INVALID_ARGUMENT for a body without JSON, which would need the model's word on what it is */
-function jsonBytesFor(exchange: JsonRequest): number | undefined {
-  const bytes = headerBytesOf(exchange);
+function jsonBytesFor(request: JsonRequest): number | undefined {
+  const bytes = headerBytesOf(request);
   if (bytes === 0)
     throw new StatusError(Code.INVALID_ARGUMENT, 'a raw tensor cannot ask for server-sent events: send JSON');
   return bytes;
@@ -48,13 +48,13 @@ const eventType = 'text/event-stream; charset=utf-8';
 export async function generate(
   deps: V2Deps,
   { target, kind }: Question,
-  exchange: JsonRequest,
+  request: JsonRequest,
   context: RequestContext,
 ): Promise<HttpAnswer> {
   const { options, clock } = deps;
   const method = methods[kind];
-  const headerBytes = kind === 'infer-stream' ? jsonBytesFor(exchange) : undefined;
-  const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  const headerBytes = kind === 'infer-stream' ? jsonBytesFor(request) : undefined;
+  const bytes = await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   if (kind === 'infer-stream' && mayDeclareMoreThan(bytes.subarray(0, headerBytes), options.maxReplyBytes))
     V2Question.read(bytes, headerBytes, tensorOptionsOf(options));
   // it goes on for as long as it likes, unless its client says otherwise, and may be silent for no longer than any

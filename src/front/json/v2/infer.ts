@@ -25,8 +25,8 @@ import type { V2Deps } from './deps.ts';
 const method = methodOf('/inference.GRPCInferenceService/ModelInfer');
 
 /** How long the JSON at the front of a body is; undefined when it is all there is. */
-export function headerBytesOf(exchange: JsonRequest): number | undefined {
-  const text = exchange.field(jsonLengthHeader);
+export function headerBytesOf(request: JsonRequest): number | undefined {
+  const text = request.field(jsonLengthHeader);
   if (text === undefined) return undefined;
   if (!/^[0-9]{1,15}$/.test(text))
     throw new StatusError(Code.INVALID_ARGUMENT, `${jsonLengthHeader} must be a number of bytes`);
@@ -83,12 +83,12 @@ async function rawQuestion(
 export async function infer(
   deps: V2Deps,
   target: Target,
-  exchange: JsonRequest,
+  request: JsonRequest,
   context: RequestContext,
 ): Promise<V2Answer> {
   const { options } = deps;
-  const headerBytes = headerBytesOf(exchange);
-  const bytes = await readBody(exchange, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
+  const headerBytes = headerBytesOf(request);
+  const bytes = await readBody(request, new V2Body(options.json.maxBodyBytes), limitsOf(options), deps);
   const passes =
     headerBytes !== 0 &&
     deps.passesInfer(target) &&

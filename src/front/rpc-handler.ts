@@ -6,13 +6,13 @@ import { serveWeb } from './grpc-web/index.ts';
 import { GrpcServerCall, looksLikeRpc, type RpcDeps, type RpcHead, rpcHead } from './grpc/index.ts';
 import { type Answer, answerStream, type OpenStream } from './listener/index.ts';
 
-export interface RpcDoorDeps extends RpcDeps {
+export interface RpcHandlerDeps extends RpcDeps {
   readonly cors: Cors;
   readonly refused: Refused;
 }
 
 /** @returns undefined for a request that is no RPC and belongs to another door */
-export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
+export function createRpcHandler(deps: RpcHandlerDeps): OpenStream {
   const { cors } = deps;
 
   /** What is said to a request that is no call; undefined when it is meant as none. */
@@ -53,16 +53,10 @@ export function createRpcDoor(deps: RpcDoorDeps): OpenStream {
 
   /** @param inner the stream as gRPC has it, of a web one */
   function begin(inner: ServerStream, stream: ServerStream, head: RpcHead, peer: string): GrpcServerCall {
-    const exchange = new GrpcServerCall(
-      inner,
-      head,
-      deps,
-      head.protocol === 'grpc' ? 'gRPC' : 'gRPC-Web',
-      peer,
-    );
-    if (deps.memory.lacksRoomFor(stream)) exchange.evict(deps.memory.refusal());
-    else exchange.begin();
-    return exchange;
+    const call = new GrpcServerCall(inner, head, deps, head.protocol === 'grpc' ? 'gRPC' : 'gRPC-Web', peer);
+    if (deps.memory.lacksRoomFor(stream)) call.evict(deps.memory.refusal());
+    else call.begin();
+    return call;
   }
 
   return (stream, fields, peer, http2) => {

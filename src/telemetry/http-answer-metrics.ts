@@ -1,9 +1,9 @@
 /** What is counted of answers that the doors give themselves over HTTP: by door, status and model. */
-import type { DoorEnd } from '../call/index.ts';
+import type { HttpAnswerEnd } from '../call/index.ts';
 import { type Cell, NumberFamily } from './family.ts';
 
 /** Answers that there is a series for from the start: what rises from nothing is no rise to Prometheus. */
-const expected: Readonly<Record<DoorEnd['via'], readonly number[]>> = {
+const expected: Readonly<Record<HttpAnswerEnd['via'], readonly number[]>> = {
   REST: [0, 200, 400, 403, 404, 408, 413, 429, 500, 501, 503, 504],
   gRPC: [405, 415],
   'gRPC-Web': [204, 405, 415],
@@ -19,7 +19,7 @@ type Cells = (Cell | undefined)[];
  * Counter of HTTP responses that listeners send themselves, by interface, status code and model; code 0 when
  * the client left before.
  */
-export class DoorMetrics {
+export class HttpAnswerMetrics {
   readonly #answers: NumberFamily;
   readonly #maxModels: number;
   /** By the public names of models that are known; those of unknown ones, and of what asks none, are under "". */
@@ -48,7 +48,7 @@ export class DoorMetrics {
     return cells;
   }
 
-  ended(end: DoorEnd): void {
+  ended(end: HttpAnswerEnd): void {
     const { via, status } = end;
     if (via !== 'REST') {
       this.#answers.cell(via, String(status), '').value++;

@@ -1,4 +1,4 @@
-/** What the JSON doors have in common: each answers a request on an exchange, and this one writes it, errors too. */
+/** What the JSON doors have in common: each answers a request, and this one writes the answer, errors too. */
 import type { Clock } from '../../base/clock.ts';
 import { detach } from '../../base/faults.ts';
 import { markReused, isReused, memoizeByIdentity } from '../../base/identity-memo.ts';
@@ -12,7 +12,7 @@ import { type TimeoutOptions, unaryTimeout } from '../timeout.ts';
 import { type ChunkedBody, writeChunks } from './answer.ts';
 import { BodyError } from './body.ts';
 import { type HttpHead, httpHead } from './head.ts';
-import { type ExchangeWatch, type HeaderList, JsonRequest } from './json-request.ts';
+import { type JsonRequestEvents, type HeaderList, JsonRequest } from './json-request.ts';
 import { relay, type Relayed } from './relay.ts';
 import type { RequestContext } from './request-context.ts';
 import { httpStatus } from './status.ts';
@@ -26,9 +26,9 @@ export interface HttpAnswer {
 }
 
 /** An API over HTTP. @throws StatusError */
-export type HttpApi = (exchange: JsonRequest, context: RequestContext) => Promise<HttpAnswer>;
+export type HttpApi = (request: JsonRequest, context: RequestContext) => Promise<HttpAnswer>;
 
-export interface HttpDoorDeps {
+export interface JsonHandlerDeps {
   readonly options: {
     readonly timeouts: TimeoutOptions;
     /** Which headers of a request go along as metadata. */
@@ -46,7 +46,7 @@ export interface HttpDoorDeps {
 }
 
 /** Serves one request. */
-export type HttpDoor = (stream: ServerStream, fields: Headers, peer: string) => StreamEvents;
+export type JsonHandler = (stream: ServerStream, fields: Headers, peer: string) => StreamEvents;
 
 const jsonType: HeaderList = ['content-type', 'application/json'];
 
@@ -55,16 +55,16 @@ function statusFor(error: StatusError): number {
 }
 
 /** @param apiFor which API a path belongs to */
-export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => HttpApi): HttpDoor {
+export function createJsonHandler(deps: JsonHandlerDeps, apiFor: (url: string) => HttpApi): JsonHandler {
   const { options, cors, observer, memory, clock, nextId, knows } = deps;
-  const watch: ExchangeWatch = {
-    onOver(exchange) {
-      observer.answered(exchange);
+  const watch: JsonRequestEvents = {
+    onOver(request) {
+      observer.answered(request);
     },
     knows,
     nowMs: clock,
   };
-  const exchangeDeps = { memory, watch, nextId };
+  const requestDeps = { memory, watch, nextId };
   /** Clients send the same fields again and again. */
   const headOf = memoizeByIdentity((fields: Headers): HttpHead => {
     const head = httpHead(fields, options.takesHeader);
@@ -73,40 +73,40 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
   });
 
   /** CORS: what a browser asks before it sends a request of another origin. */
-  function preflight(exchange: JsonRequest, headers: readonly string[]): void {
+  function preflight(request: JsonRequest, headers: readonly string[]): void {
     const fields = cors.preflight(
-      exchange.head.origin,
-      exchange.field('access-control-request-method'),
-      exchange.field('access-control-request-headers'),
+      request.head.origin,
+      request.field('access-control-request-method'),
+      request.field('access-control-request-headers'),
     );
-    exchange.send(200, [...headers, ...fields.flat()], '');
+    request.send(200, [...headers, ...fields.flat()], '');
   }
 
-  function sendError(exchange: JsonRequest, reason: unknown, headers: HeaderList): void {
+  function sendError(request: JsonRequest, reason: unknown, headers: HeaderList): void {
     // nothing can be said any more once an answer has begun
-    if (exchange.begun) {
-      exchange.abort();
+    if (request.begun) {
+      request.abort();
       return;
     }
     const error = StatusError.from(reason);
     const status = statusFor(error);
-    exchange.message = error.message;
+    request.message = error.message;
     if (status === 413) observer.limited('body');
     const { retryAfterMs } = error;
     const retry =
       retryAfterMs === undefined ? [] : ['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000)))];
     const { accepts } = error;
     const offer = accepts === undefined ? [] : ['accept-encoding', accepts.join(', ')];
-    exchange.send(status, [...headers, ...jsonType, ...retry, ...offer], errorBody(error.message));
+    request.send(status, [...headers, ...jsonType, ...retry, ...offer], errorBody(error.message));
   }
 
-  async function serve(exchange: JsonRequest, stream: ServerStream): Promise<void> {
-    const { head, peer, cancellation, id } = exchange;
+  async function serve(request: JsonRequest, stream: ServerStream): Promise<void> {
+    const { head, peer, cancellation, id } = request;
     const nowMs = clock();
-    exchange.startedMs = nowMs;
+    request.startedMs = nowMs;
     const headers = ['x-request-id', id];
     if (head.method === 'OPTIONS') {
-      preflight(exchange, headers);
+      preflight(request, headers);
       return;
     }
     for (const [name, value] of cors.headers(head.origin)) headers.push(name, value);
@@ -119,34 +119,34 @@ export function createHttpDoor(deps: HttpDoorDeps, apiFor: (url: string) => Http
         timeout: head.timeout,
         id,
         peer,
-        http: exchange,
+        http: request,
         hold: (bytes: number) => {
-          exchange.hold(bytes);
+          request.hold(bytes);
         },
       };
       // there was no room for the first bytes of its body, which came with its head
       if (cancellation.reason !== undefined) throw cancellation.reason;
       if (memory.lacksRoomFor(stream)) throw memory.refusal();
-      const answer = await apiFor(head.url)(exchange, context);
+      const answer = await apiFor(head.url)(request, context);
       const { status, body } = answer;
       const fields = [...headers, ...answer.headers];
-      if (typeof body === 'string') exchange.send(status, fields, body);
-      else if ('flow' in body) relay(exchange, status, fields, body);
-      else await writeChunks(exchange, status, fields, body, options.gzipMinBytes);
+      if (typeof body === 'string') request.send(status, fields, body);
+      else if ('flow' in body) relay(request, status, fields, body);
+      else await writeChunks(request, status, fields, body, options.gzipMinBytes);
     } catch (reason) {
-      sendError(exchange, reason, headers);
+      sendError(request, reason, headers);
     }
   }
 
   return (stream, fields, peer) => {
-    const exchange = new JsonRequest(stream, fields, headOf(fields), peer, exchangeDeps);
+    const request = new JsonRequest(stream, fields, headOf(fields), peer, requestDeps);
     // after all that came with the request: one that was reset in the same breath reaches no backend (CVE-2023-44487)
     queueMicrotask(() => {
-      if (!exchange.over)
-        detach('stream', serve(exchange, stream), () => {
-          exchange.abort();
+      if (!request.over)
+        detach('stream', serve(request, stream), () => {
+          request.abort();
         });
     });
-    return exchange;
+    return request;
   };
 }

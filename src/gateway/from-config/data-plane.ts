@@ -2,7 +2,7 @@
 import { ByModel, takesOfAnswers, takesOfRequests } from '../../call/index.ts';
 import { controlLimits } from '../../codec/index.ts';
 import { type Config, type Snapshot, trustedBy } from '../../config/index.ts';
-import type { RouteOptions } from '../options.ts';
+import type { DataPlaneOptions } from '../options.ts';
 import { fleetsOf, httpFleetsOf } from './fleets.ts';
 import { forwardHeadersOf } from './headers.ts';
 import { jsonLimitsOf } from './json.ts';
@@ -18,7 +18,7 @@ const budgetWindowMs = 10_000;
 const hereBytes = 65_536;
 
 /** @param workers that share what is given for the whole gateway */
-export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
+export function dataPlaneOptions(snapshot: Snapshot, workers: number): DataPlaneOptions {
   const { config } = snapshot;
   const { rest, grpc, deadlines, doors, retry, hedge, queue } = config;
   const pace = {
@@ -28,7 +28,7 @@ export function routesOf(snapshot: Snapshot, workers: number): RouteOptions {
   const timeouts = timeoutsOf(config);
   return {
     fleets: fleetsOf(snapshot, workers),
-    maxLooksPerSecond: config.probing.maxPerSecond,
+    maxProbesPerSecond: config.probing.maxPerSecond,
     httpFleets: httpFleetsOf(snapshot),
     defaultFleet: config.defaultFleet,
     names: namesOf(config),
@@ -113,7 +113,7 @@ function hereBytesOf({ http2 }: Config): number {
   return Math.max(1, Math.min(hereBytes, Math.floor(initialWindowBytes / 2), share));
 }
 
-function batchDimensionOf(config: Config): RouteOptions['batchDimension'] {
+function batchDimensionOf(config: Config): DataPlaneOptions['batchDimension'] {
   const { inputs, grpc } = config;
   const add = inputs.addBatchDimension;
   const models = batchDimensionsOf(config);
@@ -121,13 +121,13 @@ function batchDimensionOf(config: Config): RouteOptions['batchDimension'] {
   return { add, models, maxMessageBytes: grpc.maxMessageBytes, maxInflateRatio: grpc.maxInflateRatio };
 }
 
-function tensorContentOf({ outputs, grpc }: Config): RouteOptions['tensorContent'] {
+function tensorContentOf({ outputs, grpc }: Config): DataPlaneOptions['tensorContent'] {
   const { tensorContent: of } = outputs;
   if (of === 'off') return undefined;
   return { of, maxMessageBytes: grpc.maxMessageBytes, maxInflateRatio: grpc.maxInflateRatio };
 }
 
-function sequencesOf(config: Config): RouteOptions['sequences'] {
+function sequencesOf(config: Config): DataPlaneOptions['sequences'] {
   const { models, sequences, retry } = config;
   const stateful = Object.entries(models).filter(([, model]) => model.stateful);
   if (stateful.length === 0) return undefined;

@@ -11,7 +11,7 @@ import { compactJson, redact, toJson } from './json.ts';
 import { sendFile, webUrl } from './page.ts';
 import type { AdminDeps } from './view.ts';
 
-export interface AdminDoor {
+export interface AdminServer {
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** To be awaited before the first request. */
   ready(): Promise<void>;
@@ -37,7 +37,7 @@ const open: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics']);
  * Host other than an address, localhost or one of `names()` gets 403, except for /healthz, /readyz and /metrics. Its
  * timer runs until `close()`.
  */
-export function createAdminDoor(deps: AdminDeps): AdminDoor {
+export function createAdminServer(deps: AdminDeps): AdminServer {
   const index = `Tensorgate ${deps.version}\n\n${routes.map(([path, says]) => `${path.padEnd(14)}${says}\n`).join('')}`;
   const app = fastify({ logger: false, bodyLimit: 1024, exposeHeadRoutes: true });
 
@@ -64,7 +64,7 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
     node: process.version,
     pid: process.pid,
     uptimeS: Math.floor(process.uptime()),
-    webUrl: webUrl(deps.webDoor(), host),
+    webUrl: webUrl(deps.clientListener(), host),
     adminActions: deps.setDrained() !== undefined,
   });
   /** In what a machine reads; nothing while there is nothing to say. */
@@ -91,14 +91,14 @@ export function createAdminDoor(deps: AdminDeps): AdminDoor {
   app.get('/', (request, reply) => {
     // a terminal gets what it can read
     const page = /\btext\/html\b/.test(request.headers.accept ?? '') ? deps.page().get('/') : undefined;
-    if (page !== undefined) return sendFile(request, reply, page, deps.webDoor());
+    if (page !== undefined) return sendFile(request, reply, page, deps.clientListener());
     return reply.header('vary', 'accept').type('text/plain; charset=utf-8').send(index);
   });
   app.get('/assets/*', (request, reply) => {
     const file = deps.page().get(request.url.split('?', 1)[0] as string);
     return file === undefined
       ? json(reply.code(404), { error: 'no such file' })
-      : sendFile(request, reply, file, deps.webDoor());
+      : sendFile(request, reply, file, deps.clientListener());
   });
   app.get('/healthz', (_request, reply) => json(reply, { status: 'alive' }));
   app.get('/readyz', (request, reply) => {
