@@ -107,13 +107,13 @@ function newSequenceId(): bigint {
   return randomBytes(8).readBigUInt64BE() >> 11n || 1n;
 }
 
-interface CoreDeps {
+interface DataPlaneDeps {
   /** The fleets outlive what is built here. */
   readonly plan: Pick<FleetPlan, 'fleets' | 'pickFleet'>;
   /** So does what is kept. */
   readonly kept: Pick<Kept, 'keep'>;
   /** Who is told when a backend has got room. */
-  readonly toTell: Pick<Set<() => void>, 'add' | 'delete'>;
+  readonly capacityListeners: Pick<Set<() => void>, 'add' | 'delete'>;
   readonly reload: (() => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
@@ -134,7 +134,19 @@ interface CoreDeps {
 export async function buildDataPlane(
   options: GatewayOptions,
   ready: () => boolean,
-  { plan, kept, toTell, clock, random, telemetry, memory, commonLog, isInForce, reload, peers }: CoreDeps,
+  {
+    plan,
+    kept,
+    capacityListeners,
+    clock,
+    random,
+    telemetry,
+    memory,
+    commonLog,
+    isInForce,
+    reload,
+    peers,
+  }: DataPlaneDeps,
 ): Promise<DataPlane> {
   const { dataPlane } = options;
   const { fleets, pickFleet } = plan;
@@ -156,7 +168,7 @@ export async function buildDataPlane(
           observer,
           clock,
           after,
-          toTell,
+          capacityListeners,
         });
   const othersWait = ({ target }: Call): boolean => {
     const fleet = pickFleet(target);

@@ -96,7 +96,8 @@ export class MemoryAccount {
   readonly #holders = new Set<Holder>();
   /** Doors, which know what waits in their connections. */
   readonly #holderSources = new Set<() => Iterable<Holder>>();
-  readonly #events: MemoryEvents | undefined;
+  /** Who is told what was done about too much. */
+  events: MemoryEvents | undefined;
   readonly #clock: Clock;
   readonly #after: After;
   #disarm: (() => void) | undefined;
@@ -104,7 +105,7 @@ export class MemoryAccount {
   constructor(limitBytes = Number.POSITIVE_INFINITY, deps: MemoryDeps = {}) {
     this.#limitBytes = limitBytes;
     this.#alarmBytes = limitBytes;
-    this.#events = deps.events;
+    this.events = deps.events;
     this.#clock = deps.clock ?? monotonic;
     this.#after = deps.after ?? after;
   }
@@ -173,7 +174,7 @@ export class MemoryAccount {
 
   /** The error of a body that there is no room for. */
   refusal(): StatusError {
-    this.#events?.limited('memory');
+    this.events?.limited('memory');
     return this.#error();
   }
 
@@ -193,7 +194,7 @@ export class MemoryAccount {
       if (this.bytes <= goal) break;
       const before = this.bytes;
       copy.dropCopy();
-      if (this.bytes < before) this.#events?.limited('memory copies');
+      if (this.bytes < before) this.events?.limited('memory copies');
     }
     return this.bytes <= this.#limitBytes;
   }
@@ -229,7 +230,7 @@ export class MemoryAccount {
       .map((holder) => ({ holder, bytes: holder.bytes, stalled: holder.stalledMs(nowMs) >= stalledMs }))
       .sort((a, b) => b.bytes - a.bytes);
     const cut = ({ holder }: { readonly holder: Holder }): void => {
-      this.#events?.limited('memory readers');
+      this.events?.limited('memory readers');
       holder.evict(this.#error());
     };
     for (const each of found) {

@@ -41,7 +41,7 @@ export interface QueueDeps {
   readonly clock: Clock;
   readonly after: After;
   /** Who is told when a backend has got room: the queue is among them as long as calls wait in it. */
-  readonly toTell?: Pick<Set<() => void>, 'add' | 'delete'> | undefined;
+  readonly capacityListeners?: Pick<Set<() => void>, 'add' | 'delete'> | undefined;
 }
 
 export interface Queue {
@@ -133,7 +133,7 @@ const ignore = (): void => undefined;
  */
 export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   const { maxLength, maxWaitMs, priorityField } = options;
-  const { hasCapacity, clientOf, latencies, observer, clock, after, toTell } = deps;
+  const { hasCapacity, clientOf, latencies, observer, clock, after, capacityListeners } = deps;
   const places = new Places();
   /** Only models of which calls wait, so that names cannot pile up. */
   const lines = new ByModel<ModelQueue>();
@@ -167,7 +167,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
   function leave(model: ModelRef, line: ModelQueue): void {
     observer.queued(model, line.length);
     if (line.length === 0) lines.delete(model);
-    if (lines.size === 0) toTell?.delete(capacityFreed);
+    if (lines.size === 0) capacityListeners?.delete(capacityFreed);
   }
 
   function capacityFreed(): void {
@@ -213,7 +213,7 @@ export function createQueue(options: QueueOptions, deps: QueueDeps): Queue {
       return Promise.reject(refusal(model, text, expectedMs));
     }
     lines.set(model, line);
-    toTell?.add(capacityFreed);
+    capacityListeners?.add(capacityFreed);
     keepLooking();
     return new Promise((resolve, reject) => {
       const waiting = { call, client, next, places, sinceMs: clock() };
