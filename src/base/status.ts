@@ -95,3 +95,14 @@ export class StatusError extends Error {
     });
   }
 }
+
+/**
+ * UNAVAILABLE, surely not started: as many calls as may wait for a backend's connections wait already. It says how
+ * much this gateway asks of the backend, and nothing of the backend's health.
+ */
+export class BackendQueueFull extends StatusError {
+  /** @param where the backend's name */
+  constructor(message: string, where: string) {
+    super(Code.UNAVAILABLE, message, { where, disposition: 'not-started' });
+  }
+}

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
 import { guarded } from '../../base/faults.ts';
-import { Code, StatusError } from '../../base/status.ts';
+import { BackendQueueFull, Code, StatusError } from '../../base/status.ts';
 import type { Cancellation, CancelListener, LimitName } from '../../call/index.ts';
 import type { Http2Client } from '../../wire/index.ts';
 import type { BackendAddress } from '../backend-address.ts';
@@ -106,7 +106,9 @@ export class Pool {
     if (this.#closed) return Promise.reject(this.#unavailable('the gateway is stopping'));
     if (this.#waiters.length >= this.#options.maxQueue) {
       this.#events.onLimit('queue');
-      return Promise.reject(this.#unavailable(`${this.#options.maxQueue} calls wait for it already`));
+      const { name } = this.#address;
+      const text = `backend ${name}: ${this.#options.maxQueue} calls wait for it already`;
+      return Promise.reject(new BackendQueueFull(text, name));
     }
     return new Promise((resolve, reject) => {
       const waiter: WaitingCall = {

@@ -1,7 +1,7 @@
 /** Looks at one backend again and again: each model every few seconds, sooner while it loads or the backend is down. */
 import { jittered } from '../../base/backoff.ts';
 import { detach } from '../../base/faults.ts';
-import { Code, StatusError } from '../../base/status.ts';
+import { BackendQueueFull, Code, StatusError } from '../../base/status.ts';
 import type { HealthOptions } from '../options.ts';
 import type { ModelHealth } from './model-health.ts';
 import type { ProbeResult } from './probe.ts';
@@ -24,8 +24,10 @@ export interface ProberDeps {
  * The gateway's own refusals on the way there; what a backend says is its own, and what is wrong with its answer
  * counts as that.
  */
-function isOfTheQuestion({ code }: StatusError): boolean {
+function isOfTheQuestion(error: StatusError): boolean {
+  const { code } = error;
   return (
+    error instanceof BackendQueueFull ||
     code === Code.INVALID_ARGUMENT ||
     code === Code.NOT_FOUND ||
     code === Code.UNIMPLEMENTED ||
@@ -179,6 +181,7 @@ export class Prober {
     } catch (reason) {
       const error = StatusError.from(reason);
       this.#hostDueMs = clock() + options().fastIntervalMs;
+      if (error instanceof BackendQueueFull) return false;
       if (error.code === Code.DEADLINE_EXCEEDED && health.up) this.#timedOut(askedMs, error.message);
       else health.wentDown(error.message);
       return false;

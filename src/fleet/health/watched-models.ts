@@ -15,7 +15,7 @@ export class WatchedModels {
   #configured: ReadonlySet<string> = new Set();
   #maxLearnt = 0;
   readonly #clock: Clock;
-  /** In order of use, the oldest first. */
+  /** In the order in which they were learnt. */
   readonly #learnt = new Set<string>();
   readonly #unknownUntilMs = new Map<string, number>();
   readonly #looking = new Map<string, Promise<void>>();
