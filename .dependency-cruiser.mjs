@@ -91,6 +91,8 @@ export default {
     door('ajv', ['config']),
     door('yaml', ['config']),
     door('jpeg-js', ['demo']),
+    door('pngjs', ['demo']),
+    door('@grpc/grpc-js', ['demo']),
     {
       name: 'no-development-dependency',
       comment: 'what runs for users is in dependencies',

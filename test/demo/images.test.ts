@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { deflateSync } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 import { decodeImage, meanColour, thumbnail } from '../../src/demo/images/image.ts';
 import { decodePng, encodePng } from '../../src/demo/images/png.ts';
 
@@ -63,12 +63,17 @@ const pillow: readonly (readonly [string, string, string])[] = [
 function chunk(type: string, body: Uint8Array): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32BE(body.length);
-  return Buffer.concat([length, Buffer.from(type), body, Buffer.alloc(4)]);
+  const typed = Buffer.concat([Buffer.from(type), body]);
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32BE(crc32(typed));
+  return Buffer.concat([length, typed, crc]);
 }
 
 function png(
   header: { width: number; height: number; depth?: number; colour?: number; interlace?: number },
   data: Uint8Array,
+  deflated: Uint8Array = deflateSync(data),
+  ...others: readonly Buffer[]
 ): Buffer {
   const head = Buffer.alloc(13);
   head.writeUInt32BE(header.width, 0);
@@ -77,7 +82,8 @@ function png(
   return Buffer.concat([
     Buffer.from('89504e470d0a1a0a', 'hex'),
     chunk('IHDR', head),
-    chunk('IDAT', deflateSync(data)),
+    ...others,
+    chunk('IDAT', deflated),
     chunk('IEND', Buffer.alloc(0)),
   ]);
 }
@@ -96,9 +102,31 @@ describe('decodeImage', () => {
     assert.ok(Math.abs(red! - 190) < 12 && Math.abs(green! - 70) < 12 && Math.abs(blue! - 60) < 12);
   });
 
+  const refuses = (bytes: Uint8Array, reason: RegExp) =>
+    assert.throws(() => decodeImage(bytes), { code: 3, message: reason });
+
+  it('refuses a PNG whose pixels are no zlib stream, and gives out no memory in their place', () => {
+    refuses(
+      png({ width: 200, height: 200 }, Buffer.alloc(0), Buffer.from('789cdeadbeefdeadbeef', 'hex')),
+      /^Invalid PNG data: /,
+    );
+  });
+
+  it('refuses a PNG with a second header, a wrong check sum, or colours beyond its palette', () => {
+    const one = { width: 1, height: 1 };
+    const large = Buffer.from('0000400000004000080200000000', 'hex').subarray(0, 13);
+    refuses(png(one, Buffer.alloc(4), undefined, chunk('IHDR', large)), /the first chunk alone/);
+    const wrong = png(one, Buffer.alloc(4));
+    wrong.writeUInt8(wrong.readUInt8(29) ^ 1, 29);
+    refuses(wrong, /^Invalid PNG data: /);
+    refuses(png({ ...one, colour: 3 }, Buffer.from([0, 7])), /^Invalid PNG data: /);
+    refuses(
+      png({ ...one, colour: 3 }, Buffer.from([0, 7]), undefined, chunk('PLTE', Buffer.alloc(3))),
+      /^Invalid PNG data: /,
+    );
+  });
+
   it('refuses what is broken, too large, interlaced or a bomb, each with its reason', () => {
-    const refuses = (bytes: Uint8Array, reason: RegExp) =>
-      assert.throws(() => decodeImage(bytes), { code: 3, message: reason });
     const whole = Buffer.from(pillow[0]?.[1] ?? '', 'base64');
     refuses(Buffer.alloc(0), /^Unknown image file format/);
     refuses(whole.subarray(0, 50), /^Invalid PNG data: chunk IDAT is cut short/);
@@ -109,7 +137,7 @@ describe('decodeImage', () => {
     refuses(png({ width: 1, height: 1, interlace: 1 }, Buffer.alloc(4)), /interlaced/);
     refuses(png({ width: 1, height: 1, depth: 3 }, Buffer.alloc(4)), /3 bits a sample/);
     refuses(png({ width: 1, height: 1, colour: 5 }, Buffer.alloc(4)), /colour type 5/);
-    refuses(png({ width: 1, height: 1 }, Buffer.from([9, 0, 0, 0])), /filter type 9/);
+    refuses(png({ width: 1, height: 1 }, Buffer.from([9, 0, 0, 0])), /[Ff]ilter type/);
     refuses(Buffer.from('ffd8ffe000104a46', 'hex'), /^Invalid JPEG data: /);
     const jpeg = readFileSync(new URL('../../examples/sunset.jpg', import.meta.url));
     const frame = jpeg.indexOf(Buffer.from('ffc0', 'hex'));

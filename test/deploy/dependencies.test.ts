@@ -23,7 +23,7 @@ describe('the dependencies of package.json', () => {
       assert.match(version, /^\d+\.\d+\.\d+$/);
     });
 
-  for (const name of ['@grpc/grpc-js', 'jpeg-js'])
+  for (const name of ['@grpc/grpc-js', 'jpeg-js', 'pngjs'])
     it(`${name} is the embedded model servers’ alone`, () => {
       assert.deepEqual(
         importing(name).filter((path) => !path.startsWith('demo/')),

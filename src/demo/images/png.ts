@@ -1,8 +1,6 @@
-/**
- * PNG to pixels and back, on node:zlib (PNG specification, third edition).
- * Our own because the output must be bounded before it is inflated; interlaced files are refused for the same reason.
- */
-import { crc32, deflateSync, inflateSync } from 'node:zlib';
+/** PNG to pixels and back, through pngjs, which is shown nothing that has not been bounded and inflated once. */
+import { inflateSync } from 'node:zlib';
+import { PNG } from 'pngjs';
 import { Code, StatusError } from '../../base/status.ts';
 import type { Image } from './image.ts';
 
@@ -17,6 +15,8 @@ const channelsOf: ReadonlyMap<number, number> = new Map([
   [6, 4],
 ]);
 
+const rgbColour = 2;
+
 function bad(text: string): StatusError {
   return new StatusError(Code.INVALID_ARGUMENT, `Invalid PNG data: ${text}\n\t [[{{node DecodeImage}}]]`);
 }
@@ -24,29 +24,30 @@ function bad(text: string): StatusError {
 interface Header {
   readonly width: number;
   readonly height: number;
+  /** Bits of a sample. */
   readonly depth: number;
-  readonly colour: number;
-  readonly channels: number;
+  /** Bytes of all rows, each with its filter type in front. */
+  readonly inflatedBytes: number;
 }
 
-/** Chunks are length, type, data, CRC; the CRC is not checked, zlib's own checksum is. */
-function chunksOf(bytes: Buffer): { header: Buffer; palette: Buffer; data: Buffer } {
+/** The header and the deflated pixels: chunks are length, type, data, CRC (PNG specification, third edition, 5.3). */
+function chunksOf(bytes: Buffer): { header: Buffer; data: Buffer } {
   let header: Buffer | undefined;
-  let palette: Buffer = Buffer.alloc(0);
   const data: Buffer[] = [];
   for (let at = pngSignature.length; at + 12 <= bytes.length;) {
     const length = bytes.readUInt32BE(at);
     const type = bytes.toString('latin1', at + 4, at + 8);
     if (at + 12 + length > bytes.length) throw bad(`chunk ${type} is cut short`);
     const body = bytes.subarray(at + 8, at + 8 + length);
+    // a second header would be another size than the one that was bounded
+    if ((type === 'IHDR') !== (header === undefined)) throw bad('the first chunk alone must be the header');
     if (type === 'IHDR') header = body;
-    else if (type === 'PLTE') palette = body;
     else if (type === 'IDAT') data.push(body);
     else if (type === 'IEND') break;
     at += 12 + length;
   }
   if (header === undefined || header.length !== 13) throw bad('no header');
-  return { header, palette, data: Buffer.concat(data) };
+  return { header, data: Buffer.concat(data) };
 }
 
 function readHeader(chunk: Buffer, maxPixels: number): Header {
@@ -60,37 +61,33 @@ function readHeader(chunk: Buffer, maxPixels: number): Header {
   if (![1, 2, 4, 8, 16].includes(depth) || (depth < 8 && channels > 1) || (depth === 16 && colour === 3)) {
     throw bad(`${depth} bits a sample with colour type ${colour}`);
   }
+  // pngjs inflates interlaced files without a bound
   if (chunk[12] !== 0) throw bad('interlaced files are not supported');
-  return { width, height, depth, colour, channels };
+  return { width, height, depth, inflatedBytes: height * (Math.ceil((width * channels * depth) / 8) + 1) };
 }
 
-/** Undoes the row filters in place: each row is a filter type and `stride` bytes. */
-function unfilter(data: Uint8Array, height: number, stride: number, step: number): void {
-  for (let y = 0; y < height; y++) {
-    const row = y * (stride + 1) + 1;
-    const type = data[row - 1] as number;
-    if (type > 4) throw bad(`filter type ${type}`);
-    for (let x = 0; x < stride; x++) {
-      const left = x < step ? 0 : (data[row + x - step] as number);
-      const up = y === 0 ? 0 : (data[row + x - stride - 1] as number);
-      const upLeft = y === 0 || x < step ? 0 : (data[row + x - stride - 1 - step] as number);
-      let predicted = 0;
-      if (type === 1) predicted = left;
-      else if (type === 2) predicted = up;
-      else if (type === 3) predicted = (left + up) >> 1;
-      else if (type === 4) predicted = paeth(left, up, upLeft);
-      data[row + x] = ((data[row + x] as number) + predicted) & 0xff;
-    }
+/**
+ * Refuses pixels that are no zlib stream of just the size that the header says. pngjs 7.0.0 does not look: on the
+ * Node that this runs on it takes a broken stream for a whole one, and gives out memory that nobody has written to.
+ */
+function checkPixels(data: Buffer, size: number): void {
+  let inflated: number;
+  try {
+    inflated = inflateSync(data, { maxOutputLength: size }).length;
+  } catch (reason) {
+    throw bad(reason instanceof Error ? reason.message : String(reason));
   }
+  if (inflated !== size) throw bad(`expected ${size} bytes of pixels, got ${inflated}`);
 }
 
-function paeth(left: number, up: number, upLeft: number): number {
-  const estimate = left + up - upLeft;
-  const toLeft = Math.abs(estimate - left);
-  const toUp = Math.abs(estimate - up);
-  const toUpLeft = Math.abs(estimate - upLeft);
-  if (toLeft <= toUp && toLeft <= toUpLeft) return left;
-  return toUp <= toUpLeft ? up : upLeft;
+/** Four samples a pixel, of 8 bits, or of 16 where the file has them. */
+function samplesOf(bytes: Buffer, depth: number): Uint8Array | Uint16Array {
+  try {
+    // typed as Buffer, but samples of 16 bits that are not rescaled are a Uint16Array
+    return PNG.sync.read(bytes, { skipRescale: depth === 16 }).data;
+  } catch (reason) {
+    throw bad(reason instanceof Error ? reason.message : String(reason));
+  }
 }
 
 /**
@@ -98,64 +95,24 @@ function paeth(left: number, up: number, upLeft: number): number {
  * @throws StatusError INVALID_ARGUMENT for what is no PNG, or larger than `maxPixels`
  */
 export function decodePng(encoded: Uint8Array, maxPixels: number): Image {
-  const chunks = chunksOf(Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length));
-  const { width, height, depth, colour, channels } = readHeader(chunks.header, maxPixels);
-  const stride = Math.ceil((width * channels * depth) / 8);
-  const size = height * (stride + 1);
-  let data: Buffer;
-  try {
-    data = inflateSync(chunks.data, { maxOutputLength: size });
-  } catch (reason) {
-    throw bad(reason instanceof Error ? reason.message : String(reason));
-  }
-  if (data.length !== size) throw bad(`expected ${size} bytes of pixels, got ${data.length}`);
-  unfilter(data, height, stride, Math.max(1, (channels * depth) / 8));
-
-  const sample = (row: number, index: number): number => {
-    if (depth >= 8) return data[row + index * (depth / 8)] as number; // the high byte of 16 bits
-    const bit = index * depth;
-    const value = ((data[row + (bit >> 3)] as number) >> (8 - depth - (bit & 7))) & ((1 << depth) - 1);
-    return colour === 3 ? value : Math.round((value * 255) / ((1 << depth) - 1));
-  };
+  const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length);
+  const chunks = chunksOf(bytes);
+  const { width, height, depth, inflatedBytes } = readHeader(chunks.header, maxPixels);
+  checkPixels(chunks.data, inflatedBytes);
+  const samples = samplesOf(bytes, depth);
+  const shift = depth === 16 ? 8 : 0; // the high byte, as Pillow and TensorFlow take it
   const rgb = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    const row = y * (stride + 1) + 1;
-    for (let x = 0; x < width; x++) {
-      const to = (y * width + x) * 3;
-      const first = sample(row, x * channels);
-      for (let c = 0; c < 3; c++) {
-        if (colour === 3) rgb[to + c] = chunks.palette[first * 3 + c] ?? 0;
-        else rgb[to + c] = channels < 3 ? first : sample(row, x * channels + c);
-      }
-    }
+  for (let from = 0, to = 0; to < rgb.length; from += 4, to += 3) {
+    rgb[to] = (samples[from] as number) >> shift;
+    rgb[to + 1] = (samples[from + 1] as number) >> shift;
+    rgb[to + 2] = (samples[from + 2] as number) >> shift;
   }
   return { width, height, rgb };
 }
 
-function chunk(type: string, body: Uint8Array): Buffer {
-  const typed = Buffer.concat([Buffer.from(type, 'latin1'), body]);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(body.length);
-  const crc = Buffer.alloc(4);
-  crc.writeUInt32BE(crc32(typed));
-  return Buffer.concat([length, typed, crc]);
-}
-
-/** 8-bit RGB, no filters. */
+/** 8-bit RGB. */
 export function encodePng(image: Image): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(image.width, 0);
-  header.writeUInt32BE(image.height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  const stride = image.width * 3;
-  const rows = Buffer.alloc(image.height * (stride + 1));
-  for (let y = 0; y < image.height; y++) {
-    rows.set(image.rgb.subarray(y * stride, (y + 1) * stride), y * (stride + 1) + 1);
-  }
-  return Buffer.concat([
-    Buffer.from(pngSignature),
-    chunk('IHDR', header),
-    chunk('IDAT', deflateSync(rows)),
-    chunk('IEND', Buffer.alloc(0)),
-  ]);
+  const { width, height, rgb } = image;
+  const png = Object.assign(new PNG({ width: 1, height: 1 }), { width, height, data: Buffer.from(rgb) });
+  return PNG.sync.write(png, { colorType: rgbColour, inputColorType: rgbColour, inputHasAlpha: false });
 }
