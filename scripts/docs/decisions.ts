@@ -22,16 +22,24 @@ const subjects: readonly (readonly [from: number, title: string])[] = [
 interface Decision {
   readonly number: number;
   readonly title: string;
+  readonly status: string;
   readonly file: string;
 }
 
-/** @throws Error for a file that does not begin with "# NUMBER. TITLE" */
+/** @throws Error for a file that does not begin with "# NUMBER. TITLE" and its status */
 function decisionIn(file: string): Decision {
-  const [first = ''] = readFileSync(new URL(file, folder), 'utf8').split('\n');
-  const [, number, title] = /^# (\d+)[.:] (.+)$/.exec(first) ?? [];
-  if (number === undefined || title === undefined || Number(number) !== Number(file.slice(0, 4)))
-    throw new Error(`${file} does not begin with its number and title, but with "${first}"`);
-  return { number: Number(number), title, file };
+  const text = readFileSync(new URL(file, folder), 'utf8');
+  const [, number, title, status] = /^# (\d+)\. (.+)\n\n## Status\n\n(.+)\n/.exec(text) ?? [];
+  if (
+    number === undefined ||
+    title === undefined ||
+    status === undefined ||
+    Number(number) !== Number(file.slice(0, 4))
+  )
+    throw new Error(
+      `${file} does not begin with its number, title and status, but with "${text.split('\n', 1)[0]}"`,
+    );
+  return { number: Number(number), title, status, file };
 }
 
 const decisions = readdirSync(folder)
@@ -39,15 +47,27 @@ const decisions = readdirSync(folder)
   .sort()
   .map(decisionIn);
 
+/** Where a status names another decision, its number is a link. */
+function lineOf({ number, title, status, file }: Decision): string {
+  const linked = status.replace(/\d{4}$/, (other) => {
+    const its = decisions.find((decision) => decision.file.startsWith(other));
+    if (its === undefined) throw new Error(`${file} names decision ${other}, which there is not`);
+    return `[${its.number}](${its.file})`;
+  });
+  return `- [${number}](${file}) ${title}: ${linked}`;
+}
+
 const groups = subjects.map(([from, title], i) => {
   const next = subjects[i + 1]?.[0] ?? Number.POSITIVE_INFINITY;
   const own = decisions.filter(({ number }) => number >= from && number < next);
-  return `## ${title}\n\n${own.map(({ number, title: text, file }) => `- [${number}](${file}) ${text}`).join('\n')}`;
+  return `## ${title}\n\n${own.map(lineOf).join('\n')}`;
 });
 
 export const decisionsPage = `# Decisions
 
 Made from the files beside it by \`scripts/docs/decisions.ts\`; do not edit. Why things are as they are, where that is not obvious. Numbers that are missing were never given.
+
+Each has four parts: Status (accepted, superseded by another, corrected by another in a part of it, or withdrawn), Context, Decision and Consequences.
 
 ${groups.join('\n\n')}
 `;
