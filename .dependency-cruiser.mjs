@@ -20,16 +20,31 @@ const door = (library, places) => ({
   to: { path: `node_modules/${library}` },
 });
 
+/** Tests that look into a room which is not theirs: each sees what no door should show, and says here why. */
+const insiders = {
+  'test/fuzz/': 'throws random bytes at parsers of all rooms',
+  'test/wire/fuzz/': 'throws random bytes at the frames of gRPC-Web too',
+  'bench/balancing/': 'measures the policies without a fleet around them',
+  'test/models/': 'has the units of the bridge too',
+  'test/codec/readings/': 'holds every reader of a message against the real ones',
+  'test/support/gateway\\.ts$': 'makes a gateway as the command does, in the process of the test',
+  'test/support/echo-backend\\.ts$': 'is a server of the demo with a service of its own',
+  'test/front/grpc/head\\.test\\.ts$': 'compares both ends of a head',
+  'test/front/address-limit\\.test\\.ts$': 'compares what is checked with what is matched',
+  'test/filters/own-errors\\.test\\.ts$': 'makes the errors that the fleet makes',
+  'test/journeys/(proxies|real-clients)\\.test\\.ts$': 'reads tensors with the demo',
+};
+
 export default {
   forbidden: [
     {
       name: 'no-circular',
       comment: 'no file needs itself to be loaded',
       severity: 'error',
-      from: {},
+      from: { path: '^src/' },
       to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
     },
-    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    { name: 'no-unresolvable', severity: 'error', from: { path: '^src/' }, to: { couldNotResolve: true } },
     {
       name: 'no-orphans',
       severity: 'error',
@@ -81,6 +96,18 @@ export default {
       from: { path: '^src/', pathNot: inside(room) },
       to: { path: inside(room), pathNot: `^src/${room}/index\\.ts$` },
     })),
+    ...withDoors
+      .filter((room) => !room.includes('/'))
+      .map((room) => ({
+        name: `tests-enter-${room}-by-a-door`,
+        comment: 'a test looks inside of its own room alone',
+        severity: 'error',
+        from: {
+          path: '^(test|bench|scripts)/',
+          pathNot: [`test/${room}/`, ...Object.keys(insiders)].map((path) => `^${path}`).join('|'),
+        },
+        to: { path: inside(room), pathNot: '/index\\.ts$' },
+      })),
     door('ioredis', ['filters/redis', 'filters/rate-limit']),
     door('prom-client', ['telemetry']),
     door('pino', ['telemetry']),

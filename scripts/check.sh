@@ -9,7 +9,7 @@ step types "$bin/tsc" -p .
 # pages have a browser's globals in the place of Node's
 for project in clients/web examples/web src/dashboard/page test/browser; do step "types in $project" "$bin/tsc" -p "$project" --noEmit; done
 step lint "$node" node_modules/eslint/bin/eslint.js --max-warnings 0 .
-step walls "$node" node_modules/dependency-cruiser/bin/dependency-cruiser.mjs --config .dependency-cruiser.mjs --output-type err src
+step walls "$node" node_modules/dependency-cruiser/bin/dependency-cruiser.mjs --config .dependency-cruiser.mjs --output-type err src test bench scripts
 step kernel "$node" scripts/kernel.ts --check
 step format "$node" node_modules/prettier/bin/prettier.cjs --check --log-level warn .
 if [[ -f scripts/docs/main.ts ]]; then step docs "$node" scripts/docs/main.ts --check; fi

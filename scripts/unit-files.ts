@@ -6,7 +6,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** Folders of test/ with a room's tests; files right in test/ belong to them. */
+/** Folders of test/ with a room's tests, and those in a theme's folder; files right in test/ belong to them. */
 export const rooms: readonly string[] = [
   'base',
   'memory',
@@ -17,11 +17,12 @@ export const rooms: readonly string[] = [
   'fleet',
   'front',
   'models',
-  'options',
+  'gateway/from-config',
+  'gateway/lifecycle',
+  'gateway/workers',
   'support',
   'telemetry',
   'wire',
-  'workers',
 ];
 
 /**

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { Code } from '../../src/base/status.ts';
 import { type DType, dtypes, type Tensor } from '../../src/codec/index.ts';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
-import { httpStatus } from '../../src/front/json/status.ts';
+import { httpStatus } from '../../src/front/json/index.ts';
 import { missing, startTestGateway, type TestGateway, waitFor } from '../support/index.ts';
 import { clientOf, type DoorClient, Refused } from './clients.ts';
 import { type BackendName, backends, doors, exceptionOf, operations } from './matrix.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import { ConfigError, loadSnapshot } from '../../src/config/index.ts';
-import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
+import { gatewayOptions } from '../../src/gateway/index.ts';
 
 function load(config: object) {
   const path = join(mkdtempSync(join(tmpdir(), 'tensorgate-rates-')), 'gateway.yaml');

@@ -2,7 +2,7 @@
  * Judges what an HTTP/2 connection sent, frame by frame: one answer a stream, heads that decode, nothing behind an
  * end.
  */
-import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
+import { HpackDecoder } from '../../src/wire/hpack/index.ts';
 import { FrameSplitter, h2 } from '../support/h2-frames.ts';
 import { judgeWebBody } from './web-answers.ts';
 

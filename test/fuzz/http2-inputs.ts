@@ -2,7 +2,7 @@
  * What one HTTP/2 connection sends: requests by the grammar, frames by chance, and both with bytes that are wrong
  * (RFC 9113).
  */
-import { HpackEncoder } from '../../src/wire/hpack/encoder.ts';
+import { HpackEncoder } from '../../src/wire/hpack/index.ts';
 import { frame, h2, hpackLiterals, preface, rst, settings, uint32, windowUpdate } from '../support/index.ts';
 import type { Chance } from './chance.ts';
 import type { Questions } from './corpus.ts';

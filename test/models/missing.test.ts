@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, StatusError } from '../../src/base/status.ts';
-import { v2Server } from '../../src/bridge/v2.ts';
+import { v2Server } from '../../src/bridge/index.ts';
 import { inProtocol } from '../../src/models/index.ts';
 import { VersionNames } from '../../src/models/version-names.ts';
 

@@ -4,10 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Inference, ModelServer } from '../../src/bridge/inference.ts';
-import type { RestAsk } from '../../src/bridge/rest-call.ts';
-import { v2RestServer } from '../../src/bridge/v2-rest.ts';
-import { v2Dialect, v2Server } from '../../src/bridge/v2.ts';
+import type { Inference, ModelServer } from '../../src/bridge/index.ts';
+import type { RestAsk } from '../../src/bridge/index.ts';
+import { v2RestServer } from '../../src/bridge/index.ts';
+import { v2Dialect, v2Server } from '../../src/bridge/index.ts';
 import {
   type Chunks,
   decodeModelInferRequest,

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { Reloader } from '../../src/cli/reloader.ts';
 import { type Flags, loadSnapshot, type Snapshot } from '../../src/config/index.ts';
-import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
+import { gatewayOptions } from '../../src/gateway/index.ts';
 import { ownReloads } from '../../src/gateway/index.ts';
-import { type Gateway, startGateway } from '../../src/gateway/lifecycle.ts';
+import { type Gateway, startGateway } from '../../src/gateway/index.ts';
 import { freePort } from './process.ts';
 
 export interface TestGateway {

@@ -1,7 +1,7 @@
 /** HTTP/2 frames by hand, right or wrong, for peers that break the rules (RFC 9113 §4 and §6). */
 import { connect, type Socket } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
-import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
+import { HpackDecoder } from '../../src/wire/hpack/index.ts';
 import { ErrorCode, type Headers } from '../../src/wire/index.ts';
 import { waitFor } from './process.ts';
 

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { messagePrefix } from '../../src/call/index.ts';
 import { encodeGetModelStatusResponse, encodePredictResponse, modelState } from '../../src/codec/index.ts';
-import { HpackDecoder } from '../../src/wire/hpack/decoder.ts';
+import { HpackDecoder } from '../../src/wire/hpack/index.ts';
 import { ErrorCode, type Headers } from '../../src/wire/index.ts';
 import { frame, FrameSplitter, h2, headers, preface, settings, uint32, windowUpdate } from './h2-frames.ts';
 

@@ -1,15 +1,15 @@
 /** Readers of HTTP: heads, chunks, frames and HPACK blocks, and what their fields say. */
 import { parseTimeout } from '../../../src/call/index.ts';
 import { headOf, trailersFrom } from '../../../src/fleet/connection/reply-head.ts';
-import { createCors } from '../../../src/front/cors.ts';
-import { rpcHead } from '../../../src/front/grpc/head.ts';
+import { createCors } from '../../../src/front/index.ts';
+import { rpcHead } from '../../../src/front/grpc/index.ts';
 import { httpHead } from '../../../src/front/json/head.ts';
 import { inferenceRoute, routeOf } from '../../../src/front/json/tfs/routes.ts';
 import { v2RouteOf } from '../../../src/front/json/v2/routes.ts';
 import { replyFields, requestFields } from '../../../src/front/passthrough/fields.ts';
 import { routeOf as proxyRouteOf, targetOf } from '../../../src/front/passthrough/target.ts';
-import { HpackDecoder } from '../../../src/wire/hpack/decoder.ts';
-import { HpackEncoder } from '../../../src/wire/hpack/encoder.ts';
+import { HpackDecoder } from '../../../src/wire/hpack/index.ts';
+import { HpackEncoder } from '../../../src/wire/hpack/index.ts';
 import { ChunkedBody } from '../../../src/wire/http1/body.ts';
 import { readHttp1Head } from '../../../src/wire/http1/request-head.ts';
 import { FrameReader, type FrameSink } from '../../../src/wire/http2/frame-reader.ts';

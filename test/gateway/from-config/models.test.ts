@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { stringify } from 'yaml';
-import { loadSnapshot } from '../../src/config/index.ts';
-import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
-import type { DataPlaneOptions } from '../../src/gateway/options.ts';
+import { loadSnapshot } from '../../../src/config/index.ts';
+import { gatewayOptions } from '../../../src/gateway/from-config/from-config.ts';
+import type { DataPlaneOptions } from '../../../src/gateway/options.ts';
 
 const fleets = {
   default: { backends: ['tfs://127.0.0.1:1'] },

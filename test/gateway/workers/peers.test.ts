@@ -1,12 +1,12 @@
 /** Workers that talk through a hub, without processes: who is asked, who leads, and what a silence costs. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Counted, KeptCounts, textsOf } from '../../src/gateway/workers/kept-counts.ts';
-import { createMessageRelay, type HubWorker } from '../../src/gateway/workers/message-relay.ts';
-import { createPeers, type Peers } from '../../src/gateway/workers/peers.ts';
-import { shareProbes } from '../../src/gateway/workers/shared-probes.ts';
-import { mergeRenderings } from '../../src/telemetry/index.ts';
-import { manualTimers } from '../support/index.ts';
+import { type Counted, KeptCounts, textsOf } from '../../../src/gateway/workers/kept-counts.ts';
+import { createMessageRelay, type HubWorker } from '../../../src/gateway/workers/message-relay.ts';
+import { createPeers, type Peers } from '../../../src/gateway/workers/peers.ts';
+import { shareProbes } from '../../../src/gateway/workers/shared-probes.ts';
+import { mergeRenderings } from '../../../src/telemetry/index.ts';
+import { manualTimers } from '../../support/index.ts';
 
 /** So many workers on one hub; messages arrive in a later turn, as they do between processes. */
 function gateway(count: number) {

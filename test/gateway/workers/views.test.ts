@@ -1,9 +1,9 @@
 /** Views of several workers as one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { mergeFleets, mergeTotals, SharedTraffic } from '../../src/gateway/index.ts';
-import type { TrafficPoint, TrafficTotals } from '../../src/telemetry/index.ts';
-import { manualClock } from '../support/index.ts';
+import { mergeFleets, mergeTotals, SharedTraffic } from '../../../src/gateway/index.ts';
+import type { TrafficPoint, TrafficTotals } from '../../../src/telemetry/index.ts';
+import { manualClock } from '../../support/index.ts';
 
 const backend = (inFlight: number, more: object = {}) => ({
   name: 'b',

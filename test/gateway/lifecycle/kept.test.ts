@@ -1,7 +1,7 @@
 /** What a reload leaves as it is, and when the rest ends. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Kept } from '../src/gateway/kept.ts';
+import { Kept } from '../../../src/gateway/kept.ts';
 
 describe('Kept', () => {
   const ended: string[] = [];

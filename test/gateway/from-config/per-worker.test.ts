@@ -1,8 +1,8 @@
 /** What each of several workers is given of a whole gateway's limits. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { loadSnapshot } from '../../src/config/index.ts';
-import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
+import { loadSnapshot } from '../../../src/config/index.ts';
+import { gatewayOptions } from '../../../src/gateway/from-config/from-config.ts';
 
 describe('the options of a worker', () => {
   const snapshot = loadSnapshot(undefined, { backends: ['tfs://127.0.0.1:8500'] }, {});

@@ -1,7 +1,7 @@
 /** What several workers say of reloads, as one answer. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ReloadOutcomes } from '../../src/gateway/workers/reload-status.ts';
+import { ReloadOutcomes } from '../../../src/gateway/workers/reload-status.ts';
 
 describe('reloads of several workers', () => {
   it('begin with a start, which is one that worked', () => {
