@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Registry } from '../../src/demo/registry.ts';
+import { fakeTime } from '../support/fake-time.ts';
 
 const model = {
   versions: new Map([
@@ -16,17 +17,17 @@ const statesOf = (registry: Registry): number[] =>
 
 describe('Registry', () => {
   it('loads by START, LOADING, AVAILABLE, and unloads by UNLOADING, END', (t) => {
-    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const time = fakeTime(t);
     const registry = new Registry();
     registry.add('m', 'test', model, { loadingMs: 1000, versions: [2n] });
     assert.deepEqual(statesOf(registry), [10]);
-    t.mock.timers.tick(100);
+    time.advance(100);
     assert.deepEqual(statesOf(registry), [20]);
     assert.throws(() => registry.resolve({ name: 'm', signature: '', label: 'stable' }), {
       code: 14,
       message: 'Model labels does not init yet.stable',
     });
-    t.mock.timers.tick(900);
+    time.advance(900);
     assert.deepEqual(statesOf(registry), [30]);
     registry.unload('m', 2n, 500);
     assert.deepEqual(statesOf(registry), [40]);
@@ -34,7 +35,7 @@ describe('Registry', () => {
       code: 5,
       message: 'Servable not found for request: Latest(m)',
     });
-    t.mock.timers.tick(500);
+    time.advance(500);
     assert.deepEqual(statesOf(registry), [50]);
   });
 

@@ -1,6 +1,6 @@
 /** What a fleet does when an ejection ends: by its time, by a version that comes up anew, or with the backend. */
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { beforeEach, describe, it, type TestContext } from 'node:test';
 import { silentLog } from '../../src/base/log.ts';
 import { Code } from '../../src/base/status.ts';
 import { silentObserver } from '../../src/call/index.ts';
@@ -9,6 +9,10 @@ import type { Backend } from '../../src/fleet/backend.ts';
 import { Doubts } from '../../src/fleet/balance/doubts.ts';
 import { OutlierDetector } from '../../src/fleet/balance/outlier-detector.ts';
 import { optionsOf } from './options.ts';
+import { type FakeTime, fakeTime } from '../support/fake-time.ts';
+
+/** Of the test that runs. */
+let time: FakeTime;
 
 const ejection = {
   consecutiveErrors: 2,
@@ -68,17 +72,14 @@ function start() {
   };
   const advance = (ms: number): void => {
     now += ms;
-    mock.timers.tick(ms);
+    time.advance(ms);
   };
   return { told, outliers, events, backend, failTwice, advance };
 }
 
 describe('an ejection', () => {
-  beforeEach(() => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-  });
-  afterEach(() => {
-    mock.timers.reset();
+  beforeEach((t) => {
+    time = fakeTime(t as TestContext);
   });
 
   it('ends when its time is over, with a slow start', () => {

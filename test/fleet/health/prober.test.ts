@@ -1,11 +1,15 @@
 /** When a backend is looked at: the intervals, the hurry, and what the looks mean, on a clock that tests move. */
 import assert from 'node:assert/strict';
-import { beforeEach, describe, it, mock } from 'node:test';
+import { beforeEach, describe, it, type TestContext } from 'node:test';
 import { Code, StatusError } from '../../../src/base/status.ts';
 import { ModelHealth } from '../../../src/fleet/health/model-health.ts';
 import type { ProbeResult } from '../../../src/fleet/health/probe.ts';
 import { Prober } from '../../../src/fleet/health/prober.ts';
 import type { VersionStateName } from '../../../src/models/index.ts';
+import { type FakeTime, fakeTime } from '../../support/fake-time.ts';
+
+/** Of the test that runs. */
+let time: FakeTime;
 
 const options = {
   check: 'model',
@@ -64,7 +68,7 @@ function start(models: readonly string[]) {
   const advance = async (ms: number): Promise<void> => {
     for (let i = 0; i < ms; i += 100) {
       now += 100;
-      mock.timers.tick(100);
+      time.advance(100);
       await settle();
     }
   };
@@ -72,8 +76,8 @@ function start(models: readonly string[]) {
 }
 
 describe('a prober', () => {
-  beforeEach(() => {
-    mock.timers.enable({ apis: ['setTimeout'] });
+  beforeEach((t) => {
+    time = fakeTime(t as TestContext);
   });
 
   it('looks at each model every five seconds, and every second at one that is loading', async () => {
@@ -85,7 +89,6 @@ describe('a prober', () => {
     assert.equal(looks.filter((look) => look.startsWith('a')).length, 1);
     assert.equal(looks.filter((look) => look.startsWith('b')).length, 5);
     prober.stop();
-    mock.timers.reset();
   });
 
   it('asks for a sign of the backend alone while that is down, and for everything when it is back', async () => {
@@ -102,7 +105,6 @@ describe('a prober', () => {
     await advance(1000);
     assert.equal(health.state, 'up');
     prober.stop();
-    mock.timers.reset();
   });
 
   it('takes three looks that time out for a fall, and a status for a sign of life', async () => {
@@ -118,7 +120,6 @@ describe('a prober', () => {
     await advance(2000);
     assert.equal(health.state, 'down');
     prober.stop();
-    mock.timers.reset();
   });
 
   it('takes looks that time out together for one, and an answer for the end of a row', async () => {
@@ -136,7 +137,6 @@ describe('a prober', () => {
     await advance(1500);
     assert.deepEqual([health.state, health.reason], ['down', 'no answer']);
     prober.stop();
-    mock.timers.reset();
   });
 
   it('takes looks that time out one after the other for a row, also when there are more than it has under way', async () => {
@@ -149,7 +149,6 @@ describe('a prober', () => {
     await advance(300);
     assert.equal(health.state, 'down');
     prober.stop();
-    mock.timers.reset();
   });
 
   it('holds it against no backend when a question cannot be put to it', async () => {
@@ -165,7 +164,6 @@ describe('a prober', () => {
     await advance(6000);
     assert.equal(health.state, 'down');
     prober.stop();
-    mock.timers.reset();
   });
 
   it('looks at once when a connection was lost, but not again and again', async () => {
@@ -187,7 +185,6 @@ describe('a prober', () => {
     await advance(1000);
     assert.equal(health.up, true);
     prober.stop();
-    mock.timers.reset();
   });
 
   it('asks one question for all who want to know of a model at the same time', async () => {
@@ -197,6 +194,5 @@ describe('a prober', () => {
     await Promise.all([prober.look('a'), prober.look('a'), prober.look('a')]);
     assert.equal(looks.length, 1);
     prober.stop();
-    mock.timers.reset();
   });
 });

@@ -1,8 +1,12 @@
 /** When a backend is asked for its list of models, and what is kept of the answers, on a clock that tests move. */
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, describe, it, mock } from 'node:test';
+import { beforeEach, describe, it, type TestContext } from 'node:test';
 import { Code, StatusError } from '../../../src/base/status.ts';
 import { type Listing, Repository } from '../../../src/fleet/health/repository.ts';
+import { type FakeTime, fakeTime } from '../../support/fake-time.ts';
+
+/** Of the test that runs. */
+let time: FakeTime;
 
 /** Lets everything that waits for no timer run. */
 async function settle(): Promise<void> {
@@ -30,7 +34,7 @@ function start() {
   const advance = async (ms: number): Promise<void> => {
     for (let i = 0; i < ms; i += 100) {
       now += 100;
-      mock.timers.tick(100);
+      time.advance(100);
       await settle();
     }
   };
@@ -44,11 +48,8 @@ function start() {
 }
 
 describe("a backend's list of models", () => {
-  beforeEach(() => {
-    mock.timers.enable({ apis: ['setTimeout'] });
-  });
-  afterEach(() => {
-    mock.timers.reset();
+  beforeEach((t) => {
+    time = fakeTime(t as TestContext);
   });
 
   it('is asked for when the backend comes up, and every few seconds as long as it is', async () => {
