@@ -24,7 +24,7 @@ const compressedUnasked = (name: string): StatusError =>
 async function askOne(backend: Backend, question: WideQuestion, deps: AskEachDeps): Promise<BackendAnswer> {
   const { name } = backend;
   const { call, message, timeoutMs, hold } = question;
-  if (!backend.health.up) {
+  if (!backend.health.isHealthy) {
     const reason = `backend ${name} is ${backend.health.state}: ${backend.health.reason}`;
     return { backend: name, error: new StatusError(Code.UNAVAILABLE, reason, { where: name }) };
   }

@@ -96,7 +96,7 @@ export class BackendEventHandler {
 
   #tellModels(backend: Backend, models: readonly string[]): void {
     const { observer } = this.#deps;
-    if (!backend.health.up) return;
+    if (!backend.health.isHealthy) return;
     for (const model of models)
       for (const { version, state } of backend.health.versions(model) ?? [])
         if (state === 'AVAILABLE')
@@ -181,7 +181,7 @@ export class BackendEventHandler {
 
 /** Why a version is not available any more at a backend. */
 function whyNot({ health }: Backend, model: string, version: bigint): string {
-  if (!health.up) return health.reason;
+  if (!health.isHealthy) return health.reason;
   const state = health.versions(model)?.find((each) => each.version === version);
   if (state === undefined) return 'the backend does not have it any more';
   return state.errorMessage === ''

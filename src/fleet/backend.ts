@@ -144,7 +144,7 @@ export class Backend implements HasCapacity {
       random: deps.random,
     });
     this.repository = new Repository({
-      isUp: () => this.health.up,
+      isUp: () => this.health.isHealthy,
       options: () => deps.options().health,
       list: () => this.#seeList(),
       reserve: deps.reserveProbe,
@@ -291,7 +291,7 @@ export class Backend implements HasCapacity {
     const { sharedProbes, options } = this.#deps;
     const bounded = (): Promise<T | R> => this.#bounded(model, refused, look);
     // a connection that was lost says more than what another process saw a while ago
-    if (sharedProbes === undefined || !this.health.up || !this.connected) return bounded();
+    if (sharedProbes === undefined || !this.health.isHealthy || !this.connected) return bounded();
     const { name, health } = options();
     const freshMs = health.intervalMs * freshIntervals;
     return sharedProbes.probe(`${name}\0${this.name}\0${model}`, freshMs, bounded);

@@ -113,7 +113,7 @@ export class Fleet {
       clock,
       count: () => {
         const { list } = this.#members;
-        return { up: list.filter(({ health }) => health.up).length, of: list.length };
+        return { up: list.filter(({ health }) => health.isHealthy).length, of: list.length };
       },
     });
     this.#warmUps = new WarmUps(() => this.#options.warmUp, clock);
@@ -335,7 +335,7 @@ export class Fleet {
 
   /** The extensions of KServe V2 that each backend lists which takes calls now. */
   extensions(): Promise<(readonly string[])[]> {
-    const open = this.#members.list.filter(({ health, drained }) => health.up && !drained);
+    const open = this.#members.list.filter(({ health, drained }) => health.isHealthy && !drained);
     return Promise.all(open.map((backend) => backend.extensions()));
   }
 
@@ -392,9 +392,10 @@ export class Fleet {
         this.#rebuild(model);
       },
       onState: ({ name, health }) => {
-        observer.backendUp(name, health.up);
-        // a connection that is lost is being made again, and one that is on trial has yet to show itself
-        if (health.up || health.state === 'down') this.#log.saw(name, health.up, health.reason);
+        observer.backendUp(name, health.isHealthy);
+        // a connection that is lost is being made again, and one that is recovering has yet to show itself
+        if (health.isHealthy || health.state === 'unhealthy')
+          this.#log.saw(name, health.isHealthy, health.reason);
       },
       onRecovered: ({ name, reportedLoad }) => {
         reportedLoad.startOver();

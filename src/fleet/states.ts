@@ -42,7 +42,7 @@ export function backendStates(
 ): readonly BackendState[] {
   return members.list.map((backend) => ({
     name: backend.name,
-    up: backend.health.up,
+    up: backend.health.isHealthy,
     reason: backend.health.reason,
     drained: backend.drained,
     zone: backend.zone,
@@ -88,7 +88,7 @@ export function havingModel(
       : having.filter((backend) => versionsAt(backend, model)?.some((each) => each.version === version));
   if (able.length > 0) return able;
   if (having.length > 0) return having;
-  const up = backends.filter(({ health }) => health.up);
+  const up = backends.filter(({ health }) => health.isHealthy);
   return up.length > 0 ? up : backends;
 }
 
@@ -108,12 +108,13 @@ export function modelState(name: string, { members, watched, table }: StateDeps)
   });
   if (known.length === 0 && !watched.isConfigured(name)) return undefined;
   const serving = known.filter(
-    ({ backend, versions }) => backend.health.up && !backend.drained && versions.some(isAvailable),
+    ({ backend, versions }) => backend.health.isHealthy && !backend.drained && versions.some(isAvailable),
   );
   return {
     name,
     versions: mergeVersions(known.flatMap(({ versions }) => versions)),
-    backends: table.get(name)?.knowing.length ?? known.filter(({ backend }) => backend.health.up).length,
+    backends:
+      table.get(name)?.knowing.length ?? known.filter(({ backend }) => backend.health.isHealthy).length,
     available: serving.length,
   };
 }
@@ -139,7 +140,7 @@ export function modelIndex({
 }: Pick<StateDeps, 'members' | 'watched'>): readonly V2ModelIndex[] {
   const models = new Map<string, Map<string, V2ModelIndex>>();
   const offer = ({ health, drained }: Backend, entry: V2ModelIndex): void => {
-    const out = entry.state !== '' && (!health.up || drained);
+    const out = entry.state !== '' && (!health.isHealthy || drained);
     const here = out ? { ...entry, state: 'UNAVAILABLE', reason: 'no backend that has it is up' } : entry;
     const versions = models.get(entry.name) ?? new Map<string, V2ModelIndex>();
     models.set(entry.name, versions);

@@ -27,7 +27,7 @@ export function mergeVersions(states: readonly VersionState[]): VersionState[] {
 const maxNamed = 5;
 
 function stateOf(backend: Backend, target: Target | undefined): string {
-  if (!backend.health.up) return backend.health.reason;
+  if (!backend.health.isHealthy) return backend.health.reason;
   if (backend.drained) return `backend ${backend.name}: drained`;
   const versions = target === undefined ? undefined : backend.health.versions(target.model);
   if (versions === undefined) return `backend ${backend.name}: does not have the model`;

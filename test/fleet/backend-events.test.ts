@@ -38,7 +38,7 @@ function start() {
   const backend = {
     name: 'b',
     drained: false,
-    health: { up: true, versions: () => [] },
+    health: { isHealthy: true, versions: () => [] },
     replica: () => replica,
     replicas: [replica],
   } as unknown as Backend;

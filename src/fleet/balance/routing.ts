@@ -4,10 +4,9 @@ import type { VersionState } from '../../models/index.ts';
 /** One backend and one model at one moment. */
 export interface BackendModelState<B> {
   readonly backend: B;
-  /** It answers, and has shown for long enough that it does. */
-  readonly up: boolean;
-  /** It answered after it had been down, not often enough yet to be up. */
-  readonly onTrial: boolean;
+  /** As HealthState has it, and so is `recovering`. */
+  readonly healthy: boolean;
+  readonly recovering: boolean;
   /** An operator took it out. */
   readonly drained: boolean;
   /** Undefined when it does not have the model, or nobody asked yet. */
@@ -94,15 +93,15 @@ function defaultOf(able: readonly Read<unknown>[], quorumPercent: number): bigin
 }
 
 /**
- * Computes which backends may serve a model, per version and for calls without one. Drained and down backends are
- * left out. In all lists but `knowing`, backends on trial stand only where there is no other, and ejected, warming or
+ * Computes which backends may serve a model, per version and for calls without one. Drained and unhealthy backends are
+ * left out. In all lists but `knowing`, recovering backends stand only where there is no other, and ejected, warming or
  * loading ones are left out while at least `panicPercent` of the candidates remain.
  */
 export function routesOf<B>(standings: readonly BackendModelState<B>[], options: RoutingOptions): Routes<B> {
-  const open = standings.filter(({ drained, up, onTrial }) => !drained && (up || onTrial));
+  const open = standings.filter(({ drained, healthy, recovering }) => !drained && (healthy || recovering));
   const having = open.map(read).filter(({ available }) => available.length > 0);
-  const steady = having.filter(({ up }) => up);
-  // nobody else is there: those on trial are better than an error
+  const steady = having.filter(({ healthy }) => healthy);
+  // nobody else is there: those that recover are better than an error
   const able = steady.length > 0 ? steady : having;
   const defaultVersion = defaultOf(able, options.quorumPercent);
   const unversioned = able.filter((standing) => standing.highest === defaultVersion);
@@ -117,7 +116,7 @@ export function routesOf<B>(standings: readonly BackendModelState<B>[], options:
   const versions = new Map<bigint, readonly B[]>();
   for (const [version, those] of withVersion) {
     const withIt = [...those];
-    const steadyWithIt = withIt.filter(({ up }) => up);
+    const steadyWithIt = withIt.filter(({ healthy }) => healthy);
     versions.set(version, preferred(steadyWithIt.length > 0 ? steadyWithIt : withIt, options.panicPercent));
   }
   const withText = new Map<string, Read<B>[]>();

@@ -24,28 +24,29 @@ export interface HealthEvents {
   onVersion(model: string, version: bigint, available: boolean): void;
   /** Anything that picking depends on has changed. An empty model: the backend as a whole. */
   onChange(model: string): void;
-  /** It was down, and has shown for long enough that it is back. */
+  /** It was unhealthy, and `rise` rounds of probes have gone well. */
   onRecovered(): void;
 }
 
 /**
- * "new": never seen, the first success admits it. "lost": a connection broke, and is being made again; one success
- * readmits it. "down": looks failed; it has to show itself `rise` times. "trial": it has, but not that often yet.
+ * States of a backend's health (docs/states.md). `unknown`: never probed, the first round that goes well admits it.
+ * `reconnecting`: its last connection was lost and is being made again; one round readmits it. `unhealthy`: probes
+ * failed; `rise` rounds have to go well. `recovering`: some have, but not that many yet.
  */
-export type HostState = 'new' | 'up' | 'lost' | 'down' | 'trial';
+export type HealthState = 'unknown' | 'healthy' | 'reconnecting' | 'unhealthy' | 'recovering';
 
 /**
- * Health state machine of one backend (HostState), with the versions of each model that it last reported. Leaving
- * `up` is reported to HealthEvents as the loss of every AVAILABLE version, returning to it as their gain.
+ * Health state machine of one backend (HealthState), with the versions of each model that it last reported. Leaving
+ * `healthy` is reported to HealthEvents as the loss of every AVAILABLE version, returning to it as their gain.
  */
 export class ModelHealth {
   readonly #events: HealthEvents;
   readonly #models = new Map<string, readonly VersionState[]>();
   readonly #texts = new Map<string, readonly string[]>();
-  state: HostState = 'new';
-  /** Why it is not up, in words. */
+  state: HealthState = 'unknown';
+  /** Why it is not healthy, in words. */
   reason = 'not asked yet';
-  /** Looks in a row that timed out, and rounds in a row that went well after it was down. */
+  /** Probes in a row that timed out, and rounds in a row that went well after it was unhealthy. */
   #timeouts = 0;
   #successes = 0;
 
@@ -54,15 +55,15 @@ export class ModelHealth {
   }
 
   /** The backend takes calls. */
-  get up(): boolean {
-    return this.state === 'up';
+  get isHealthy(): boolean {
+    return this.state === 'healthy';
   }
 
-  get onTrial(): boolean {
-    return this.state === 'trial';
+  get isRecovering(): boolean {
+    return this.state === 'recovering';
   }
 
-  /** The last look timed out: the next should not be long in coming. */
+  /** The last probe timed out: the next should not be long in coming. */
   get isDoubtful(): boolean {
     return this.#timeouts > 0;
   }
@@ -84,7 +85,7 @@ export class ModelHealth {
     );
   }
 
-  /** A look succeeded; undefined versions mean that the backend does not know the model. */
+  /** A probe succeeded; undefined versions mean that the backend does not know the model. */
   saw(model: string, versions: readonly VersionState[] | undefined, texts?: readonly string[]): void {
     const before = this.#models.get(model);
     const calledBefore = this.#texts.get(model)?.join('\0');
@@ -92,63 +93,63 @@ export class ModelHealth {
     else this.#models.set(model, versions);
     if (versions === undefined || texts === undefined) this.#texts.delete(model);
     else this.#texts.set(model, texts);
-    if (this.up) this.#compare(model, before, versions, calledBefore !== texts?.join('\0'));
+    if (this.isHealthy) this.#compare(model, before, versions, calledBefore !== texts?.join('\0'));
   }
 
   /**
-   * A round of looks went well, whatever the answers were.
-   * @param rise rounds that a backend that was down needs
+   * A round of probes went well, whatever the answers were.
+   * @param rise rounds that a backend needs that was unhealthy
    */
   answered(rise: number): void {
     this.#timeouts = 0;
-    if (this.up) return;
-    const needs = this.state === 'down' || this.state === 'trial' ? rise : 1;
+    if (this.isHealthy) return;
+    const needs = this.state === 'unhealthy' || this.state === 'recovering' ? rise : 1;
     if (++this.#successes < needs) {
-      this.#become('trial', `back, and seen well ${this.#successes} of ${needs} times`);
+      this.#become('recovering', `back, and seen well ${this.#successes} of ${needs} times`);
       return;
     }
-    this.#become('up', '');
+    this.#become('healthy', '');
   }
 
-  /** A look was answered, with whatever it was: of a row of time-outs, none are left. */
+  /** A probe was answered, with whatever it was: of a row of time-outs, none are left. */
   gaveSign(): void {
     this.#timeouts = 0;
   }
 
-  /** A look timed out: `fall` of them in a row, and the backend counts as down. */
+  /** A probe timed out: `fall` of them in a row, and the backend is unhealthy. */
   timedOut(fall: number, reason: string): void {
     if (++this.#timeouts >= fall) this.wentDown(reason);
   }
 
-  /** Connections are refused or give no sign of life, or looks time out. */
+  /** Connections are refused or give no sign of life, or probes time out. */
   wentDown(reason: string): void {
     this.#successes = 0;
-    this.#become('down', reason);
+    this.#become('unhealthy', reason);
   }
 
   /** A connection broke: until it is there again, or refused, others should answer. */
   lostConnection(reason: string): void {
-    if (this.up) this.#become('lost', reason);
+    if (this.isHealthy) this.#become('reconnecting', reason);
   }
 
   forget(model: string): void {
     const before = this.#models.get(model);
     this.#texts.delete(model);
-    if (this.#models.delete(model) && this.up) this.#compare(model, before, undefined);
+    if (this.#models.delete(model) && this.isHealthy) this.#compare(model, before, undefined);
   }
 
-  #become(state: HostState, reason: string): void {
+  #become(state: HealthState, reason: string): void {
     const before = this.state;
     this.state = state;
     this.reason = reason;
     if (before === state) return;
-    if (state === 'up') {
+    if (state === 'healthy') {
       this.#successes = 0;
-      if (before === 'trial' || before === 'down') this.#events.onRecovered();
+      if (before === 'recovering' || before === 'unhealthy') this.#events.onRecovered();
       for (const [model, versions] of this.#models) this.#compare(model, [], versions);
-    } else if (before === 'up') {
+    } else if (before === 'healthy') {
       for (const [model, versions] of this.#models) this.#compare(model, versions, []);
-    } else if (state === 'trial' || before === 'trial') {
+    } else if (state === 'recovering' || before === 'recovering') {
       for (const model of this.#models.keys()) this.#events.onChange(model);
     }
     this.#events.onChange('');

@@ -152,7 +152,7 @@ export class Prober {
     const wanted = new Set(names);
     for (const model of this.#dueMs.keys()) if (!wanted.has(model)) this.#dueMs.delete(model);
     const now = clock();
-    const up = health.up;
+    const up = health.isHealthy;
     if ((!up || names.length === 0) && !(await this.#lookAtHost())) return;
     // what was down says everything anew
     const due = names.filter((model) => !up || (this.#dueMs.get(model) ?? 0) <= now);
@@ -182,7 +182,7 @@ export class Prober {
       const error = StatusError.from(reason);
       this.#hostDueMs = clock() + options().fastIntervalMs;
       if (error instanceof BackendQueueFull) return false;
-      if (error.code === Code.DEADLINE_EXCEEDED && health.up) this.#timedOut(askedMs, error.message);
+      if (error.code === Code.DEADLINE_EXCEEDED && health.isHealthy) this.#timedOut(askedMs, error.message);
       else health.wentDown(error.message);
       return false;
     }
@@ -208,8 +208,8 @@ export class Prober {
       this.#dueMs.size === 0 ? this.#hostDueMs : Number.POSITIVE_INFINITY,
       ...this.#dueMs.values(),
     );
-    const latestMs = now + (health.up ? options().intervalMs : options().fastIntervalMs);
-    const atMs = health.up ? Math.min(dueMs, latestMs) : Math.min(this.#hostDueMs, latestMs);
+    const latestMs = now + (health.isHealthy ? options().intervalMs : options().fastIntervalMs);
+    const atMs = health.isHealthy ? Math.min(dueMs, latestMs) : Math.min(this.#hostDueMs, latestMs);
     const look = (): void => {
       detach('backend', this.#look());
     };

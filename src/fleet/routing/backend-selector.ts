@@ -73,7 +73,9 @@ export class BackendSelector {
     const untilMs = Math.min(clock() + reconnectWaitMs, call.deadline);
     for (;;) {
       const leftMs = untilMs - clock();
-      const hope = members.list.some(({ health }) => health.state === 'lost' || health.state === 'new');
+      const hope = members.list.some(
+        ({ health }) => health.state === 'reconnecting' || health.state === 'unknown',
+      );
       if (!hope || call.avoidStrictly === true || leftMs <= 0 || call.cancellation.reason !== undefined)
         break;
       await table.nextChange(leftMs);
@@ -169,7 +171,7 @@ export class BackendSelector {
   async #learn(model: string, cancellation: Call['cancellation']): Promise<ModelRoutes> {
     const { members, watched, options, table } = this.#deps;
     const look = async (): Promise<boolean> => {
-      const up = members.list.filter(({ health }) => health.up);
+      const up = members.list.filter(({ health }) => health.isHealthy);
       await Promise.all(up.map(({ prober }) => prober.look(model)));
       return members.list.some(({ health }) => health.versions(model) !== undefined);
     };

@@ -132,8 +132,8 @@ export class RoutingTable {
     const { health, drained, name } = backend;
     return {
       backend: backend.replica(model),
-      up: health.up,
-      onTrial: health.onTrial,
+      healthy: health.isHealthy,
+      recovering: health.isRecovering,
       drained,
       versions: health.versions(model),
       texts: health.versionTexts(model),
@@ -144,8 +144,8 @@ export class RoutingTable {
 
   #rebuildUp(): void {
     const open = this.#deps.members().filter(({ drained }) => !drained);
-    const up = open.filter(({ health }) => health.up);
-    const able = up.length > 0 ? up : open.filter(({ health }) => health.onTrial);
+    const up = open.filter(({ health }) => health.isHealthy);
+    const able = up.length > 0 ? up : open.filter(({ health }) => health.isRecovering);
     const isEjected = ({ name }: Backend): boolean => this.#deps.outliers.isEjected(name, '');
     const kept = withoutEjected(able, isEjected, this.#options.panicPercent);
     this.up = kept.map((backend) => backend.replica(''));

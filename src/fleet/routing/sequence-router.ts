@@ -92,10 +92,10 @@ export class SequenceRouter {
     const model = call.target?.model ?? '';
     const isThere = (): boolean =>
       members.list.includes(backend) && isAvailable(backend, model, call.target?.version);
-    if (!isThere() && backend.health.state === 'lost') await table.nextChange(reconnectWaitMs);
+    if (!isThere() && backend.health.state === 'reconnecting') await table.nextChange(reconnectWaitMs);
     if (isThere()) return backend.replica(model);
     pins.end(key);
-    const why = backend.health.up ? 'it does not serve the model any more' : backend.health.reason;
+    const why = backend.health.isHealthy ? 'it does not serve the model any more' : backend.health.reason;
     throw lost(call, backend.name, why);
   }
 }
@@ -103,7 +103,7 @@ export class SequenceRouter {
 /** For any of its versions when none is given. */
 function isAvailable({ health }: Backend, model: string, version: bigint | undefined): boolean {
   return (
-    health.up &&
+    health.isHealthy &&
     (health.versions(model) ?? []).some(
       (state) => state.state === 'AVAILABLE' && (version === undefined || state.version === version),
     )

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { routesOf, type BackendModelState } from '../../../src/fleet/balance/routing.ts';
+import type { HealthState } from '../../../src/fleet/health/model-health.ts';
 import type { VersionState, VersionStateName } from '../../../src/models/index.ts';
 
 const options = { quorumPercent: 50, panicPercent: 50 };
@@ -25,8 +26,8 @@ function standing(
 ): BackendModelState<string> {
   return {
     backend,
-    up: true,
-    onTrial: false,
+    healthy: true,
+    recovering: false,
     drained: false,
     ejected: false,
     warming: false,
@@ -45,7 +46,7 @@ const anyStates = fc.option(
 const anyFleet = fc.array(
   fc.record({
     states: anyStates,
-    host: fc.constantFrom<'up' | 'trial' | 'down'>('up', 'up', 'trial', 'down'),
+    host: fc.constantFrom<HealthState>('healthy', 'healthy', 'recovering', 'unhealthy'),
     drained: fc.boolean(),
     ejected: fc.boolean(),
     warming: fc.boolean(),
@@ -56,7 +57,7 @@ const fleetOf = (
   fields: typeof anyFleet extends fc.Arbitrary<infer T> ? T : never,
 ): BackendModelState<string>[] =>
   fields.map(({ states, host, ...rest }, i) =>
-    standing(`b${i}`, states, { ...rest, up: host === 'up', onTrial: host === 'trial' }),
+    standing(`b${i}`, states, { ...rest, healthy: host === 'healthy', recovering: host === 'recovering' }),
   );
 const has = (each: BackendModelState<string> | undefined, version?: bigint): boolean =>
   (each?.versions ?? []).some(
@@ -72,7 +73,7 @@ describe('the routes of a model', () => {
         const of = (name: string) => fleet.find(({ backend }) => backend === name);
         const open = (name: string): boolean => {
           const each = of(name);
-          return each !== undefined && !each.drained && (each.up || each.onTrial);
+          return each !== undefined && !each.drained && (each.healthy || each.recovering);
         };
         for (const name of routes.unversioned) assert.ok(open(name) && has(of(name)));
         for (const [version, names] of routes.versions)
@@ -86,7 +87,7 @@ describe('the routes of a model', () => {
       fc.property(anyFleet, (fields) => {
         const fleet = fleetOf(fields);
         const routes = routesOf(fleet, options);
-        const able = fleet.filter((each) => (each.up || each.onTrial) && !each.drained && has(each));
+        const able = fleet.filter((each) => (each.healthy || each.recovering) && !each.drained && has(each));
         assert.equal(routes.unversioned.length > 0, able.length > 0);
         assert.equal(routes.defaultVersion !== undefined, able.length > 0);
         for (const version of [1n, 2n, 3n]) {
@@ -142,11 +143,11 @@ describe('the routes of a model', () => {
     assert.deepEqual(routesOf(two, options).unversioned, ['a', 'b', 'c']);
   });
 
-  it('use a backend on trial only when nobody else is there', () => {
+  it('use a backend that recovers only when nobody else is there', () => {
     const steady = { 1: 'AVAILABLE' } as const;
-    const trial = standing('a', steady, { up: false, onTrial: true });
-    assert.deepEqual(routesOf([trial, standing('b', steady)], options).unversioned, ['b']);
-    assert.deepEqual(routesOf([trial, standing('b', { 1: 'END' })], options).unversioned, ['a']);
+    const recovering = standing('a', steady, { healthy: false, recovering: true });
+    assert.deepEqual(routesOf([recovering, standing('b', steady)], options).unversioned, ['b']);
+    assert.deepEqual(routesOf([recovering, standing('b', { 1: 'END' })], options).unversioned, ['a']);
   });
 
   it('know where a version is listed that is no number, and where none is listed', () => {
@@ -157,7 +158,7 @@ describe('the routes of a model', () => {
         standing('b', one, { texts: ['v2'] }),
         standing('c', one, { texts: [] }),
         standing('d', one),
-        standing('e', one, { texts: ['v3', 'v2'], up: false }),
+        standing('e', one, { texts: ['v3', 'v2'], healthy: false }),
         standing('f', { 1: 'END' }, { texts: [] }),
       ],
       options,

@@ -33,7 +33,7 @@ async function afterProbes(models: readonly string[], error: StatusError): Promi
   });
   await prober.start();
   prober.stop();
-  return health.up;
+  return health.isHealthy;
 }
 
 describe('a probe', () => {

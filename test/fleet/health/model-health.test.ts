@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { ModelHealth } from '../../../src/fleet/health/model-health.ts';
+import { type HealthState, ModelHealth } from '../../../src/fleet/health/model-health.ts';
 import { ProbeRateLimiter } from '../../../src/fleet/health/probe-rate-limiter.ts';
 import type { VersionState, VersionStateName } from '../../../src/models/index.ts';
 import { manualClock } from '../../support/index.ts';
@@ -30,9 +30,9 @@ describe('the health of a backend', () => {
   it('begins with the first success', () => {
     const { health, events } = start();
     health.saw('m', [version(1, 'AVAILABLE')]);
-    assert.equal(health.up, false);
+    assert.equal(health.isHealthy, false);
     health.answered(2);
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     assert.ok(events.includes('m 1 on'));
     assert.ok(!events.includes('recovered'));
   });
@@ -46,15 +46,15 @@ describe('the health of a backend', () => {
     health.answered(2);
     health.timedOut(3, 'slow');
     health.timedOut(3, 'slow');
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     health.timedOut(3, 'slow');
-    assert.deepEqual([health.state, health.reason], ['down', 'slow']);
+    assert.deepEqual([health.state, health.reason], ['unhealthy', 'slow']);
     events.length = 0;
     health.answered(2);
-    assert.deepEqual([health.state, health.onTrial], ['trial', true]);
+    assert.deepEqual([health.state, health.isRecovering], ['recovering', true]);
     assert.deepEqual(events, ['change m', 'change ']);
     health.answered(2);
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     assert.ok(events.includes('recovered') && events.includes('m 1 on'));
   });
 
@@ -64,7 +64,7 @@ describe('the health of a backend', () => {
     for (let i = 0; i < 5; i++) {
       health.wentDown('refused');
       health.answered(2);
-      assert.equal(health.state, 'trial');
+      assert.equal(health.state, 'recovering');
     }
   });
 
@@ -74,10 +74,10 @@ describe('the health of a backend', () => {
     health.answered(2);
     events.length = 0;
     health.lostConnection('reset');
-    assert.deepEqual([health.up, health.state], [false, 'lost']);
+    assert.deepEqual([health.isHealthy, health.state], [false, 'reconnecting']);
     assert.ok(events.includes('m 1 off'));
     health.answered(2);
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     assert.ok(!events.includes('recovered'));
   });
 
@@ -108,6 +108,73 @@ describe('the health of a backend', () => {
       [true, false, false],
     );
   });
+});
+
+/** One success is not enough to come back. */
+const rise = 2;
+const fall = 2;
+
+/** What brings a backend into each state. */
+const reach: Readonly<Record<HealthState, (health: ModelHealth) => void>> = {
+  unknown: () => undefined,
+  healthy: (health) => {
+    health.answered(rise);
+  },
+  reconnecting: (health) => {
+    health.answered(rise);
+    health.lostConnection('reset');
+  },
+  unhealthy: (health) => {
+    health.wentDown('refused');
+  },
+  recovering: (health) => {
+    health.wentDown('refused');
+    health.answered(rise);
+  },
+};
+
+const healthEvents = {
+  'a round went well': (health: ModelHealth) => {
+    health.answered(rise);
+  },
+  'a probe timed out': (health: ModelHealth) => {
+    health.timedOut(fall, 'slow');
+  },
+  'probes timed out as often as fall says': (health: ModelHealth) => {
+    for (let i = 0; i < fall; i++) health.timedOut(fall, 'slow');
+  },
+  'refused or failed': (health: ModelHealth) => {
+    health.wentDown('refused');
+  },
+  'the last connection was lost': (health: ModelHealth) => {
+    health.lostConnection('reset');
+  },
+  'an answer about a model': (health: ModelHealth) => {
+    health.saw('m', [version(1, 'AVAILABLE')]);
+  },
+};
+
+/** docs/states.md, Health: in the order of healthEvents. */
+const healthTable = {
+  unknown: ['healthy', 'unknown', 'unhealthy', 'unhealthy', 'unknown', 'unknown'],
+  healthy: ['healthy', 'healthy', 'unhealthy', 'unhealthy', 'reconnecting', 'healthy'],
+  reconnecting: ['healthy', 'reconnecting', 'unhealthy', 'unhealthy', 'reconnecting', 'reconnecting'],
+  unhealthy: ['recovering', 'unhealthy', 'unhealthy', 'unhealthy', 'unhealthy', 'unhealthy'],
+  recovering: ['healthy', 'recovering', 'unhealthy', 'unhealthy', 'recovering', 'recovering'],
+} as const satisfies Record<HealthState, readonly HealthState[]>;
+
+describe('the states of health', () => {
+  for (const [state, row] of Object.entries(healthTable) as [HealthState, readonly HealthState[]][])
+    it(`${state}: go on as the table says`, () => {
+      const next = Object.values(healthEvents).map((event) => {
+        const { health } = start();
+        reach[state](health);
+        assert.equal(health.state, state);
+        event(health);
+        return health.state;
+      });
+      assert.deepEqual(next, row);
+    });
 });
 
 describe('the probeLimiter', () => {

@@ -95,15 +95,15 @@ describe('a prober', () => {
     const { prober, looks, world, health, advance } = start(['a', 'b']);
     world.refused = new StatusError(Code.UNAVAILABLE, 'connection refused', { disposition: 'not-started' });
     await prober.start();
-    assert.deepEqual([health.state, looks], ['down', ['host@0']]);
+    assert.deepEqual([health.state, looks], ['unhealthy', ['host@0']]);
     await advance(2000);
     assert.deepEqual(looks, ['host@0', 'host@1000', 'host@2000']);
     world.refused = undefined;
     await advance(1000);
-    assert.equal(health.state, 'trial');
+    assert.equal(health.state, 'recovering');
     assert.deepEqual(looks.slice(3).sort(), ['a@3000', 'b@3000', 'host@3000']);
     await advance(1000);
-    assert.equal(health.state, 'up');
+    assert.equal(health.state, 'healthy');
     prober.stop();
   });
 
@@ -112,13 +112,13 @@ describe('a prober', () => {
     await prober.start();
     world.error = new StatusError(Code.INTERNAL, 'broken', { fromBackend: true });
     await advance(11_000);
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     world.error = new StatusError(Code.DEADLINE_EXCEEDED, 'no answer');
     // the next is due within five seconds, and then one each second
     await advance(5000);
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     await advance(2000);
-    assert.equal(health.state, 'down');
+    assert.equal(health.state, 'unhealthy');
     prober.stop();
   });
 
@@ -128,14 +128,14 @@ describe('a prober', () => {
     world.silent = ['a', 'b', 'c', 'd'];
     // all are due within five seconds, and each second from then on
     await advance(6000);
-    assert.equal(health.up, true, 'one silent moment');
+    assert.equal(health.isHealthy, true, 'one silent moment');
     world.silent = ['a', 'b', 'c'];
     await advance(1500);
     world.silent = ['a', 'b', 'c', 'd'];
     await advance(3500);
-    assert.equal(health.up, true, 'one has answered');
+    assert.equal(health.isHealthy, true, 'one has answered');
     await advance(1500);
-    assert.deepEqual([health.state, health.reason], ['down', 'no answer']);
+    assert.deepEqual([health.state, health.reason], ['unhealthy', 'no answer']);
     prober.stop();
   });
 
@@ -145,9 +145,9 @@ describe('a prober', () => {
     world.silent = Array.from({ length: 100 }, (_, i) => `m${i}`);
     prober.refreshSoon();
     await advance(2900);
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     await advance(300);
-    assert.equal(health.state, 'down');
+    assert.equal(health.state, 'unhealthy');
     prober.stop();
   });
 
@@ -157,12 +157,12 @@ describe('a prober', () => {
     for (const code of [Code.INVALID_ARGUMENT, Code.NOT_FOUND, Code.UNIMPLEMENTED, Code.RESOURCE_EXHAUSTED]) {
       world.error = new StatusError(code, 'no such name');
       await advance(11_000);
-      assert.equal(health.up, true);
+      assert.equal(health.isHealthy, true);
     }
     // what the way there has to say is another thing
     world.error = new StatusError(Code.UNAVAILABLE, 'connection refused');
     await advance(6000);
-    assert.equal(health.state, 'down');
+    assert.equal(health.state, 'unhealthy');
     prober.stop();
   });
 
@@ -174,7 +174,7 @@ describe('a prober', () => {
     prober.refreshSoon();
     await advance(100);
     assert.ok(looks.length >= 2, looks.join());
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     looks.length = 0;
     for (let i = 0; i < 5; i++) {
       health.lostConnection('reset');
@@ -183,7 +183,7 @@ describe('a prober', () => {
     }
     assert.equal(looks.length, 0, looks.join());
     await advance(1000);
-    assert.equal(health.up, true);
+    assert.equal(health.isHealthy, true);
     prober.stop();
   });
 
