@@ -21,6 +21,13 @@ export interface FlowReader {
   onError(error: StatusError): void;
 }
 
+/** How a flow ends (docs/states.md). */
+export type FlowEndState = 'open' | 'ended' | 'failed';
+/** Whether somebody reads a flow. */
+export type FlowReaderState = 'unread' | 'reading' | 'detached';
+/** What becomes of bytes that were delivered. */
+export type FlowRetentionState = 'retaining' | 'streaming' | 'discarded';
+
 /** Bytes that a reader has not dealt with stop a producer that keeps to it from this size on. */
 const highWaterBytes = 65_536;
 
@@ -92,6 +99,22 @@ export class Flow {
     for (const chunk of chunks) flow.push(chunk);
     flow.end(trailers);
     return flow;
+  }
+
+  /** For tests and debuggers, as are the two below: read from the fields, which are what the hot path looks at. */
+  get endState(): FlowEndState {
+    if (this.error !== undefined) return 'failed';
+    return this.ended ? 'ended' : 'open';
+  }
+
+  get readerState(): FlowReaderState {
+    if (this.#reader !== undefined) return 'reading';
+    return this.started ? 'detached' : 'unread';
+  }
+
+  get retentionState(): FlowRetentionState {
+    if (this.#discarded) return 'discarded';
+    return this.#retain ? 'retaining' : 'streaming';
   }
 
   get done(): boolean {

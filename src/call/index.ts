@@ -19,7 +19,13 @@ export {
 export { Cancellation, type CancelListener } from './cancel.ts';
 export { formatTimeout, never, parseTimeout } from './deadline.ts';
 export { FirstAnswers } from './first-answers.ts';
-export { Flow, type FlowReader } from './flow.ts';
+export {
+  Flow,
+  type FlowEndState,
+  type FlowReader,
+  type FlowReaderState,
+  type FlowRetentionState,
+} from './flow.ts';
 export {
   cutGrpcMessage,
   decodeGrpcMessage,

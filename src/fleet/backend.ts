@@ -61,6 +61,9 @@ export interface BackendDeps {
   readonly onOutOfBounds: (backend: Backend, model: string, reason: string) => void;
 }
 
+/** Whether an operator or discovery lets a backend take calls (docs/states.md); its health is apart from it. */
+export type ServiceState = 'in service' | 'drained' | 'leaving';
+
 /** What another process saw holds for so many intervals: they are a fifth longer at times. */
 const freshIntervals = 1.25;
 
@@ -157,6 +160,11 @@ export class Backend implements HasCapacity {
   async start(): Promise<void> {
     await this.prober.start();
     await this.repository.settled();
+  }
+
+  get serviceState(): ServiceState {
+    if (this.#closed) return 'leaving';
+    return this.drained ? 'drained' : 'in service';
   }
 
   get connections(): number {

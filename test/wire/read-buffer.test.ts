@@ -32,12 +32,18 @@ describe('the memory of a read', () => {
     const { chunk, memory } = read();
     memory.lend(40_000);
     memory.release(40_000);
-    assert.equal(chunk.length, 65_536, 'while it is being cut');
+    assert.deepEqual([chunk.length, memory.state], [65_536, 'being cut']);
     memory.lend(25_000);
+    assert.equal(memory.state, 'being cut');
     memory.sliced();
-    assert.equal(chunk.length, 65_536, 'while a piece is out');
-    memory.release(25_000);
-    assert.equal(chunk.length, 0);
+    assert.deepEqual([chunk.length, memory.state], [65_536, 'lent']);
+    memory.release(24_999);
+    assert.deepEqual([chunk.length, memory.state], [65_536, 'lent']);
+    memory.release(1);
+    assert.deepEqual([chunk.length, memory.state], [0, 'released']);
+    // twice: ignored
+    memory.release(1);
+    assert.equal(memory.state, 'released');
   });
 
   it('stays when who cuts it has kept a part', () => {
@@ -57,6 +63,31 @@ describe('the memory of a read', () => {
 });
 
 describe('a block of reads', () => {
+  it('is filling, reusable, closed and idle, as the table says', () => {
+    const states: string[] = [];
+    const block = new ReadBlock();
+    const note = (): void => void states.push(block.blockState);
+    note();
+    block.take(1000);
+    note();
+    block.lend(1000);
+    block.sliced();
+    note();
+    block.release(1000);
+    note();
+    block.take(500);
+    block.lend(500);
+    block.sliced();
+    block.close();
+    note();
+    block.release(500);
+    note();
+    assert.deepEqual(states, ['reusable', 'filling', 'filling', 'reusable', 'closed', 'idle']);
+    const unused = new ReadBlock();
+    unused.close();
+    assert.equal(unused.blockState, 'idle');
+  });
+
   it('is used again when it is closed and all its reads are back, by another owner', () => {
     const block = new ReadBlock();
     const { buffer } = block.room;

@@ -47,6 +47,12 @@ class Charges extends Tally {
   timer: NodeJS.Timeout | undefined;
 }
 
+/**
+ * States of a model at a backend, or of the backend as a whole (docs/states.md). `readmitted`: an ejection has lasted
+ * its time, and is remembered, so that the next one is longer.
+ */
+export type OutlierState = 'counted' | 'ejected' | 'readmitted';
+
 /** The key of a backend as a whole: no model has this name. */
 const wholeHost = '';
 
@@ -96,6 +102,13 @@ export class OutlierDetector {
   isEjected(backend: string, model: string): boolean {
     const now = this.#clock();
     return this.#until(backend, model) > now || this.#until(backend, wholeHost) > now;
+  }
+
+  /** Of the model by itself; of the backend as a whole when the model is empty. */
+  state(backend: string, model: string): OutlierState {
+    const charges = this.#tallies.get(model)?.get(backend);
+    if (charges === undefined || charges.times === 0) return 'counted';
+    return charges.untilMs > this.#clock() ? 'ejected' : 'readmitted';
   }
 
   /** Why a model is out of the choice at a backend, and how much longer; undefined when it is not. */

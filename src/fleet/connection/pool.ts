@@ -19,6 +19,9 @@ export interface PoolEvents {
   readonly onQueue: (waiting: number) => void;
 }
 
+/** A connection of a pool (docs/states.md): waited for, being made, taking calls, or finishing those that it has. */
+export type ConnectionState = 'backoff' | 'connecting' | 'ready' | 'draining';
+
 /** Who waits for a connection, or for a stream on one. */
 interface Waiter {
   resolve(client: Http2Client): void;
@@ -47,7 +50,8 @@ export class Pool {
   #clients: Http2Client[] = [];
   /** Those that were told to go, and finish the calls that they have. */
   readonly #leaving = new Set<Http2Client>();
-  #dialing = 0;
+  /** The next one, of which there is one at a time. */
+  #next: 'backoff' | 'connecting' | undefined;
   readonly #redials: ReconnectBackoff;
   /** Calls, in the order in which they came. */
   #waiters: WaitingCall[] = [];
@@ -77,6 +81,13 @@ export class Pool {
   /** Connections that take calls. */
   get connections(): number {
     return this.#clients.length;
+  }
+
+  /** Each of its connections, those that take calls first. */
+  get states(): readonly ConnectionState[] {
+    const ready = this.#clients.map((): ConnectionState => 'ready');
+    const draining = Array.from(this.#leaving, (): ConnectionState => 'draining');
+    return [...ready, ...draining, ...(this.#next === undefined ? [] : [this.#next])];
   }
 
   /** Streams that the backend allows on as many connections as may be made; unlimited while none has told. */
@@ -165,6 +176,7 @@ export class Pool {
   close(graceful: boolean): void {
     this.#closed = true;
     this.#redials.stop();
+    if (this.#next === 'backoff') this.#next = undefined;
     for (const client of [...this.#clients, ...this.#leaving]) {
       if (graceful) client.shutdown();
       else client.destroy();
@@ -196,8 +208,9 @@ export class Pool {
   }
 
   #grow(): void {
-    if (this.#dialing > 0 || this.#closed || this.#clients.length >= this.#options.maxConnections) return;
-    this.#dialing++;
+    if (this.#next !== undefined || this.#closed || this.#clients.length >= this.#options.maxConnections)
+      return;
+    this.#next = 'backoff';
     this.#redials.next(() => {
       this.#dial();
     });
@@ -205,12 +218,13 @@ export class Pool {
 
   #dial(): void {
     if (this.#closed) {
-      this.#dialing--;
+      this.#next = undefined;
       return;
     }
+    this.#next = 'connecting';
     dial(this.#address, this.#options, {
       onReady: (client, socket) => {
-        this.#dialing--;
+        this.#next = undefined;
         if (this.#closed) {
           client.destroy();
           return;
@@ -223,7 +237,7 @@ export class Pool {
         this.#serveSoon();
       },
       onFailed: (reason) => {
-        this.#dialing--;
+        this.#next = undefined;
         this.#redials.failed();
         if (this.#clients.length === 0) this.#failWaiters(reason);
         this.#events.onLost(reason);

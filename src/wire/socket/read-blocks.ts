@@ -2,7 +2,10 @@
  * Blocks that sockets read into, one read behind the other, and that are used again when all of their reads have been
  * given back.
  */
-import { ReadBuffer } from './read-buffer.ts';
+import { cutMark, ReadBuffer } from './read-buffer.ts';
+
+/** A block of reads (docs/states.md). */
+export type BlockState = 'filling' | 'reusable' | 'closed' | 'idle';
 
 /** In bytes. */
 const blockBytes = 131_072;
@@ -31,7 +34,7 @@ export class ReadBlock extends ReadBuffer {
 
   /** What is to be given back is looked at before it is. */
   #poison(bytes: number): void {
-    const left = bytes + (this.#open ? 1 : 0);
+    const left = bytes + (this.#open ? cutMark : 0);
     if (this.lendsOnly(left)) this.#buffer.fill(poison, 0, this.#at);
     else if (this.lendsLess(left)) throw new Error('more of a read is given back than was lent');
   }
@@ -40,8 +43,13 @@ export class ReadBlock extends ReadBuffer {
     if (idle.length < maxIdle) idle.push(this.#buffer);
   }
 
+  get blockState(): BlockState {
+    if (this.isBack) return this.#open ? 'reusable' : 'idle';
+    return this.#open ? 'filling' : 'closed';
+  }
+
   override get isBack(): boolean {
-    return this.lendsOnly(this.#open ? 1 : 0);
+    return this.lendsOnly(this.#open ? cutMark : 0);
   }
 
   get isFull(): boolean {
@@ -58,13 +66,13 @@ export class ReadBlock extends ReadBuffer {
   take(bytes: number): Buffer {
     const read = this.#buffer.subarray(this.#at, this.#at + bytes);
     this.#at += bytes;
-    this.lend(1);
+    this.lend(cutMark);
     return read;
   }
 
   /** Nothing more is read into it. */
   close(): void {
     this.#open = false;
-    this.release(1);
+    this.release(cutMark);
   }
 }

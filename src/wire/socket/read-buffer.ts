@@ -6,6 +6,12 @@
 /** Smaller reads are left to the garbage collector, in bytes. */
 const minBytes = 4096;
 
+/** A read (docs/states.md). That it was left to the garbage collector shows in nothing: it is `lent` for good. */
+export type ReadState = 'being cut' | 'lent' | 'released';
+
+/** Counts as lent while a read is being cut: more than a read has bytes, so that one number says both. */
+export const cutMark = 2 ** 24;
+
 interface Transferable extends ArrayBuffer {
   transfer?(length: number): ArrayBuffer;
 }
@@ -17,8 +23,8 @@ interface Transferable extends ArrayBuffer {
  * hot: 0015
  */
 export abstract class ReadBuffer {
-  /** Bytes that are lent, and one more while the read is being cut into pieces. */
-  #lent = 1;
+  /** Bytes that are lent, and cutMark while the read is being cut into pieces. */
+  #lent = cutMark;
 
   /** @param chunk what a socket has just read. Undefined when it is not worth it, or may be a part of other memory */
   static of(chunk: Buffer): ReadBuffer | undefined {
@@ -26,6 +32,12 @@ export abstract class ReadBuffer {
     return length >= minBytes && length === buffer.byteLength
       ? new OwnRead(buffer as Transferable)
       : undefined;
+  }
+
+  /** For tests and debuggers; of a read of its own. */
+  get state(): ReadState {
+    if (this.#lent >= cutMark) return 'being cut';
+    return this.#lent > 0 ? 'lent' : 'released';
   }
 
   /** Nothing is lent. */
@@ -57,7 +69,7 @@ export abstract class ReadBuffer {
 
   /** The read is cut up, and who cut it has kept nothing. */
   sliced(): void {
-    this.release(1);
+    this.release(cutMark);
   }
 }
 

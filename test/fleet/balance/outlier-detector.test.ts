@@ -3,7 +3,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { Code } from '../../../src/base/status.ts';
-import { type Outcome, OutlierDetector } from '../../../src/fleet/balance/outlier-detector.ts';
+import {
+  type Outcome,
+  OutlierDetector,
+  type OutlierState,
+} from '../../../src/fleet/balance/outlier-detector.ts';
 import { manualClock } from '../../support/index.ts';
 
 const options = {
@@ -27,6 +31,36 @@ function start() {
   };
   return { ...time, outliers, record };
 }
+
+describe('the states of an outlier', () => {
+  it('go on as the table says', () => {
+    const { outliers, record, advance } = start();
+    const state = (): OutlierState => outliers.state('a', 'm');
+    assert.equal(state(), 'counted', 'nothing is known');
+    record(said(Code.INTERNAL), 4);
+    assert.equal(state(), 'counted');
+    record(said(Code.INTERNAL));
+    assert.equal(state(), 'ejected');
+    record(said(Code.INTERNAL), 5);
+    record(said(Code.OK));
+    assert.equal(state(), 'ejected', 'calls that were under way');
+    advance(10_001);
+    assert.equal(state(), 'readmitted');
+    record(said(Code.OK));
+    assert.equal(state(), 'readmitted', 'not for long enough');
+    record(said(Code.INTERNAL), 5);
+    assert.equal(state(), 'ejected');
+    assert.equal(outliers.ejected('a', 'm')?.forMs, 20_000);
+    advance(20_001);
+    assert.equal(state(), 'readmitted');
+    advance(20_000);
+    record(said(Code.OK));
+    assert.equal(state(), 'counted', 'well for as long as it was out');
+    record(said(Code.INTERNAL), 5);
+    outliers.clear('a', 'm');
+    assert.equal(state(), 'counted', 'loaded anew');
+  });
+});
 
 describe('outliers', () => {
   it('ejects a model after five failures in a row, and no other model of that backend', () => {

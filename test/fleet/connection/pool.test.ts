@@ -83,6 +83,11 @@ describe('the pool of a backend', () => {
 
   it('keeps to one connection while that has room', async () => {
     const { server, pool } = await setUp(100);
+    assert.deepEqual(pool.states, []);
+    const connected = pool.connect();
+    assert.deepEqual(pool.states, ['connecting']);
+    await connected;
+    assert.deepEqual(pool.states, ['ready']);
     for (let i = 0; i < 50; i++) open(await acquire(pool));
     assert.equal(server.accepted, 1);
   });
@@ -97,8 +102,9 @@ describe('the pool of a backend', () => {
     const second = await acquire(pool);
     assert.notEqual(second, first);
     assert.equal(first.openStreams, 1);
+    assert.deepEqual(pool.states, ['ready', 'draining']);
     stream.reset(8);
-    await waitFor(() => pool.connections === 1);
+    await waitFor(() => pool.states.length === 1);
     assert.deepEqual(lost, []);
   });
 
@@ -123,9 +129,11 @@ describe('the pool of a backend', () => {
     const startMs = performance.now();
     const waiting = acquire(pool).catch(() => undefined);
     await waitFor(() => greeted >= 5);
+    await waitFor(() => pool.states.includes('backoff'));
     // 25, 50, 100 and 200 ms, a fifth less at the least; a busy machine only makes it more
     assert.ok(performance.now() - startMs > 295, `${performance.now() - startMs} ms`);
     pool.close(false);
+    assert.ok(!pool.states.includes('backoff'), 'no attempt follows');
     await waiting;
   });
 
@@ -139,6 +147,7 @@ describe('the pool of a backend', () => {
     for (const connection of server.connections) connection.shutdown();
     await waitFor(() => lost.length > 0);
     assert.equal(pool.connections, 0, 'none that takes calls');
+    assert.deepEqual(pool.states, ['draining']);
     await assert.rejects(
       async () => acquire(pool),
       (error: unknown) =>
