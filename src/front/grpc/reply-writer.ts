@@ -40,6 +40,11 @@ export class ReplyWriter implements FlowReader {
     this.#owner = owner;
   }
 
+  /** The handler has answered. */
+  get answered(): boolean {
+    return this.#body !== undefined;
+  }
+
   answer(reply: Reply): void {
     const body = reply.body;
     if (this.over) {
