@@ -12,7 +12,7 @@ import { BridgeMemory } from '../../src/bridge/index.ts';
 import { flowOf, messageChunks, Messages, messagePrefix, replyOf } from '../../src/call/index.ts';
 import { inflateMessage } from '../../src/codec/index.ts';
 import { retryFilter } from '../../src/filters/index.ts';
-import { resetError } from '../../src/fleet/connection/reply-head.ts';
+import { resetError } from '../../src/fleet/connection/reset-error.ts';
 import { wholeAnswer } from '../../src/fleet/connection/rest-messages.ts';
 import { MemoryAccount, MemoryKind, MemoryReservation } from '../../src/memory/index.ts';
 import { otherApiNow } from '../../src/models/index.ts';
@@ -160,8 +160,8 @@ describe('the source below the retry', () => {
       'fleet/connection/dial.ts: UNAVAILABLE, of a backend or a fleet',
       'fleet/connection/http-flow.ts: UNAVAILABLE, of a backend or a fleet',
       'fleet/connection/pool.ts: UNAVAILABLE, of a backend or a fleet',
-      'fleet/connection/reply-head.ts: RESOURCE_EXHAUSTED, of a backend or a fleet',
-      'fleet/connection/reply-head.ts: UNAVAILABLE, of a backend or a fleet',
+      'fleet/connection/reset-error.ts: RESOURCE_EXHAUSTED, of a backend or a fleet',
+      'fleet/connection/reset-error.ts: UNAVAILABLE, of a backend or a fleet',
       'fleet/connection/rest-messages.ts: RESOURCE_EXHAUSTED, own',
       'fleet/connection/rest-messages.ts: UNAVAILABLE, of a backend or a fleet',
       'fleet/everyone.ts: UNAVAILABLE, of a backend or a fleet',

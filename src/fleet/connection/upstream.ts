@@ -21,7 +21,9 @@ import {
   type Http2Client,
   type StreamEvents,
 } from '../../wire/index.ts';
-import { headOf, malformedAnswer, resetError, trailersFrom } from './reply-head.ts';
+import { headOf } from './reply-head.ts';
+import { trailersFrom } from './reply-trailers.ts';
+import { malformedAnswer, resetError } from './reset-error.ts';
 import { RequestWriter } from './request-writer.ts';
 
 export interface UpstreamDeps {

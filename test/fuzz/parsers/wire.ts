@@ -1,6 +1,7 @@
 /** Readers of HTTP: heads, chunks, frames and HPACK blocks, and what their fields say. */
 import { parseTimeout } from '../../../src/call/index.ts';
-import { headOf, trailersFrom } from '../../../src/fleet/connection/reply-head.ts';
+import { headOf } from '../../../src/fleet/connection/reply-head.ts';
+import { trailersFrom } from '../../../src/fleet/connection/reply-trailers.ts';
 import { createCors } from '../../../src/front/index.ts';
 import { rpcHead } from '../../../src/front/grpc/index.ts';
 import { httpHead } from '../../../src/front/json/head.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { StatusError } from '../../../src/base/status.ts';
-import { resetError } from '../../../src/fleet/connection/reply-head.ts';
+import { resetError } from '../../../src/fleet/connection/reset-error.ts';
 import { connectionLost, ErrorCode } from '../../../src/wire/index.ts';
 
 describe('a stream that the backend has reset', () => {
