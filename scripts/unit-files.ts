@@ -6,9 +6,10 @@ import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** Folders of test/ with a room's tests, and those in a theme's folder; files right in test/ belong to them. */
+/** Folders of test/ of a room, of the benches, or in a theme's folder; files right in test/ belong to them. */
 export const rooms: readonly string[] = [
   'base',
+  'bench',
   'memory',
   'call',
   'codec',

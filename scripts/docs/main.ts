@@ -5,6 +5,7 @@ import { bridgingPage } from './bridging.ts';
 import { configurationPage, publishedSchema } from './configuration.ts';
 import { decisionsPage } from './decisions.ts';
 import { metricsPage } from './metrics.ts';
+import { readmePage } from './peers.ts';
 import { architecturePage } from './rooms.ts';
 import { v2ProtocolPage } from './v2-protocol.ts';
 
@@ -13,6 +14,7 @@ const markdown = (text: string): Promise<string> => format(text, { parser: 'mark
 
 const documents: readonly (readonly [path: string, text: string])[] = [
   ['ARCHITECTURE.md', await markdown(architecturePage)],
+  ['README.md', readmePage],
   ['docs/bridging.md', await markdown(bridgingPage)],
   ['docs/configuration.md', await markdown(configurationPage)],
   ['docs/decisions/README.md', await markdown(decisionsPage)],

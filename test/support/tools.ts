@@ -14,7 +14,8 @@ export type Venv =
   | 'kserve'
   | 'schemathesis'
   | 'protoc'
-  | 'hadolint';
+  | 'hadolint'
+  | 'envoy';
 export type Tool =
   | 'redis-server'
   | 'redis-cli'
@@ -26,6 +27,7 @@ export type Tool =
   | 'curl'
   | 'nginx'
   | 'haproxy'
+  | 'h2load'
   | 'libfaketime'
   | Venv;
 
@@ -40,6 +42,7 @@ const venvs: readonly string[] = [
   'schemathesis',
   'protoc',
   'hadolint',
+  'envoy',
 ] satisfies Venv[];
 
 /** The path of a tool (of a venv: its python), or undefined when it is not installed. */
