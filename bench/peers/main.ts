@@ -1,6 +1,6 @@
 /**
  * npm run bench:peers: what a request costs in the gateway and in Envoy, nginx and HAProxy, on one machine in one run.
- * See docs/performance.md for what is measured and how. Options: --only WORD, --rounds N, --short, --json FILE,
+ * See docs/performance.md for what is measured and how. Options: --only WORD,WORD, --rounds N, --short, --json FILE,
  * --baseline FOLDER (another checkout, measured in the same rounds), --check, --write.
  */
 import { spawnSync } from 'node:child_process';
@@ -38,10 +38,15 @@ const { short, baseline, only } = flags;
 const rounds = Number(flags.rounds ?? (short ? 1 : 3));
 if (!Number.isSafeInteger(rounds) || rounds < 1)
   throw new Error(`--rounds is a number from 1 on, not ${flags.rounds}`);
-const exact = rows.some(({ name }) => name === only);
-const chosen = rows.filter(
-  (row) => (exact ? row.name === only : row.name.includes(only)) && (row.short || !short),
-);
+/** Of each word: the row of that name, or all that have it in their name. */
+const wanted = only
+  .split(',')
+  .map(
+    (word) =>
+      rows.filter(({ name }) => name === word).at(0) ?? rows.filter(({ name }) => name.includes(word)),
+  )
+  .flat();
+const chosen = rows.filter((row) => wanted.includes(row) && (row.short || !short));
 if (chosen.length === 0)
   throw new Error(`no row has "${only}" in its name; there are ${rows.map(({ name }) => name).join(', ')}`);
 
@@ -61,6 +66,13 @@ const readLast = (): Results => {
 async function versionOf(command: string, args: readonly string[], pattern: RegExp): Promise<string> {
   const { stdout, stderr } = await run(command, args);
   return pattern.exec(stdout + stderr)?.[1] ?? 'of unknown version';
+}
+
+const last = readLast();
+const against = last[form] ?? last.whole;
+if (flags.check && !chosen.some(({ name }) => against?.rows[name] !== undefined)) {
+  console.error('bench: bench/peers/last.json has no result of these rows yet: nothing to check');
+  process.exit(0);
 }
 
 const tools = spawnSync('bash', ['scripts/test-tools.sh', ...peers, 'h2load'], {
@@ -125,9 +137,6 @@ async function judged(row: Row, last: Result | undefined): Promise<[RowResult, b
 
 const results: Record<string, RowResult> = {};
 const bad: string[] = [];
-const last = readLast();
-const against = last[form] ?? last.whole;
-if (flags.check && against === undefined) say('bench/peers/last.json has no result yet: nothing to check');
 const startedMs = performance.now();
 /** Of the short form, in ms: no row begins after it, so that a busy machine does not hold CI up. */
 const budgetMs = 220_000;
