@@ -13,3 +13,4 @@ step walls "$node" node_modules/dependency-cruiser/bin/dependency-cruiser.mjs --
 step kernel "$node" scripts/kernel.ts --check
 step format "$node" node_modules/prettier/bin/prettier.cjs --check --log-level warn .
 if [[ -f scripts/docs/main.ts ]]; then step docs "$node" scripts/docs/main.ts --check; fi
+step chart "$node" scripts/deploy/main.ts --check

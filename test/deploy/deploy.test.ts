@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
-import { parse, parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { loadSnapshot } from '../../src/config/index.ts';
 import { missing, run, tool } from '../support/index.ts';
 
@@ -127,20 +127,5 @@ describe('compose.yaml', () => {
       job.static_configs.flatMap((group) => group.targets),
     );
     assert.deepEqual(targets, ['gateway:8001']);
-  });
-});
-
-describe('kubernetes.yaml', () => {
-  it('gives a stop more time than the drain takes, and a configuration that is valid', () => {
-    const documents = parseAllDocuments(read('deploy/kubernetes.yaml')).map(
-      (document) => document.toJS() as { kind: string },
-    );
-    const kinds = documents.map(({ kind }) => kind);
-    assert.deepEqual(kinds, ['ConfigMap', 'Deployment', 'Service']);
-    const text = JSON.stringify(documents[1]);
-    const grace = Number(/"terminationGracePeriodSeconds":(\d+)/.exec(text)?.[1]);
-    const { shutdown } = loadSnapshot(path('deploy/tensorgate.yaml'), {}, {}).config;
-    assert.ok(grace * 1000 > shutdown.graceMs + shutdown.drainMs);
-    assert.match(text, /\/readyz/);
   });
 });

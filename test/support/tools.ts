@@ -15,7 +15,8 @@ export type Venv =
   | 'schemathesis'
   | 'protoc'
   | 'hadolint'
-  | 'envoy';
+  | 'envoy'
+  | 'kubernetes';
 export type Tool =
   | 'redis-server'
   | 'redis-cli'
@@ -29,6 +30,11 @@ export type Tool =
   | 'haproxy'
   | 'h2load'
   | 'libfaketime'
+  | 'helm'
+  | 'kubeconform'
+  | 'crds'
+  | 'prometheus'
+  | 'promtool'
   | Venv;
 
 const home = process.env.TENSORGATE_TOOLS_DIR ?? join(homedir(), '.cache', 'tensorgate-tools');
@@ -43,11 +49,14 @@ const venvs: readonly string[] = [
   'protoc',
   'hadolint',
   'envoy',
+  'kubernetes',
 ] satisfies Venv[];
 
 /** The path of a tool (of a venv: its python), or undefined when it is not installed. */
 export function tool(name: Tool): string | undefined {
   if (name === 'libfaketime') return faketimeLibrary();
+  // a folder with definitions of custom resources
+  if (name === 'crds') return existing(join(home, name));
   if (venvs.includes(name)) return existing(join(home, name, 'bin', 'python'));
   const folders = [
     join(home, 'bin'),
