@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parse, stringify } from 'yaml';
 
 const chart = fileURLToPath(new URL('../../deploy/helm/tensorgate', import.meta.url));
 
@@ -32,4 +33,19 @@ export function plainManifests(): string {
     .join('\n')
     .replaceAll(/\n+---/g, '\n---')
     .trimEnd()}\n`;
+}
+
+/** The rules of the chart's PrometheusRule, for a Prometheus without the operator. */
+export function plainRules(): string {
+  const values = join(chart, 'ci', 'default-values.yaml');
+  const rendered = execFileSync(
+    helm,
+    [
+      ...['template', 'tensorgate', chart, '--values', values],
+      ...['--set', 'prometheusRule.enabled=true', '--show-only', 'templates/prometheusrule.yaml'],
+    ],
+    { encoding: 'utf8' },
+  );
+  const { spec } = parse(rendered) as { spec: object };
+  return `# Rendered from deploy/helm/tensorgate/files/rules.yaml by scripts/deploy/; do not edit.\n${stringify(spec, { lineWidth: 0 })}`;
 }

@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { format } from 'prettier';
 import { parse } from 'yaml';
-import { hasHelm, plainManifests } from './helm.ts';
+import { dashboards, grafana } from './dashboards.ts';
+import { hasHelm, plainManifests, plainRules } from './helm.ts';
 import { chartReadme, valuesSchema } from './values.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -37,7 +38,18 @@ write(
     { parser: 'markdown', printWidth: 140 },
   ),
 );
+for (const dashboard of dashboards) {
+  const text = await json(grafana(dashboard));
+  write(`deploy/grafana/${dashboard.name}.json`, text);
+  // Helm reads files of the chart's own folder alone
+  write(`${chart}/files/dashboards/${dashboard.name}.json`, text);
+}
 // Helm reads what is written above
-if (hasHelm()) write('deploy/kubernetes.yaml', plainManifests());
-else console.error('SKIP deploy/kubernetes.yaml: helm is not installed (scripts/test-tools.sh helm)');
+if (hasHelm()) {
+  write('deploy/kubernetes.yaml', plainManifests());
+  write('deploy/prometheus/rules.yaml', plainRules());
+} else
+  console.error(
+    'SKIP deploy/kubernetes.yaml and deploy/prometheus/rules.yaml: helm is not installed (scripts/test-tools.sh helm)',
+  );
 process.exitCode = stale ? 1 : 0;

@@ -213,6 +213,18 @@ describe('the chart', { skip: missing('helm') }, () => {
     }
   });
 
+  it('has a budget of errors for each model that `slo` names, and the metrics’ prefix of the configuration', async () => {
+    const rules = async (...flags: readonly string[]): Promise<string> =>
+      JSON.stringify(one(await rendered('monitoring', ...flags), 'PrometheusRule').spec);
+    const said =
+      '0 * tensorgate:calls:rate5m{name=\\"resnet\\"} + (1 - 0.99) or 0 * tensorgate:calls:rate5m + (1 - 0.995)';
+    assert.ok((await rules()).includes(said));
+    assert.match(await rules(), /https:\/\/docs\.example\/runbooks#tensorgatefault"/);
+    const other = await rules('--set', 'config.telemetry.metricsPrefix=models');
+    assert.doesNotMatch(other, /tensorgate_/);
+    assert.match(other, /models_requests_success/);
+  });
+
   it('tells the first call to make', async () => {
     const { stdout, stderr, code } = await helm(
       ...['install', 'gateway', chart, '--dry-run=client', '--values', valuesFile('default')],
@@ -282,7 +294,7 @@ describe('what the chart renders', { skip: missing('helm', 'kubeconform', 'kuber
 const expectedKinds = [
   ...['ConfigMap', 'Deployment', 'Service', 'ServiceAccount', 'Role', 'RoleBinding', 'PodDisruptionBudget'],
   ...['HorizontalPodAutoscaler', 'NetworkPolicy', 'HTTPRoute', 'GRPCRoute', 'Certificate'],
-  ...['ServiceMonitor', 'PodMonitor'],
+  ...['ServiceMonitor', 'PodMonitor', 'PrometheusRule'],
 ];
 
 const coreKinds = [
