@@ -3,10 +3,12 @@ FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
-COPY tsconfig.json tsconfig.build.json tsconfig.page.json ./
+COPY tsconfig.json tsconfig.build.json tsconfig.page.json tsconfig.types.json ./
 COPY scripts ./scripts
 COPY src ./src
 COPY clients/web ./clients/web
+COPY examples/digits.json ./examples/digits.json
+COPY docs/tensorgate.schema.json ./docs/tensorgate.schema.json
 RUN bash scripts/build.sh && npm prune --omit=dev
 
 FROM node:24.21.0-bookworm-slim

@@ -1,12 +1,9 @@
 /** The process: reads the command line and hands it to the command it names. */
-import { readFileSync } from 'node:fs';
 import { guardStdio, printed } from './base/stdio.ts';
 import { run } from './cli/index.ts';
+import { version } from './index.ts';
 import './base/v8-flags.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 guardStdio();
 const args = process.argv.slice(2);
 process.exitCode = await run(args, version);

@@ -1,9 +1,20 @@
 /** `demo`: embedded model servers as processes of their own, and the gateway in front of them. */
+import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { defaultModels, startDemoFleet } from '../demo/index.ts';
 import { parse, serveArguments } from './flags.ts';
 import { demoHelp } from './help.ts';
 import { doorLines, runGateway } from './serve.ts';
 import { exit, usageError } from './usage.ts';
+
+/** Where a checkout has the ten digits, or what is compiled, as a path from here. */
+function digitsFile(): string {
+  const [file = ''] = ['../../examples/digits.json', '../examples/digits.json']
+    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+    .filter((path) => existsSync(path));
+  return relative(process.cwd(), file);
+}
 
 /** Three digits of the test set would not fit a line; a sum does. */
 function hints(rest: number, grpc: number, admin: number | undefined): string {
@@ -14,7 +25,7 @@ function hints(rest: number, grpc: number, admin: number | undefined): string {
   return `
 Try:
 ${page}  curl -d '{"instances": [1.0, 2.0, 5.0]}' http://localhost:${rest}/v1/models/half_plus_two:predict
-  curl -d @examples/digits.json http://localhost:${rest}/v1/models/digits:predict
+  curl -d @${digitsFile()} http://localhost:${rest}/v1/models/digits:predict
   grpcurl -plaintext -d '{"modelSpec": {"name": "digits"}}' localhost:${grpc} tensorflow.serving.ModelService/GetModelStatus
 Ctrl-C ends it.
 `;
