@@ -1,5 +1,5 @@
-/** The web client of this repository. */
-import { codeNames, connect, RpcError, Writer } from '../../../clients/web/src/index.ts';
+/** The web client of this repository, from its package: site.ts packs it. */
+import { codeNames, connect, RpcError, Writer } from '@tensorgate/web';
 import { type Adapter, offer } from './page.ts';
 
 /** A message that is bytes already. */

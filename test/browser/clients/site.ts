@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { installWebClient } from '../../support/web-package.ts';
 
 export interface Site {
   readonly port: number;
@@ -12,6 +13,7 @@ export interface Site {
 
 /** @param names files in this folder; each is the script of the page of its name */
 export async function startSite(names: readonly string[]): Promise<Site> {
+  const client = await installWebClient();
   const { outputFiles } = await build({
     entryPoints: names.map((name) => fileURLToPath(new URL(`${name}.ts`, import.meta.url))),
     bundle: true,
@@ -19,6 +21,9 @@ export async function startSite(names: readonly string[]): Promise<Site> {
     outdir: '/',
     write: false,
     logLevel: 'error',
+    alias: { '@tensorgate/web': client.entry },
+  }).finally(() => {
+    client.remove();
   });
   const scripts = new Map(outputFiles.map(({ path, contents }) => [path, contents]));
   const server: Server = createServer((request, response) => {
