@@ -25,6 +25,8 @@ const insiders = {
   'test/fuzz/': 'throws random bytes at parsers of all rooms',
   'test/wire/fuzz/': 'throws random bytes at the frames of gRPC-Web too',
   'bench/balancing/': 'measures the policies without a fleet around them',
+  'bench/peers/fixtures\\.ts$':
+    'gives a proxy our descriptors, and writes tensors as TensorFlow Serving does',
   'test/models/': 'has the units of the bridge too',
   'test/codec/readings/': 'holds every reader of a message against the real ones',
   'test/support/gateway\\.ts$': 'makes a gateway as the command does, in the process of the test',
