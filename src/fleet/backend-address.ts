@@ -29,4 +29,8 @@ export interface BackendAddress extends BackendTraits {
   /** Share of the calls compared with others, above 0; 1 when absent. */
   readonly weight?: number | undefined;
   readonly zone?: string | undefined;
+  /** Zones whose calls it is meant for, in the place of its own (`hints.forZones` of an EndpointSlice). */
+  readonly forZones?: readonly string[] | undefined;
+  /** It is about to end and still serves: it gets new calls only where no other backend can answer. */
+  readonly terminating?: true | undefined;
 }

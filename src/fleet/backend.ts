@@ -183,6 +183,14 @@ export class Backend implements HasCapacity {
     return this.address.zone ?? '';
   }
 
+  get forZones(): readonly string[] | undefined {
+    return this.address.forZones;
+  }
+
+  get terminating(): boolean {
+    return this.address.terminating === true;
+  }
+
   /** As Transport has it; none from a server that is silent for as long as a look may take. */
   extensions(): Promise<readonly string[]> {
     let disarm = (): void => undefined;

@@ -6,6 +6,7 @@ import type { BackendAnswer, WideFleet, WideQuestion } from '../bridge/index.ts'
 import { askEach } from './ask-each.ts';
 import type { BackendSet } from './backend-set.ts';
 import type { Backend } from './backend.ts';
+import { staying } from './balance/routing.ts';
 import type { WatchedModels } from './health/watched-models.ts';
 import type { FleetOptions } from './options.ts';
 import type { BackendSelector } from './routing/backend-selector.ts';
@@ -59,7 +60,9 @@ export class Everyone implements WideFleet {
     // what nobody asked for before is looked at everywhere
     if (of === 'model') await selector.routesOf(call);
     const { list } = this.#deps.members;
-    const isMeant = target === undefined || of === 'fleet' ? list : havingModel(list, target);
+    // what is changed at one that is about to end is lost, and that it could not be is no news
+    const lasting = staying(list);
+    const isMeant = target === undefined || of === 'fleet' ? lasting : havingModel(lasting, target);
     const meant = only === undefined ? isMeant : list.filter(({ name }) => name === only);
     const { name, maxControlBytes: maxBytes } = options();
     if (meant.length === 0)

@@ -16,6 +16,7 @@ import { Doubts } from './balance/doubts.ts';
 import { relativeCapacities } from './balance/load-reports.ts';
 import { OutlierDetector } from './balance/outlier-detector.ts';
 import { policyOf } from './balance/policy.ts';
+import { staying } from './balance/routing.ts';
 import { Sources } from './discovery/index.ts';
 import { Everyone } from './everyone.ts';
 import type { SharedProbes } from './health/probe.ts';
@@ -336,7 +337,7 @@ export class Fleet {
   /** The extensions of KServe V2 that each backend lists which takes calls now. */
   extensions(): Promise<(readonly string[])[]> {
     const open = this.#members.list.filter(({ health, drained }) => health.isHealthy && !drained);
-    return Promise.all(open.map((backend) => backend.extensions()));
+    return Promise.all(staying(open).map((backend) => backend.extensions()));
   }
 
   /** As ModelRef has it. */
@@ -391,10 +392,11 @@ export class Fleet {
       onChange: (model) => {
         this.#rebuild(model);
       },
-      onState: ({ name, health }) => {
+      onState: ({ name, health, terminating }) => {
         observer.backendUp(name, health.isHealthy);
         // a connection that is lost is being made again, and one that is recovering has yet to show itself
-        if (health.isHealthy || health.state === 'unhealthy')
+        // that one goes down which was said to end is no news
+        if (health.isHealthy || (health.state === 'unhealthy' && !terminating))
           this.#log.saw(name, health.isHealthy, health.reason);
       },
       onRecovered: ({ name, reportedLoad }) => {

@@ -16,6 +16,8 @@ export interface BackendState {
   /** Why it is down; empty while it is up. */
   readonly reason: string;
   readonly drained: boolean;
+  /** Present while discovery says that it is about to end. */
+  readonly terminating?: true | undefined;
   readonly zone?: string | undefined;
   readonly inFlight: number;
   /** The most that may be in flight now. */
@@ -45,6 +47,7 @@ export function backendStates(
     up: backend.health.isHealthy,
     reason: backend.health.reason,
     drained: backend.drained,
+    ...(backend.terminating ? { terminating: true as const } : {}),
     zone: backend.zone,
     inFlight: backend.outstanding,
     limit: backend.concurrency.limit,

@@ -126,6 +126,52 @@ describe('a fleet', () => {
     assert.equal(of.setDrained('nobody:1', true), false);
   });
 
+  it('gives a terminating backend no new call while another serves, and all when none does', async (t) => {
+    const held: RawCall[] = [];
+    let holds = true;
+    const answer = (call: RawCall): void => void call.send(rawAnswer(call.id, predictReply));
+    const leaving = await startRawBackend({
+      onCall: (call) => void (holds ? held.push(call) : answer(call)),
+    });
+    const staying = await startRawBackend({ onCall: answer });
+    t.after(() => {
+      leaving.close();
+      staying.close();
+    });
+    const [old, other] = [leaving, staying].map(({ url }) =>
+      addressOf({ port: Number(new URL(url).port) }),
+    ) as [BackendAddress, BackendAddress];
+    const options = optionsOf([old]);
+    const reload = (...backends: BackendAddress[]): Promise<void> =>
+      of.update({ ...options, sources: [{ kind: 'fixed', backends }] });
+    const of = await startFleet(options);
+    const first = echo(of);
+    await waitFor(() => held.length === 1);
+    await reload({ ...old, terminating: true }, other);
+    await waitFor(() => of.state('echo')?.available === 2, 20_000, 'both to serve');
+    const names = async (): Promise<Set<string>> =>
+      new Set(await Promise.all(Array.from({ length: 10 }, async () => (await echo(of)).from)));
+    assert.deepEqual(await names(), new Set([other.name]));
+    assert.deepEqual(
+      of.backends().map(({ name, terminating, inFlight }) => [name, terminating, inFlight]),
+      [
+        [old.name, true, 1],
+        [other.name, undefined, 0],
+      ],
+    );
+    // a call of no model, too
+    const health = unaryCall(Buffer.alloc(0), { method: method('/a.B/C'), target: undefined });
+    assert.equal((await of.handler(health)).from, other.name);
+    holds = false;
+    for (const call of held) answer(call);
+    assert.equal(await codeOf(await first), Code.OK, 'what was under way has ended well');
+    await reload({ ...old, terminating: true });
+    assert.deepEqual(await names(), new Set([old.name]));
+    await reload({ ...old, terminating: true }, { ...other, terminating: true });
+    await waitFor(() => of.state('echo')?.available === 2, 20_000, 'both to serve');
+    assert.deepEqual(await names(), new Set([old.name, other.name]));
+  });
+
   it('has no room for a call of no model while only a drained backend has any', async () => {
     const [full, drained] = await start(2);
     assert.ok(full !== undefined && drained !== undefined);

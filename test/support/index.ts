@@ -16,7 +16,7 @@ export { startTestGateway, type TestGateway } from './gateway.ts';
 export { type GatewayProcess, startGatewayProcess } from './gateway-process.ts';
 export { type GenerativeServer, type SeenRequest, startGenerativeServer } from './generative.ts';
 export { type DnsAnswer, startDns, type TestDns } from './dns.ts';
-export { type Slice, startKubernetes, type TestKubernetes } from './kubernetes.ts';
+export { type Slice, slice, startKubernetes, type TestKubernetes } from './kubernetes.ts';
 export { type EchoBackend, startEchoBackend } from './echo-backend.ts';
 export { recordingObserver, type RecordingObserver } from './observer.ts';
 export {

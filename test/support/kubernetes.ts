@@ -24,8 +24,25 @@ export interface Slice {
       readonly terminating?: boolean;
     };
     readonly zone?: string;
-    readonly targetRef?: { readonly kind: string; readonly uid: string };
+    readonly hints?: { readonly forZones?: readonly { readonly name: string }[] };
+    readonly targetRef?: {
+      readonly kind: string;
+      readonly uid?: string;
+      readonly namespace?: string;
+      readonly name?: string;
+    };
   }[];
+}
+
+/** A slice of the service `tfs` with these addresses, all ready, in port `grpc`. */
+export function slice(name: string, addresses: readonly string[], fields: Partial<Slice> = {}): Slice {
+  return {
+    metadata: { name, labels: { 'kubernetes.io/service-name': 'tfs' } },
+    addressType: 'IPv4',
+    ports: [{ name: 'grpc', port: 8500, protocol: 'TCP' }],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
+    ...fields,
+  };
 }
 
 interface Change {
@@ -42,6 +59,8 @@ export interface TestKubernetes {
   readonly asked: string[];
   /** Status of every answer from now on; undefined answers. */
   failing: number | undefined;
+  /** Watches are accepted and never answered, or answered with an error whose text never ends. */
+  stalling: 'head' | 'error' | undefined;
   /** Slices of one answer at most, whatever the client asks for. */
   pageSize: number;
   put(slice: Slice): void;
@@ -98,6 +117,11 @@ export async function startKubernetes(tls?: { cert: string; key: string }): Prom
       slice.metadata.labels['kubernetes.io/service-name'] === service;
     if (url.searchParams.get('watch') === '1') {
       const from = Number(url.searchParams.get('resourceVersion'));
+      if (fake.stalling === 'head') return;
+      if (fake.stalling === 'error') {
+        response.writeHead(503, { 'content-type': 'application/json' }).flushHeaders();
+        return;
+      }
       if (from < oldest) return answer(410, status(410, 'Expired'));
       response.writeHead(200, { 'content-type': 'application/json' });
       response.flushHeaders();
@@ -126,6 +150,7 @@ export async function startKubernetes(tls?: { cert: string; key: string }): Prom
     tokens: new Set(),
     asked: [],
     failing: undefined,
+    stalling: undefined,
     pageSize: 500,
     put: (slice) => change(slices.has(slice.metadata.name) ? 'MODIFIED' : 'ADDED', slice),
     remove(name) {

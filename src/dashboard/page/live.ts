@@ -12,6 +12,7 @@ export interface BackendState {
   readonly up: boolean;
   readonly reason: string;
   readonly drained: boolean;
+  readonly terminating?: true;
   readonly zone?: string;
   readonly inFlight: number;
   readonly connections: number;

@@ -6,6 +6,8 @@ export interface Candidate {
   readonly name: string;
   /** Where it stands; empty when nobody said. */
   readonly zone: string;
+  /** Zones whose calls it is meant for, in the place of its own. */
+  readonly forZones?: readonly string[] | undefined;
   /** Calls that the backend has been sent and has not answered, whatever their model. */
   readonly outstanding: number;
   /** What it can carry compared with others: configured, reported, and lowered while it fails. Above 0. */

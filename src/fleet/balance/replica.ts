@@ -5,6 +5,7 @@ import type { Candidate } from './picker.ts';
 export interface Host {
   readonly name: string;
   readonly zone: string;
+  readonly forZones?: readonly string[] | undefined;
   /** Configured share. */
   readonly weight: number;
   /** Calls sent and not answered yet, of every model. */
@@ -57,6 +58,10 @@ export class Replica<H extends Host = Host> implements Candidate {
 
   get zone(): string {
     return this.host.zone;
+  }
+
+  get forZones(): readonly string[] | undefined {
+    return this.host.forZones;
   }
 
   get outstanding(): number {

@@ -9,6 +9,8 @@ export interface BackendModelState<B> {
   readonly recovering: boolean;
   /** An operator took it out. */
   readonly drained: boolean;
+  /** It is about to end: it gets calls only where no other can answer. */
+  readonly terminating?: boolean;
   /** Undefined when it does not have the model, or nobody asked yet. */
   readonly versions: readonly VersionState[] | undefined;
   /**
@@ -78,6 +80,18 @@ function preferred<B>(able: readonly Read<B>[], panicPercent: number): readonly 
   return kept.map(({ backend }) => backend);
 }
 
+/** Those that are not about to end; all when all are: kube-proxy takes terminating endpoints in the same case. */
+export function staying<T extends { readonly terminating?: boolean }>(some: readonly T[]): readonly T[] {
+  const kept = some.filter(({ terminating }) => terminating !== true);
+  return kept.length > 0 ? kept : some;
+}
+
+/** Where nobody else is there, those that are about to end, and then those that recover, are better than an error. */
+function steadiest<B>(having: readonly Read<B>[]): readonly Read<B>[] {
+  const healthy = having.filter((standing) => standing.healthy);
+  return staying(healthy.length > 0 ? healthy : having);
+}
+
 /** The newest version that a quorum has; without one, the version that most have, the newer of two. */
 function defaultOf(able: readonly Read<unknown>[], quorumPercent: number): bigint | undefined {
   const counts = new Map<bigint, number>();
@@ -94,15 +108,14 @@ function defaultOf(able: readonly Read<unknown>[], quorumPercent: number): bigin
 
 /**
  * Computes which backends may serve a model, per version and for calls without one. Drained and unhealthy backends are
- * left out. In all lists but `knowing`, recovering backends stand only where there is no other, and ejected, warming or
- * loading ones are left out while at least `panicPercent` of the candidates remain.
+ * left out. Terminating ones stand only where there is no other. In all lists but `knowing`, recovering backends stand
+ * only where there is none of both, and ejected, warming or loading ones are left out while at least `panicPercent` of
+ * the candidates remain.
  */
 export function routesOf<B>(standings: readonly BackendModelState<B>[], options: RoutingOptions): Routes<B> {
   const open = standings.filter(({ drained, healthy, recovering }) => !drained && (healthy || recovering));
   const having = open.map(read).filter(({ available }) => available.length > 0);
-  const steady = having.filter(({ healthy }) => healthy);
-  // nobody else is there: those that recover are better than an error
-  const able = steady.length > 0 ? steady : having;
+  const able = steadiest(having);
   const defaultVersion = defaultOf(able, options.quorumPercent);
   const unversioned = able.filter((standing) => standing.highest === defaultVersion);
   const withVersion = new Map<bigint, Set<Read<B>>>();
@@ -116,8 +129,7 @@ export function routesOf<B>(standings: readonly BackendModelState<B>[], options:
   const versions = new Map<bigint, readonly B[]>();
   for (const [version, those] of withVersion) {
     const withIt = [...those];
-    const steadyWithIt = withIt.filter(({ healthy }) => healthy);
-    versions.set(version, preferred(steadyWithIt.length > 0 ? steadyWithIt : withIt, options.panicPercent));
+    versions.set(version, preferred(steadiest(withIt), options.panicPercent));
   }
   const withText = new Map<string, Read<B>[]>();
   for (const standing of able) {
@@ -138,7 +150,7 @@ export function routesOf<B>(standings: readonly BackendModelState<B>[], options:
     // the newest everywhere is another one when each server keeps versions that the others lack
     unversioned: preferred(unversioned.length > 0 ? unversioned : able, options.panicPercent),
     versions,
-    knowing: open.filter(({ versions: known }) => known !== undefined).map(({ backend }) => backend),
+    knowing: staying(open.filter(({ versions: known }) => known !== undefined)).map(({ backend }) => backend),
   };
 }
 

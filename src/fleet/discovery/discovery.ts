@@ -10,6 +10,7 @@ import {
   type SourceDeps,
   type SourceEvents,
   type SourceOptions,
+  withoutSurplus,
 } from './source.ts';
 
 /**
@@ -98,7 +99,7 @@ export class Sources {
     const entries = [...this.#entries.values()];
     if (!entries.every(({ heard }) => heard)) return;
     const all = entries.flatMap(({ backends }) => backends);
-    const union = [...new Map(all.map((backend) => [backend.name, backend])).values()];
+    const union = withoutSurplus([...new Map(all.map((backend) => [backend.name, backend])).values()]);
     if (union.length > maxBackends)
       this.#events.onProblem(
         `all sources together have more than ${maxBackends} backends; the last set stays`,

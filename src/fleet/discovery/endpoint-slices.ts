@@ -1,4 +1,4 @@
-/** What EndpointSlices (discovery.k8s.io/v1) say: the addresses that are ready, with their port and zone. */
+/** What EndpointSlices (discovery.k8s.io/v1) say: addresses that take calls, with their port, zone and hints. */
 import { isIP } from 'node:net';
 import type { BackendAddress } from '../backend-address.ts';
 import { type Family, familyOf, hostsOf, ownFamily } from './families.ts';
@@ -38,36 +38,89 @@ function portOf(slice: EndpointSlice, wanted: string): number | undefined {
   return portIn(ports.find(({ name }) => name === wanted)?.port);
 }
 
+interface Endpoint {
+  readonly addresses: Map<Family, string>;
+  readonly port: number;
+  zone: string | undefined;
+  forZones: readonly string[] | undefined;
+  terminating: boolean;
+}
+
+/** Undefined when it takes no calls at all. Unknown readiness counts as ready, as the API says. */
+function stateOf(conditions: Json): 'ready' | 'terminating' | undefined {
+  const ready = conditions.ready !== false;
+  if (conditions.terminating !== true) return ready ? 'ready' : undefined;
+  // a pod that is terminating is never ready, except where the Service publishes addresses that are not
+  return ready || conditions.serving === true ? 'terminating' : undefined;
+}
+
+function zonesIn(hints: unknown): readonly string[] | undefined {
+  const zones = listIn(objectIn(hints).forZones).flatMap((each) => {
+    const { name } = objectIn(each);
+    return typeof name === 'string' && name !== '' ? [name] : [];
+  });
+  return zones.length === 0 ? undefined : zones;
+}
+
+/** A pod has one endpoint in the slices of each family; without a pod, nothing but the address says which it is. */
+function keyOf(targetRef: unknown, host: string, port: number): string {
+  const { uid, kind, namespace, name } = objectIn(targetRef);
+  if (typeof uid === 'string' && uid !== '') return `${uid} ${port}`;
+  if (typeof name === 'string' && name !== '') return JSON.stringify([kind, namespace, name, port]);
+  return nameOf(host, port);
+}
+
 /**
- * An endpoint may be in two slices while the controller moves it; unknown readiness counts as ready, as the API says.
+ * The backends that slices of one Service name, by pod: endpoints that are ready, and, marked, those that terminate
+ * and still serve. Hints count when each ready endpoint has some, as with kube-proxy: where the controller is at work,
+ * or gives none, they would leave endpoints without calls.
+ * @param preferred the family whose address names a pod that has both
  */
 export function backendsIn(
   slices: readonly EndpointSlice[],
   { port: wanted, traits }: Pick<KubernetesOptions, 'port' | 'traits'>,
   preferred: Family = ownFamily(),
 ): BackendAddress[] {
-  /** By the pod where it is said, which has an address in each slice of another family; else by the address. */
-  const found = new Map<string, { addresses: Map<Family, string>; port: number; zone: string | undefined }>();
+  const found = new Map<string, Endpoint>();
   for (const slice of slices) {
     const port = portOf(slice, wanted);
     if (port === undefined || (slice.addressType !== 'IPv4' && slice.addressType !== 'IPv6')) continue;
-    for (const { addresses, conditions, zone, targetRef } of listIn(slice.endpoints).map(objectIn)) {
+    for (const { addresses, conditions, zone, hints, targetRef } of listIn(slice.endpoints).map(objectIn)) {
       // consumers use the first address; others were never defined
       const [host] = listIn(addresses);
-      if (typeof host !== 'string' || isIP(host) === 0 || objectIn(conditions).ready === false) continue;
-      const { uid } = objectIn(targetRef);
-      const key = typeof uid === 'string' && uid !== '' ? `${uid} ${port}` : nameOf(host, port);
-      const known = found.get(key)?.addresses ?? new Map<Family, string>();
-      found.set(key, {
-        addresses: known.set(familyOf(host), host),
-        port,
-        zone: typeof zone === 'string' ? zone : undefined,
-      });
+      const state = stateOf(objectIn(conditions));
+      if (typeof host !== 'string' || isIP(host) === 0 || state === undefined) continue;
+      const key = keyOf(targetRef, host, port);
+      let endpoint = found.get(key);
+      if (endpoint === undefined) {
+        endpoint = {
+          addresses: new Map(),
+          port,
+          zone: undefined,
+          forZones: undefined,
+          terminating: false,
+        };
+        found.set(key, endpoint);
+      }
+      endpoint.addresses.set(familyOf(host), host);
+      if (typeof zone === 'string') endpoint.zone = zone;
+      endpoint.forZones = zonesIn(hints) ?? endpoint.forZones;
+      // nothing comes back from it: a slice that does not say so yet is written next
+      if (state === 'terminating') endpoint.terminating = true;
     }
   }
-  return [...found.values()].map(({ addresses, port, zone }) => {
+  const endpoints = [...found.values()];
+  const isHinted = endpoints.every(({ forZones, terminating }) => terminating || forZones !== undefined);
+  return endpoints.map(({ addresses, port, zone, forZones, terminating }) => {
     const hosts = hostsOf([...addresses.values()], preferred);
-    const name = nameOf(hosts.host, port);
-    return { ...traits, name, ...hosts, port, ...(zone === undefined ? {} : { zone }) };
+    return {
+      ...traits,
+      name: nameOf(hosts.host, port),
+      ...hosts,
+      port,
+      ...(zone === undefined ? {} : { zone }),
+      ...(isHinted && forZones !== undefined ? { forZones } : {}),
+      ...(terminating ? { terminating } : {}),
+    };
   });
 }

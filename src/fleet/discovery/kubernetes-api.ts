@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
+import { guarded } from '../../base/faults.ts';
 import { parseControlJson } from '../../codec/index.ts';
 
 export interface ApiServer {
@@ -26,7 +27,10 @@ export class ApiError extends Error {
 
 export interface Api {
   get(path: string, signal: AbortSignal): Promise<unknown>;
-  /** Lines until the server ends the answer. @param idleMs silence after which the connection is given up */
+  /**
+   * Lines until the server ends the answer, which begins within 10 s as any other.
+   * @param idleMs silence in it after which the connection is given up
+   */
   lines(path: string, signal: AbortSignal, idleMs: number): AsyncGenerator<string>;
   close(): void;
 }
@@ -34,20 +38,22 @@ export interface Api {
 /** A slice holds up to 1,000 endpoints of a few hundred bytes; a page of 500 slices is far below. In bytes. */
 const maxBodyBytes = 64 * 2 ** 20;
 const maxLineBytes = 4 * 2 ** 20;
+/** Until an answer begins, the connection included; and silence within one that is no watch. In ms. */
 const timeoutMs = 10_000;
 /** Dead peers are noticed by the kernel between events, in ms. */
 const keepAliveMs = 30_000;
 
 /**
  * Creates a client of the Kubernetes API server. Its requests fail with ApiError for a status other than 200, and
- * with Error when the connection fails, is silent for too long (`get()`: 10 s) or a size limit is exceeded.
+ * with Error when the connection fails, the answer does not begin within 10 s, is then silent for too long (`get()`:
+ * 10 s) or a size limit is exceeded. An answer with an error has 10 s as a whole.
  */
 export function createApi(server: ApiServer): Api {
   const secure = server.url.startsWith('https:');
   const options = { keepAlive: true, keepAliveMsecs: keepAliveMs };
   const agent = secure ? new Agent(options) : new HttpAgent(options);
 
-  async function open(path: string, signal: AbortSignal, idleMs: number): Promise<IncomingMessage> {
+  async function open(path: string, signal: AbortSignal, idleMs = timeoutMs): Promise<IncomingMessage> {
     const [token, ca] = await Promise.all([
       server.tokenFile === '' ? '' : readFile(server.tokenFile, 'utf8'),
       server.caFile === '' ? undefined : readFile(server.caFile, 'utf8'),
@@ -64,11 +70,31 @@ export function createApi(server: ApiServer): Api {
         signal,
         ...(ca === undefined ? {} : { ca }),
       });
-      request.setTimeout(idleMs, () => request.destroy(new Error(`silent for ${idleMs} ms`)));
+      // a server that is starting accepts connections, and says nothing on them
+      let whole: IncomingMessage | undefined;
+      const late = setTimeout(
+        guarded('backend', () => {
+          (whole ?? request).destroy(new Error(`no answer within ${timeoutMs} ms`));
+        }),
+        timeoutMs,
+      ).unref();
       // more than one may come: whoever waited was told of the first
-      request.on('error', reject);
+      request.on('error', (reason) => {
+        clearTimeout(late);
+        reject(reason);
+      });
       request.once('response', (response) => {
         response.setEncoding('utf8');
+        // an error is a short text, and is here as a whole by then: only what was asked for may take its time
+        if (response.statusCode === 200) {
+          clearTimeout(late);
+          request.setTimeout(idleMs, () => response.destroy(new Error(`silent for ${idleMs} ms`)));
+        } else {
+          whole = response;
+          response.once('close', () => {
+            clearTimeout(late);
+          });
+        }
         resolve(response);
       });
       request.end();
@@ -77,7 +103,7 @@ export function createApi(server: ApiServer): Api {
 
   return {
     async get(path, signal) {
-      const response = await open(path, signal, timeoutMs);
+      const response = await open(path, signal);
       const text = await textOf(response);
       if (response.statusCode !== 200) throw new ApiError(response.statusCode ?? 0, text);
       return parseControlJson(Buffer.from(text), { bytes: 4 * maxBodyBytes });

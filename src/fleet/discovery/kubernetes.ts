@@ -45,7 +45,7 @@ interface WatchEvent {
 class Expired extends Error {}
 
 /**
- * Discovers the ready endpoints of a Kubernetes Service: lists its EndpointSlices (discovery.k8s.io/v1) and watches
+ * Discovers the endpoints of a Kubernetes Service that serve: lists its EndpointSlices (discovery.k8s.io/v1) and watches
  * them from that resourceVersion on. 410 Gone leads to a new list; other errors are reported as problems and retried
  * with exponential backoff up to 30 s, plus or minus 20 %.
  */

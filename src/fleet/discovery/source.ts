@@ -41,18 +41,26 @@ export interface SourceDeps {
  */
 export const maxBackends = 2000;
 
+/** A rollout may have twice as many for a while: what is about to end is left out first when there are too many. */
+export function withoutSurplus(backends: readonly BackendAddress[]): readonly BackendAddress[] {
+  return backends.length <= maxBackends
+    ? backends
+    : backends.filter(({ terminating }) => terminating !== true);
+}
+
 /** Tells a set only when it is another one, and a problem only when it is a new one. */
 export function changesOnly(events: SourceEvents): SourceEvents {
   let last: string | undefined;
   let problem = '';
   return {
     onBackends(backends) {
-      if (backends.length > maxBackends) {
+      const kept = withoutSurplus(backends);
+      if (kept.length > maxBackends) {
         this.onProblem(`there are more than ${maxBackends} backends; the last set stays`);
         return;
       }
       problem = '';
-      const sorted = [...backends].sort((a, b) => (a.name < b.name ? -1 : 1));
+      const sorted = [...kept].sort((a, b) => (a.name < b.name ? -1 : 1));
       const text = JSON.stringify(sorted);
       if (text === last) return;
       last = text;

@@ -4,7 +4,13 @@ import type { Backend } from '../backend.ts';
 import { type OutlierDetector, withoutEjected } from '../balance/outlier-detector.ts';
 import { type Picker, pickerOf, type Policy } from '../balance/picker.ts';
 import type { Replica } from '../balance/replica.ts';
-import { type Routes, routesOf, type RoutingOptions, type BackendModelState } from '../balance/routing.ts';
+import {
+  type BackendModelState,
+  type Routes,
+  routesOf,
+  type RoutingOptions,
+  staying,
+} from '../balance/routing.ts';
 
 export interface ModelRoutes extends Routes<Replica<Backend>> {
   readonly standings: readonly BackendModelState<Replica<Backend>>[];
@@ -129,12 +135,13 @@ export class RoutingTable {
   }
 
   #standing(backend: Backend, model: string): BackendModelState<Replica<Backend>> {
-    const { health, drained, name } = backend;
+    const { health, drained, terminating, name } = backend;
     return {
       backend: backend.replica(model),
       healthy: health.isHealthy,
       recovering: health.isRecovering,
       drained,
+      terminating,
       versions: health.versions(model),
       texts: health.versionTexts(model),
       ejected: this.#deps.outliers.isEjected(name, model),
@@ -145,7 +152,7 @@ export class RoutingTable {
   #rebuildUp(): void {
     const open = this.#deps.members().filter(({ drained }) => !drained);
     const up = open.filter(({ health }) => health.isHealthy);
-    const able = up.length > 0 ? up : open.filter(({ health }) => health.isRecovering);
+    const able = staying(up.length > 0 ? up : open.filter(({ health }) => health.isRecovering));
     const isEjected = ({ name }: Backend): boolean => this.#deps.outliers.isEjected(name, '');
     const kept = withoutEjected(able, isEjected, this.#options.panicPercent);
     this.up = kept.map((backend) => backend.replica(''));

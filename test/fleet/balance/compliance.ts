@@ -7,6 +7,7 @@ import { seeded } from '../../support/random.ts';
 
 export interface Host extends Candidate {
   outstanding: number;
+  forZones?: readonly string[];
   weight: number;
   ramp: number;
   latencyMs: number;

@@ -159,6 +159,15 @@ describe('a zone', () => {
     assert.equal(shares(policy, [near, ...far], 100).get('near'), 100);
   });
 
+  it('has the backends that are meant for it by a hint, and not its own that are meant for others', () => {
+    const here = host('here', { zone: 'a', forZones: ['b'] });
+    const there = host('there', { zone: 'b', forZones: ['a', 'b'] });
+    assert.equal(shares(policy, [here, there], 100).get('there'), 100);
+    const none = host('none', { zone: 'a', forZones: ['c'] });
+    const others = shares(policy, [none, host('none2', { forZones: ['c'] })], 100);
+    assert.ok((others.get('none') ?? 0) > 0 && (others.get('none2') ?? 0) > 0, 'all alike');
+  });
+
   it('gives calls away when they are', () => {
     near.outstanding = 4;
     for (const each of far) each.outstanding = 1;

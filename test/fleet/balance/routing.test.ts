@@ -65,6 +65,30 @@ const has = (each: BackendModelState<string> | undefined, version?: bigint): boo
   );
 
 describe('the routes of a model', () => {
+  it('hold what is terminating only where nothing else has the version', () => {
+    const gone = { terminating: true };
+    const routes = routesOf(
+      [
+        standing('old', { 1: 'AVAILABLE', 2: 'AVAILABLE' }, gone),
+        standing('new', { 2: 'AVAILABLE' }),
+        standing('loading', { 2: 'LOADING' }),
+      ],
+      options,
+    );
+    assert.deepEqual([...(routes.versions.get(1n) ?? [])], ['old']);
+    assert.deepEqual([...(routes.versions.get(2n) ?? [])], ['new']);
+    assert.deepEqual([routes.unversioned, routes.knowing], [['new'], ['new', 'loading']]);
+    const alone = routesOf(
+      [
+        standing('old', { 1: 'AVAILABLE' }, gone),
+        standing('new', { 1: 'LOADING' }),
+        standing('recovering', { 1: 'AVAILABLE' }, { healthy: false, recovering: true }),
+      ],
+      options,
+    );
+    assert.deepEqual([alone.unversioned, alone.versions.get(1n)], [['old'], ['old']]);
+  });
+
   it('never hold a backend where the model is not AVAILABLE, that is down, or that is drained', () => {
     fc.assert(
       fc.property(anyFleet, (fields) => {

@@ -3,13 +3,12 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, it } from 'node:test';
-import { backendsIn } from '../../../src/fleet/discovery/endpoint-slices.ts';
+import { afterEach, beforeEach, describe, it, mock } from 'node:test';
 import { kubernetesSource, type KubernetesOptions } from '../../../src/fleet/discovery/kubernetes.ts';
 import type { Source } from '../../../src/fleet/discovery/source.ts';
 import {
   makeCertificates,
-  type Slice,
+  slice,
   startKubernetes,
   type TestKubernetes,
   waitFor,
@@ -27,15 +26,6 @@ const options = (api: TestKubernetes, fields: Partial<KubernetesOptions> = {}): 
 });
 const random = (): number => 0.5;
 
-function slice(name: string, addresses: readonly string[], fields: Partial<Slice> = {}): Slice {
-  return {
-    metadata: { name, labels: { 'kubernetes.io/service-name': 'tfs' } },
-    addressType: 'IPv4',
-    ports: [{ name: 'grpc', port: 8500, protocol: 'TCP' }],
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true } })),
-    ...fields,
-  };
-}
 const hostOf = (name: string): string => name.split(':')[0] ?? '';
 
 testSource(
@@ -179,115 +169,61 @@ describe('the source kubernetes', () => {
     assert.equal(told.problems.length, 1, told.problems.join());
   });
 
+  for (const [stalling, what] of [
+    ['head', 'does not begin'],
+    ['error', 'is an error that does not end'],
+  ] as const) {
+    it(`asks again when the answer to a watch ${what} within 10 s`, async () => {
+      /** Lets sockets have their turns while the timers stand still. */
+      const until = async (holds: () => boolean): Promise<void> => {
+        const endMs = performance.now() + 20_000;
+        while (!holds()) {
+          assert.ok(performance.now() < endMs, `in time: ${told.problems.join()} ${api.asked.join()}`);
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      };
+      const watchesAsked = (): number => api.asked.filter((path) => path.includes('watch=1')).length;
+      mock.timers.enable({ apis: ['setTimeout'] });
+      try {
+        api.stalling = stalling;
+        api.put(slice('s', ['10.0.0.1']));
+        start();
+        await until(() => watchesAsked() === 1);
+        // the head of an error has its turns to arrive
+        for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+        mock.timers.tick(9_999);
+        for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+        assert.deepEqual(told.problems, [], 'it has 10 s');
+        mock.timers.tick(1);
+        await until(() => told.problems.length === 1);
+        assert.match(told.problems[0] ?? '', /models\/tfs: .*10000 ms; the last set stays/);
+        api.stalling = undefined;
+        api.put(slice('s', ['10.0.0.2']));
+        // the wait after a first failure
+        mock.timers.tick(500);
+        await until(() => watchesAsked() === 2 && api.watches === 1);
+        assert.equal(api.asked.filter((path) => !path.includes('watch=1')).length, 1, 'no new list');
+        await until(() => {
+          // events are gathered for a moment
+          mock.timers.tick(1);
+          return told.sets.length === 2;
+        });
+        assert.deepEqual(told.sets, [['10.0.0.1:8500'], ['10.0.0.2:8500']]);
+        // a watch that has begun may be quiet for as long as it lasts
+        mock.timers.tick(60_000);
+        for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+        assert.equal(watchesAsked(), 2);
+      } finally {
+        mock.timers.reset();
+      }
+    });
+  }
+
   it('believes that there are none when the service is scaled to zero', async () => {
     api.put(slice('s', ['10.0.0.1']));
     start();
     await isTold('10.0.0.1');
     api.put(slice('s', []));
     await isTold();
-  });
-});
-
-describe('endpoint slices', () => {
-  const traits = { api: 'tfs' } as const;
-  const names = (slices: readonly Slice[], port = 'grpc'): string[] =>
-    backendsIn(slices, { port, traits }).map(({ name }) => name);
-
-  it('give what is ready, or does not say; not what is terminating', () => {
-    const endpoints = [
-      { addresses: ['10.0.0.1'], conditions: { ready: true } },
-      { addresses: ['10.0.0.2'] },
-      { addresses: ['10.0.0.3'], conditions: { ready: false, serving: true, terminating: true } },
-    ];
-    assert.deepEqual(names([slice('s', [], { endpoints })]), ['10.0.0.1:8500', '10.0.0.2:8500']);
-  });
-
-  it('take the port by name, by number, or the only one', () => {
-    const ports = [
-      { name: 'rest', port: 8501, protocol: 'TCP' as const },
-      { name: 'grpc', port: 8500, protocol: 'TCP' as const },
-    ];
-    const two = [slice('s', ['10.0.0.1'], { ports })];
-    assert.deepEqual(names(two, 'rest'), ['10.0.0.1:8501']);
-    assert.deepEqual(names(two, '9000'), ['10.0.0.1:9000']);
-    assert.deepEqual(names(two, ''), []);
-    assert.deepEqual(names([slice('s', ['10.0.0.1'])], ''), ['10.0.0.1:8500']);
-  });
-
-  it('bring zones and IPv6 addresses, and no host names', () => {
-    const v6 = slice('v6', [], {
-      addressType: 'IPv6',
-      endpoints: [{ addresses: ['2001:db8::1'], zone: 'eu-1a' }],
-    });
-    const fqdn = slice('f', ['models.example'], { addressType: 'FQDN' });
-    const found = backendsIn([v6, fqdn], { port: 'grpc', traits });
-    assert.deepEqual(
-      found.map(({ name, zone }) => [name, zone]),
-      [['[2001:db8::1]:8500', 'eu-1a']],
-    );
-  });
-
-  it('name a pod once that has an address in both families', () => {
-    const ofPod = (uid: string, address: string, ready = true) => ({
-      addresses: [address],
-      conditions: { ready },
-      targetRef: { kind: 'Pod', uid },
-    });
-    const v4 = slice('v4', [], {
-      endpoints: [ofPod('a', '10.0.0.1'), ofPod('b', '10.0.0.2'), ofPod('c', '10.0.0.3')],
-    });
-    const v6 = slice('v6', [], {
-      addressType: 'IPv6',
-      endpoints: [
-        ofPod('a', '2001:db8::1'),
-        ofPod('b', '2001:db8::2', false),
-        ofPod('d', '2001:db8::4'),
-        { addresses: ['2001:db8::5'] },
-      ],
-    });
-    const found = (preferred: 'ipv4' | 'ipv6', slices: readonly Slice[]): string[] =>
-      backendsIn(slices, { port: 'grpc', traits }, preferred).map(({ name, alternates = [] }) =>
-        [name, ...alternates].join(' or '),
-      );
-    const alone = ['[2001:db8::4]:8500', '[2001:db8::5]:8500'];
-    for (const slices of [
-      [v4, v6],
-      [v6, v4],
-    ]) {
-      assert.deepEqual(
-        found('ipv4', slices).sort(),
-        ['10.0.0.1:8500 or 2001:db8::1', '10.0.0.2:8500', '10.0.0.3:8500', ...alone].sort(),
-      );
-      assert.deepEqual(
-        found('ipv6', slices).sort(),
-        ['[2001:db8::1]:8500 or 10.0.0.1', '10.0.0.2:8500', '10.0.0.3:8500', ...alone].sort(),
-      );
-    }
-  });
-
-  it('pass over parts that are nothing of the kind, and keep the others', () => {
-    const odd = (fields: object): Slice => ({ ...slice('b', ['10.0.0.2']), ...fields });
-    const endpoints = [
-      null,
-      5,
-      { addresses: null },
-      { addresses: [7] },
-      { addresses: ['10.0.0.3'], zone: 1 },
-    ];
-    assert.deepEqual(
-      names([
-        slice('a', ['10.0.0.1']),
-        odd({ endpoints: 7 }),
-        odd({ ports: [null] }),
-        odd({ ports: {} }),
-        odd({ ports: [{ name: 'grpc', port: [] }] }),
-        odd({ endpoints }),
-      ]),
-      ['10.0.0.1:8500', '10.0.0.3:8500'],
-    );
-  });
-
-  it('name an endpoint once that is in two slices', () => {
-    assert.deepEqual(names([slice('a', ['10.0.0.1']), slice('b', ['10.0.0.1'])]), ['10.0.0.1:8500']);
   });
 });

@@ -33,10 +33,13 @@ function versionChip({ version, state, errorMessage = '' }: VersionState, out: b
   return chip(kind, sign, text, failed ? errorMessage : `version ${version} is ${state}`);
 }
 
-/** The backend as a whole: up, drained or down and why. */
-function condition({ up, drained, reason }: BackendState): HTMLElement {
+/** The backend as a whole: up, drained, about to end, or down and why. */
+function condition({ up, drained, terminating, reason }: BackendState): HTMLElement {
   if (!up) return chip('bad', '✕', 'down', reason);
-  return drained ? chip('warn', '↓', 'drained', 'an operator took it out') : chip('good', '✓', 'up');
+  if (drained) return chip('warn', '↓', 'drained', 'an operator took it out');
+  return terminating === true
+    ? chip('warn', '↓', 'terminating', 'it is about to end, and gets no new calls while others serve')
+    : chip('good', '✓', 'up');
 }
 
 function traffic(of: TrafficOf | undefined): string {
