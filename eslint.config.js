@@ -4,7 +4,14 @@ import tseslint from 'typescript-eslint';
 export default tseslint.config(
   {
     // AssemblyScript looks like TypeScript and is not
-    ignores: ['dist/**', '**/generated/**', 'node_modules/**', 'clients/**/dist/**', 'assembly/**'],
+    ignores: [
+      'dist/**',
+      '**/generated/**',
+      'node_modules/**',
+      'docs/.vitepress/theme/**',
+      'clients/**/dist/**',
+      'assembly/**',
+    ],
   },
   ...tseslint.configs.recommendedTypeChecked,
   {

@@ -5,6 +5,8 @@ import * as nodeModule from 'node:module';
 import { extname } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
+export { Docs } from './docs.ts';
+
 interface PageFile {
   readonly type: string;
   readonly body: Buffer;

@@ -5,7 +5,7 @@ import { onFault } from '../base/faults.ts';
 import type { Log } from '../base/log.ts';
 import { monotonic } from '../base/loop-clock.ts';
 import { droppedPrints } from '../base/stdio.ts';
-import { loadPage } from '../dashboard/index.ts';
+import { Docs, loadPage } from '../dashboard/index.ts';
 import { type AdminFleet, type AdminServer, createAdminServer, exposureOf } from '../front/index.ts';
 import { heldNames, MemoryAccount, MemoryKind } from '../memory/index.ts';
 import { createTelemetry, type Telemetry } from '../telemetry/index.ts';
@@ -280,6 +280,7 @@ class Lifecycle implements Gateway {
       config: () => configuration.plane.shown,
       traffic: shared ?? traffic,
       page: loadPage,
+      docs: new Docs(),
       clientListener: () => ({
         port: this.addresses.rest.port,
         tls: configuration.options.doors.rest.tls !== undefined,

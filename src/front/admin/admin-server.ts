@@ -20,6 +20,7 @@ export interface AdminServer {
 
 const routes: readonly (readonly [path: string, says: string])[] = [
   ['/', 'the dashboard, in a browser'],
+  ['/docs/', 'the documentation, in a browser'],
   ['/healthz', 'whether the process is alive'],
   ['/readyz', 'whether it should get new calls (503: starting, draining, or no backend)'],
   ['/metrics', 'metrics for Prometheus'],
@@ -99,6 +100,17 @@ export function createAdminServer(deps: AdminDeps): AdminServer {
     return file === undefined
       ? json(reply.code(404), { error: 'no such file' })
       : sendFile(request, reply, file, deps.clientListener());
+  });
+  app.get('/docs', (_request, reply) => reply.redirect('/docs/'));
+  app.get('/docs/*', async (request, reply) => {
+    const { docs } = deps;
+    const path = (request.url.split('?', 1)[0] as string).slice('/docs/'.length);
+    const file = await docs.find(path);
+    if (file !== undefined) return sendFile(request, reply, file, deps.clientListener());
+    const error = docs.isThere
+      ? 'no such page of the docs; they begin at /docs/'
+      : 'the docs are not in this build: `npm run site` makes them';
+    return json(reply.code(404), { error });
   });
   app.get('/healthz', (_request, reply) => json(reply, { status: 'alive' }));
   app.get('/readyz', (request, reply) => {

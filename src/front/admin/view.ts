@@ -63,6 +63,13 @@ export interface AdminDeps {
   readonly traffic: AdminTraffic;
   /** The dashboard's files by path; "/" is the page itself. */
   readonly page: () => ReadonlyMap<string, PageFile>;
+  /** The docs as a site, below /docs/. */
+  readonly docs: {
+    /** False in a build without them. */
+    readonly isThere: boolean;
+    /** By the path below /docs/. */
+    find(path: string): Promise<PageFile> | undefined;
+  };
   readonly clientListener: () => ClientListener;
   /** Host names that browsers may open the door by, besides localhost and addresses. */
   readonly names: () => readonly string[];

@@ -62,6 +62,7 @@ describe('the admin door', () => {
         secretUnset: '',
       }),
       traffic: { tick: (at) => points.push({ at }), points, totals: () => ({ calls: points.length }) },
+      docs: { isThere: false, find: () => undefined },
       page: () =>
         new Map([
           ['/', page],
