@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseAllDocuments } from 'yaml';
 import { loadSnapshot } from '../../src/config/index.ts';
 import { type DemoFleet, startDemoFleet } from '../../src/demo/index.ts';
-import { gatewayOptions } from '../../src/gateway/from-config/from-config.ts';
+import { gatewayOptions } from '../../src/gateway/index.ts';
 import { run, startTestGateway, type TestGateway } from '../support/index.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
