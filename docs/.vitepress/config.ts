@@ -135,6 +135,8 @@ export default defineConfig({
           page('Redis', '/redis'),
           page('Security', '/security'),
           page('Operations', '/operations'),
+          page('Runbooks', '/runbooks'),
+          page('Upgrading', '/upgrading'),
           page('The dashboard', '/dashboard'),
         ],
       },

@@ -95,7 +95,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- $root := .root -}}
 {{- if and (include "tensorgate.adminTls" $root) (dig "doors" "tls" "clientCa" "" $root.Values.config) }}
 exec:
-  command: [node, /app/dist/main.js, health, --config, /etc/tensorgate/tensorgate.yaml{{ if eq .path "/readyz" }}, --ready{{ end }}]
+  command: [/usr/local/bin/node, /app/dist/main.js, health, --config, /etc/tensorgate/tensorgate.yaml{{ if eq .path "/readyz" }}, --ready{{ end }}]
 {{- else }}
 httpGet:
   path: {{ .path }}
