@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Builds the image without pulling one: the root file system of image-root.sh as one layer, by buildah. The same commit
 # gives the same digest on machines with the same C library and compiler.
-#   image.sh FILE.tar      a docker-archive (docker load, podman load, skopeo copy docker-archive:FILE.tar)
+#   image.sh FILE.tar      an OCI archive (podman load, skopeo copy oci-archive:FILE.tar)
+# Docker's own format would name the container that it was made in, so each build would have another digest. OCI's has no
+# health check: an engine that wants one is told to run /usr/local/bin/healthcheck.
 # Dockerfile makes the same root in a pinned Debian, for other engines and architectures.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -30,7 +32,6 @@ entrypoint=$(sed -n 's/^ENTRYPOINT //p' Dockerfile)
 command=$(sed -n 's/^CMD //p' Dockerfile | "$node" -p 'JSON.parse(require("fs").readFileSync(0, "utf8")).join(" ")')
 buildah config --user 1000:1000 --workingdir /app --env NODE_ENV=production --port 8000 --port 9000 --port 8001 \
   --entrypoint "$entrypoint" --cmd "$command" \
-  --healthcheck 'CMD /usr/local/bin/healthcheck' --healthcheck-interval 10s --healthcheck-timeout 3s \
   --label org.opencontainers.image.title=tensorgate \
   --label "org.opencontainers.image.version=$version" \
   --label "org.opencontainers.image.revision=$commit" \
@@ -38,5 +39,5 @@ buildah config --user 1000:1000 --workingdir /app --env NODE_ENV=production --po
   --label org.opencontainers.image.licenses=Apache-2.0 \
   --label 'org.opencontainers.image.description=A gRPC-Web and REST gateway and load balancer for model servers' \
   "$container"
-id=$(buildah commit --quiet --timestamp "$seconds" --format docker "$container" "docker-archive:$archive:tensorgate:$version")
-echo "$archive: tensorgate:$version ${id:-}, $(du -sm "$work/root" | cut -f1) MB unpacked, $(du -sm "$work/root/app" | cut -f1) MB of them the gateway"
+buildah commit --quiet --timestamp "$seconds" --format oci "$container" "oci-archive:$archive:tensorgate:$version" >/dev/null
+echo "$archive: tensorgate:$version, $(du -sm "$work/root" | cut -f1) MB unpacked, $(du -sm "$work/root/app" | cut -f1) MB of them the gateway"

@@ -40,7 +40,7 @@ bash scripts/sbom.sh "$out/npm/tensorgate-$version.tgz" >"$out/tensorgate-$versi
 if command -v buildah >/dev/null; then
   say 'image'
   bash scripts/image.sh "$out/tensorgate-$version.tar"
-  made+=("skopeo copy docker-archive:$out/tensorgate-$version.tar docker://REGISTRY/tensorgate:$version")
+  made+=("skopeo copy oci-archive:$out/tensorgate-$version.tar docker://REGISTRY/tensorgate:$version")
 else
   echo 'SKIP: the image: buildah is not installed (Debian: apt-get install buildah)'
 fi
