@@ -174,10 +174,10 @@ describe('what the tests of the pages go by', () => {
   });
 
   it('sees a name that its file does not declare', () => {
-    assert.deepEqual(
-      undeclaredIn('`args`, `version`, `NoSuch` in `src/main.ts`; `args` in `src/no-such.ts`'),
-      ['NoSuch in src/main.ts', 'args in src/no-such.ts'],
-    );
+    assert.deepEqual(undeclaredIn('`args`, `NoSuch` in `src/main.ts`; `args` in `src/no-such.ts`'), [
+      'NoSuch in src/main.ts',
+      'args in src/no-such.ts',
+    ]);
   });
 
   it('sees a name that is not in the file beside it', () => {

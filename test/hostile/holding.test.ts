@@ -334,13 +334,12 @@ describe('connections', () => {
       });
       let ended = 0;
       for (const socket of sockets) socket.on('close', () => ended++);
-      if (closed > 0)
-        await waitFor(
-          async () => ((await victim.limited())['address connections'] ?? 0) === closed && ended === closed,
-          5000,
-          'refusals',
-        );
-      else {
+      if (closed > 0) {
+        // the first answers of a young process on a small heap take their time beside other tests
+        await waitFor(() => ended >= closed, 20_000, 'refusals');
+        assert.equal((await victim.limited())['address connections'], closed);
+        assert.equal(ended, closed);
+      } else {
         const answer = await fetch(`http://${victim.rest}/v1/models/half_plus_two`);
         assert.equal(answer.status, 200);
         assert.equal(ended, 0);

@@ -10,10 +10,14 @@ import { createServer } from 'node:net';
  */
 const ports = { first: 12_000, count: 20_000 };
 
-/** A TCP port on loopback that was free a moment ago. */
-export async function freePort(): Promise<number> {
+/** Ports that this process has been given: a program with three doors must not get one twice. */
+const given = new Set<number>();
+
+/** A TCP port on loopback that was free a moment ago, and never the same one twice in a process. */
+export async function freePort(draw: () => number = () => randomInt(ports.count)): Promise<number> {
   for (;;) {
-    const port = ports.first + randomInt(ports.count);
+    const port = ports.first + draw();
+    if (given.has(port)) continue;
     const server = createServer().listen(port, '127.0.0.1');
     try {
       await once(server, 'listening');
@@ -23,6 +27,9 @@ export async function freePort(): Promise<number> {
     }
     server.close();
     await once(server, 'close');
+    // somebody else in this process may have drawn it meanwhile
+    if (given.has(port)) continue;
+    given.add(port);
     return port;
   }
 }
