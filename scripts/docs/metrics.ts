@@ -1,7 +1,8 @@
 /** The metrics' reference: what /metrics has, from the code that writes it. */
 import { createTelemetry } from '../../src/telemetry/index.ts';
 
-const { metrics } = createTelemetry(
+/** Every metric of the gateway's own, under the default prefix. */
+export const { metrics } = createTelemetry(
   {
     prefix: 'tensorgate',
     version: '',

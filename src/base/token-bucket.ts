@@ -1,7 +1,7 @@
 /** Token bucket: `burst` events at once, `perSecond` of them from then on, counted without a timer. */
 import type { Clock } from './clock.ts';
 
-/** One bucket. Starts full; it is refilled when it is found empty, so that an event costs no look at the clock. */
+/** One bucket. Starts full, and is filled up to the moment whenever a token is taken. */
 export class TokenBucket {
   readonly #burst: number;
   readonly #perMs: number;
@@ -25,10 +25,6 @@ export class TokenBucket {
 
   /** Takes a token; false when there is none. */
   take(): boolean {
-    if (this.#left >= 1) {
-      this.#left--;
-      return true;
-    }
     const now = this.#clock();
     this.#left = Math.min(this.#burst, this.#left + (now - this.#refilledMs) * this.#perMs);
     this.#refilledMs = now;

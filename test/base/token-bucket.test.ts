@@ -34,6 +34,13 @@ describe('TokenBucket', () => {
     assert.equal(takes(bucket, 20), 3);
   });
 
+  it('lets no second burst follow the first one after a pause, when it was full all the time', () => {
+    const { clock, advance } = manualClock();
+    const bucket = new TokenBucket(5, 10, clock);
+    advance(60_000);
+    assert.equal(takes(bucket, 20), 5);
+  });
+
   it('never gives a token without a burst', () => {
     const { clock, advance } = manualClock();
     const bucket = new TokenBucket(0, 100, clock);

@@ -7,7 +7,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parse, stringify } from 'yaml';
 import { dashboards } from '../../scripts/deploy/dashboards.ts';
-import { createTelemetry } from '../../src/telemetry/index.ts';
+import { metrics } from '../../scripts/docs/metrics.ts';
 import { missing, run, tool } from '../support/index.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -204,17 +204,6 @@ describe('each alert', () => {
 
 /** Labels of each metric, from the code that writes them. */
 function known(): ReadonlyMap<string, readonly string[]> {
-  const options = {
-    prefix: 'tensorgate',
-    version: '',
-    maxModels: 1,
-    maxVersionsPerModel: 1,
-    maxSeries: 1,
-    processMetrics: false,
-    log: { level: 'silent', destination: 1 },
-    access: { mode: 'off', sample: 0, maxPerSecond: 0 },
-  } as const;
-  const { metrics } = createTelemetry(options, { clock: () => 0, random: () => 0 });
   const found = new Map<string, readonly string[]>();
   for (const { name, type, labels } of metrics) {
     if (type !== 'histogram') found.set(name, labels);
